@@ -1,0 +1,57 @@
+/**
+ * One run, validated, with every default and every inheritance applied: what the controller needs and nothing else.
+ *
+ * @module
+ */
+
+/** Port of a tester daemon when none is given. */
+export const DEFAULT_CLIENT_PORT = 8036;
+/** Port of a target daemon when none is given. */
+export const DEFAULT_TARGET_PORT = 8037;
+
+/** One tester: a daemon's address, and what its test is to do. */
+export interface ClientDescription {
+  /** Name or address of the tester daemon. */
+  host: string;
+  /** Its control port, 1..65535. */
+  port: number;
+  /** The machine under test, as SETUP carries it (host, address or, for raw Ethernet, MAC). */
+  target: string;
+  /** Port on the machine under test; `null`: the plugin's default_port. */
+  targetPort: number | null;
+  /** Arguments of the test for this client, `name=value,name=value`. */
+  args: string;
+}
+
+/** One target daemon: the machine under test, or a meter on it. */
+export interface TargetDescription {
+  host: string;
+  port: number;
+  /** Name of the target test, such as "cpu_target". */
+  test: string;
+  args: string;
+  controllerArgs: string;
+}
+
+/** One run. */
+export interface RunDescription {
+  /** Name of the client test, such as "latency". */
+  test: string;
+  /** Arguments of its controller half. */
+  controllerArgs: string;
+  clients: ClientDescription[];
+  targets: TargetDescription[];
+  /** Send ABORT to every daemon first. */
+  reset: boolean;
+  debug: boolean;
+  /** Longest time from START to the last result, in seconds; `null`: derived from the test's arguments. */
+  timeoutSeconds: number | null;
+  /** How many clients must be set up for the run to go on: "all", a count, or a share ("90%"). */
+  require: string;
+  pluginDirs: string[];
+  /** File with the shared secret of the control protocol. */
+  secretFile: string | null;
+  tls: { ca: string | null } | null;
+  /** Relative half width of the 95 % interval at which to stop early, or `null`. */
+  untilCi: number | null;
+}
