@@ -1,0 +1,67 @@
+/**
+ * Every deadline and size of the controller, in one place. Times are milliseconds.
+ *
+ * @module
+ */
+
+/** Deadlines and sizes of a run. `timeoutSeconds` of the run description shortens the deadlines of set-up too. */
+export interface Limits {
+  /** From the first SYN to a connection, TLS included. */
+  connectMs: number;
+  /** For the daemon's greeting. */
+  greetingMs: number;
+  /** For the answer to AUTH, HELLO, ENV, CLOCK or QUIT. */
+  replyMs: number;
+  /** For the answer to LOAD. */
+  loadMs: number;
+  /** For the answer to SETUP: an original tester calibrates its clock for ten seconds there. */
+  setupMs: number;
+  /** Added to what a test says it takes, before the run is given up. */
+  graceMs: number;
+  /** From START to the last result when the test does not say how long it takes. */
+  unknownDurationMs: number;
+  /** From STOP to a target's result. */
+  stopMs: number;
+  /** Between two pieces of a result that has begun to come. */
+  transferStallMs: number;
+  /** For a daemon to close after ABORT, before a second connection says it again. */
+  abortMs: number;
+  /** For one call of the controller half of a plugin (setup_controller, unmarshall, output). */
+  pluginMs: number;
+  /** Daemons that are connected and set up at the same time. */
+  parallel: number;
+  /** Longest line from a daemon, in bytes. */
+  lineBytes: number;
+  /** Largest result from one daemon, in bytes. */
+  resultBytes: number;
+  /** Largest environment record, in bytes. */
+  environmentBytes: number;
+  /** CLOCK probes before the run, and again after it. */
+  clockProbes: number;
+  /** Least time between the last START's writing and the agreed instant. */
+  minLeadMs: number;
+  /** Most time between them. */
+  maxLeadMs: number;
+}
+
+/** The defaults. */
+export const LIMITS: Readonly<Limits> = {
+  connectMs: 5_000,
+  greetingMs: 5_000,
+  replyMs: 5_000,
+  loadMs: 10_000,
+  setupMs: 60_000,
+  graceMs: 5_000,
+  unknownDurationMs: 3_600_000,
+  stopMs: 30_000,
+  transferStallMs: 5_000,
+  abortMs: 1_000,
+  pluginMs: 30_000,
+  parallel: 256,
+  lineBytes: 8_192,
+  resultBytes: 256 * 1024 * 1024,
+  environmentBytes: 1024 * 1024,
+  clockProbes: 24,
+  minLeadMs: 30,
+  maxLeadMs: 5_000,
+};

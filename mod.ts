@@ -1,0 +1,38 @@
+/**
+ * ipbench as a library: a run description in, a result document out. The command line is one user of it.
+ *
+ * @example Run a benchmark and print its row
+ * ```ts
+ * import { runBenchmark } from "@ipbench/ipbench";
+ *
+ * const document = await runBenchmark({
+ *   test: "latency",
+ *   controllerArgs: "",
+ *   clients: [{ host: "127.0.0.1", port: 8036, target: "127.0.0.1", targetPort: 7, args: "socktype=udp" }],
+ *   targets: [],
+ *   reset: false,
+ *   debug: false,
+ *   timeoutSeconds: null,
+ *   require: "all",
+ *   pluginDirs: [],
+ *   secretFile: null,
+ *   tls: null,
+ *   untilCi: null,
+ * });
+ * console.log(document.run.verdict, document.csv);
+ * ```
+ *
+ * @module
+ */
+
+export { type LogLevel, runBenchmark, type RunOptions } from "./controller/run.ts";
+export type { PeerName, ProgressEvent, RunPhase, TestProgress } from "./controller/progress.ts";
+export { LIMITS, type Limits } from "./controller/limits.ts";
+export {
+  type ClientDescription,
+  DEFAULT_CLIENT_PORT,
+  DEFAULT_TARGET_PORT,
+  type RunDescription,
+  type TargetDescription,
+} from "./config/run_description.ts";
+export * from "./results/document.ts";
