@@ -1,0 +1,17 @@
+/**
+ * The subcommands, in the order of the help. Each stands in a file of its own, which is loaded when it is called for:
+ * `ipbench --version` and the daemon do not pay for charts.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+
+/** What each file of a subcommand exports. */
+export interface CommandModule {
+  /** Adds the subcommand to the program. */
+  register(program: Command): void;
+}
+
+/** Name of each subcommand and how to load it. */
+export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new Map([]);

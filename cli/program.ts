@@ -1,0 +1,54 @@
+/**
+ * The command line as commander sees it: one `Command` with the subcommands that a call needs.
+ *
+ * @module
+ */
+
+import { Command } from "@commander-js/extra-typings";
+import { type CommandModule, COMMANDS } from "./commands.ts";
+import { err, helpColumns, out } from "./io.ts";
+
+const EXAMPLES = `
+Examples:
+  ipbench run lab.xml --json result.json
+  ipbench --client 10.0.0.2 --test latency --test-args socktype=udp,bps=10M --test-target 10.0.0.9
+  ipbench status 10.0.0.2 10.0.0.3:9036
+  ipbench report result.json -o report.html
+
+Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted.
+`;
+
+/**
+ * Makes the program with some or all of its subcommands.
+ *
+ * @param only Name of the one subcommand to load; all of them when it is left out.
+ * @returns The program, ready to parse. It throws commander's error instead of exiting.
+ */
+export async function makeProgram(only?: string): Promise<Command> {
+  const program = new Command("ipbench")
+    .description("Measures networks and network stacks: one controller, any number of testers and targets.")
+    .usage("[run] [options] [CONFIG.xml] | COMMAND …")
+    .helpOption("-h, --help", "show this help, or that of a command")
+    .option("-V, --version", "show version, build and platform")
+    .showSuggestionAfterError(true)
+    .showHelpAfterError("(ipbench --help lists what there is)")
+    .configureOutput({
+      writeOut: out,
+      writeErr: err,
+      outputError: (text, write) => write(text.replace(/^error: /, "ipbench: ")),
+      getOutHelpWidth: helpColumns,
+      getErrHelpWidth: helpColumns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText("after", EXAMPLES)
+    .exitOverride();
+  for (const module of await loadModules(only)) module.register(program as unknown as Command);
+  return program as unknown as Command;
+}
+
+function loadModules(only: string | undefined): Promise<CommandModule[]> {
+  const load = only === undefined ? undefined : COMMANDS.get(only);
+  if (load !== undefined) return Promise.all([load()]);
+  return Promise.all(Array.from(COMMANDS.values(), (each) => each()));
+}
