@@ -1,0 +1,234 @@
+/**
+ * HdrHistogram's V2 encoding in base64, plain and compressed: what the plugins send and other tools read.
+ *
+ * Plain: cookie, payload length, normalizing offset, digits (32 bits each), lowest, highest (64 bits each), a double,
+ * then the counters as zigzag LEB128 of at most 9 bytes, where a negative number stands for that many zeros.
+ * Compressed: cookie, length, then the plain form in a zlib stream. All numbers are big-endian.
+ *
+ * @module
+ */
+import { deflateSync, inflateSync } from "node:zlib";
+import { DEFAULT_LAYOUT, Histogram, type HistogramLayout } from "./histogram.ts";
+
+/** Longest base64 text that is decoded, in characters. */
+export const HISTOGRAM_TEXT_LIMIT = 16 * 1024 * 1024;
+/** Longest plain form that a compressed one may unfold to, in bytes. */
+export const HISTOGRAM_BYTES_LIMIT = 32 * 1024 * 1024;
+
+const COOKIE_PLAIN = 0x1c849303;
+const COOKIE_COMPRESSED = 0x1c849304;
+const WORD_SIZE_BITS = 0xf0;
+const WORD_SIZE = 0x10;
+const HEADER_BYTES = 40;
+
+/** A histogram's text that cannot be decoded. The message says what was found and what was expected. */
+export class HistogramError extends Error {
+  override name = "HistogramError";
+}
+
+/**
+ * Decodes a histogram, compressed or not.
+ *
+ * @param text Base64.
+ * @param into Adds to this histogram instead of making a new one: a thousand clients then need one set of counters.
+ * @returns the histogram that holds the counts.
+ * @throws {HistogramError} when the text is not a V2 histogram, is truncated or too large.
+ */
+export function decodeHistogram(text: string, into?: Histogram): Histogram {
+  let bytes = fromBase64(text);
+  if (bytes.length < 8) throw new HistogramError(`histogram of ${bytes.length} bytes has no header`);
+  let view = viewOf(bytes);
+  let cookie = view.getInt32(0) & ~WORD_SIZE_BITS;
+  if (cookie === COOKIE_COMPRESSED) {
+    const length = view.getInt32(4);
+    if (length < 0 || length > bytes.length - 8) {
+      throw new HistogramError(`histogram says ${length} compressed bytes, and has ${bytes.length - 8}`);
+    }
+    bytes = inflate(bytes.subarray(8, 8 + length));
+    if (bytes.length < 8) throw new HistogramError(`histogram of ${bytes.length} bytes has no header`);
+    view = viewOf(bytes);
+    cookie = view.getInt32(0) & ~WORD_SIZE_BITS;
+  }
+  if (cookie !== COOKIE_PLAIN) {
+    throw new HistogramError(`histogram begins with 0x${(cookie >>> 0).toString(16)}, not with a V2 cookie`);
+  }
+  return decodePlain(bytes, view, into);
+}
+
+function decodePlain(bytes: Uint8Array, view: DataView, into?: Histogram): Histogram {
+  if (bytes.length < HEADER_BYTES) {
+    throw new HistogramError(`histogram of ${bytes.length} bytes has no header`);
+  }
+  let length = view.getInt32(4);
+  // Some versions of HdrHistogram_c count the header in.
+  if (length === bytes.length) length -= HEADER_BYTES;
+  if (length < 0 || length > bytes.length - HEADER_BYTES) {
+    const found = bytes.length - HEADER_BYTES;
+    throw new HistogramError(`histogram is truncated: it says ${length} bytes of counts, and has ${found}`);
+  }
+  // hdr-histogram-js writes 1 here and means nothing by it.
+  const shift = view.getInt32(8);
+  if (shift !== 0 && shift !== 1) {
+    throw new HistogramError(`histogram is shifted by ${shift}, which is not read`);
+  }
+  const layout: HistogramLayout = {
+    lowest: Number(view.getBigInt64(16)),
+    highest: Number(view.getBigInt64(24)),
+    digits: view.getInt32(12),
+  };
+  const payload = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
+  try {
+    if (into === undefined) {
+      const made = new Histogram(layout);
+      readCounts(payload, made);
+      return made;
+    }
+    const { lowest, highest, digits } = into.layout;
+    const same = layout.lowest === lowest && layout.highest === highest && layout.digits === digits;
+    if (same) {
+      // Counts the text first, so that a damaged one adds nothing.
+      readCounts(payload, into, false);
+      readCounts(payload, into);
+      return into;
+    }
+    const other = new Histogram(layout);
+    readCounts(payload, other);
+    into.add(other);
+    return into;
+  } catch (cause) {
+    if (cause instanceof HistogramError) throw cause;
+    throw new HistogramError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** Reads the counters into a histogram, or only checks them. */
+function readCounts(bytes: Uint8Array, histogram: Histogram, store = true): void {
+  const end = bytes.length;
+  const limit = histogram.counts.length;
+  let at = 0;
+  let index = 0;
+  while (at < end) {
+    let byte = bytes[at++]!;
+    let value = byte & 0x7f;
+    let scale = 128;
+    for (let n = 1; (byte & 0x80) !== 0; n++) {
+      if (at >= end) throw new HistogramError("histogram is truncated inside a count");
+      byte = bytes[at++]!;
+      // The ninth byte has no continuation bit: all of its bits count.
+      value += (n === 8 ? byte : byte & 0x7f) * scale;
+      scale *= 128;
+      if (n === 8) break;
+    }
+    if (value > Number.MAX_SAFE_INTEGER) throw new HistogramError("histogram has a count above 2^52");
+    const odd = value % 2 !== 0;
+    const number = odd ? -(value + 1) / 2 : value / 2;
+    if (number < 0) index -= number;
+    else {
+      if (index >= limit) throw new HistogramError(`histogram has more than its ${limit} counters`);
+      if (number > 0 && store) histogram.addAt(index, number);
+      index++;
+    }
+    if (index > limit) throw new HistogramError(`histogram has more than its ${limit} counters`);
+  }
+}
+
+/**
+ * Encodes a histogram.
+ *
+ * @param histogram What to encode.
+ * @param options `compressed` is true unless said otherwise: the form of the result document.
+ * @returns base64 text.
+ */
+export function encodeHistogram(histogram: Histogram, options: { compressed?: boolean } = {}): string {
+  const plain = encodePlain(histogram);
+  if (options.compressed === false) return plain.toBase64();
+  const packed = deflateSync(plain);
+  const bytes = new Uint8Array(8 + packed.length);
+  const view = viewOf(bytes);
+  view.setInt32(0, COOKIE_COMPRESSED | WORD_SIZE);
+  view.setInt32(4, packed.length);
+  bytes.set(packed, 8);
+  return bytes.toBase64();
+}
+
+function encodePlain(histogram: Histogram): Uint8Array<ArrayBuffer> {
+  const { counts, layout } = histogram;
+  let last = counts.length - 1;
+  while (last > 0 && counts[last] === 0) last--;
+  const bytes = new Uint8Array(HEADER_BYTES + 9 * (last + 1));
+  let at = HEADER_BYTES;
+  for (let i = 0; i <= last;) {
+    let number = counts[i]!;
+    let zeros = 0;
+    while (i <= last && counts[i] === 0) {
+      zeros++;
+      i++;
+    }
+    if (zeros > 1) number = -zeros;
+    else if (zeros === 0) i++;
+    at = writeZigZag(bytes, at, number);
+  }
+  const view = viewOf(bytes);
+  view.setInt32(0, COOKIE_PLAIN | WORD_SIZE);
+  view.setInt32(4, at - HEADER_BYTES);
+  view.setInt32(8, 0);
+  view.setInt32(12, layout.digits);
+  view.setBigInt64(16, BigInt(layout.lowest));
+  view.setBigInt64(24, layout.highest >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.floor(layout.highest)));
+  view.setFloat64(32, 1);
+  return bytes.slice(0, at);
+}
+
+function writeZigZag(bytes: Uint8Array, start: number, number: number): number {
+  let at = start;
+  let value = number < 0 ? -number * 2 - 1 : number * 2;
+  while (value >= 128 && at - start < 8) {
+    bytes[at++] = (value % 128) | 0x80;
+    value = Math.floor(value / 128);
+  }
+  bytes[at++] = value;
+  return at;
+}
+
+/**
+ * Merges encoded histograms, one after another into one set of counters.
+ *
+ * @param texts Base64, any of the two forms; `null` is passed over.
+ * @returns the merged histogram, or `null` when there was none.
+ * @throws {HistogramError} when one of them cannot be decoded.
+ */
+export function mergeHistograms(texts: Iterable<string | null | undefined>): Histogram | null {
+  let merged: Histogram | null = null;
+  for (const text of texts) {
+    if (text === null || text === undefined) continue;
+    merged = decodeHistogram(text, merged ?? new Histogram(DEFAULT_LAYOUT));
+  }
+  return merged;
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  if (text.length > HISTOGRAM_TEXT_LIMIT) {
+    throw new HistogramError(`histogram of ${text.length} characters; the limit is ${HISTOGRAM_TEXT_LIMIT}`);
+  }
+  try {
+    return Uint8Array.fromBase64(text);
+  } catch (cause) {
+    throw new HistogramError("histogram is not base64", { cause });
+  }
+}
+
+function inflate(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  try {
+    const plain = inflateSync(bytes, { maxOutputLength: HISTOGRAM_BYTES_LIMIT });
+    return new Uint8Array(plain.buffer as ArrayBuffer, plain.byteOffset, plain.byteLength);
+  } catch (cause) {
+    throw new HistogramError(
+      `histogram cannot be decompressed: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
