@@ -1,0 +1,165 @@
+/**
+ * Reads a result document from text that may come from anywhere.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { RESULT_FORMAT, type ResultDocument } from "./document.ts";
+import {
+  clock,
+  confidence,
+  count,
+  counts,
+  describeIssue,
+  freeform,
+  histograms,
+  latency,
+  list,
+  metric,
+  output,
+  pacing,
+  pluginEntries,
+  rates,
+  reason,
+  start,
+  text,
+  window,
+} from "./schema.ts";
+
+/** Longest text that is parsed, in characters: 10,000 clients with their histograms and environments. */
+export const DOCUMENT_TEXT_LIMIT = 256 * 1024 * 1024;
+/** Deepest nesting of objects and lists. */
+export const DOCUMENT_DEPTH_LIMIT = 64;
+
+/** A text that is not a result document. The message names the key. */
+export class DocumentError extends Error {
+  override name = "DocumentError";
+}
+
+const common = {
+  host: text,
+  port: count,
+  args: text,
+  error: v.optional(text),
+  peer: v.nullable(text),
+};
+
+const client = v.looseObject({
+  ...pluginEntries,
+  ...common,
+  clock: v.nullable(clock),
+  start: v.nullable(start),
+  counts: v.nullable(counts),
+  rates: v.nullable(rates),
+  pacing: v.nullable(pacing),
+  latency: v.nullable(latency),
+  histograms: v.nullable(histograms),
+  metrics: list(metric),
+});
+
+const target = v.looseObject({
+  ...common,
+  test: text,
+  metrics: list(metric),
+  text: v.nullable(output),
+  environment: v.nullable(freeform),
+  clock: v.optional(v.nullable(clock)),
+  start: v.optional(v.nullable(start)),
+  reasons: v.optional(list(reason)),
+});
+
+const document = v.looseObject({
+  format: text,
+  ipbench: v.looseObject({ version: text, build: text }),
+  run: v.looseObject({
+    id: text,
+    started: text,
+    ended: text,
+    verdict: v.picklist(["VALID", "SUSPECT", "INVALID"]),
+    reasons: list(text),
+    details: v.optional(list(v.looseObject({ ...reason.entries, host: v.optional(text) }))),
+    failed: v.optional(v.boolean()),
+    interrupted: v.optional(v.boolean()),
+  }),
+  config: v.unknown(),
+  test: v.looseObject({ name: text, args: text }),
+  clients: list(client),
+  targets: list(target),
+  total: v.looseObject({
+    counts: v.nullable(counts),
+    rates: v.nullable(rates),
+    latency,
+    histograms: v.optional(histograms),
+    confidence: v.optional(confidence),
+    window: v.optional(v.nullable(window)),
+  }),
+  csv: output,
+  csv_header: v.optional(v.nullable(text)),
+});
+
+/**
+ * Reads one result document.
+ *
+ * @param source JSON text.
+ * @returns the document; keys that are not known here are kept.
+ * @throws {DocumentError} when the text is too long, not JSON (truncated, say), of another format version, nested too
+ *   deep, or has a key that is not what the contract says, which is then named.
+ */
+export function parseDocument(source: string): ResultDocument {
+  if (source.length > DOCUMENT_TEXT_LIMIT) {
+    throw new DocumentError(
+      `${source.length} characters; a result document has at most ${DOCUMENT_TEXT_LIMIT}`,
+    );
+  }
+  const json = parseJson(source);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new DocumentError("not a result document: expected a JSON object");
+  }
+  const format = (json as { format?: unknown }).format;
+  if (format !== RESULT_FORMAT) throw new DocumentError(describeFormat(format));
+  checkDepth(json);
+  const checked = v.safeParse(document, json, { abortEarly: true });
+  if (!checked.success) throw new DocumentError(describeIssue(checked.issues));
+  return checked.output as unknown as ResultDocument;
+}
+
+function parseJson(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch (cause) {
+    const ended = !/[}\]]\s*$/.test(source.slice(-200));
+    const message = cause instanceof Error ? cause.message.slice(0, 200) : "";
+    const what = source.trim() === ""
+      ? "the file is empty"
+      : ended
+      ? `the text ends in the middle (truncated after ${source.length} characters?)`
+      : "the text is not JSON";
+    throw new DocumentError(`${what}: ${message}`, { cause });
+  }
+}
+
+function describeFormat(format: unknown): string {
+  if (typeof format !== "string") {
+    return `not a result document: format is missing (expected "${RESULT_FORMAT}")`;
+  }
+  const shown = JSON.stringify(format.slice(0, 60));
+  return format.startsWith("ipbench-result/")
+    ? `format: this ipbench reads "${RESULT_FORMAT}", and the document is ${shown}; use the ipbench that wrote it`
+    : `not a result document: format is ${shown}, expected "${RESULT_FORMAT}"`;
+}
+
+/** Refuses nesting that later recursion over free parts (configuration, environment) could not stand. */
+function checkDepth(json: object): void {
+  let level: unknown[] = [json];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DOCUMENT_DEPTH_LIMIT) {
+      throw new DocumentError(`nested deeper than ${DOCUMENT_DEPTH_LIMIT} levels`);
+    }
+    const next: unknown[] = [];
+    for (const item of level) {
+      const values: unknown[] = Array.isArray(item) ? item : Object.values(item as object);
+      for (const value of values) if (typeof value === "object" && value !== null) next.push(value);
+    }
+    level = next;
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The shapes of a result document's parts, as valibot schemas: one description, used for what a plugin says and for
+ * what a file holds. Sizes are bounded, because both come from elsewhere.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { SeriesPoint, Summary } from "./document.ts";
+import { HISTOGRAM_TEXT_LIMIT } from "./histogram_codec.ts";
+
+/** Longest free text (names, arguments, reasons), in characters. */
+export const TEXT_LIMIT = 64 * 1024;
+/** Longest output of a plugin, in characters. */
+export const OUTPUT_LIMIT = 16 * 1024 * 1024;
+/** Most entries of a list: clients, targets, metrics, reasons. */
+export const LIST_LIMIT = 100_000;
+/** Most intervals of one client's series. */
+export const SERIES_LIMIT = 1_000_000;
+
+/** A value beyond this is no time, rate or count of ours. */
+const NUMBER_LIMIT = 2 ** 63;
+
+export const number = v.pipe(v.number(), v.finite(), v.minValue(-NUMBER_LIMIT), v.maxValue(NUMBER_LIMIT));
+/** Times and rates: not below 0. */
+export const amount = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(NUMBER_LIMIT));
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
+export const text = v.pipe(v.string(), v.maxLength(TEXT_LIMIT));
+export const output = v.pipe(v.string(), v.maxLength(OUTPUT_LIMIT));
+const encoded = v.nullable(v.pipe(v.string(), v.maxLength(HISTOGRAM_TEXT_LIMIT)));
+export const freeform = v.record(v.string(), v.unknown());
+
+/** A list with a limit. */
+// deno-lint-ignore explicit-module-boundary-types -- inferred from the schema given
+export function list<S extends v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>>(entry: S) {
+  return v.pipe(v.array(entry), v.maxLength(LIST_LIMIT));
+}
+
+const SUMMARY_KEYS = [
+  "count",
+  "min_ns",
+  "mean_ns",
+  "stddev_ns",
+  "p50_ns",
+  "p90_ns",
+  "p99_ns",
+  "p999_ns",
+  "p9999_ns",
+  "p99999_ns",
+  "max_ns",
+] as const satisfies readonly (keyof Summary)[];
+
+const summaryEntries = Object.fromEntries(SUMMARY_KEYS.map((key) => [key, amount])) as Record<
+  keyof Summary,
+  typeof amount
+>;
+export const summary = v.looseObject({ ...summaryEntries, count });
+
+export const counts = v.looseObject({
+  sent: count,
+  ok: count,
+  lost: count,
+  late: count,
+  corrupt: count,
+  duplicate: count,
+  reordered: count,
+});
+
+export const rates = v.looseObject({
+  requested_bps: v.nullable(amount),
+  sent_bps: v.nullable(amount),
+  received_bps: v.nullable(amount),
+});
+
+export const metric = v.looseObject({ name: text, value: number, unit: text });
+
+export const reason = v.looseObject({ level: v.picklist(["SUSPECT", "INVALID"]), code: text, text });
+
+export const latency = v.looseObject({ response: v.nullable(summary), service: v.nullable(summary) });
+
+export const pacing = v.objectWithRest({ lateness: v.nullable(summary) }, v.unknown());
+
+export const histograms = v.looseObject({
+  response: encoded,
+  service: encoded,
+  lateness: v.optional(encoded),
+});
+
+const interval = v.looseObject({ estimate_ns: amount, low_ns: number, high_ns: number, method: text });
+export const confidence = v.looseObject({ mean: v.nullable(interval), median: v.nullable(interval) });
+
+export const window = v.looseObject({ start_ns: number, end_ns: number });
+
+export const clock = v.objectWithRest({ offset_ns: number, error_ns: amount }, v.unknown());
+export const start = v.objectWithRest({ planned_ns: number, actual_ns: number }, v.unknown());
+
+/**
+ * A client's intervals. Checked in one loop, because a sweep holds millions of them; an optional figure may be missing
+ * or null.
+ */
+export const series = v.pipe(
+  v.array(v.unknown()),
+  v.maxLength(SERIES_LIMIT),
+  v.rawTransform<unknown[], SeriesPoint[]>(({ dataset, addIssue, NEVER }) => {
+    for (const [index, point] of dataset.value.entries()) {
+      const wrong = wrongKey(point);
+      if (wrong !== null) {
+        addIssue({ message: `interval ${index}: ${wrong}` });
+        return NEVER;
+      }
+    }
+    return dataset.value as SeriesPoint[];
+  }),
+);
+
+/** Names the first key of an interval that is not what it should be. */
+function wrongKey(point: unknown): string | null {
+  if (typeof point !== "object" || point === null || Array.isArray(point)) return "expected an object";
+  const record = point as Record<string, unknown>;
+  for (const key of ["t_ns", "sent", "ok", "lost"]) {
+    const value = record[key];
+    if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
+      return `${key}: expected a number from 0`;
+    }
+  }
+  for (const key of ["p50_ns", "p99_ns", "max_ns"]) {
+    const value = record[key];
+    if (value === undefined || value === null) continue;
+    if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
+      return `${key}: expected a number from 0`;
+    }
+  }
+  return null;
+}
+
+/** What a plugin's `results` may say; every key may be missing. */
+export const pluginEntries = {
+  counts: v.optional(counts),
+  rates: v.optional(rates),
+  pacing: v.optional(pacing),
+  latency: v.optional(latency),
+  histograms: v.optional(histograms),
+  metrics: v.optional(list(metric)),
+  reasons: v.optional(list(reason)),
+  series: v.optional(series),
+  confidence: v.optional(confidence),
+  engine: v.optional(freeform),
+  layers: v.optional(freeform),
+  window: v.optional(window),
+  environment: v.optional(freeform),
+};
+
+/**
+ * Says where a value is wrong and how: `clients[3].counts.sent: expected a number, found "12"`.
+ *
+ * @param issues valibot's, the first of which is told.
+ * @returns one sentence without a full stop.
+ */
+export function describeIssue(issues: readonly v.BaseIssue<unknown>[]): string {
+  const issue = issues[0];
+  if (issue === undefined) return "not what was expected";
+  const path = (issue.path ?? []).map((item) => {
+    const key = (item as { key?: unknown }).key;
+    return typeof key === "number" ? `[${key}]` : `.${String(key).slice(0, 60)}`;
+  }).join("").replace(/^\./, "");
+  const at = path === "" ? "" : `${path}: `;
+  if (issue.type === "raw_transform") return at + issue.message;
+  if (issue.received === "undefined" || issue.input === undefined) return `${at}is missing`;
+  const expected = EXPECTED[issue.type] ?? issue.expected ?? issue.type;
+  const requirement = typeof (issue as { requirement?: unknown }).requirement === "number"
+    ? ` ${(issue as { requirement?: unknown }).requirement}`
+    : "";
+  return `${at}expected ${expected}${EXPECTED_WITH_LIMIT.has(issue.type) ? requirement : ""}, found ${
+    shown(issue.input)
+  }`;
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  number: "a number",
+  finite: "a finite number",
+  integer: "a whole number",
+  string: "a text",
+  array: "a list",
+  loose_object: "an object",
+  object_with_rest: "an object",
+  record: "an object",
+  boolean: "true or false",
+  min_value: "at least",
+  max_value: "at most",
+  max_length: "a length of at most",
+};
+const EXPECTED_WITH_LIMIT = new Set(["min_value", "max_value", "max_length"]);
+
+function shown(input: unknown): string {
+  if (input === null) return "null";
+  if (Array.isArray(input)) return `a list of ${input.length}`;
+  if (typeof input === "object") return "an object";
+  if (typeof input === "string") {
+    return input.length > 60 ? `a text of ${input.length} characters` : JSON.stringify(input);
+  }
+  return String(input);
+}

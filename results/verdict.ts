@@ -1,0 +1,147 @@
+/**
+ * Is a run worth anything? Plugins say what they saw of themselves; the rest is judged here, from the document alone.
+ * What the target did wrong is a result. What the measuring side did wrong is a reason.
+ *
+ * @module
+ */
+import type { ClientResult, Counts, Reason, ResultDocument, TargetResult, Verdict } from "./document.ts";
+
+/** Limits beyond which a run is SUSPECT or INVALID. All are documented in docs/measurement.md. */
+export interface VerdictThresholds {
+  /** Share of the requested rate below which the sending side did not do what it was asked: SUSPECT. */
+  sentShareSuspect: number;
+  /** The same: INVALID. */
+  sentShareInvalid: number;
+  /** Bound of a tester's clock offset above which the agreed start means little, in ns: SUSPECT. */
+  clockErrorSuspectNs: number;
+  /** How far a tester's start may be from the agreed instant, in ns: SUSPECT. */
+  startSkewSuspectNs: number;
+  /** Share of the measured phase that the testers have in common below which sums mix times: SUSPECT. */
+  commonWindowSuspect: number;
+}
+
+/** The thresholds that are used unless others are given. */
+export const VERDICT_THRESHOLDS: VerdictThresholds = {
+  sentShareSuspect: 0.99,
+  sentShareInvalid: 0.9,
+  clockErrorSuspectNs: 5_000_000,
+  startSkewSuspectNs: 50_000_000,
+  commonWindowSuspect: 0.9,
+};
+
+/** A reason, and the host it is about. */
+export type HostReason = Reason & { host?: string };
+
+/** The document's verdict with everything that led to it. */
+export interface Judgement {
+  verdict: Verdict;
+  /** Sentences, the gravest first. */
+  reasons: string[];
+  details: HostReason[];
+}
+
+/** What {@linkcode judge} looks at. */
+export type Judged = Pick<ResultDocument, "clients" | "targets" | "total"> & {
+  run?: { failed?: boolean; interrupted?: boolean };
+};
+
+/** The verdict of a list of reasons: the gravest of them, VALID when there are none. */
+export function verdictOf(reasons: readonly Reason[]): Verdict {
+  if (reasons.some((reason) => reason.level === "INVALID")) return "INVALID";
+  return reasons.length > 0 ? "SUSPECT" : "VALID";
+}
+
+/**
+ * Judges a run.
+ *
+ * @param document The parts that are known so far.
+ * @param thresholds Limits; those left out have their defaults.
+ * @param extra Reasons that the controller has of its own (a missed deadline, a peer that vanished).
+ * @returns verdict, sentences and details, the gravest first.
+ */
+export function judge(
+  document: Judged,
+  thresholds: Partial<VerdictThresholds> = {},
+  extra: readonly HostReason[] = [],
+): Judgement {
+  const limits = { ...VERDICT_THRESHOLDS, ...thresholds };
+  const details: HostReason[] = [...extra];
+  if (document.run?.interrupted === true) add(details, "INVALID", "interrupted", "the run was interrupted");
+  else if (document.run?.failed === true && extra.length === 0) {
+    add(details, "INVALID", "failed", "the run did not come to its end");
+  }
+  for (const client of document.clients) judgeClient(details, client, limits);
+  for (const target of document.targets) judgeTarget(details, target);
+  judgeWindow(details, document, limits);
+  if (document.clients.length === 0) add(details, "INVALID", "no-clients", "no tester took part");
+  const order = { INVALID: 0, SUSPECT: 1 };
+  details.sort((a, b) => order[a.level] - order[b.level]);
+  const reasons = details.map((reason) =>
+    reason.host === undefined ? reason.text : `${reason.host}: ${reason.text}`
+  );
+  return { verdict: verdictOf(details), reasons: [...new Set(reasons)], details };
+}
+
+/** Adds a reason, unless the host has said the same already. */
+function add(details: HostReason[], level: Reason["level"], code: string, text: string, host?: string): void {
+  if (details.some((known) => known.code === code && known.host === host)) return;
+  details.push(host === undefined ? { level, code, text } : { level, code, text, host });
+}
+
+function judgeClient(details: HostReason[], client: ClientResult, limits: VerdictThresholds): void {
+  const host = client.host;
+  for (const reason of client.reasons ?? []) add(details, reason.level, reason.code, reason.text, host);
+  if (client.error !== undefined) add(details, "INVALID", "client-error", client.error, host);
+  if (client.counts !== null) judgeCounts(details, client.counts, host);
+  const requested = client.rates?.requested_bps ?? null;
+  const sent = client.rates?.sent_bps ?? null;
+  if (requested !== null && sent !== null && requested > 0 && sent / requested < limits.sentShareSuspect) {
+    const level = sent / requested < limits.sentShareInvalid ? "INVALID" : "SUSPECT";
+    const share = (100 * sent / requested).toFixed(1);
+    add(details, level, "rate-not-reached", `sent ${share} % of the requested rate`, host);
+  }
+  if (client.clock !== null && client.clock.error_ns > limits.clockErrorSuspectNs) {
+    const error = (client.clock.error_ns / 1e6).toFixed(1);
+    add(details, "SUSPECT", "clock-error", `its clock is known to ± ${error} ms only`, host);
+  }
+  if (client.start !== null) {
+    const skew = Math.abs(client.start.actual_ns - client.start.planned_ns);
+    if (skew > limits.startSkewSuspectNs) {
+      const text = `started ${(skew / 1e6).toFixed(1)} ms away from the agreed instant`;
+      add(details, "SUSPECT", "start-skew", text, host);
+    }
+  }
+}
+
+function judgeCounts(details: HostReason[], counts: Counts, host: string): void {
+  const sum = counts.ok + counts.lost + counts.late + counts.corrupt;
+  if (sum !== counts.sent) {
+    const text = `sent ${counts.sent} packets but accounts for ${sum} (ok, lost, late and corrupt together)`;
+    add(details, "INVALID", "accounting", text, host);
+  }
+  if (counts.sent === 0) add(details, "INVALID", "nothing-sent", "sent nothing in the measured phase", host);
+  else if (counts.ok === 0) {
+    add(details, "INVALID", "no-answers", "got no good answer in the measured phase", host);
+  }
+}
+
+function judgeTarget(details: HostReason[], target: TargetResult): void {
+  for (const reason of target.reasons ?? []) {
+    add(details, reason.level, reason.code, reason.text, target.host);
+  }
+  if (target.error !== undefined) add(details, "INVALID", "target-error", target.error, target.host);
+}
+
+/** Sums over testers mean something only over the time that all of them measured. */
+function judgeWindow(details: HostReason[], document: Judged, limits: VerdictThresholds): void {
+  const common = document.total.window;
+  if (common === null || common === undefined || document.clients.length < 2) return;
+  const length = common.end_ns - common.start_ns;
+  const longest = Math.max(
+    ...document.clients.map((c) => c.window ? c.window.end_ns - c.window.start_ns : 0),
+  );
+  if (longest <= 0 || length / longest >= limits.commonWindowSuspect) return;
+  const share = (100 * Math.max(0, length) / longest).toFixed(0);
+  const level = length <= 0 ? "INVALID" : "SUSPECT";
+  add(details, level, "common-window", `the testers measured together for ${share} % of the time only`);
+}
