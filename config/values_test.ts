@@ -3,52 +3,52 @@ import {
   formatDuration,
   formatNanoseconds,
   formatQuantity,
-  parsePlain,
-  parseQuantity,
-  parseRatio,
-  parseSeconds,
   parseValues,
+  requireNumber,
+  requireQuantity,
+  requireSeconds,
+  requireShare,
   UnitError,
-} from "./units.ts";
+} from "./values.ts";
 
 Deno.test("a number is read with its unit", () => {
   const cases: [string, number, string][] = [
-    ["64", 64, "plain"],
-    ["10M", 10_000_000, "plain"],
-    ["1.5G", 1_500_000_000, "plain"],
-    ["10k", 10_000, "plain"],
-    ["64Ki", 65_536, "plain"],
-    ["2Mi", 2_097_152, "plain"],
-    ["1e6", 1_000_000, "plain"],
-    ["1.1M", 1_100_000, "plain"],
-    ["0.5%", 0.005, "ratio"],
-    ["200us", 0.0002, "time"],
-    ["200µs", 0.0002, "time"],
-    ["5 ms", 0.005, "time"],
-    ["2s", 2, "time"],
-    ["3min", 180, "time"],
+    ["64", 64, ""],
+    ["10M", 10_000_000, ""],
+    ["1.5G", 1_500_000_000, ""],
+    ["10k", 10_000, ""],
+    ["64Ki", 65_536, ""],
+    ["2Mi", 2_097_152, ""],
+    ["1e6", 1_000_000, ""],
+    ["1.1M", 1_100_000, ""],
+    ["0.5%", 0.005, "%"],
+    ["200us", 0.0002, "s"],
+    ["200µs", 0.0002, "s"],
+    ["5 ms", 0.005, "s"],
+    ["2s", 2, "s"],
+    ["3min", 180, "s"],
   ];
-  for (const [text, value, kind] of cases) assert.deepEqual(parseQuantity(text), { value, kind }, text);
+  for (const [text, value, unit] of cases) assert.deepEqual(requireQuantity(text), { value, unit }, text);
 });
 
 Deno.test("what is no number with a known unit is refused by name", () => {
   for (const text of ["", "M", "10Q", "1..2", "0x10", "10 M M", "Infinity", "1e999"]) {
-    assert.throws(() => parseQuantity(text), UnitError, text);
+    assert.throws(() => requireQuantity(text), UnitError, text);
   }
-  assert.throws(() => parseQuantity("10Q"), /unknown unit "Q" in "10Q" \(known units: k, M,/);
+  assert.throws(() => requireQuantity("10Q"), /"10Q" is not a number with a unit \(known units: k, M,/);
 });
 
 Deno.test("kinds are kept apart", () => {
-  assert.equal(parsePlain("10M"), 1e7);
-  assert.throws(() => parsePlain("10ms"), UnitError);
-  assert.equal(parseSeconds("1.5"), 1.5);
-  assert.equal(parseSeconds("500ms"), 0.5);
-  assert.throws(() => parseSeconds("10M"), UnitError);
-  assert.throws(() => parseSeconds("-1s"), UnitError);
-  assert.equal(parseRatio("0.5%"), 0.005);
-  assert.equal(parseRatio("0.005"), 0.005);
-  assert.throws(() => parseRatio("101%"), UnitError);
-  assert.throws(() => parseRatio("2ms"), UnitError);
+  assert.equal(requireNumber("10M"), 1e7);
+  assert.throws(() => requireNumber("10ms"), UnitError);
+  assert.equal(requireSeconds("1.5"), 1.5);
+  assert.equal(requireSeconds("500ms"), 0.5);
+  assert.throws(() => requireSeconds("10M"), UnitError);
+  assert.throws(() => requireSeconds("-1s"), UnitError);
+  assert.equal(requireShare("0.5%"), 0.005);
+  assert.equal(requireShare("0.005"), 0.005);
+  assert.throws(() => requireShare("101%"), UnitError);
+  assert.throws(() => requireShare("2ms"), UnitError);
 });
 
 Deno.test("lists and ranges are expanded in order", () => {
