@@ -1,0 +1,413 @@
+/**
+ * The daemon's side of one connection, as a pure state machine: `transition(state, event) → [state, effects]`. It does
+ * no input or output; the session that drives it carries out the effects in their order and reports what became of
+ * them as further events.
+ *
+ * @module
+ */
+import { MAX_QUEUED_LINES } from "./limits.ts";
+import { type Command, parseCommand } from "./command.ts";
+import { formatReply } from "./reply.ts";
+import type { ResultStamps } from "./result.ts";
+import type { SetupFields } from "./setup_fields.ts";
+import { type DaemonRole, formatHelp } from "./texts.ts";
+
+/** How far the handshake of a connection has come. */
+export type DaemonPhase =
+  /** Nothing yet, or HELLO was not sent. */
+  | "listen"
+  /** HELLO: waiting for the test slot. */
+  | "taking"
+  /** The slot is ours; LOAD comes next. */
+  | "taken"
+  | "loading"
+  /** SETUP comes next. */
+  | "loaded"
+  | "setting-up"
+  /** START comes next. */
+  | "ready"
+  | "running"
+  /** STOP was given: the result comes next. */
+  | "stopping"
+  /** Over: nothing that comes now matters. */
+  | "closed";
+
+/** Where a connection stands with the secret. */
+export type AuthState =
+  /** The daemon has none. */
+  | "open"
+  | "required"
+  | "done";
+
+/** State of one connection. */
+export interface DaemonState {
+  readonly role: DaemonRole;
+  readonly phase: DaemonPhase;
+  readonly auth: AuthState;
+  /** Name of the test after LOAD. */
+  readonly plugin: string | null;
+  /** What the session works on beside the handshake; lines wait until it is done. */
+  readonly pending: "environment" | "authentication" | "continue" | null;
+  readonly watching: boolean;
+  /** Lines that wait. */
+  readonly queue: readonly ReceivedLine[];
+  /** The peer sends nothing any more; close when nothing is pending. */
+  readonly ended: boolean;
+}
+
+/** A line as the session read it. */
+export interface ReceivedLine {
+  /** The text, or `null` when it was none (too long, a NUL, not UTF-8). */
+  readonly text: string | null;
+  /** The daemon's clock when it was read, nanoseconds. */
+  readonly rxNs: bigint;
+}
+
+/** A test's data as it goes to the controller. */
+export interface TestResult {
+  readonly valid: boolean;
+  readonly data: Uint8Array;
+  /** After `START at::` alone. */
+  readonly stamps: ResultStamps | null;
+}
+
+/** What happens to a connection. */
+export type DaemonEvent =
+  | { readonly type: "line"; readonly line: ReceivedLine }
+  /** A line that is too long to go on: the stream is of no use. */
+  | { readonly type: "overflow" }
+  /** The peer closed, or half-closed, the connection. */
+  | { readonly type: "eof" }
+  /** The connection broke, or a write missed its deadline. */
+  | { readonly type: "lost" }
+  /** HELLO got the slot, or did not. */
+  | { readonly type: "taken" }
+  | { readonly type: "busy" }
+  | { readonly type: "loaded" }
+  | { readonly type: "set-up" }
+  /** The test has ended with data. */
+  | { readonly type: "result"; readonly result: TestResult }
+  /** The test cannot go on; the message is the whole text of the 451. */
+  | { readonly type: "failed"; readonly message: string }
+  /** ENV is answered, or could not be. */
+  | { readonly type: "environment"; readonly json: Uint8Array }
+  | { readonly type: "no-environment"; readonly message: string }
+  /** The secret was right, and this is our proof; or it was not. */
+  | { readonly type: "authenticated"; readonly proof: string }
+  | { readonly type: "rejected" }
+  /** CONTINUE reached a waiting test, or there was none. */
+  | { readonly type: "continued"; readonly ok: boolean }
+  /** A limit of time ran out, or the daemon goes down. */
+  | { readonly type: "expired"; readonly message: string };
+
+/** What the session is to do, in this order, each finished before the next where it is marked *awaited*. */
+export type DaemonEffect =
+  | { readonly type: "send"; readonly text: string }
+  /** Send the answer to STATUS. */
+  | { readonly type: "status" }
+  /** Send the answer to CLOCK, its second stamp taken right before. */
+  | { readonly type: "clock"; readonly rxNs: bigint }
+  /** Ask for the slot; `taken` or `busy` or `failed` follows. */
+  | { readonly type: "take" }
+  /** `loaded` or `failed` follows. */
+  | { readonly type: "load"; readonly plugin: string }
+  /** `set-up` or `failed` follows. */
+  | { readonly type: "setup"; readonly fields: SetupFields }
+  /** A tester's `result` or `failed` follows when the test has ended; a target's `failed` alone. */
+  | { readonly type: "start"; readonly atNs: bigint | null }
+  /** `result` or `failed` follows. */
+  | { readonly type: "stop"; readonly atNs: bigint | null }
+  /** Awaited: if this connection owns the slot, end its test and free the slot. */
+  | { readonly type: "release" }
+  /** Awaited: end the running test, whoever owns it. */
+  | { readonly type: "abort" }
+  /** `environment` or `no-environment` follows. */
+  | { readonly type: "environment"; readonly iface: string | null; readonly target: string | null }
+  /** `authenticated` or `rejected` follows, the latter after a delay. */
+  | { readonly type: "authenticate"; readonly nonce: string; readonly hmac: string }
+  /** `continued` follows. */
+  | { readonly type: "continue" }
+  /** Begin, or end, to send progress. */
+  | { readonly type: "watch" }
+  | { readonly type: "unwatch" }
+  /** Send a result: header and bytes. */
+  | { readonly type: "result"; readonly result: TestResult }
+  /** Send the environment: header and bytes. */
+  | { readonly type: "send-environment"; readonly json: Uint8Array }
+  | { readonly type: "close" };
+
+/** What a transition gives. */
+export type DaemonStep = readonly [DaemonState, readonly DaemonEffect[]];
+
+/** Text of a reply that says: no secret was shown. */
+const NO_SECRET = "This daemon wants a secret: say AUTH first, or give ipbench --secret-file";
+
+/**
+ * The state of a new connection, right after its greeting.
+ *
+ * @param role What the daemon is for.
+ * @param secret Whether it asks for a secret.
+ */
+export function initialDaemonState(role: DaemonRole, secret: boolean): DaemonState {
+  return {
+    role,
+    phase: "listen",
+    auth: secret ? "required" : "open",
+    plugin: null,
+    pending: null,
+    watching: false,
+    queue: [],
+    ended: false,
+  };
+}
+
+/**
+ * Whether this connection has, or waits for, the daemon's test slot.
+ *
+ * @param state Of the connection.
+ */
+export function ownsSlot(state: DaemonState): boolean {
+  return state.phase !== "listen" && state.phase !== "closed";
+}
+
+/**
+ * Takes one event.
+ *
+ * @param state Where the connection stands.
+ * @param event What happened.
+ * @returns Where it stands then, and what is to be done.
+ */
+export function daemonTransition(state: DaemonState, event: DaemonEvent): DaemonStep {
+  if (state.phase === "closed") return [state, []];
+  switch (event.type) {
+    case "line":
+      return receive(state, event.line);
+    case "overflow":
+      return close(state, formatReply(500));
+    case "eof":
+      return ownsSlot(state) || state.pending === null ? close(state) : [{ ...state, ended: true }, []];
+    case "lost":
+      return close(state);
+    case "expired":
+      return close(state, formatReply(421, event.message));
+    case "taken":
+      return answer(state, "taking", "taken", formatReply(200, "Ready to go"));
+    case "busy":
+      return close(state, formatReply(421, "Already Running"));
+    case "loaded":
+      return answer(state, "loading", "loaded", formatReply(200));
+    case "set-up":
+      return answer(state, "setting-up", "ready", formatReply(200));
+    case "result":
+      if (state.phase !== "running" && state.phase !== "stopping") return [state, []];
+      return [closed(state), [{ type: "release" }, { type: "result", result: event.result }, {
+        type: "close",
+      }]];
+    case "failed":
+      return close(state, formatReply(451, event.message));
+    case "environment":
+      return settle(state, "environment", [{ type: "send-environment", json: event.json }]);
+    case "no-environment":
+      return settle(state, "environment", [send(formatReply(400, event.message))]);
+    case "authenticated":
+      if (state.pending !== "authentication") return [state, []];
+      return settle({ ...state, auth: "done" }, "authentication", [
+        send(formatReply(200, `proof=${event.proof}`)),
+      ]);
+    case "rejected":
+      return state.pending === "authentication" ? close(state, formatReply(430)) : [state, []];
+    case "continued":
+      return settle(state, "continue", [
+        send(event.ok ? formatReply(200) : formatReply(400, "No test waits")),
+      ]);
+    default:
+      return unreachable(event);
+  }
+}
+
+/** A line arrived: carry it out, or keep it while an earlier one is being worked on. */
+function receive(state: DaemonState, line: ReceivedLine): DaemonStep {
+  if (!isBusy(state)) return carryOut(state, line);
+  // ABORT has no answer that could overtake another, and must not wait for a plugin that hangs.
+  if (line.text?.trim() === "ABORT" && state.auth !== "required") return abort(state);
+  if (state.queue.length >= MAX_QUEUED_LINES) return close(state, formatReply(500, "Too many lines at once"));
+  return [{ ...state, queue: [...state.queue, line] }, []];
+}
+
+function isBusy(state: DaemonState): boolean {
+  const { phase } = state;
+  return state.pending !== null || phase === "taking" || phase === "loading" || phase === "setting-up" ||
+    phase === "stopping";
+}
+
+/** Work on a line is done: answer, then take the lines that waited. */
+function answer(state: DaemonState, from: DaemonPhase, to: DaemonPhase, text: string): DaemonStep {
+  if (state.phase !== from) return [state, []];
+  return drain({ ...state, phase: to }, [send(text)]);
+}
+
+function settle(
+  state: DaemonState,
+  pending: NonNullable<DaemonState["pending"]>,
+  effects: readonly DaemonEffect[],
+): DaemonStep {
+  if (state.pending !== pending) return [state, []];
+  return drain({ ...state, pending: null }, effects);
+}
+
+function drain(state: DaemonState, effects: readonly DaemonEffect[]): DaemonStep {
+  let current = state;
+  const all = [...effects];
+  while (current.queue.length > 0 && !isBusy(current) && current.phase !== "closed") {
+    const [line, ...queue] = current.queue;
+    const [next, more] = carryOut({ ...current, queue }, line as ReceivedLine);
+    current = next;
+    all.push(...more);
+  }
+  if (!current.ended || isBusy(current) || current.phase === "closed") return [current, all];
+  const [end, last] = close(current);
+  return [end, [...all, ...last]];
+}
+
+function carryOut(state: DaemonState, line: ReceivedLine): DaemonStep {
+  const parsed = line.text === null ? { ok: false, message: null } as const : parseCommand(line.text);
+  if (state.watching) return endWatch(state, line, parsed.ok);
+  if (!parsed.ok) {
+    if (state.auth === "required") return close(state, formatReply(430, NO_SECRET));
+    const expected = line.text !== null && isExpected(state, line.text.trim().split(/\s/, 1)[0] ?? "");
+    return [state, [send(formatReply(500, expected ? parsed.message ?? undefined : undefined))]];
+  }
+  return obey(state, parsed.command, line.rxNs);
+}
+
+/** Any line ends WATCH; one that is a command is carried out, too. */
+function endWatch(state: DaemonState, line: ReceivedLine, isCommand: boolean): DaemonStep {
+  const quiet = { ...state, watching: false };
+  const effects: DaemonEffect[] = [{ type: "unwatch" }, send(formatReply(200))];
+  if (!isCommand) return [quiet, effects];
+  const [next, more] = carryOut(quiet, line);
+  return [next, [...effects, ...more]];
+}
+
+function obey(state: DaemonState, command: Command, rxNs: bigint): DaemonStep {
+  switch (command.name) {
+    case "HELP":
+      return [state, [send(formatHelp(state.role, command.extensions))]];
+    case "STATUS":
+      return [state, [{ type: "status" }]];
+    case "QUIT":
+      return close(state, formatReply(222, "Come back soon!"));
+    case "AUTH":
+      if (state.auth !== "required") return syntaxError(state);
+      return [
+        { ...state, pending: "authentication" },
+        [{ type: "authenticate", nonce: command.nonce, hmac: command.hmac }],
+      ];
+    default:
+      return state.auth === "required"
+        ? close(state, formatReply(430, NO_SECRET))
+        : obeyTrusted(state, command, rxNs);
+  }
+}
+
+type TrustedCommand = Exclude<Command, { name: "HELP" | "STATUS" | "QUIT" | "AUTH" }>;
+
+function obeyTrusted(state: DaemonState, command: TrustedCommand, rxNs: bigint): DaemonStep {
+  switch (command.name) {
+    case "ABORT":
+      return abort(state);
+    case "CLOCK":
+      return [state, [{ type: "clock", rxNs }]];
+    case "WATCH":
+      return [{ ...state, watching: true }, [{ type: "watch" }]];
+    case "CONTINUE":
+      return [{ ...state, pending: "continue" }, [{ type: "continue" }]];
+    case "ENV":
+      return [
+        { ...state, pending: "environment" },
+        [{ type: "environment", iface: command.iface, target: command.target }],
+      ];
+    default:
+      return handshake(state, command);
+  }
+}
+
+type HandshakeCommand = Extract<Command, { name: "HELLO" | "LOAD" | "SETUP" | "START" | "STOP" }>;
+
+function handshake(state: DaemonState, command: HandshakeCommand): DaemonStep {
+  if (!isExpected(state, command.name)) return syntaxError(state);
+  switch (command.name) {
+    case "HELLO":
+      return [{ ...state, phase: "taking" }, [{ type: "take" }]];
+    case "LOAD":
+      return [
+        { ...state, phase: "loading", plugin: command.plugin },
+        [{ type: "load", plugin: command.plugin }],
+      ];
+    case "SETUP":
+      if (state.role === "tester" && (command.fields.target === null || command.fields.port === null)) {
+        return syntaxError(state, 'a tester needs SETUP target::HOST||port::PORT||args::"ARGS"');
+      }
+      return [{ ...state, phase: "setting-up" }, [{ type: "setup", fields: command.fields }]];
+    case "START":
+      return [{ ...state, phase: "running" }, [{ type: "start", atNs: command.atNs }]];
+    case "STOP":
+      return [{ ...state, phase: "stopping" }, [{ type: "stop", atNs: command.atNs }]];
+    default:
+      return unreachable(command);
+  }
+}
+
+/** Whether the handshake waits for this command. Others are always, or never, understood. */
+function isExpected(state: DaemonState, name: string): boolean {
+  switch (name) {
+    case "HELLO":
+      return state.phase === "listen";
+    case "LOAD":
+      return state.phase === "taken";
+    case "SETUP":
+      return state.phase === "loaded";
+    case "START":
+      return state.phase === "ready";
+    case "STOP":
+      return state.phase === "running" && state.role === "target";
+    case "ENV":
+      return true;
+    case "AUTH":
+      return state.auth === "required";
+    default:
+      return false;
+  }
+}
+
+function syntaxError(state: DaemonState, message?: string): DaemonStep {
+  return [state, [send(formatReply(500, message))]];
+}
+
+function abort(state: DaemonState): DaemonStep {
+  return [closed(state), [{ type: "abort" }, ...farewell(state), { type: "close" }]];
+}
+
+/** Ends the connection: its test first, then a last word, then the connection. */
+function close(state: DaemonState, text?: string): DaemonStep {
+  const effects = farewell(state);
+  if (text !== undefined) effects.push(send(text));
+  return [closed(state), [...effects, { type: "close" }]];
+}
+
+/** What ends with a connection, before its last word: so the slot is free when the peer reads that. */
+function farewell(state: DaemonState): DaemonEffect[] {
+  return state.watching ? [{ type: "unwatch" }, { type: "release" }] : [{ type: "release" }];
+}
+
+function closed(state: DaemonState): DaemonState {
+  return { ...state, phase: "closed", pending: null, watching: false, queue: [] };
+}
+
+function send(text: string): DaemonEffect {
+  return { type: "send", text };
+}
+
+function unreachable(value: never): never {
+  throw new TypeError(`not a case of this machine: ${JSON.stringify(value)}`);
+}
