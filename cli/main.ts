@@ -1,47 +1,22 @@
 /**
- * The entry point of all programs in the bundle: `ipbench`, `ipbenchd`, and the child process that hosts one plugin.
- * Only what a call needs is loaded. This is the one module that asks `import.meta.main`.
+ * The command line `ipbench`: finds the subcommand, loads it, runs it, and turns errors into exit statuses. Only what a
+ * call needs is loaded.
  *
  * @module
  */
 
+import { COMMANDS } from "./commands.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { err, out } from "./io.ts";
-
-/** First argument of the child process that opens a plugin. It wins over the program's name. */
-const CHILD_ARGUMENT = "__plugin-host";
-/** First argument that makes the daemon of this program, whatever its name (used when run from source). */
-const DAEMON_ARGUMENT = "__daemon";
+import { err } from "./io.ts";
+import { makeProgram } from "./program.ts";
 
 /**
- * Runs the program that the name and the first argument select.
+ * Runs `ipbench`.
  *
  * @param args The command line without the program's name.
- * @param name "ipbench" or "ipbenchd".
  * @returns The exit status.
  */
-export async function main(args: string[], name: string): Promise<number> {
-  if (args[0] === CHILD_ARGUMENT) return await (await import("../ffi/child/main.ts")).main(args.slice(1));
-  const daemon = name === "ipbenchd" || args[0] === DAEMON_ARGUMENT;
-  const rest = args[0] === DAEMON_ARGUMENT ? args.slice(1) : args;
-  if (asksVersion(rest, daemon)) {
-    const { versionLine } = await import("./version.ts");
-    out(versionLine(daemon ? "ipbenchd" : "ipbench") + "\n");
-    return EXIT.OK;
-  }
-  if (daemon) return await (await import("../daemon/main.ts")).main(rest);
-  return await runCommand(rest);
-}
-
-/** `--version` alone is answered at once; the daemon takes it anywhere on its command line. */
-function asksVersion(args: readonly string[], daemon: boolean): boolean {
-  const asks = (arg: string | undefined) => arg === "--version" || arg === "-V";
-  return daemon ? args.some((arg) => arg === "--version") : asks(args[0]);
-}
-
-async function runCommand(args: string[]): Promise<number> {
-  const { COMMANDS } = await import("./commands.ts");
-  const { makeProgram } = await import("./program.ts");
+export async function main(args: string[]): Promise<number> {
   const line = withCommand(args);
   const known = COMMANDS.has(line[0] ?? "") ? line[0] : undefined;
   try {
@@ -85,9 +60,4 @@ function statusOf(error: unknown): number {
 function isCommanderError(error: unknown): error is { exitCode: number } {
   return error instanceof Error && "exitCode" in error && "code" in error &&
     typeof error.code === "string" && error.code.startsWith("commander.");
-}
-
-if (import.meta.main) {
-  const { programName } = await import("../ffi/self.ts");
-  Deno.exit(await main(Deno.args, programName()));
 }

@@ -1,0 +1,22 @@
+/**
+ * The limits of what a configuration may hold.
+ *
+ * @module
+ */
+
+/** Largest configuration file, in bytes: some ten thousand clients. */
+export const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+/** Deepest nesting of elements; a real file needs four. */
+export const MAX_CONFIG_DEPTH = 16;
+/** Most problems told of one file; the rest is counted. */
+export const MAX_PROBLEMS = 100;
+/** Longest arguments of a test, in bytes of UTF-8: the SETUP line has to stay below 8 KiB. */
+export const MAX_ARGS_BYTES = 7_000;
+/** Longest host name or address. */
+export const MAX_HOST_LENGTH = 255;
+/** Longest name of a test. */
+export const MAX_TEST_NAME_LENGTH = 64;
+/** Most testers in one run. */
+export const MAX_CLIENTS = 20_000;
+/** Most targets in one run. */
+export const MAX_TARGETS = 1_000;
