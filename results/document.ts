@@ -101,7 +101,8 @@ export interface PluginResults {
 }
 
 /** One tester's part. */
-export interface ClientResult extends Omit<PluginResults, "histograms" | "counts" | "rates" | "pacing" | "latency"> {
+export interface ClientResult
+  extends Omit<PluginResults, "histograms" | "counts" | "rates" | "pacing" | "latency"> {
   host: string;
   port: number;
   args: string;
