@@ -1,0 +1,74 @@
+/**
+ * A plugin's stderr, a line at a time, bounded in length and rate.
+ *
+ * @module
+ */
+
+import { MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_SECOND } from "./limits.ts";
+
+/** Cuts bytes into lines and drops what comes too fast. */
+export class LogLines {
+  #emit: (line: string) => void;
+  #now: () => number;
+  #rest = "";
+  #decoder = new TextDecoder();
+  #second = 0;
+  #emitted = 0;
+  #dropped = 0;
+
+  /**
+   * @param emit takes one line, without its newline and without control characters
+   * @param now milliseconds
+   */
+  constructor(emit: (line: string) => void, now: () => number) {
+    this.#emit = emit;
+    this.#now = now;
+  }
+
+  /** @param chunk the next bytes */
+  push(chunk: Uint8Array): void {
+    const text = this.#rest + this.#decoder.decode(chunk, { stream: true });
+    const lines = text.split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) this.#line(line);
+    while (this.#rest.length > MAX_LOG_LINE_BYTES) {
+      this.#line(this.#rest.slice(0, MAX_LOG_LINE_BYTES));
+      this.#rest = this.#rest.slice(MAX_LOG_LINE_BYTES);
+    }
+  }
+
+  /** Ends the last line, and says how many were dropped. */
+  end(): void {
+    if (this.#rest !== "") this.#line(this.#rest);
+    this.#rest = "";
+    this.#reportDropped();
+  }
+
+  #line(line: string): void {
+    const second = Math.floor(this.#now() / 1000);
+    if (second !== this.#second) {
+      this.#reportDropped();
+      this.#second = second;
+      this.#emitted = 0;
+    }
+    if (++this.#emitted > MAX_LOG_LINES_PER_SECOND) {
+      this.#dropped++;
+      return;
+    }
+    this.#emit(printable(line));
+  }
+
+  #reportDropped(): void {
+    if (this.#dropped > 0) this.#emit(`${this.#dropped} more lines were dropped`);
+    this.#dropped = 0;
+  }
+}
+
+/**
+ * @param text anything
+ * @returns the same without control characters, which could write on an operator's terminal
+ */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, " ").trimEnd();
+}

@@ -1,0 +1,22 @@
+/**
+ * What the daemon and the controller use of `ffi/`: the parent's side.
+ *
+ * @module
+ */
+
+export { monotonicNowNs } from "./clock.ts";
+export { PluginError, type PluginErrorCode } from "./errors.ts";
+export { DEFAULT_DEADLINES, type HostDeadlines } from "./limits.ts";
+export { sdNotify } from "./notify.ts";
+export { PluginHost, type PluginHostOptions, type SetupArguments } from "./plugin_host.ts";
+export {
+  PHASES,
+  type PluginCheck,
+  type PluginInfo,
+  type PluginOption,
+  type Progress,
+} from "./plugin_info.ts";
+export type { Side, StartReport } from "./plugin_info.ts";
+export type { HostLog, ProcessEnd } from "./plugin_process.ts";
+export { type BuildInfo, buildInfo, programName, type SelfCommand, selfCommand, selfPath } from "./self.ts";
+export { INTERFACE_MAJOR, INTERFACE_MINOR, VERSION } from "./version.ts";

@@ -1,0 +1,128 @@
+/**
+ * What a plugin says of itself, and what it says while it runs.
+ *
+ * @module
+ */
+
+/** The side of a test that a plugin implements. */
+export type Side = "client" | "target";
+
+/** One argument of a test. */
+export interface PluginOption {
+  name: string;
+  /** "int", "float", "size", "rate", "time", "bool", "string" or "enum". */
+  type: string;
+  /** "bit/s", "byte", "s", … or "". */
+  unit: string;
+  /** As it would be typed; "" when there is none. */
+  default: string;
+  /** "1..65507", "tcp|udp|raw"; "" when anything goes. */
+  range: string;
+  help: string;
+  /** An argument of `setup_controller`, not of `setup`. */
+  controller: boolean;
+}
+
+/** One plugin, as it was found. */
+export interface PluginInfo {
+  name: string;
+  side: Side;
+  /** One line. */
+  descr: string;
+  id: number;
+  /** Port on the machine under test when a run names none. */
+  defaultPort: number;
+  /** Path of the file, or "embedded". */
+  origin: string;
+  /** Version of the plugin; `null` without the extension symbol. */
+  version: string | null;
+  /** Version of the extension; `null` without the extension symbol. */
+  interface: { major: number; minor: number } | null;
+  /** Names of the columns that `output` prints, comma between them. */
+  csvHeader: string | null;
+  /** `null` without the extension symbol. */
+  options: PluginOption[] | null;
+  /** Mandatory functions that are NULL. */
+  missing: string[];
+}
+
+/** Phases of a test, in the order of `enum ipbench_phase`. */
+export const PHASES = ["idle", "ready", "warmup", "measure", "cooldown", "drain", "done"] as const;
+
+/** What a running test says of itself; times in nanoseconds, rates in bit/s. */
+export interface Progress {
+  phase: typeof PHASES[number];
+  /** Grows with each update. */
+  updates: number;
+  elapsedNs: number;
+  /** Whole length as far as known, else 0. */
+  expectedNs: number;
+  sent: number;
+  ok: number;
+  lost: number;
+  /** Late and corrupt. */
+  bad: number;
+  /** Currently received. */
+  rateBps: number;
+  /** Currently sent. */
+  sentBps: number;
+  p50Ns: number;
+  p99Ns: number;
+  p999Ns: number;
+  maxNs: number;
+}
+
+/** Size of `struct ipbench_progress`. */
+export const PROGRESS_BYTES = 128;
+
+/**
+ * Reads `struct ipbench_progress`.
+ *
+ * @param page at least {@linkcode PROGRESS_BYTES} bytes of the shared page
+ * @returns what it says, or `null` when the plugin never wrote to it
+ */
+export function parseProgress(page: Uint8Array): Progress | null {
+  if (page.byteLength < PROGRESS_BYTES) return null;
+  const view = new DataView(page.buffer, page.byteOffset, PROGRESS_BYTES);
+  const u64 = (offset: number): number => Number(view.getBigUint64(offset, true));
+  if (view.getUint32(0, true) === 0) return null;
+  return {
+    phase: PHASES[view.getUint32(4, true)] ?? "idle",
+    updates: u64(8),
+    elapsedNs: u64(16),
+    expectedNs: u64(24),
+    sent: u64(32),
+    ok: u64(40),
+    lost: u64(48),
+    bad: u64(56),
+    rateBps: u64(64),
+    sentBps: u64(72),
+    p50Ns: u64(80),
+    p99Ns: u64(88),
+    p999Ns: u64(96),
+    maxNs: u64(104),
+  };
+}
+
+/** What a finished `start` reports; times are CLOCK_MONOTONIC of the machine it ran on. */
+export interface StartReport {
+  /** Whether `start` returned 0. */
+  ok: boolean;
+  /** What `start` returned. */
+  status: number;
+  /** The agreed instant; `null` when it was to start at once. */
+  plannedNs: bigint | null;
+  /** When `start` was called. */
+  actualNs: bigint;
+  /** When `start` returned. */
+  endedNs: bigint;
+  /** Why it failed, in the plugin's words. */
+  error?: string;
+}
+
+/** What {@linkcode PluginHost.check} found out about one file. */
+export interface PluginCheck {
+  info: PluginInfo;
+  /** One finding a line; `ok: false` is a fault of the plugin. */
+  findings: { ok: boolean; text: string }[];
+}
