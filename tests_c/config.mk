@@ -1,0 +1,18 @@
+# What every C build here shares. VARIANT=asan builds the same files with the sanitizers, below build/asan.
+# SPDX-License-Identifier: MIT
+TESTS_C := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+ROOT := $(abspath $(TESTS_C)/..)
+VARIANT ?= release
+ifeq ($(VARIANT),asan)
+BUILD := $(ROOT)/build/asan
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPTIMIZE ?= -O1 -g
+else
+BUILD := $(ROOT)/build
+OPTIMIZE ?= -O2 -g1
+endif
+OBJ := $(BUILD)/obj
+CFLAGS += -std=gnu11 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $(OPTIMIZE) $(SANITIZE)
+CPPFLAGS += -I$(TESTS_C)/include -I$(TESTS_C)/lib -D_GNU_SOURCE
+LDFLAGS += $(SANITIZE)
+IPB_LIB := $(OBJ)/lib/libipb.a

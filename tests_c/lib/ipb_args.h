@@ -1,0 +1,66 @@
+/*
+ * Arguments of a test, `name=value,name=value`, read by the table that the host also shows to users.
+ * SPDX-License-Identifier: MIT
+ *
+ * A value may stand in double quotes, and may then hold commas. A name alone means 1 (for "bool"). Every value is
+ * checked against its option's type and range when it is parsed, so that reading it later cannot fail. Types:
+ *   int, size   whole number; k M G T (1000) and Ki Mi Gi Ti (1024) may follow; size may end in B
+ *   rate        the same, may be fractional, may end in bps or bit/s
+ *   float       decimal; with % it is divided by 100
+ *   time        decimal with ns us µs ms s min h; a bare number is in the option's unit ("s" when it has none)
+ *   bool        1 0 yes no true false on off
+ *   enum        one of the words of the range, "tcp|udp"
+ *   string      anything
+ * A range is "LOW..HIGH" in the same notation; either end may be left out.
+ */
+#ifndef IPB_ARGS_H
+#define IPB_ARGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipb_error.h"
+
+#define IPB_ARGS_MAX_OPTIONS 96    /* options in one table */
+#define IPB_ARGS_MAX_TEXT 65536    /* bytes of arguments */
+
+struct ipb_value {
+	const char *text; /* as typed, without quotes; the default where nothing was typed */
+	double number;    /* int, size, rate, float (as a fraction), time (ns), bool (0 or 1) */
+	uint64_t whole;   /* the same, rounded down; 0 for negative ones */
+	uint32_t index;   /* of the word, for enum */
+	int given;        /* non-zero: typed by the user */
+};
+
+struct ipb_args {
+	const struct ipbench_option *options;
+	uint32_t count;
+	char *text; /* owner of the strings */
+	struct ipb_value values[IPB_ARGS_MAX_OPTIONS];
+};
+
+/* Parses text (NULL counts as "") by those options whose `controller` flag equals controller. 0, or -1 and a sentence
+ * in err. a needs no initialisation; it is to be freed after success. The table must outlive it. */
+int ipb_args_parse(struct ipb_args *a, const struct ipbench_option *options, uint32_t count, const char *text,
+                   int controller, struct ipb_error *err);
+void ipb_args_free(struct ipb_args *a);
+
+/* The value of an option of the table. Asking for a name that is not in the table aborts: it is a programming error
+ * that the first run of a test shows. */
+const struct ipb_value *ipb_args_get(const struct ipb_args *a, const char *name);
+static inline uint64_t ipb_args_uint(const struct ipb_args *a, const char *name) { return ipb_args_get(a, name)->whole; }
+static inline double ipb_args_number(const struct ipb_args *a, const char *name) { return ipb_args_get(a, name)->number; }
+static inline uint64_t ipb_args_ns(const struct ipb_args *a, const char *name) { return ipb_args_get(a, name)->whole; }
+static inline int ipb_args_bool(const struct ipb_args *a, const char *name) { return ipb_args_get(a, name)->number != 0; }
+static inline const char *ipb_args_string(const struct ipb_args *a, const char *name) { return ipb_args_get(a, name)->text; }
+static inline uint32_t ipb_args_enum(const struct ipb_args *a, const char *name) { return ipb_args_get(a, name)->index; }
+static inline int ipb_args_given(const struct ipb_args *a, const char *name) { return ipb_args_get(a, name)->given; }
+
+/* One value of a type ("int", "rate", "time" …, not enum or string), whole text. unit: for a bare number of type time
+ * (NULL or "": seconds). 0 or -1. Used by the parser and for values inside lists. */
+int ipb_parse_value(const char *type, const char *unit, const char *text, double *value);
+
+/* Edit distance of two words, for "did you mean"; words over 63 bytes count as far apart. */
+unsigned ipb_edit_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,115 @@
+/* A calibrated clock; see ipb_clock.h.  SPDX-License-Identifier: MIT */
+#include "ipb_clock.h"
+
+#include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#define TRIES 16 /* readings for one pair; the narrowest counts */
+
+#if defined(__x86_64__)
+static int invariant_tsc(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(0x80000007u, &a, &b, &c, &d) && (d & 1u << 8) != 0;
+}
+
+/* One simultaneous reading of both clocks; returns half the width of the bracket in ticks. */
+static uint64_t pair(uint64_t *tsc, uint64_t *ns)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t before = __rdtsc();
+		uint64_t now = ipb_now_ns();
+		uint64_t after = __rdtsc();
+		if (after - before < best) {
+			best = after - before;
+			*tsc = before + best / 2;
+			*ns = now;
+		}
+	}
+	return best / 2;
+}
+#endif
+
+static void fall_back(struct ipb_clock *c, const char *why)
+{
+	memset(c, 0, sizeof *c);
+	c->source = "clock_monotonic";
+	c->why = why;
+}
+
+void ipb_clock_init(struct ipb_clock *c, int want_tsc)
+{
+	fall_back(c, want_tsc ? "this processor's time stamp counter is not known to be invariant" : "asked for");
+#if defined(__x86_64__)
+	uint64_t tsc0, ns0, tsc1, ns1;
+
+	if (!want_tsc || !invariant_tsc())
+		return;
+	pair(&tsc0, &ns0);
+	struct timespec pause = { 0, (long)IPB_CLOCK_CALIBRATION_NS };
+	nanosleep(&pause, NULL);
+	uint64_t ticks = pair(&tsc1, &ns1);
+	if (tsc1 <= tsc0 || ns1 <= ns0) {
+		fall_back(c, "the time stamp counter did not advance with CLOCK_MONOTONIC");
+		return;
+	}
+	c->mult = (uint64_t)(((unsigned __int128)(ns1 - ns0) << 32) / (tsc1 - tsc0));
+	c->base_tsc = tsc1;
+	c->base_ns = ns1;
+	c->spread_ns = (ticks * c->mult) >> 32;
+	c->tsc = 1;
+	c->source = "tsc";
+	c->why = "invariant, calibrated against CLOCK_MONOTONIC in this process";
+#endif
+}
+
+void ipb_clock_anchor(struct ipb_clock *c)
+{
+#if defined(__x86_64__)
+	if (c->tsc)
+		pair(&c->base_tsc, &c->base_ns);
+#else
+	(void)c;
+#endif
+}
+
+int64_t ipb_clock_error_ns(const struct ipb_clock *c)
+{
+	uint64_t best = UINT64_MAX;
+	int64_t error = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t before = ipb_clock_now(c);
+		uint64_t now = ipb_now_ns();
+		uint64_t after = ipb_clock_now(c);
+		if (after - before < best) {
+			best = after - before;
+			error = (int64_t)(before + best / 2) - (int64_t)now;
+		}
+	}
+	return error;
+}
+
+int64_t ipb_clock_realtime_offset_ns(const struct ipb_clock *c, uint64_t *spread_ns)
+{
+	uint64_t best = UINT64_MAX;
+	int64_t offset = 0;
+
+	for (int i = 0; i < 4; i++) {
+		uint64_t before = ipb_clock_now(c);
+		uint64_t now = ipb_clock_gettime_ns(CLOCK_REALTIME);
+		uint64_t after = ipb_clock_now(c);
+		if (after - before < best) {
+			best = after - before;
+			offset = (int64_t)now - (int64_t)(before + best / 2);
+		}
+	}
+	if (spread_ns != NULL)
+		*spread_ns = best / 2 + 1;
+	return offset;
+}

@@ -1,0 +1,71 @@
+/*
+ * Time in nanoseconds.  SPDX-License-Identifier: MIT
+ *
+ * ipb_now_ns reads CLOCK_MONOTONIC. `struct ipb_clock` gives the same time from the processor's time stamp counter,
+ * for loops that read it with every packet: calibrated against CLOCK_MONOTONIC in this process, never cached in a
+ * file, and only where the counter is invariant (same rate on all cores in all power states). Elsewhere it falls
+ * back to CLOCK_MONOTONIC. One writer (ipb_clock_init), then any number of readers.
+ */
+#ifndef IPB_CLOCK_H
+#define IPB_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+#define IPB_NS_PER_S 1000000000ull
+#define IPB_CLOCK_CALIBRATION_NS 40000000ull /* how long ipb_clock_init takes where it uses the counter */
+
+struct ipb_clock {
+	uint64_t base_tsc, base_ns;
+	uint64_t mult;     /* ns per tick, 32 fraction bits */
+	uint64_t spread_ns; /* uncertainty of one reference reading at calibration */
+	int tsc;           /* non-zero: the counter is used */
+	const char *source; /* "tsc" or "clock_monotonic", with the reason beside it in `why` */
+	const char *why;
+};
+
+static inline uint64_t ipb_clock_gettime_ns(clockid_t id)
+{
+	struct timespec t;
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * IPB_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* CLOCK_MONOTONIC, in ns. */
+static inline uint64_t ipb_now_ns(void) { return ipb_clock_gettime_ns(CLOCK_MONOTONIC); }
+
+/* Calibrates; blocks for IPB_CLOCK_CALIBRATION_NS. want_tsc 0 forces CLOCK_MONOTONIC. */
+void ipb_clock_init(struct ipb_clock *c, int want_tsc);
+
+/* Sets the base again, so that the reading equals CLOCK_MONOTONIC now; takes under 10 µs. */
+void ipb_clock_anchor(struct ipb_clock *c);
+
+/* How far the reading is from CLOCK_MONOTONIC now: positive when it is ahead. */
+int64_t ipb_clock_error_ns(const struct ipb_clock *c);
+
+/* CLOCK_REALTIME minus the reading of c, from the narrowest of a few tries; *spread_ns (may be NULL) is its bound. */
+int64_t ipb_clock_realtime_offset_ns(const struct ipb_clock *c, uint64_t *spread_ns);
+
+/* The time, in ns of CLOCK_MONOTONIC. */
+static inline uint64_t ipb_clock_now(const struct ipb_clock *c)
+{
+#if defined(__x86_64__)
+	if (__builtin_expect(c->tsc, 1))
+		return c->base_ns + (uint64_t)(((unsigned __int128)(__rdtsc() - c->base_tsc) * c->mult) >> 32);
+#endif
+	(void)c;
+	return ipb_now_ns();
+}
+
+/* Tells the processor that this is a spin loop. */
+static inline void ipb_clock_relax(void)
+{
+#if defined(__x86_64__)
+	_mm_pause();
+#endif
+}
+
+#endif

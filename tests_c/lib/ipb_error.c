@@ -1,0 +1,73 @@
+/* Sentences about failures; see ipb_error.h.  SPDX-License-Identifier: MIT */
+#include "ipb_error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static char *place(struct ipb_error *err, size_t *size)
+{
+	if (err->text != NULL && err->size > 0) {
+		*size = err->size;
+		return err->text;
+	}
+	*size = sizeof err->own;
+	return err->own;
+}
+
+void ipb_error_attach(struct ipb_error *err, const struct ipbench_host *host)
+{
+	err->text = host != NULL ? host->error : NULL;
+	err->size = host != NULL && host->error != NULL ? host->error_size : 0;
+	err->own[0] = '\0';
+}
+
+int ipb_error(struct ipb_error *err, const char *format, ...)
+{
+	va_list args;
+	size_t size;
+
+	if (err == NULL)
+		return -1;
+	char *to = place(err, &size);
+	va_start(args, format);
+	vsnprintf(to, size, format, args);
+	va_end(args);
+	return -1;
+}
+
+int ipb_error_errno(struct ipb_error *err, int errno_value, const char *format, ...)
+{
+	va_list args;
+	size_t size;
+	char reason[128];
+
+	if (err == NULL)
+		return -1;
+	char *to = place(err, &size);
+	va_start(args, format);
+	int n = vsnprintf(to, size, format, args);
+	va_end(args);
+	if (n >= 0 && (size_t)n < size)
+		snprintf(to + n, size - (size_t)n, ": %s", strerror_r(errno_value, reason, sizeof reason));
+	return -1;
+}
+
+const char *ipb_error_text(const struct ipb_error *err)
+{
+	return err->text != NULL && err->size > 0 ? err->text : err->own;
+}
+
+void ipb_error_clear(struct ipb_error *err)
+{
+	size_t size;
+
+	place(err, &size)[0] = '\0';
+}
+
+int ipb_error_print(const struct ipb_error *err, const char *name)
+{
+	if ((err->text == NULL || err->size == 0) && err->own[0] != '\0')
+		fprintf(stderr, "%s: %s\n", name, err->own);
+	return -1;
+}

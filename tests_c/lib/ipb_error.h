@@ -1,0 +1,41 @@
+/*
+ * One sentence that says why the last call failed.  SPDX-License-Identifier: MIT
+ *
+ * A plugin keeps one `struct ipb_error` and passes it down. After `ipb_error_attach` sentences go to the host's
+ * buffer (struct ipbench_host.error); without a host they stay in the structure, and ipb_error_print shows them.
+ * One thread at a time.
+ */
+#ifndef IPB_ERROR_H
+#define IPB_ERROR_H
+
+#include "plugin.h"
+
+#define IPB_ERROR_SIZE 1024
+
+struct ipb_error {
+	char *text;     /* where sentences go; NULL means `own` */
+	uint32_t size;  /* bytes at text */
+	char own[IPB_ERROR_SIZE];
+};
+
+/* Sends the sentences to the host's buffer. host may be NULL: then they stay in err->own. */
+void ipb_error_attach(struct ipb_error *err, const struct ipbench_host *host);
+
+/* Writes the sentence (cut at the buffer's size) and returns -1, so that a caller can `return ipb_error(…)`.
+ * err may be NULL: then nothing is written. */
+int ipb_error(struct ipb_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same, followed by ": " and the text of errno_value. */
+int ipb_error_errno(struct ipb_error *err, int errno_value, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The last sentence, "" when there was none. Valid until the next call. */
+const char *ipb_error_text(const struct ipb_error *err);
+
+/* Forgets the last sentence. */
+void ipb_error_clear(struct ipb_error *err);
+
+/* When no host takes the sentence, writes it as one line "NAME: sentence" on stderr; returns -1. */
+int ipb_error_print(const struct ipb_error *err, const char *name);
+
+#endif

@@ -1,0 +1,259 @@
+/* Sockets by name; see ipb_sock.h.  SPDX-License-Identifier: MIT */
+#include "ipb_sock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netpacket/packet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "ipb_clock.h"
+
+#define ADDRESSES_MAX 8 /* addresses of one name that are tried */
+#define BACKLOG 128
+
+static const char *kind(int type) { return type == SOCK_STREAM ? "TCP" : "UDP"; }
+
+int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, struct ipb_address *out, int max,
+                     struct ipb_error *err)
+{
+	struct addrinfo hints = { .ai_socktype = type, .ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0) };
+	struct addrinfo *list = NULL;
+	char service[8], name[IPB_SOCK_RESOLVE_MAX + 1];
+	size_t length = host != NULL ? strlen(host) : 0;
+	int n = 0;
+
+	if (length > IPB_SOCK_RESOLVE_MAX)
+		return ipb_error(err, "the host name is longer than %d bytes", IPB_SOCK_RESOLVE_MAX);
+	if (length == 0 && !passive)
+		return ipb_error(err, "no host was given");
+	memcpy(name, host != NULL ? host : "", length + 1);
+	char *start = name;
+	if (length > 2 && name[0] == '[' && name[length - 1] == ']') {
+		name[length - 1] = '\0';
+		start++;
+	}
+	snprintf(service, sizeof service, "%u", port);
+	int code = getaddrinfo(*start != '\0' ? start : NULL, service, &hints, &list);
+	if (code != 0)
+		return ipb_error(err, "cannot resolve \"%s\": %s", host != NULL ? host : "",
+		                 code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
+	for (struct addrinfo *a = list; a != NULL && n < max; a = a->ai_next) {
+		if (a->ai_addrlen > sizeof out[n].storage)
+			continue;
+		memset(&out[n], 0, sizeof out[n]);
+		memcpy(&out[n].storage, a->ai_addr, a->ai_addrlen);
+		out[n++].size = a->ai_addrlen;
+	}
+	freeaddrinfo(list);
+	return n > 0 ? n : ipb_error(err, "\"%s\" has no address", host != NULL ? host : "");
+}
+
+static int bind_local(int fd, int family, int type, const struct ipb_sock_options *o, struct ipb_error *err)
+{
+	struct ipb_address found[ADDRESSES_MAX];
+
+	if ((o->bind_host == NULL || *o->bind_host == '\0') && o->bind_port == 0)
+		return 0;
+	int n = ipb_sock_resolve(o->bind_host, o->bind_port, type, 1, found, ADDRESSES_MAX, err);
+	for (int i = 0; i < n; i++)
+		if (found[i].storage.ss_family == family) {
+			if (bind(fd, (struct sockaddr *)&found[i].storage, found[i].size) == 0)
+				return 0;
+			return ipb_error_errno(err, errno, "cannot bind to local address %s port %u",
+			                       o->bind_host ? o->bind_host : "", o->bind_port);
+		}
+	return n < 0 ? -1 : ipb_error(err, "local address %s is of another family than the target", o->bind_host);
+}
+
+/* Waits until the connection stands; deadline in ns of the monotonic clock. 0 or -1 with errno. */
+static int finish_connect(int fd, uint64_t deadline_ns)
+{
+	for (;;) {
+		uint64_t now = ipb_now_ns();
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		int error = 0;
+		socklen_t size = sizeof error;
+		int left_ms = now < deadline_ns ? (int)((deadline_ns - now) / 1000000u) + 1 : 0;
+		int n = poll(&p, 1, left_ms);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ETIMEDOUT;
+		if (n <= 0)
+			return -1;
+		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+			return -1;
+		errno = error;
+		return error == 0 ? 0 : -1;
+	}
+}
+
+static int connect_one(const struct ipb_address *to, const char *host, uint16_t port, int type,
+                       const struct ipb_sock_options *options, uint64_t deadline_ns, struct ipb_error *err)
+{
+	int family = to->storage.ss_family;
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return ipb_error_errno(err, errno, "cannot open a %s socket for %s", kind(type), host);
+	if (options != NULL &&
+	    (ipb_sock_apply(fd, family, options, err) < 0 || bind_local(fd, family, type, options, err) < 0))
+		goto fail;
+	if (connect(fd, (const struct sockaddr *)&to->storage, to->size) == 0)
+		return fd;
+	if (errno == EINPROGRESS && finish_connect(fd, deadline_ns) == 0)
+		return fd;
+	ipb_error_errno(err, errno, "cannot connect to %s port %u over %s", host, port, kind(type));
+fail:
+	close(fd);
+	return -1;
+}
+
+int ipb_sock_connect(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
+                     struct ipb_error *err)
+{
+	struct ipb_address found[ADDRESSES_MAX];
+	uint64_t deadline_ns = ipb_now_ns() + IPB_SOCK_CONNECT_MS * 1000000ull;
+	int fd = -1;
+
+	if (port == 0)
+		return ipb_error(err, "no port was given for %s", host != NULL ? host : "the target");
+	int n = ipb_sock_resolve(host, port, type, 0, found, ADDRESSES_MAX, err);
+	for (int i = 0; i < n && fd < 0; i++)
+		fd = connect_one(&found[i], host, port, type, options, deadline_ns, err);
+	return fd;
+}
+
+static int listen_one(struct ipb_address *at, const char *host, uint16_t port, int type,
+                      const struct ipb_sock_options *options, struct ipb_error *err)
+{
+	int family = at->storage.ss_family, no = 0, yes = 1;
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return ipb_error_errno(err, errno, "cannot open a %s socket", kind(type));
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+	if (options != NULL && ipb_sock_apply(fd, family, options, err) < 0)
+		goto fail;
+	if (bind(fd, (struct sockaddr *)&at->storage, at->size) == 0 && (type != SOCK_STREAM || listen(fd, BACKLOG) == 0))
+		return fd;
+	ipb_error_errno(err, errno, "cannot listen on %s port %u (%s)", host != NULL && *host ? host : "any address", port,
+	                kind(type));
+fail:
+	close(fd);
+	return -1;
+}
+
+int ipb_sock_listen(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
+                    struct ipb_error *err)
+{
+	struct ipb_address found[ADDRESSES_MAX];
+	int any = host == NULL || *host == '\0', fd = -1;
+	int n = ipb_sock_resolve(any ? "::" : host, port, type, 1, found, ADDRESSES_MAX, err);
+
+	for (int i = 0; i < n && fd < 0; i++)
+		fd = listen_one(&found[i], host, port, type, options, err);
+	if (fd >= 0 || !any)
+		return fd;
+	n = ipb_sock_resolve("0.0.0.0", port, type, 1, found, ADDRESSES_MAX, err);
+	return n < 0 ? -1 : listen_one(&found[0], host, port, type, options, err);
+}
+
+int ipb_sock_raw(const char *iface, uint16_t ether_type, int *ifindex, uint8_t *mac, struct ipb_error *err)
+{
+	struct ifreq request = { 0 };
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ether_type) };
+	int fd = -1;
+
+	if (iface == NULL || *iface == '\0')
+		return ipb_error(err, "raw Ethernet needs an interface: give iface=NAME");
+	if (strlen(iface) >= sizeof request.ifr_name)
+		return ipb_error(err, "\"%.64s\" is no interface name: it is too long", iface);
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 && (errno == EPERM || errno == EACCES))
+		return ipb_error(err, "raw Ethernet needs CAP_NET_RAW: start the daemon as root, or grant it once with "
+		                 "\"setcap cap_net_raw+ep /path/to/ipbenchd\"");
+	if (fd < 0)
+		return ipb_error_errno(err, errno, "cannot open a packet socket");
+	memcpy(request.ifr_name, iface, strlen(iface));
+	if (ioctl(fd, SIOCGIFINDEX, &request) < 0) {
+		ipb_error_errno(err, errno, "no interface \"%s\"", iface);
+		goto fail;
+	}
+	at.sll_ifindex = request.ifr_ifindex;
+	if (ifindex != NULL)
+		*ifindex = request.ifr_ifindex;
+	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0 || !(request.ifr_flags & IFF_UP)) {
+		ipb_error(err, "interface %s is down: \"ip link set %s up\"", iface, iface);
+		goto fail;
+	}
+	if (mac != NULL) {
+		if (ioctl(fd, SIOCGIFHWADDR, &request) < 0) {
+			ipb_error_errno(err, errno, "cannot read the address of %s", iface);
+			goto fail;
+		}
+		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	}
+	if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0) {
+		ipb_error_errno(err, errno, "cannot bind a packet socket to %s", iface);
+		goto fail;
+	}
+	return fd;
+fail:
+	close(fd);
+	return -1;
+}
+
+int ipb_parse_mac(const char *text, uint8_t mac[6])
+{
+	for (int i = 0; i < 6; i++) {
+		unsigned v = 0;
+		for (int k = 0; k < 2; k++, text++) {
+			unsigned c = (unsigned char)*text;
+			if (c - '0' < 10)
+				v = v * 16 + (c - '0');
+			else if ((c | 32) - 'a' < 6)
+				v = v * 16 + (c | 32) - 'a' + 10;
+			else
+				return -1;
+		}
+		mac[i] = (uint8_t)v;
+		if (i < 5 && *text != ':' && *text != '-')
+			return -1;
+		text += i < 5;
+	}
+	return *text == '\0' ? 0 : -1;
+}
+
+uint16_t ipb_sock_port(int fd)
+{
+	struct sockaddr_storage at;
+	socklen_t size = sizeof at;
+
+	if (getsockname(fd, (struct sockaddr *)&at, &size) < 0)
+		return 0;
+	if (at.ss_family == AF_INET)
+		return ntohs(((struct sockaddr_in *)&at)->sin_port);
+	return at.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&at)->sin6_port) : 0;
+}
+
+void ipb_sock_name(const struct sockaddr *address, socklen_t size, char *to, size_t to_size)
+{
+	char host[NI_MAXHOST], port[8];
+
+	if (getnameinfo(address, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		snprintf(to, to_size, "?");
+	else
+		snprintf(to, to_size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+}

@@ -1,0 +1,71 @@
+/*
+ * Sockets by name, IPv4 and IPv6.  SPDX-License-Identifier: MIT
+ *
+ * All sockets are close-on-exec and non-blocking. Functions that fail return -1 and leave a sentence in err that
+ * names host, port and cause.
+ */
+#ifndef IPB_SOCK_H
+#define IPB_SOCK_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "ipb_error.h"
+
+#define IPB_SOCK_CONNECT_MS 5000     /* how long ipb_sock_connect waits for a TCP connection */
+#define IPB_SOCK_RESOLVE_MAX 255     /* bytes of a host name */
+
+/* What to do with a socket before it is used. Zeroes mean "leave". */
+struct ipb_sock_options {
+	const char *bind_host;  /* local address, or NULL or "" */
+	const char *device;     /* SO_BINDTODEVICE, or NULL or "" */
+	uint16_t bind_port;     /* local port */
+	int sndbuf, rcvbuf;     /* bytes */
+	int busy_poll_us;       /* SO_BUSY_POLL */
+	int dscp;               /* 0..63, or -1: leave */
+	int ttl;                /* 1..255 */
+	int df;                 /* non-zero: do not fragment */
+	int reuse;              /* SO_REUSEADDR */
+	int nodelay;            /* TCP_NODELAY */
+	const char *sockopts;   /* "SO_X;SO_Y=value", see ipb_sock_apply_text */
+};
+
+struct ipb_address {
+	struct sockaddr_storage storage;
+	socklen_t size;
+};
+
+/* Looks host up (name, IPv4 or IPv6 address, also in brackets; "" or NULL: any, for passive use). type: SOCK_STREAM
+ * or SOCK_DGRAM. At most max addresses to out; returns their number, or -1. */
+int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, struct ipb_address *out, int max,
+                     struct ipb_error *err);
+
+/* Opens a socket to host:port: tries each address. TCP waits at most IPB_SOCK_CONNECT_MS for all of them. */
+int ipb_sock_connect(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
+                     struct ipb_error *err);
+
+/* Opens a socket bound to host:port (host "" or NULL: IPv6 and IPv4 both, where IPv6 exists); TCP listens.
+ * Port 0: any free one, see ipb_sock_port. */
+int ipb_sock_listen(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
+                    struct ipb_error *err);
+
+/* Opens an AF_PACKET socket on an interface for one Ethernet type; ether_type 0: receives nothing. *ifindex and
+ * mac (6 bytes) describe the interface; either may be NULL. Says how to grant CAP_NET_RAW where it is missing. */
+int ipb_sock_raw(const char *iface, uint16_t ether_type, int *ifindex, uint8_t *mac, struct ipb_error *err);
+
+/* "aa:bb:cc:dd:ee:ff" (also with '-') into 6 bytes; 0 or -1. */
+int ipb_parse_mac(const char *text, uint8_t mac[6]);
+
+/* Applies options to a socket of this family. 0 or -1. */
+int ipb_sock_apply(int fd, int family, const struct ipb_sock_options *options, struct ipb_error *err);
+
+/* Applies "SO_KEEPALIVE;SO_SNDBUF=65536;TCP_NODELAY", the notation of the original ipbench. 0 or -1. */
+int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err);
+
+/* Local port of a socket, 0 when unknown. */
+uint16_t ipb_sock_port(int fd);
+
+/* "127.0.0.1:7", "[::1]:7" or "?" into to (at least 64 bytes). */
+void ipb_sock_name(const struct sockaddr *address, socklen_t size, char *to, size_t to_size);
+
+#endif

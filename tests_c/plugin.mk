@@ -1,0 +1,34 @@
+# Builds one plugin. Its folder's Makefile says
+#     NAME = latency
+#     SRCS = latency.c output.c
+#     include ../plugin.mk
+# and may set LDLIBS, PLUGIN_CFLAGS, and SKIP (a reason not to build it here). Result: build/plugins/NAME.so.
+# SPDX-License-Identifier: MIT
+include $(dir $(lastword $(MAKEFILE_LIST)))config.mk
+OUT := $(BUILD)/plugins/$(NAME).so
+OBJS := $(addprefix $(OBJ)/$(NAME)/,$(notdir $(SRCS:.c=.o)))
+VPATH := $(sort $(dir $(SRCS)))
+
+ifdef SKIP
+all:
+	@echo "$(NAME): not built: $(SKIP)" >&2
+else
+all: $(OUT)
+endif
+
+$(OUT): $(OBJS) $(IPB_LIB)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) -Wl,--gc-sections -o $@.tmp $(OBJS) $(IPB_LIB) $(LDLIBS) -lm
+	@mv -f $@.tmp $@
+
+$(OBJ)/$(NAME)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PLUGIN_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(IPB_LIB): FORCE
+	@$(MAKE) --no-print-directory -C $(TESTS_C)/lib VARIANT=$(VARIANT)
+FORCE:
+clean:
+	rm -rf $(OUT) $(OBJ)/$(NAME)
+.PHONY: all clean FORCE
+-include $(OBJS:.o=.d)
