@@ -127,30 +127,39 @@ export class Navigator {
     if (before !== null && isInside(before, lower, top)) return before;
     if (lower === null) return this.#below(top as number, phase, database);
     if (top === null) return this.#clamp(lower * this.#stretch(phase));
-    return this.#between(lower, top, phase);
+    return this.#between(lower, top, phase, database);
   }
 
   /** No lower bound yet: where the answers point, else further down with growing steps. */
   #below(top: number, phase: Phase, database: TrialDatabase): number {
-    const guess = database.guess(phase);
     const { min } = this.#range;
-    if (guess !== null) {
-      const load = guess * (1 - phase.width / 2);
-      if (load >= min && !isNarrow(load, top, phase.width / 2)) {
-        this.#anchored = true;
-        return load;
-      }
-    }
+    const guess = this.#guess(min, top, phase, database);
+    if (guess !== null) return guess;
     if (!this.#anchored) return middle(min, top) <= min * (1 + phase.width) ? min : middle(min, top);
     return Math.max(min, top / this.#stretch(phase));
   }
 
-  /** Between two bounds: gallop away from the newest while they are far apart, else halve. */
-  #between(lower: number, top: number, phase: Phase): number {
+  /** Between two bounds: where the answers point, else gallop away from the newest while far apart, else halve. */
+  #between(lower: number, top: number, phase: Phase, database: TrialDatabase): number {
     const far = Math.log(top / lower) > GALLOP_WIDTHS * Math.log(this.#factor(phase));
-    if (!this.#anchored || !far) return middle(lower, top);
+    if (!far) return middle(lower, top);
+    const guess = this.#anchored ? null : this.#guess(lower, top, phase, database);
+    if (guess !== null) return guess;
+    if (!this.#anchored) return middle(lower, top);
     const factor = this.#stretch(phase);
     return this.#newest === "lower" ? lower * factor : top / factor;
+  }
+
+  /** A load a little below where the answers say that the capacity lies, or, where that is known, a little above. */
+  #guess(lower: number, top: number, phase: Phase, database: TrialDatabase): number | null {
+    const guess = database.guess(phase);
+    if (guess === null) return null;
+    const margin = 1 - phase.width / 2;
+    const load = [guess * margin, guess / margin].find((item) =>
+      item > lower && !isNarrow(item, top, phase.width / 2)
+    );
+    if (load !== undefined) this.#anchored = true;
+    return load ?? null;
   }
 
   #factor(phase: Phase): number {
