@@ -24,6 +24,8 @@ export interface Limits {
   stopMs: number;
   /** Between two pieces of a result that has begun to come. */
   transferStallMs: number;
+  /** For the whole of a result that has begun to come. */
+  transferMs: number;
   /** For a daemon to close after ABORT, before a second connection says it again. */
   abortMs: number;
   /** For one call of the controller half of a plugin (setup_controller, unmarshall, output). */
@@ -46,8 +48,8 @@ export interface Limits {
 
 /** The defaults. */
 export const LIMITS: Readonly<Limits> = {
-  connectMs: 5_000,
-  greetingMs: 5_000,
+  connectMs: 2_500,
+  greetingMs: 2_500,
   replyMs: 5_000,
   loadMs: 10_000,
   setupMs: 60_000,
@@ -55,6 +57,7 @@ export const LIMITS: Readonly<Limits> = {
   unknownDurationMs: 3_600_000,
   stopMs: 30_000,
   transferStallMs: 5_000,
+  transferMs: 120_000,
   abortMs: 1_000,
   pluginMs: 30_000,
   parallel: 256,

@@ -1,0 +1,143 @@
+/**
+ * Getting a connection to a daemon: greeting, authentication, and the commands that need no dialogue.
+ *
+ * @module
+ */
+
+import { createNonce, parseAuthReply, type Prover, socketAddress } from "../protocol/auth.ts";
+import { parseClock } from "../protocol/clock.ts";
+import type { Greeting } from "../protocol/greeting.ts";
+import { ProtocolError } from "../protocol/error.ts";
+import type { ClockProbe } from "./clock_estimate.ts";
+import { Connection, type Heard } from "./connection.ts";
+import type { Limits } from "./limits.ts";
+
+/** What it takes to reach a daemon. */
+export interface DaemonAccess {
+  limits: Limits;
+  /** TLS with these certificates (PEM) trusted beside the system's; `null`: plain TCP. */
+  tls: { caCerts: string[] } | null;
+  /** Knows the shared secret; `null` without one. */
+  prover: Prover | null;
+}
+
+/** A connection on which the greeting has been read and AUTH, where asked for, has succeeded. */
+export interface OpenDaemon {
+  connection: Connection;
+  greeting: Greeting;
+}
+
+/**
+ * Connects to a daemon.
+ *
+ * @param at its host and port
+ * @param access limits, TLS and secret
+ * @returns the connection and who answered
+ * @throws {ConnectionError} when it cannot be reached or does not answer
+ * @throws {ProtocolError} when what answers is no daemon, or the secret is missing or wrong
+ */
+export async function openDaemon(
+  at: { host: string; port: number },
+  access: DaemonAccess,
+): Promise<OpenDaemon> {
+  const { connectMs, greetingMs, lineBytes, resultBytes } = access.limits;
+  const options = { connectMs, lineBytes, resultBytes, tls: access.tls };
+  const connection = await Connection.open(at.host, at.port, options);
+  try {
+    const heard = await connection.hear(greetingMs);
+    if (heard.type !== "greeting") throw notAGreeting(heard);
+    const { greeting } = heard;
+    if (greeting.authNonce !== null) await authenticate(connection, greeting.authNonce, access);
+    return { connection, greeting };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function notAGreeting(heard: Heard): ProtocolError {
+  const said = "reply" in heard
+    ? `${heard.reply.code} ${heard.reply.message ?? heard.reply.text}`
+    : heard.type;
+  return new ProtocolError("state", `the daemon does not serve us: ${said}`);
+}
+
+async function authenticate(
+  connection: Connection,
+  daemonNonce: string,
+  access: DaemonAccess,
+): Promise<void> {
+  if (access.prover === null) {
+    throw new ProtocolError(
+      "auth",
+      "the daemon asks for a secret; give the file that holds it with --secret-file or IPBENCH_SECRET_FILE",
+    );
+  }
+  const remote = connection.remoteAddr;
+  const challenge = {
+    daemonNonce,
+    clientNonce: createNonce(),
+    address: socketAddress(remote.hostname, remote.port),
+  };
+  const hmac = await access.prover.prove("controller", challenge);
+  await connection.say({ name: "AUTH", nonce: challenge.clientNonce, hmac });
+  const heard = await connection.hear(access.limits.replyMs);
+  if (heard.type !== "reply" && heard.type !== "test-failed") {
+    throw new ProtocolError("auth", "the daemon did not answer to AUTH");
+  }
+  const proof = parseAuthReply(heard.reply);
+  if (!(await access.prover.check("daemon", challenge, proof))) {
+    throw new ProtocolError("auth", "the daemon does not know the secret: it may be somebody else");
+  }
+}
+
+/**
+ * Asks a daemon for its clock, several times.
+ *
+ * @param connection an open connection on which nothing else goes on
+ * @param probes how many times
+ * @param replyMs longest wait for one answer
+ * @returns the probes that were answered
+ * @throws {ConnectionError} when the connection is lost
+ */
+export async function probeClock(
+  connection: Connection,
+  probes: number,
+  replyMs: number,
+): Promise<ClockProbe[]> {
+  const made: ClockProbe[] = [];
+  for (let n = 0; n < probes; n++) {
+    await connection.say({ name: "CLOCK" });
+    const heard = await connection.hear(replyMs);
+    if (heard.type !== "reply" || heard.reply.code !== 200) break;
+    const { lastWriteNs: sentNs, lastReadNs: receivedNs } = connection;
+    made.push({ sentNs, receivedNs, ...parseClock(heard.reply) });
+  }
+  return made;
+}
+
+/**
+ * Ends the test that a daemon runs, over a connection of its own. Never throws; bounded by `abortMs` for each step.
+ *
+ * @param at the daemon's host and port
+ * @param access limits, TLS and secret
+ * @returns whether the daemon took the command and closed
+ */
+export async function abortDaemon(
+  at: { host: string; port: number },
+  access: DaemonAccess,
+): Promise<boolean> {
+  const { abortMs } = access.limits;
+  const limits = { ...access.limits, connectMs: abortMs, greetingMs: abortMs, replyMs: abortMs };
+  try {
+    const { connection } = await openDaemon(at, { ...access, limits });
+    try {
+      await connection.say({ name: "ABORT" });
+      return await connection.drain(abortMs);
+    } finally {
+      connection.close();
+    }
+  } catch {
+    return false;
+  }
+}

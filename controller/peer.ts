@@ -1,0 +1,397 @@
+/**
+ * The dialogue with one daemon, from connecting to QUIT.
+ *
+ * @module
+ */
+
+import { type Command, formatCommand } from "../protocol/command.ts";
+import type { Extension, Greeting } from "../protocol/greeting.ts";
+import type { Reply } from "../protocol/reply.ts";
+import type { ResultStamps } from "../protocol/result.ts";
+import type { SetupFields } from "../protocol/setup_fields.ts";
+import type { ClockProbe } from "./clock_estimate.ts";
+import { type Connection, ConnectionError, type Heard } from "./connection.ts";
+import { abortDaemon, type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
+import { pause } from "./deadline.ts";
+import type { PeerName, RunPhase } from "./progress.ts";
+import { messageOf, RunError, type RunErrorCode } from "./run_error.ts";
+
+/** What the peers of a run share. */
+export interface PeerContext extends DaemonAccess {
+  /** Debug lines, worded as the original's. */
+  debug: (message: string) => void;
+  onPhase: (peer: PeerName, phase: RunPhase) => void;
+}
+
+/** What a daemon sent as its result. */
+export interface RawResult {
+  /** 220 rather than 221. */
+  valid: boolean;
+  data: Uint8Array<ArrayBuffer>;
+  /** When the test was to start, started and ended, in the daemon's clock; only after `START at::`. */
+  stamps: ResultStamps | null;
+}
+
+/** The beginning of a result. */
+export type ResultHead = Heard & { type: "begin" };
+
+/** How far a peer's test has come, as far as ABORT is concerned. */
+type Ownership = "none" | "taken" | "over";
+
+/** A peer without extensions may take one `recv` for one command, so commands that nothing answers stay apart. */
+const UNANSWERED_GAP_MS = 200;
+/** After `--reset`, the old test needs a moment to die before HELLO is accepted. */
+const BUSY_RETRIES = 20;
+const BUSY_RETRY_MS = 100;
+
+/** One daemon of a run, seen from the controller. */
+export class Peer {
+  greeting: Greeting | null = null;
+  /** What ended this peer's part, if anything did. */
+  error: RunError | null = null;
+  phase: RunPhase = "connect";
+  #connection: Connection | null = null;
+  #ownership: Ownership = "none";
+  #unansweredAt = -Infinity;
+
+  /**
+   * @param name which daemon
+   * @param context what the peers of the run share
+   */
+  constructor(readonly name: PeerName, readonly context: PeerContext) {}
+
+  /** Whether the daemon announced an extension. */
+  has(extension: Extension): boolean {
+    return this.greeting?.extensions.has(extension) === true;
+  }
+
+  /** Whether the test slot of the daemon is ours. */
+  get owns(): boolean {
+    return this.#ownership === "taken";
+  }
+
+  /**
+   * Connects, reads the greeting and authenticates where that is asked for.
+   *
+   * @throws {RunError} when the daemon cannot be reached or refuses
+   */
+  async connect(): Promise<void> {
+    this.#enter("connect");
+    const label = this.name.role === "client" ? "IpbenchTestClient" : "IpbenchTestTarget";
+    this.context.debug(`[${label}:__init__] : client ${this.name.host}`);
+    const opened = await this.#guard(
+      "is the daemon running there, and the port open?",
+      () => openDaemon(this.name, this.context),
+    );
+    this.#connection = opened.connection;
+    this.greeting = opened.greeting;
+  }
+
+  /**
+   * Ends whatever test the daemon runs, whoever owns it, and connects again.
+   *
+   * @throws {RunError} when the daemon cannot be reached again
+   */
+  async reset(): Promise<void> {
+    this.#enter("reset");
+    await this.#guard("", () => this.#send({ name: "ABORT" }));
+    await this.#connection?.drain(this.context.limits.replyMs);
+    this.#connection?.close();
+    await this.connect();
+  }
+
+  /**
+   * Takes the daemon's test slot.
+   *
+   * @param afterReset whether to ask again for a while when it is still taken
+   * @throws {RunError} with code "busy" when another controller has it
+   */
+  async hello(afterReset: boolean): Promise<void> {
+    for (let attempt = 0;; attempt++) {
+      this.#enter("hello");
+      const reply = await this.#exchange({ name: "HELLO" }, this.context.limits.replyMs);
+      if (reply.code === 200) break;
+      if (reply.code !== 421) throw this.#refusal(reply);
+      if (!afterReset || attempt >= BUSY_RETRIES) {
+        throw this.fail(
+          "busy",
+          `the daemon already runs a test (${reply.message ?? reply.text})`,
+          `wait for it, or end it with "ipbench abort ${this.name.host}" or --reset`,
+        );
+      }
+      this.#connection?.close();
+      await pause(BUSY_RETRY_MS);
+      await this.connect();
+    }
+    this.#ownership = "taken";
+  }
+
+  /**
+   * Loads a test.
+   *
+   * @param plugin name of the test
+   * @throws {RunError} when the daemon has none of that name, or does not answer
+   */
+  async load(plugin: string): Promise<void> {
+    this.#enter("load");
+    await this.#demand({ name: "LOAD", plugin }, this.context.limits.loadMs);
+  }
+
+  /**
+   * Sets the loaded test up.
+   *
+   * @param fields what SETUP carries
+   * @throws {RunError} when the plugin refuses, or the daemon does not answer
+   */
+  async setup(fields: SetupFields): Promise<void> {
+    this.#enter("setup");
+    await this.#demand({ name: "SETUP", fields }, this.context.limits.setupMs);
+  }
+
+  /**
+   * Asks for the machine's environment.
+   *
+   * @param target the machine under test, to name the way to it; `null`: none
+   * @returns the record, or `null` when the daemon cannot tell
+   * @throws {RunError} when the connection is lost
+   */
+  async environment(target: string | null): Promise<Record<string, unknown> | null> {
+    if (!this.has("env")) return null;
+    const { replyMs, environmentBytes, transferStallMs } = this.context.limits;
+    return await this.#guard("", async () => {
+      const connection = this.#open();
+      await this.#send({ name: "ENV", iface: null, target });
+      const heard = await connection.hear(replyMs);
+      if (heard.type !== "begin") return null;
+      if (heard.length > environmentBytes) {
+        throw this.fail("limit", `its environment record of ${heard.length} bytes is too large`);
+      }
+      const body = await connection.readBody(heard.length, transferStallMs, replyMs);
+      return readRecord(body);
+    });
+  }
+
+  /**
+   * Asks for the daemon's clock, several times.
+   *
+   * @param probes how many times
+   * @returns the probes; none when the daemon cannot tell
+   * @throws {RunError} when the connection is lost
+   */
+  async probeClock(probes: number): Promise<ClockProbe[]> {
+    if (!this.has("clock")) return [];
+    this.#enter("clock");
+    return await this.#guard("", () => probeClock(this.#open(), probes, this.context.limits.replyMs));
+  }
+
+  /**
+   * Starts the test; nothing answers.
+   *
+   * @param atNs the instant, in the daemon's clock; `null`: at once
+   * @throws {RunError} when the connection is lost
+   */
+  async start(atNs: bigint | null): Promise<void> {
+    this.#enter("start");
+    await this.#guard("", () => this.#send({ name: "START", atNs }));
+    this.#unansweredAt = performance.now();
+  }
+
+  /**
+   * Stops a target's test; its result answers.
+   *
+   * @param atNs the instant, in the daemon's clock; `null`: at once
+   * @throws {RunError} when the connection is lost
+   */
+  async stop(atNs: bigint | null): Promise<void> {
+    this.#enter("stop");
+    await this.#settle();
+    await this.#guard("", () => this.#send({ name: "STOP", atNs }));
+  }
+
+  /**
+   * Waits for the head of the result: until then nothing may come.
+   *
+   * @returns the head
+   * @throws {RunError} when something else comes, or the connection ends
+   */
+  async resultHead(): Promise<ResultHead> {
+    return await this.#guard("see the daemon's log", async () => {
+      const heard = await this.#open().hear(null);
+      if (heard.type === "begin") return heard;
+      throw this.#unexpected(heard);
+    });
+  }
+
+  /**
+   * Reads the bytes of the result.
+   *
+   * @param head what {@linkcode resultHead} gave
+   * @returns the result
+   * @throws {RunError} when it does not come whole
+   */
+  async resultBody(head: ResultHead): Promise<RawResult> {
+    this.#enter("collect");
+    const { transferStallMs, transferMs } = this.context.limits;
+    const data = await this.#guard(
+      "see the daemon's log",
+      () => this.#open().readBody(head.length, transferStallMs, transferMs),
+    );
+    this.#ownership = "over";
+    return { valid: head.valid, data, stamps: head.stamps };
+  }
+
+  /** Says QUIT and closes; a daemon that is gone already is no error. */
+  async quit(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === null || connection.closed) return;
+    try {
+      await this.#settle();
+      await this.#send({ name: "QUIT" });
+      if (this.#ownership === "taken") await connection.drain(this.context.limits.abortMs);
+    } catch {
+      // The daemon has closed after its result, as it should.
+    }
+    this.#ownership = "over";
+    connection.close();
+  }
+
+  /**
+   * Ends this peer's test, if it is ours, and closes. Never throws; bounded.
+   *
+   * @returns whether the daemon is known to be free of our test
+   */
+  async abort(): Promise<boolean> {
+    const connection = this.#connection;
+    const owned = this.#ownership === "taken";
+    this.#ownership = "over";
+    if (connection === null) return true;
+    if (!owned) {
+      connection.close();
+      return true;
+    }
+    let freed = false;
+    if (!connection.closed && this.error === null) {
+      try {
+        await this.#settle();
+        await this.#send({ name: "ABORT" });
+        freed = await connection.drain(this.context.limits.abortMs);
+      } catch {
+        freed = false;
+      }
+    }
+    connection.close();
+    return freed || await abortDaemon(this.name, this.context);
+  }
+
+  /** Closes without a word; what is waiting on this peer fails. */
+  close(): void {
+    this.#connection?.close();
+  }
+
+  /**
+   * Makes, and remembers, this peer's error.
+   *
+   * @param code stable name of the cause
+   * @param reason the cause, a clause
+   * @param remedy what to do about it
+   * @param cause the error underneath
+   * @returns the error, for throwing
+   */
+  fail(code: RunErrorCode, reason: string, remedy = "", cause?: unknown): RunError {
+    const error = new RunError(this.name, this.phase, code, reason, remedy, cause);
+    this.error ??= error;
+    return error;
+  }
+
+  #enter(phase: RunPhase): void {
+    this.phase = phase;
+    this.context.onPhase(this.name, phase);
+  }
+
+  #open(): Connection {
+    if (this.#connection === null || this.#connection.closed) {
+      throw new ConnectionError("closed", "the connection is closed");
+    }
+    return this.#connection;
+  }
+
+  async #send(command: Command): Promise<void> {
+    const connection = this.#open();
+    this.context.debug(`[send_command] : ${formatCommand(command, this.has("form")).trimEnd()}`);
+    await connection.say(command);
+  }
+
+  async #settle(): Promise<void> {
+    const left = this.#unansweredAt + UNANSWERED_GAP_MS - performance.now();
+    if (left > 0 && this.greeting?.extensions.size === 0) await pause(left);
+  }
+
+  async #exchange(command: Command, ms: number): Promise<Reply> {
+    return await this.#guard("see the daemon's log", async () => {
+      await this.#send(command);
+      const heard = await this.#open().hear(ms);
+      if (heard.type === "reply") return heard.reply;
+      throw this.#unexpected(heard);
+    });
+  }
+
+  async #demand(command: Command, ms: number): Promise<void> {
+    const reply = await this.#exchange(command, ms);
+    if (reply.code !== 200) throw this.#refusal(reply);
+  }
+
+  #refusal(reply: Reply): RunError {
+    const said = reply.message ?? `${reply.code} ${reply.text}`;
+    if (reply.code === 451) {
+      // The daemon closes and is free again by itself.
+      this.#ownership = "over";
+      return this.fail("plugin", said);
+    }
+    if (reply.code === 430) {
+      return this.fail("authentication", said, "give the daemon's secret with --secret-file");
+    }
+    return this.fail("refused", `the daemon answered ${reply.code} ${reply.text} (${reply.message ?? ""})`);
+  }
+
+  #unexpected(heard: Heard): RunError {
+    if (heard.type === "reply" || heard.type === "test-failed") return this.#refusal(heard.reply);
+    return this.fail("protocol", `the daemon sent a ${heard.type} where it should not`);
+  }
+
+  /** Turns what goes wrong underneath into this peer's error. */
+  async #guard<T>(remedy: string, task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      if (error instanceof RunError) throw error;
+      throw this.fail(codeOf(error), messageOf(error), remedy, error);
+    }
+  }
+}
+
+function codeOf(error: unknown): RunErrorCode {
+  if (!(error instanceof ConnectionError)) return "protocol";
+  switch (error.code) {
+    case "connect":
+      return "connect";
+    case "timeout":
+      return "timeout";
+    case "limit":
+      return "limit";
+    case "rubbish":
+      return "protocol";
+    default:
+      return "closed";
+  }
+}
+
+function readRecord(body: Uint8Array): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? value as Record<string, unknown>
+      : null;
+  } catch {
+    return null;
+  }
+}

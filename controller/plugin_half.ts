@@ -1,0 +1,149 @@
+/**
+ * The controller's half of a test: its plugin, in a child process, that reads results and prints them.
+ *
+ * @module
+ */
+
+import { PluginError, PluginHost, type PluginInfo } from "../ffi/mod.ts";
+import type { PluginResults } from "../results/document.ts";
+import { parsePluginResults } from "../results/plugin_results.ts";
+import { withDeadline } from "./deadline.ts";
+import type { RawResult } from "./peer.ts";
+import type { RunPhase } from "./progress.ts";
+import { messageOf, RunError } from "./run_error.ts";
+
+/** How to make one. */
+export interface PluginHalfOptions {
+  test: string;
+  side: "client" | "target";
+  controllerArgs: string;
+  pluginDirs: string[];
+  debug: boolean;
+  /** Bound of each call, in milliseconds. */
+  callMs: number;
+  log: (level: "debug" | "info" | "warning" | "error", message: string) => void;
+}
+
+/** One test's controller half. Calls are made one after another, in the order in which they were asked for. */
+export class PluginHalf {
+  #host: PluginHost;
+  #turn: Promise<unknown> = Promise.resolve();
+  #info: PluginInfo | null = null;
+
+  /** @param options which test, and with which arguments */
+  constructor(readonly options: PluginHalfOptions) {
+    const { pluginDirs, debug, log } = options;
+    this.#host = PluginHost.spawn({ pluginDirs, debug, log });
+  }
+
+  /** What the plugin says of itself; only after {@linkcode open}. */
+  get info(): PluginInfo {
+    if (this.#info === null) throw new TypeError(`the test ${this.options.test} is not loaded yet`);
+    return this.#info;
+  }
+
+  /**
+   * Loads the plugin and calls its `setup_controller`.
+   *
+   * @throws {RunError} when there is no such test here, or it refuses its arguments
+   */
+  async open(): Promise<void> {
+    const { test, side, controllerArgs } = this.options;
+    this.#info = await this.#call("load", () => this.#host.load(test, side));
+    const args = controllerArgs === "" ? null : controllerArgs;
+    await this.#call("setup", () => this.#host.setupController(args));
+  }
+
+  /**
+   * Asks how long the test takes.
+   *
+   * @param args its arguments on a daemon
+   * @returns nanoseconds, 0 for "until stopped", `null` when the plugin cannot tell
+   * @throws {RunError} when the plugin's process died
+   */
+  async expectedNs(args: string): Promise<number | null> {
+    const told = await this.#call("setup", () => this.#host.expectedDuration(args));
+    return told === null ? null : Number(told.ns);
+  }
+
+  /**
+   * Has a result read.
+   *
+   * @param index number of the client, 0 for a target
+   * @param raw what the daemon sent
+   * @returns the plugin's results, checked; `null` when it has none beyond what it prints
+   * @throws {RunError} when the plugin cannot read it
+   */
+  async unmarshall(index: number, raw: RawResult): Promise<PluginResults | null> {
+    const json = await this.#call("unmarshall", () => this.#host.unmarshall(index, raw.valid, raw.data));
+    if (json === null) return null;
+    try {
+      return parsePluginResults(json);
+    } catch (error) {
+      throw this.#failure("unmarshall", error);
+    }
+  }
+
+  /**
+   * Has the results printed.
+   *
+   * @param indices which ones, in their order
+   * @returns what the plugin printed
+   * @throws {RunError} when it fails
+   */
+  async output(indices: number[]): Promise<string> {
+    return await this.#call("output", () => this.#host.output(indices));
+  }
+
+  /** Has a result read and printed, with nothing else in between. For targets. */
+  async show(raw: RawResult): Promise<{ results: PluginResults | null; text: string }> {
+    const work = this.#turn.then(async () => {
+      const json = await this.#bounded("unmarshall", this.#host.unmarshall(0, raw.valid, raw.data));
+      return { json, text: await this.#bounded("output", this.#host.output([0])) };
+    });
+    this.#turn = work.catch(() => {});
+    const { json, text } = await work;
+    try {
+      return { results: json === null ? null : parsePluginResults(json), text };
+    } catch (error) {
+      throw this.#failure("unmarshall", error);
+    }
+  }
+
+  /** Ends the child process. */
+  async close(): Promise<void> {
+    await this.#host.kill();
+  }
+
+  #call<T>(phase: RunPhase, task: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(() => this.#bounded(phase, task()));
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #bounded<T>(phase: RunPhase, task: Promise<T>): Promise<T> {
+    const { callMs, test } = this.options;
+    try {
+      return await withDeadline(
+        task,
+        callMs,
+        () => new PluginError("timeout", phase, `the plugin ${test} took more than ${callMs / 1000} s`),
+      );
+    } catch (error) {
+      throw this.#failure(phase, error);
+    }
+  }
+
+  #failure(phase: RunPhase, error: unknown): RunError {
+    const missing = error instanceof PluginError && error.code === "not-found";
+    const remedy = missing ? `"ipbench plugins" lists what there is, --plugin-dir adds a folder` : "";
+    return new RunError(
+      null,
+      phase,
+      "plugin",
+      `test ${this.options.test}: ${messageOf(error)}`,
+      remedy,
+      error,
+    );
+  }
+}

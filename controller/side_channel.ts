@@ -1,0 +1,77 @@
+/**
+ * A second connection to a daemon while its test runs: progress, and afterwards its clock.
+ *
+ * @module
+ */
+
+import type { ProgressReport } from "../protocol/progress.ts";
+import type { ClockProbe } from "./clock_estimate.ts";
+import type { Connection } from "./connection.ts";
+import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
+import { withDeadline } from "./deadline.ts";
+
+/** A second connection. What goes wrong with it costs figures, never the run. */
+export class SideChannel {
+  #watching: Promise<void> | null = null;
+
+  private constructor(readonly connection: Connection, readonly access: DaemonAccess) {}
+
+  /**
+   * Connects a second time.
+   *
+   * @param at the daemon's host and port
+   * @param access limits, TLS and secret
+   * @returns the channel, or `null` when the daemon takes no second connection
+   */
+  static async open(at: { host: string; port: number }, access: DaemonAccess): Promise<SideChannel | null> {
+    try {
+      const { connection } = await openDaemon(at, access);
+      return new SideChannel(connection, access);
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * Begins to watch.
+   *
+   * @param onReport called for each report of a running test
+   */
+  watch(onReport: (report: ProgressReport) => void): void {
+    this.#watching = this.#watch(onReport).catch(() => {});
+  }
+
+  async #watch(onReport: (report: ProgressReport) => void): Promise<void> {
+    await this.connection.say({ name: "WATCH" });
+    for (let heard = await this.connection.hear(null); heard.type === "progress";) {
+      if (heard.report !== null) onReport(heard.report);
+      heard = await this.connection.hear(null);
+    }
+  }
+
+  /**
+   * Ends the watching and asks for the clock once more.
+   *
+   * @param probes how many times
+   * @returns the probes; none when the daemon does not answer
+   */
+  async finish(probes: number): Promise<ClockProbe[]> {
+    const { replyMs } = this.access.limits;
+    try {
+      if (this.#watching !== null) {
+        await this.connection.write("\n");
+        await withDeadline(this.#watching, replyMs, () => new Error("the daemon does not end WATCH"));
+      }
+      return await probeClock(this.connection, probes, replyMs);
+    } catch {
+      return [];
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Closes it. */
+  close(): void {
+    this.connection.close();
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * When a tester's measured phase will begin and end, as far as its arguments tell. The targets' meters are started and
+ * stopped at these instants, so that their figures cover exactly what the testers measured.
+ *
+ * @module
+ */
+
+import type { PluginInfo, PluginOption } from "../ffi/plugin_info.ts";
+
+/** Offsets from the tester's start, in nanoseconds. */
+export interface PlannedWindow {
+  startNs: number;
+  /** `null`: the arguments do not tell; ask the running test instead. */
+  endNs: number | null;
+}
+
+/**
+ * Splits a test's arguments.
+ *
+ * @param args `name=value,name="a,b",flag`
+ * @returns the values by name, quotes taken off, "" for a name without value; of a repeated name the last
+ */
+export function splitArgs(args: string): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const match of args.matchAll(/([^=,\s"]+)(?:=((?:"[^"]*"|[^,"])*))?(?:,|$)/g)) {
+    values.set(match[1]!, (match[2] ?? "").replaceAll('"', ""));
+  }
+  return values;
+}
+
+/**
+ * Plans the measured phase of a client test.
+ *
+ * It knows options by their names, which are the same in all tests that have them: `rampup`, `warmup`, `duration`,
+ * `test_time`, `samples`, `size`, `bps`, `Mbps`. Where `samples` ends the phase, the plan assumes that none is lost.
+ *
+ * @param options the test's options; `null` for a plugin that does not tell
+ * @param args the arguments of one client
+ * @returns the plan, or `null` when the test has no phases that are known here
+ */
+export function plannedWindow(options: readonly PluginOption[] | null, args: string): PlannedWindow | null {
+  if (options === null || !options.some((option) => option.name === "warmup")) return null;
+  const given = splitArgs(args);
+  const read = (name: string): number => {
+    const text = given.get(name) ?? options.find((option) => option.name === name)?.default ?? "";
+    return text === "" ? 0 : readNumber(text);
+  };
+  const start = read("rampup") + read("warmup");
+  // A value that cannot be read is the plugin's to complain about, at SETUP.
+  if (!Number.isFinite(start)) return null;
+  const length = measuredSeconds(given, read);
+  return {
+    startNs: Math.round(start * 1e9),
+    endNs: Number.isFinite(length) ? Math.round((start + length) * 1e9) : null,
+  };
+}
+
+/** Seconds of the measured phase; not finite when the arguments do not tell. */
+function measuredSeconds(given: Map<string, string>, read: (name: string) => number): number {
+  for (const name of ["duration", "test_time"]) {
+    const seconds = read(name);
+    if (seconds !== 0) return seconds;
+  }
+  const shaped = ["sizes", "arrival"].some((name) => !["", "constant"].includes(given.get(name) ?? ""));
+  const bps = given.has("Mbps") ? read("Mbps") * 1e6 : read("bps");
+  const bits = read("samples") * read("size") * 8;
+  return shaped || bits <= 0 || bps <= 0 ? NaN : bits / bps;
+}
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["k", 1e3],
+  ["K", 1e3],
+  ["M", 1e6],
+  ["G", 1e9],
+  ["Ki", 2 ** 10],
+  ["Mi", 2 ** 20],
+  ["Gi", 2 ** 30],
+  ["s", 1],
+  ["ms", 1e-3],
+  ["us", 1e-6],
+  ["ns", 1e-9],
+  ["min", 60],
+  ["h", 3600],
+]);
+
+/** A number with one of the units that the plugins know, NaN for anything else. */
+function readNumber(text: string): number {
+  const match = /^(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)([A-Za-z]*)$/.exec(text);
+  return match === null ? NaN : Number(match[1]) * (UNITS.get(match[2]!) ?? NaN);
+}
+
+/**
+ * Whether a target test is a meter whose figure is to cover the testers' measured phase alone: one that has phases of
+ * its own (options `warmup` and `cooldown`) of which the user has given none. An echo has to run all the time.
+ *
+ * @param info the target test
+ * @param args its arguments
+ */
+export function isMeter(info: Pick<PluginInfo, "name" | "options">, args: string): boolean {
+  const names = new Set((info.options ?? []).map((option) => option.name));
+  const phased = names.has("warmup") && names.has("cooldown");
+  if (!phased && info.name !== "cpu_target_lukem") return false;
+  const given = splitArgs(args);
+  return !given.has("warmup") && !given.has("cooldown");
+}
+
+/**
+ * The part of the planned phases that all testers share.
+ *
+ * @param plans one for each tester; `null` for a tester that has none
+ * @returns latest start and earliest end, or `null` when a tester has no plan or they share nothing
+ */
+export function commonPlan(plans: readonly (PlannedWindow | null)[]): PlannedWindow | null {
+  let common: PlannedWindow | null = null;
+  for (const plan of plans) {
+    if (plan === null) return null;
+    if (common === null) {
+      common = { ...plan };
+      continue;
+    }
+    common.startNs = Math.max(common.startNs, plan.startNs);
+    common.endNs = common.endNs === null || plan.endNs === null ? null : Math.min(common.endNs, plan.endNs);
+  }
+  return common !== null && common.endNs !== null && common.endNs <= common.startNs ? null : common;
+}
