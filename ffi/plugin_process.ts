@@ -26,7 +26,7 @@ interface Pending {
   code: PluginErrorCode;
   resolve: (frame: Frame) => void;
   reject: (error: PluginError) => void;
-  timer: number | null;
+  timer: ReturnType<typeof setTimeout> | null;
 }
 
 /** One call: what it is named in errors, which code a failure has, and how long it may take. */
@@ -127,7 +127,7 @@ export class PluginProcess {
     this.#end ??= new PluginError("crash", "kill", `${this.subject} was ended by ipbench`);
     this.#rejectAll();
     this.#killNow();
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
         this.#log("error", `process ${this.pid} did not end within ${this.#deadlines.killMs} ms of SIGKILL`);
@@ -159,7 +159,7 @@ export class PluginProcess {
     this.#reaped = true;
     killGroup(this.pid); // what the plugin left behind
     // What the process wrote before its end is still in the pipes; what it left behind cannot hold them open for ever.
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, DRAIN_MS));
     await Promise.race([Promise.all([messages, lines]), patience]);
     clearTimeout(timer);
