@@ -1,22 +1,48 @@
 /**
- * The command line `ipbench`: finds the subcommand, loads it, runs it, and turns errors into exit statuses. Only what a
- * call needs is loaded.
+ * The entry point of all programs in the bundle: `ipbench`, `ipbenchd`, and the child process that hosts one plugin.
+ * Only what a call needs is loaded. This is the one module that asks `import.meta.main`.
  *
  * @module
  */
 
-import { COMMANDS } from "./commands.ts";
+import { buildInfo, DAEMON_ARGUMENT, PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { err } from "./io.ts";
-import { makeProgram } from "./program.ts";
+import { err, out } from "./io.ts";
 
 /**
- * Runs `ipbench`.
+ * Runs the program that the name and the first argument select.
  *
  * @param args The command line without the program's name.
+ * @param name The name under which the program was started.
  * @returns The exit status.
  */
-export async function main(args: string[]): Promise<number> {
+export async function main(args: string[], name: "ipbench" | "ipbenchd"): Promise<number> {
+  if (args[0] === PLUGIN_HOST_ARGUMENT) {
+    return await (await import("../ffi/child/main.ts")).main(args.slice(1));
+  }
+  const daemon = name === "ipbenchd" || args[0] === DAEMON_ARGUMENT;
+  const rest = args[0] === DAEMON_ARGUMENT ? args.slice(1) : args;
+  if (asksVersion(rest, daemon)) {
+    out(versionLine(daemon ? "ipbenchd" : "ipbench") + "\n");
+    return EXIT.OK;
+  }
+  if (daemon) return await (await import("../daemon/main.ts")).main(rest);
+  return await runCommand(rest);
+}
+
+/** `--version` alone is answered at once; the daemon takes it anywhere on its command line. */
+function asksVersion(args: readonly string[], daemon: boolean): boolean {
+  return daemon ? args.includes("--version") : args[0] === "--version" || args[0] === "-V";
+}
+
+function versionLine(program: string): string {
+  const { version, kind, deno, interface: plugin, platform } = buildInfo();
+  return `${program} ${version} (${kind}, Deno ${deno}, plugin interface ${plugin}, ${platform})`;
+}
+
+async function runCommand(args: string[]): Promise<number> {
+  const { COMMANDS } = await import("./commands.ts");
+  const { makeProgram } = await import("./program.ts");
   const line = withCommand(args);
   const known = COMMANDS.has(line[0] ?? "") ? line[0] : undefined;
   try {
@@ -61,3 +87,5 @@ function isCommanderError(error: unknown): error is { exitCode: number } {
   return error instanceof Error && "exitCode" in error && "code" in error &&
     typeof error.code === "string" && error.code.startsWith("commander.");
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args, programName()));

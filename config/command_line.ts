@@ -1,0 +1,81 @@
+/**
+ * The options of a run as they were typed, before any check. Every option of the original is here under its own name.
+ *
+ * @module
+ */
+
+/** Option values as typed; what was not given is `undefined`. */
+export interface CommandLine {
+  /** `-c/--client HOST[:PORT]`, each. */
+  client?: string[] | undefined;
+  /** `-p/--port`: control port of the testers. */
+  port?: string | undefined;
+  /** `-t/--test`. */
+  test?: string | undefined;
+  /** `-a/--test-args`. */
+  testArgs?: string | undefined;
+  /** `-T/--test-target`: the machine under test. */
+  testTarget?: string | undefined;
+  /** `-P/--test-port`: port on the machine under test, 0 for the test's own. */
+  testPort?: string | undefined;
+  testControllerArgs?: string | undefined;
+  targetTest?: string | undefined;
+  /** Machine whose target daemon runs the target test. */
+  targetTestHostname?: string | undefined;
+  /** Control port of that target daemon. */
+  targetTestPort?: string | undefined;
+  targetTestArgs?: string | undefined;
+  targetTestControllerArgs?: string | undefined;
+  reset?: boolean | undefined;
+  debug?: boolean | undefined;
+  pluginDir?: string[] | undefined;
+  /** Longest time of the run, with unit. */
+  timeout?: string | undefined;
+  require?: string | undefined;
+  secretFile?: string | undefined;
+  tlsCa?: string | undefined;
+  /** Relative half width of the confidence interval, with or without %. */
+  untilCi?: string | undefined;
+}
+
+/** How each option is called in messages. */
+export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
+  client: "--client",
+  port: "--port",
+  test: "--test",
+  testArgs: "--test-args",
+  testTarget: "--test-target",
+  testPort: "--test-port",
+  testControllerArgs: "--test-controller-args",
+  targetTest: "--target-test",
+  targetTestHostname: "--target-test-hostname",
+  targetTestPort: "--target-test-port",
+  targetTestArgs: "--target-test-args",
+  targetTestControllerArgs: "--target-test-controller-args",
+  reset: "--reset",
+  debug: "--debug",
+  pluginDir: "--plugin-dir",
+  timeout: "--timeout",
+  require: "--require",
+  secretFile: "--secret-file",
+  tlsCa: "--tls-ca",
+  untilCi: "--until-ci",
+};
+
+/**
+ * Python's optparse, which the original used, takes any beginning of a long option that fits one alone.
+ *
+ * @param args The command line as typed.
+ * @param known The long options, with their dashes.
+ * @returns The command line with such beginnings written out; anything else is left for the parser to judge.
+ */
+export function expandAbbreviations(args: readonly string[], known: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.map((arg, index) => {
+    if (!arg.startsWith("--") || arg === "--" || (end >= 0 && index > end)) return arg;
+    const name = arg.split("=", 1)[0] ?? arg;
+    if (known.includes(name)) return arg;
+    const fitting = known.filter((option) => option.startsWith(name));
+    return fitting.length === 1 ? fitting[0] + arg.slice(name.length) : arg;
+  });
+}

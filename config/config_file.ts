@@ -1,0 +1,92 @@
+/**
+ * A configuration file, parsed and checked for its structure.
+ *
+ * @module
+ */
+
+import type { Problem } from "./config_error.ts";
+import { checkTree } from "./schema.ts";
+import { parseValues, UnitError } from "./values.ts";
+import { type ConfigElement, parseXmlTree } from "./xml_tree.ts";
+
+/** The `<sweep>` of a file; all texts as written, `over.values` checked. */
+export interface SweepSection {
+  over: { arg: string; values: string }[];
+  repeat?: string;
+  shuffle?: string;
+  seed?: string;
+  split?: string;
+  until?: string;
+  retry?: string;
+  cooldown?: string;
+}
+
+/** The parts of a configuration file. */
+export interface ConfigFile {
+  /** The file's name as the user gave it. */
+  file: string;
+  /** The `<test>`, with its `<client>` children. */
+  test: ConfigElement | null;
+  /** The `<target_test>`s, with their `<target>` children. */
+  targetTests: ConfigElement[];
+  sweep: SweepSection | null;
+  /** What is wrong so far; {@linkcode buildDescription} adds wrong values and throws all of them. */
+  problems: Problem[];
+}
+
+/**
+ * Parses a configuration file.
+ *
+ * @param text The file's text.
+ * @param file The file's name, for messages.
+ * @returns Its parts, and what is wrong with its structure.
+ * @throws {ConfigError} when it is malformed, too large, too deep or has a DOCTYPE: then there are no parts.
+ */
+export function parseConfigFile(text: string, file: string): ConfigFile {
+  const root = parseXmlTree(text, file);
+  const problems = checkTree(root);
+  const named = (name: string) => root.children.filter((child) => child.name === name);
+  return {
+    file,
+    test: named("test")[0] ?? null,
+    targetTests: named("target_test"),
+    sweep: readSweep(named("sweep")[0], problems),
+    problems,
+  };
+}
+
+function readSweep(element: ConfigElement | undefined, problems: Problem[]): SweepSection | null {
+  if (element === undefined) return null;
+  const section: SweepSection = { over: [] };
+  for (const name of ["repeat", "shuffle", "seed", "split", "until", "retry", "cooldown"] as const) {
+    const attribute = element.attributes.get(name);
+    if (attribute !== undefined) section[name] = attribute.value;
+  }
+  for (const over of element.children.filter((child) => child.name === "over")) {
+    const arg = over.attributes.get("arg");
+    const values = over.attributes.get("values");
+    if (arg === undefined || arg.value === "") {
+      problems.push({
+        where: over.position,
+        message: `<over> without arg; expected arg="bps" or another argument`,
+      });
+    }
+    if (values === undefined) {
+      const message = `<over> without values; expected a list or range such as values="10M:1G:100M"`;
+      problems.push({ where: over.position, message });
+      continue;
+    }
+    try {
+      parseValues(values.value);
+    } catch (error) {
+      if (!(error instanceof UnitError)) throw error;
+      problems.push({ where: values.valuePosition, message: error.message });
+    }
+    section.over.push({ arg: arg?.value ?? "", values: values.value });
+  }
+  if (section.over.length === 0) {
+    const message = `<sweep> without <over>; expected <over arg="bps" values="10M,100M"/>`;
+    problems.push({ where: element.position, message });
+  }
+  return section;
+}

@@ -1,0 +1,102 @@
+/**
+ * Values that know where they were written, so that inner overrides outer and every complaint names the right place.
+ *
+ * @module
+ */
+
+import { hostProblem, parsePort } from "./address.ts";
+import type { Position, Problem } from "./config_error.ts";
+import { type CommandLine, OPTION_NAMES } from "./command_line.ts";
+import { MAX_ARGS_BYTES, MAX_TEST_NAME_LENGTH } from "./limits.ts";
+import type { ConfigElement } from "./xml_tree.ts";
+
+/** A text and where it stands. */
+export interface Sourced {
+  text: string;
+  where: Position | string;
+}
+
+/** Names of options that carry one text. */
+type TextOption = { [K in keyof CommandLine]-?: CommandLine[K] extends string | undefined ? K : never }[
+  keyof CommandLine
+];
+
+/**
+ * @param element The element, or `null`.
+ * @param name The attribute's name.
+ * @returns The attribute's text and place, if it is there.
+ */
+export function attribute(element: ConfigElement | null, name: string): Sourced | undefined {
+  const found = element?.attributes.get(name);
+  return found === undefined ? undefined : { text: found.value.trim(), where: found.valuePosition };
+}
+
+/**
+ * @param line The command line.
+ * @param name The option's key.
+ * @returns The option's text and name, if it was given.
+ */
+export function option(line: CommandLine, name: TextOption): Sourced | undefined {
+  const text = line[name];
+  return text === undefined ? undefined : { text: text.trim(), where: OPTION_NAMES[name] };
+}
+
+/** Checks texts and collects what is wrong, each problem once however many clients inherit it. */
+export class Checker {
+  readonly problems: Problem[] = [];
+  readonly #seen = new Set<string>();
+
+  /** Notes a problem. */
+  complain(where: Problem["where"], message: string): void {
+    const key = JSON.stringify([where, message]);
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.problems.push({ where, message });
+  }
+
+  /** A host name or address. */
+  host(source: Sourced): string {
+    const wrong = hostProblem(source.text);
+    if (wrong !== null) this.complain(source.where, wrong);
+    return source.text;
+  }
+
+  /** A port; `fallback` when nothing was given or it is wrong. */
+  port<T>(source: Sourced | undefined, least: 0 | 1, fallback: T): number | T {
+    if (source === undefined) return fallback;
+    const port = parsePort(source.text, least);
+    if (typeof port === "number") return port;
+    this.complain(source.where, port);
+    return fallback;
+  }
+
+  /** The name of a test. */
+  testName(source: Sourced): string {
+    if (!/^[A-Za-z0-9_-]+$/.test(source.text) || source.text.length > MAX_TEST_NAME_LENGTH) {
+      const message = `${
+        JSON.stringify(source.text)
+      } is not the name of a test; expected letters, digits, "_" and "-"`;
+      this.complain(source.where, message);
+    }
+    return source.text;
+  }
+
+  /** Arguments of a test; "" when nothing was given. */
+  args(source: Sourced | undefined): string {
+    if (source === undefined) return "";
+    const bytes = new TextEncoder().encode(source.text).length;
+    // deno-lint-ignore no-control-regex
+    if (/[\u0000-\u001f\u007f]/.test(source.text)) {
+      this.complain(
+        source.where,
+        "arguments hold a line break or another control character; they are one line",
+      );
+    } else if (bytes > MAX_ARGS_BYTES) {
+      this.complain(
+        source.where,
+        `arguments of ${bytes} bytes are too long; at most ${MAX_ARGS_BYTES} can be sent`,
+      );
+    }
+    return source.text;
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * Configuration: XML file and command line → one validated run description.
+ *
+ * @module
+ */
+
+export * from "./address.ts";
+export * from "./build_description.ts";
+export * from "./command_line.ts";
+export * from "./config_error.ts";
+export * from "./config_file.ts";
+export { nearest, suggestion } from "./nearest.ts";
+export * from "./run_description.ts";
+export * from "./units.ts";
+export * from "./validate.ts";
+export * from "./values.ts";
+export { decodeConfig } from "./xml_tree.ts";

@@ -1,0 +1,96 @@
+/**
+ * Which elements and attributes a configuration may have, and the check of a tree against it.
+ *
+ * @module
+ */
+
+import type { Problem } from "./config_error.ts";
+import { suggestion } from "./nearest.ts";
+import type { ConfigElement } from "./xml_tree.ts";
+
+/** What one element may hold. */
+export interface ElementSchema {
+  attributes: readonly string[];
+  children: Readonly<Record<string, ElementSchema>>;
+  /** Children of which there may be one at most. */
+  single?: readonly string[];
+}
+
+const LEAF = {} as const;
+
+/** The root element's name. */
+export const ROOT_NAME = "ipbench";
+
+/** The whole language. */
+export const ROOT: ElementSchema = {
+  attributes: [],
+  single: ["test", "sweep"],
+  children: {
+    test: {
+      attributes: ["name", "args", "port", "target", "controller_args", "timeout", "require", "until_ci"],
+      children: {
+        client: {
+          attributes: ["hostname", "port", "test_port", "test_args", "test_target"],
+          children: LEAF,
+        },
+      },
+    },
+    target_test: {
+      attributes: ["name", "args", "controller_args"],
+      children: { target: { attributes: ["hostname", "port", "test_args"], children: LEAF } },
+    },
+    sweep: {
+      attributes: ["repeat", "shuffle", "seed", "split", "until", "retry", "cooldown"],
+      children: { over: { attributes: ["arg", "values"], children: LEAF } },
+    },
+  },
+};
+
+/**
+ * Checks names and nesting; values are checked where they are read.
+ *
+ * @param root The root element.
+ * @returns What is wrong, in the order of the file.
+ */
+export function checkTree(root: ConfigElement): Problem[] {
+  if (root.name !== ROOT_NAME) {
+    return [{ where: root.position, message: `the root element is <${root.name}>; expected <${ROOT_NAME}>` }];
+  }
+  const problems: Problem[] = [];
+  checkElement(root, ROOT, problems);
+  return problems;
+}
+
+/** The depth was limited when the tree was made. */
+function checkElement(element: ConfigElement, schema: ElementSchema, problems: Problem[]): void {
+  for (const attribute of element.attributes.values()) {
+    if (schema.attributes.includes(attribute.name)) continue;
+    const hint = suggestion(attribute.name, schema.attributes);
+    const message = `unknown attribute "${attribute.name}" in <${element.name}>${hint}`;
+    problems.push({ where: attribute.position, message });
+  }
+  if (element.text !== null) {
+    const shown = JSON.stringify(element.text.value.slice(0, 30));
+    const message = `text ${shown} inside <${element.name}>; only elements are expected here`;
+    problems.push({ where: element.text.position, message });
+  }
+  const first = new Map<string, ConfigElement>();
+  for (const child of element.children) {
+    const known = Object.hasOwn(schema.children, child.name) ? schema.children[child.name] : undefined;
+    if (known === undefined) {
+      const hint = suggestion(child.name, Object.keys(schema.children));
+      problems.push({
+        where: child.position,
+        message: `unknown element <${child.name}> in <${element.name}>${hint}`,
+      });
+      continue;
+    }
+    const earlier = first.get(child.name);
+    if (earlier !== undefined && schema.single?.includes(child.name)) {
+      const message = `a second <${child.name}>; there may be one, and line ${earlier.position.line} has it`;
+      problems.push({ where: child.position, message });
+    }
+    first.set(child.name, earlier ?? child);
+    checkElement(child, known, problems);
+  }
+}

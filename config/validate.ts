@@ -1,0 +1,115 @@
+/**
+ * Checks a run description that did not come from {@linkcode buildDescription}: one made by a program, or the `config`
+ * of a result document.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import { ConfigError } from "./config_error.ts";
+import { MAX_ARGS_BYTES, MAX_CLIENTS, MAX_TARGETS, MAX_TEST_NAME_LENGTH } from "./limits.ts";
+import { hostProblem } from "./address.ts";
+import { suggestion } from "./nearest.ts";
+import type { RunDescription } from "./run_description.ts";
+
+const port = v.pipe(
+  v.number("expected a port number"),
+  v.integer("a port is a whole number"),
+  v.minValue(1, "a port is at least 1"),
+  v.maxValue(65535, "a port is at most 65535"),
+);
+const host = v.pipe(
+  v.string("expected a host name or address"),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const message = dataset.typed ? hostProblem(dataset.value) : null;
+    if (message !== null) addIssue({ message });
+  }),
+);
+const args = v.pipe(
+  v.string("expected the arguments as one text"),
+  v.maxLength(MAX_ARGS_BYTES, `arguments are too long; at most ${MAX_ARGS_BYTES} bytes can be sent`),
+  // deno-lint-ignore no-control-regex
+  v.regex(/^[^\u0000-\u001f\u007f]*$/, "arguments hold a control character; they are one line"),
+);
+const testName = v.pipe(
+  v.string("expected the name of a test"),
+  v.maxLength(MAX_TEST_NAME_LENGTH, "the name of a test is too long"),
+  v.regex(/^[A-Za-z0-9_-]+$/, `the name of a test has letters, digits, "_" and "-"`),
+);
+const client = v.strictObject({
+  host,
+  port,
+  target: host,
+  targetPort: v.nullable(port),
+  args,
+});
+const target = v.strictObject({ host, port, test: testName, args, controllerArgs: args });
+const description = v.strictObject({
+  test: testName,
+  controllerArgs: args,
+  clients: v.pipe(
+    v.array(client, "expected a list of clients"),
+    v.minLength(1, "expected at least one client"),
+    v.maxLength(MAX_CLIENTS, `at most ${MAX_CLIENTS} clients can run together`),
+  ),
+  targets: v.pipe(
+    v.array(target, "expected a list of targets"),
+    v.maxLength(MAX_TARGETS, `at most ${MAX_TARGETS} targets can run together`),
+  ),
+  reset: v.boolean("expected true or false"),
+  debug: v.boolean("expected true or false"),
+  timeoutSeconds: v.nullable(
+    v.pipe(v.number("expected seconds"), v.gtValue(0, "expected more than 0 seconds")),
+  ),
+  require: v.pipe(
+    v.string(`expected "all", a count or a share`),
+    v.regex(/^(all|[1-9]\d*|\d+(\.\d+)?%)$/, `expected "all", a count such as "3", or a share such as "90%"`),
+  ),
+  pluginDirs: v.array(v.string("expected a path"), "expected a list of paths"),
+  secretFile: v.nullable(v.string("expected a path")),
+  tls: v.nullable(v.strictObject({ ca: v.nullable(v.string("expected a path")) })),
+  untilCi: v.nullable(v.pipe(
+    v.number("expected a fraction"),
+    v.gtValue(0, "expected a fraction between 0 and 1"),
+    v.ltValue(1, "expected a fraction between 0 and 1"),
+  )),
+});
+
+/**
+ * Checks a run description of unknown origin.
+ *
+ * @param value Anything, such as parsed JSON.
+ * @returns The description.
+ * @throws {ConfigError} with everything that is wrong, each with its path (`clients[0].port: …`).
+ * @example
+ * ```ts
+ * const description = checkRunDescription(JSON.parse(text));
+ * ```
+ */
+export function checkRunDescription(value: unknown): RunDescription {
+  const result = v.safeParse(description, value);
+  if (result.success) return result.output;
+  throw new ConfigError(result.issues.map((issue) => {
+    const where = pathOf(issue.path ?? []) || null;
+    if (issue.kind === "schema" && issue.type === "strict_object" && issue.expected === "never") {
+      const last = String(issue.path?.at(-1)?.key ?? "");
+      return { where, message: `unknown key${suggestion(last, knownKeys(issue.path ?? []))}` };
+    }
+    const missing = issue.received === "undefined" ? "missing; " : "";
+    const found = issue.kind === "schema" && missing === "" ? `, found ${issue.received}` : "";
+    const said = issue.message.startsWith("Invalid ") ? "expected something else" : issue.message;
+    return { where, message: missing + said + found };
+  }));
+}
+
+function pathOf(path: readonly { key?: unknown }[]): string {
+  return path.map(({ key }, i) => typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`)
+    .join("");
+}
+
+function knownKeys(path: readonly { key?: unknown }[]): string[] {
+  const [first] = path;
+  if (path.length === 1) return Object.keys(description.entries);
+  if (first?.key === "clients") return Object.keys(client.entries);
+  return first?.key === "targets" ? Object.keys(target.entries) : ["ca"];
+}
