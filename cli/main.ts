@@ -5,9 +5,12 @@
  * @module
  */
 
-import { buildInfo, DAEMON_ARGUMENT, PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
+import { buildInfo, PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { err, out } from "./io.ts";
+
+/** First argument that makes a program run from its sources be the daemon. */
+const DAEMON_ARGUMENT = "__daemon";
 
 /**
  * Runs the program that the name and the first argument select.
