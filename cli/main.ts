@@ -6,6 +6,8 @@
  */
 
 import { buildInfo, PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
+import { ConfigError, formatProblem } from "../config/config_error.ts";
+import { MAX_PROBLEMS } from "../config/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { err, out } from "./io.ts";
 
@@ -46,6 +48,7 @@ function versionLine(program: string): string {
 async function runCommand(args: string[]): Promise<number> {
   const { COMMANDS } = await import("./commands.ts");
   const { makeProgram } = await import("./program.ts");
+  const { expandAbbreviations } = await import("../config/command_line.ts");
   const line = withCommand(args);
   const known = COMMANDS.has(line[0] ?? "") ? line[0] : undefined;
   try {
@@ -54,7 +57,9 @@ async function runCommand(args: string[]): Promise<number> {
       err(program.helpInformation());
       return EXIT.USAGE;
     }
-    await program.parseAsync(line, { from: "user" });
+    const command = program.commands.find((each) => each.name() === known);
+    const long = command?.options.flatMap((option) => option.long ?? []) ?? [];
+    await program.parseAsync(expandAbbreviations(line, [...long, "--help"]), { from: "user" });
     return EXIT.OK;
   } catch (error) {
     return statusOf(error);
@@ -79,10 +84,23 @@ function statusOf(error: unknown): number {
     if (error.message !== "") err(`ipbench: ${error.message}\n`);
     return error.code;
   }
+  if (error instanceof ConfigError) {
+    reportProblems(error);
+    return EXIT.USAGE;
+  }
   if (isCommanderError(error)) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
   err(`ipbench: a mistake in ipbench itself, please report it: ${text}\n`);
   return EXIT.FAILED;
+}
+
+/** Problems with a place begin the line with it, so that editors can jump there. */
+function reportProblems({ problems }: ConfigError): void {
+  for (const problem of problems.slice(0, MAX_PROBLEMS)) {
+    const placed = typeof problem.where === "object" && problem.where !== null;
+    err(`${placed ? "" : "ipbench: "}${formatProblem(problem)}\n`);
+  }
+  if (problems.length > MAX_PROBLEMS) err(`ipbench: … and ${problems.length - MAX_PROBLEMS} more problems\n`);
 }
 
 /** Commander has printed its message by then. */

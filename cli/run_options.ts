@@ -1,0 +1,148 @@
+/**
+ * The options that describe a run, for every subcommand that runs something, and the way from them to a description.
+ *
+ * @module
+ */
+
+import { type Command, Option } from "@commander-js/extra-typings";
+import type { CommandLine } from "../config/command_line.ts";
+import { buildDescription, type Described } from "../config/build_description.ts";
+import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
+import { MAX_CONFIG_BYTES } from "../config/limits.ts";
+import { decodeConfig } from "../config/xml_tree.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { note } from "./io.ts";
+
+/** The options as commander gives them. */
+export interface RunOptionValues extends CommandLine {
+  /** `--config FILE`, the original's way to name the configuration. */
+  config?: string | undefined;
+}
+
+/** A described run, and the `<sweep>` of its file. */
+export interface DescribedRun extends Described {
+  sweep: SweepSection | null;
+}
+
+/** Name in messages of a configuration that comes through a pipe. */
+const STDIN_NAME = "<stdin>";
+
+const WHAT = "What runs:";
+const TARGET = "Tests on the target:";
+const HOW = "How it runs:";
+
+const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
+
+/**
+ * Adds the options of a run, those of the original with its names and the new ones.
+ *
+ * @param command The subcommand.
+ * @returns The same subcommand.
+ */
+export function addRunOptions(command: Command): Command {
+  const add = (group: string, flags: string, text: string, edit?: (option: Option) => Option) => {
+    const made = new Option(flags, text).helpGroup(group);
+    command.addOption(edit === undefined ? made : edit(made));
+  };
+  const many = (option: Option) => option.argParser(collect) as unknown as Option;
+  add(WHAT, "--config <file>", "the configuration (the same as naming it as argument)");
+  add(WHAT, "-c, --client <host[:port]>", "a tester; may be given many times", many);
+  add(WHAT, "-p, --port <port>", "control port of the testers (default: 8036)");
+  add(WHAT, "-t, --test <name>", `the test, such as latency ("ipbench plugins" lists them)`);
+  add(WHAT, "-a, --test-args <args>", "its arguments: name=value,name=value");
+  add(WHAT, "-T, --test-target <host>", "the machine under test (for raw Ethernet: its MAC address)");
+  add(WHAT, "-P, --test-port <port>", "the port there (default: the test's own)");
+  add(WHAT, "--test-controller-args <args>", "arguments of the test's half on this machine");
+  add(TARGET, "--target-test <name>", "a test for a target daemon, such as cpu_target");
+  add(TARGET, "--target-test-hostname <host>", "where that daemon is (default: the machine under test)");
+  add(TARGET, "--target-test-port <port>", "its control port (default: 8037)");
+  add(TARGET, "--target-test-args <args>", "arguments of the target test");
+  add(TARGET, "--target-test-controller-args <args>", "arguments of its half on this machine");
+  add(HOW, "-r, --reset", "first end whatever runs on the daemons");
+  add(HOW, "-d, --debug", "say on stderr what is sent and received");
+  add(HOW, "--timeout <time>", "longest time from START to the last result (default: what the test says)");
+  add(HOW, "--require <all|n|p%>", "how many testers must succeed for the run to go on (default: all)");
+  add(HOW, "--until-ci <share>", "stop early when the 95 % interval of the mean is this narrow, such as 2%");
+  add(HOW, "--plugin-dir <dir>", "look for plugins here first; may be given many times", many);
+  add(HOW, "--secret-file <file>", "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE)");
+  add(HOW, "--tls-ca <file>", "speak TLS to the daemons and trust this certificate authority");
+  return command;
+}
+
+/**
+ * Turns options and a configuration file into a run description. Warnings go to stderr.
+ *
+ * @param options The options as commander gives them.
+ * @param configPath The configuration's path, "-" for stdin; `undefined` when none was named.
+ * @returns The description and the file's `<sweep>`.
+ * @throws {ConfigError} with everything that is wrong in file and options.
+ * @throws {ExitError} when the file cannot be read.
+ */
+export async function describeRun(
+  options: RunOptionValues,
+  configPath: string | undefined,
+): Promise<DescribedRun> {
+  if (configPath !== undefined && options.config !== undefined && configPath !== options.config) {
+    throw new ExitError(
+      EXIT.USAGE,
+      `two configurations: ${configPath} and --config ${options.config}; name one`,
+    );
+  }
+  const path = configPath ?? options.config;
+  const file = path === undefined ? null : await readConfig(path);
+  const secretFile = options.secretFile ?? (Deno.env.get("IPBENCH_SECRET_FILE") || undefined);
+  const described = buildDescription({ ...options, secretFile }, file);
+  for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
+  return { ...described, sweep: file?.sweep ?? null };
+}
+
+/**
+ * Reads and parses a configuration file.
+ *
+ * @param path Its path, or "-" for stdin.
+ * @returns The parsed file.
+ * @throws {ExitError} when it cannot be read.
+ * @throws {ConfigError} when it is not XML that can be read on.
+ */
+export async function readConfig(path: string): Promise<ConfigFile> {
+  const name = path === "-" ? STDIN_NAME : path;
+  let bytes: Uint8Array;
+  try {
+    bytes = path === "-" ? await readLimited(Deno.stdin.readable) : await readFile(path);
+  } catch (cause) {
+    throw new ExitError(EXIT.USAGE, `cannot read the configuration ${name}: ${reasonOf(cause)}`, { cause });
+  }
+  return parseConfigFile(decodeConfig(bytes, name), name);
+}
+
+async function readFile(path: string): Promise<Uint8Array> {
+  const file = await Deno.open(path);
+  return await readLimited(file.readable);
+}
+
+/** Reads one byte more than allowed at most, so that the limit can be told. */
+async function readLimited(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_CONFIG_BYTES) break;
+  }
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** Why a file could not be read or written, in words. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
+  if (error instanceof Error) return error.message.replace(/ \(os error \d+\).*$/, "");
+  return String(error);
+}
