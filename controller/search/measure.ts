@@ -1,0 +1,138 @@
+/**
+ * One trial as a run: the run description that offers a load for a while, and what its result document says.
+ *
+ * @module
+ */
+
+import type { RunDescription } from "../../config/run_description.ts";
+import type { ClientResult, Counts, ResultDocument } from "../../results/document.ts";
+import { divide, removeArgs, setTestArg } from "../test_args.ts";
+import type { Trial } from "./classify.ts";
+
+/** How trials are told to the test. */
+export interface TrialShape {
+  /** Argument that carries the load, such as "bps"; divided over the testers. */
+  loadArg: string;
+  /** Argument that carries the length of the measured phase, such as "duration". */
+  durationArg: string;
+  /** Seconds of ramp-up, warm-up and cool-down around the measured phase; `null` leaves the argument as it is. */
+  rampupSeconds: number | null;
+  warmupSeconds: number | null;
+  cooldownSeconds: number | null;
+}
+
+/** What became of a trial. */
+export type Outcome =
+  | { kind: "valid"; trial: Trial; counts: Counts }
+  /** The tester's own fault, so that nothing is known of the target. */
+  | { kind: "invalid"; reasons: string[] }
+  /** The run did not come to its end. */
+  | { kind: "failed"; reasons: string[] }
+  | { kind: "interrupted" };
+
+/** Reasons of an INVALID run that are the target's doing: such a trial lost what it lost. */
+const TARGET_FAULTS: ReadonlySet<string> = new Set(["no-answers"]);
+
+/**
+ * Describes the run of one trial.
+ *
+ * @param base The run as configured: daemons, target, packet size and the rest.
+ * @param shape How load and length are told.
+ * @param load Offered by all testers together; a whole number.
+ * @param seconds Length of the measured phase.
+ * @throws {RangeError} when the load is too small to be divided over the testers.
+ */
+export function describeTrial(
+  base: RunDescription,
+  shape: TrialShape,
+  load: number,
+  seconds: number,
+): RunDescription {
+  const shares = divide(load, base.clients.length);
+  const times: [string, number | null][] = [
+    ["rampup", shape.rampupSeconds],
+    ["warmup", shape.warmupSeconds],
+    ["cooldown", shape.cooldownSeconds],
+  ];
+  const clients = base.clients.map((client, i) => {
+    let args = removeArgs(client.args, "samples");
+    args = setTestArg(args, shape.loadArg, String(shares[i]));
+    args = setTestArg(args, shape.durationArg, secondsText(seconds));
+    for (const [name, value] of times) if (value !== null) args = setTestArg(args, name, secondsText(value));
+    return { ...client, args };
+  });
+  return { ...base, clients, untilCi: null };
+}
+
+/** Whole seconds as digits, which every test understands; parts of them in whole milli- or microseconds. */
+export function secondsText(seconds: number): string {
+  if (Number.isInteger(seconds)) return String(seconds);
+  const ms = Number((seconds * 1e3).toPrecision(12));
+  return Number.isInteger(ms) ? `${ms}ms` : `${Math.round(seconds * 1e6)}us`;
+}
+
+/**
+ * Reads the outcome of a trial from its document. Lost is what was sent in the measured phase and did not come back
+ * well by the end of the drain: lost, late and corrupt packets alike.
+ */
+export function readOutcome(document: ResultDocument, load: number, seconds: number): Outcome {
+  const { run } = document;
+  if (run.interrupted === true) return { kind: "interrupted" };
+  if (run.failed === true || document.clients.some((client) => client.error !== undefined)) {
+    return { kind: "failed", reasons: failures(document) };
+  }
+  const counts = totalCounts(document);
+  if (counts === null) {
+    const who = document.clients.find((client) => client.counts === null);
+    const text = `${who?.host ?? "a tester"} (${
+      who?.peer ?? "unknown"
+    }) does not count its packets, as a search needs`;
+    return { kind: "failed", reasons: [text] };
+  }
+  if (run.verdict === "INVALID" && !isTargetFault(document)) return { kind: "invalid", reasons: run.reasons };
+  if (counts.sent === 0) return { kind: "invalid", reasons: ["nothing was sent"] };
+  const { response, service } = document.total.latency;
+  const share = receivedShare(document);
+  const trial: Trial = {
+    load,
+    seconds,
+    lossRatio: (counts.sent - counts.ok) / counts.sent,
+    receivedLoad: share === null ? null : load * share,
+    latency: { response, service },
+  };
+  return { kind: "valid", trial, counts };
+}
+
+function failures(document: ResultDocument): string[] {
+  if (document.run.reasons.length > 0) return document.run.reasons;
+  return document.clients.flatMap((client) =>
+    client.error === undefined ? [] : [`${client.host}: ${client.error}`]
+  );
+}
+
+function isTargetFault(document: ResultDocument): boolean {
+  const invalid = (document.run.details ?? []).filter((reason) => reason.level === "INVALID");
+  return invalid.length > 0 && invalid.every((reason) => TARGET_FAULTS.has(reason.code));
+}
+
+/** Sums the testers' counts; `null` when one of them has none. */
+export function totalCounts(document: ResultDocument): Counts | null {
+  const total: Counts = { sent: 0, ok: 0, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
+  for (const client of document.clients) {
+    if (client.counts === null) return null;
+    for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += client.counts[key];
+  }
+  return document.clients.length === 0 ? null : total;
+}
+
+/** How much of what was asked came back while the trial ran, by the testers' rates. */
+function receivedShare(document: ResultDocument): number | null {
+  const sum = (pick: (client: ClientResult) => number | null | undefined) =>
+    document.clients.reduce<number | null>((total, client) => {
+      const value = pick(client);
+      return total === null || value === null || value === undefined ? null : total + value;
+    }, 0);
+  const requested = sum((client) => client.rates?.requested_bps);
+  const received = sum((client) => client.rates?.received_bps);
+  return requested === null || received === null || requested <= 0 ? null : received / requested;
+}

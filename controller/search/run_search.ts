@@ -1,0 +1,205 @@
+/**
+ * A search with real trials: asks {@linkcode MlrSearch} what to measure, runs it, tells it the outcome, and writes down
+ * all of it.
+ *
+ * @module
+ */
+
+import type { RunDescription } from "../../config/run_description.ts";
+import type { ResultDocument } from "../../results/document.ts";
+import { summarize } from "../../results/histogram.ts";
+import { mergeHistograms } from "../../results/histogram_codec.ts";
+import type { Clock, Runner } from "../runner.ts";
+import { getArg } from "../test_args.ts";
+import {
+  type GoalRecord,
+  goalRecord,
+  SEARCH_FORMAT,
+  type SearchDocument,
+  type TrialRecord,
+} from "./document.ts";
+import { describeTrial, type Outcome, readOutcome, totalCounts, type TrialShape } from "./measure.ts";
+import { type GoalResult, MlrSearch, type SearchConfig, type TrialRequest } from "./mlr_search.ts";
+
+/** What to search. */
+export interface SearchOptions {
+  /** The run whose load and length are varied. */
+  base: RunDescription;
+  config: SearchConfig;
+  shape: TrialShape;
+  /** Unit of the load, for people: "bit/s". */
+  unit: string;
+  /** Idle seconds between trials, so that the target settles. */
+  settleSeconds: number;
+  /** This many failed runs in a row end the search. */
+  failureLimit: number;
+  ipbench: { version: string; build: string };
+}
+
+/** What a search is given to work with. */
+export interface SearchDependencies {
+  run: Runner;
+  clock: Clock;
+  signal?: AbortSignal;
+  /** Called before each trial and after it; must not throw. */
+  onEvent?: (event: SearchEvent) => void;
+  /** Keeps the result document of a trial; gives the name of its file. */
+  keep?: (n: number, document: ResultDocument) => Promise<string>;
+}
+
+/** What happens during a search. */
+export type SearchEvent =
+  | { kind: "trial"; n: number; request: TrialRequest }
+  | { kind: "outcome"; record: TrialRecord; results: GoalResult[] };
+
+/** Histograms of the full-length trials at each load, to be merged at the end. */
+type Histograms = Map<number, { seconds: number; response: string | null; service: string | null }[]>;
+
+/**
+ * Searches.
+ *
+ * @returns The document; a search that failed or was interrupted says so, with what was found until then.
+ * @throws {SearchConfigError} when goals or range make no sense.
+ * @throws {RangeError} when the smallest load cannot be divided over the testers.
+ */
+export async function runSearch(options: SearchOptions, deps: SearchDependencies): Promise<SearchDocument> {
+  const { base, shape, config } = options;
+  const search = new MlrSearch(config);
+  describeTrial(base, shape, search.config.minLoad, 1); // throws now rather than in the middle
+  const started = deps.clock.now();
+  const startedSeconds = deps.clock.seconds();
+  const trials: TrialRecord[] = [];
+  const histograms: Histograms = new Map();
+  let failures = 0;
+  let reasons: string[] = [];
+  for (let request = search.next(); request !== null; request = search.next()) {
+    if (deps.signal?.aborted === true) {
+      search.halt("interrupted");
+      break;
+    }
+    if (trials.length > 0 && options.settleSeconds > 0) {
+      await deps.clock.sleep(options.settleSeconds, deps.signal);
+    }
+    const n = trials.length + 1;
+    deps.onEvent?.({ kind: "trial", n, request });
+    const document = await deps.run(
+      describeTrial(base, shape, request.load, request.seconds),
+      optionsOf(deps),
+    );
+    const outcome = readOutcome(document, request.load, request.seconds);
+    const record = recordOf(n, request, outcome, document);
+    trials.push(record);
+    if (deps.keep !== undefined && outcome.kind !== "interrupted") record.file = await deps.keep(n, document);
+    failures = outcome.kind === "failed" ? failures + 1 : 0;
+    if (outcome.kind === "failed") reasons = outcome.reasons;
+    if (failures >= options.failureLimit) search.halt("failed");
+    tell(search, request, outcome);
+    if (outcome.kind === "valid") remember(histograms, request, document);
+    deps.onEvent?.({ kind: "outcome", record, results: search.results() });
+  }
+  const results = search.results();
+  const failed = results.some((result) => result.stop === "failed");
+  return {
+    format: SEARCH_FORMAT,
+    ipbench: options.ipbench,
+    search: {
+      id: crypto.randomUUID(),
+      started: started.toISOString(),
+      ended: deps.clock.now().toISOString(),
+      regular: results.every((result) => result.regular),
+      ...(deps.signal?.aborted === true ? { interrupted: true } : {}),
+      ...(failed ? { failed: true } : {}),
+      reasons: failed ? reasons : [],
+    },
+    config: base,
+    test: { name: base.test },
+    load: {
+      arg: shape.loadArg,
+      unit: options.unit,
+      min: search.config.minLoad,
+      max: search.config.maxLoad,
+      testers: base.clients.length,
+      bits_per_packet: bitsPerPacket(base, shape.loadArg),
+    },
+    goals: results.map((result) => goalRecord(result, options.unit, latencyAt(result, histograms))),
+    trials,
+    totals: {
+      trials: trials.length,
+      invalid_trials: trials.filter((trial) => trial.outcome === "invalid").length,
+      trial_seconds: Number(trials.reduce((sum, trial) => sum + trial.seconds, 0).toFixed(6)),
+      elapsed_seconds: Number((deps.clock.seconds() - startedSeconds).toFixed(3)),
+    },
+  };
+}
+
+function optionsOf(deps: SearchDependencies): { signal?: AbortSignal } {
+  return deps.signal === undefined ? {} : { signal: deps.signal };
+}
+
+function tell(search: MlrSearch, request: TrialRequest, outcome: Outcome): void {
+  switch (outcome.kind) {
+    case "valid":
+      search.add(outcome.trial);
+      return;
+    case "invalid":
+      search.addInvalid(request.load, request.seconds);
+      return;
+    case "interrupted":
+      search.halt("interrupted");
+      return;
+    case "failed":
+      return; // Nothing was learnt of the load; it is asked for again until the failures are too many.
+    default:
+      outcome satisfies never;
+  }
+}
+
+function recordOf(n: number, request: TrialRequest, outcome: Outcome, document: ResultDocument): TrialRecord {
+  const valid = outcome.kind === "valid" ? outcome : null;
+  return {
+    n,
+    load: request.load,
+    seconds: request.seconds,
+    goal: request.goal,
+    step: request.step,
+    outcome: outcome.kind,
+    verdict: document.run.verdict,
+    reasons: document.run.reasons,
+    loss_ratio: valid?.trial.lossRatio ?? null,
+    counts: totalCounts(document),
+    latency: valid?.trial.latency ?? null,
+    started: document.run.started,
+    run: document.run.id,
+  };
+}
+
+function remember(histograms: Histograms, request: TrialRequest, document: ResultDocument): void {
+  const list = histograms.get(request.load) ?? [];
+  const { response = null, service = null } = document.total.histograms ?? {};
+  list.push({ seconds: request.seconds, response, service });
+  histograms.set(request.load, list);
+}
+
+function latencyAt(result: GoalResult, histograms: Histograms): GoalRecord["latency_at_lower_bound"] {
+  if (result.lower === null) return null;
+  const full = (histograms.get(result.lower) ?? []).filter((item) =>
+    item.seconds >= result.goal.finalTrialSeconds
+  );
+  const merged = (texts: (string | null)[]) => {
+    const histogram = mergeHistograms(texts);
+    return histogram === null ? null : summarize(histogram);
+  };
+  return {
+    response: merged(full.map((item) => item.response)),
+    service: merged(full.map((item) => item.service)),
+  };
+}
+
+/** Bits of load that one packet makes, where the load is in bit/s and the testers agree about the size. */
+function bitsPerPacket(base: RunDescription, loadArg: string): number | null {
+  if (loadArg !== "bps") return null;
+  const sizes = new Set(base.clients.map((client) => getArg(client.args, "size")));
+  const [size] = sizes;
+  if (sizes.size !== 1 || size === undefined || size === null || !/^\d+$/.test(size)) return null;
+  return Number(size) * 8;
+}
