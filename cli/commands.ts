@@ -14,4 +14,9 @@ export interface CommandModule {
 }
 
 /** Name of each subcommand and how to load it. */
-export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new Map([]);
+export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new Map<
+  string,
+  () => Promise<CommandModule>
+>([
+  ["run", () => import("./run.ts")],
+]);

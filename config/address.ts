@@ -60,7 +60,7 @@ export function parseAddress(text: string, defaultPort: number): Address | strin
   if (wrong !== null) return wrong;
   if (portText === undefined) return { host, port: defaultPort };
   const port = parsePort(portText);
-  return typeof port === "string" ? port : { host, port };
+  return typeof port === "string" ? `in ${JSON.stringify(text)}, ${port}` : { host, port };
 }
 
 /**

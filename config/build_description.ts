@@ -49,7 +49,9 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   if (name === undefined) complainNoTest(checker, file);
   const clients = readClients(line, test, checker);
   const targets = readTargets(line, file, checker);
-  if (clients.length === 0) {
+  const named = (test?.children.some((child) => child.name === "client") ?? false) ||
+    (line.client?.length ?? 0) > 0;
+  if (!named) {
     const where = test?.position ?? null;
     checker.complain(where, `no client to run the test; add <client hostname="…"/> or --client HOST`);
   }

@@ -1,0 +1,58 @@
+/**
+ * The files that a run writes: the JSON document and the CSV row.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import type { ResultDocument } from "../results/document.ts";
+import { csvAppend } from "../results/csv_file.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { reasonOf } from "./run_options.ts";
+
+/**
+ * Finds out before a run that may take hours whether its result can be written.
+ *
+ * @param path File that is going to be written.
+ * @throws {ExitError} when its folder is not there or the path is a folder.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const folder = dirname(path);
+  const found = await Deno.stat(folder).catch(() => null);
+  if (found === null || !found.isDirectory) {
+    throw new ExitError(EXIT.USAGE, `cannot write ${path}: there is no folder ${folder}`);
+  }
+  const itself = await Deno.stat(path).catch(() => null);
+  if (itself?.isDirectory) throw new ExitError(EXIT.USAGE, `cannot write ${path}: it is a folder`);
+}
+
+/**
+ * Appends a run's row to a CSV file, after a header when the file is new.
+ *
+ * @param path The file.
+ * @param document The result.
+ * @throws {ExitError} when it cannot be written.
+ */
+export async function appendCsv(path: string, document: ResultDocument): Promise<void> {
+  try {
+    using file = await Deno.open(path, { read: true, write: true, create: true });
+    const { size } = await file.stat();
+    const text = csvAppend(document.csv, document.csv_header ?? null, {
+      isNew: size === 0,
+      endsInNewline: size === 0 || await lastByte(file, size) === 0x0a,
+    });
+    await file.seek(0, Deno.SeekMode.End);
+    const bytes = new TextEncoder().encode(text);
+    // One write, so that two runs which append at the same time do not mix their rows.
+    if (bytes.length > 0 && await file.write(bytes) !== bytes.length) throw new Error("the disk is full");
+  } catch (cause) {
+    throw new ExitError(EXIT.FAILED, `cannot append to ${path}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+async function lastByte(file: Deno.FsFile, size: number): Promise<number | undefined> {
+  await file.seek(size - 1, Deno.SeekMode.Start);
+  const byte = new Uint8Array(1);
+  await file.read(byte);
+  return byte[0];
+}

@@ -1,0 +1,140 @@
+/**
+ * `ipbench run`: one benchmark from beginning to end.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import { formatAddress } from "../config/address.ts";
+import type { RunDescription } from "../config/run_description.ts";
+import type { ResultDocument } from "../results/document.ts";
+import type { LogLevel, RunOptions } from "../controller/run.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { note, out } from "./io.ts";
+import { labelled, openProgress, type Progress } from "./live_screen.ts";
+import { appendCsv, checkWritable } from "./result_files.ts";
+import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
+import { exitStatus, figuresLine, outcomeLines } from "./run_outcome.ts";
+import { catchInterruption } from "./signals.ts";
+
+interface RunCommandOptions extends RunOptionValues {
+  json?: string;
+  csv?: string;
+  quiet?: boolean;
+  strict?: boolean;
+}
+
+const GROUP = "Results:";
+
+const HELP = `
+What the tests print (the CSV row) goes to stdout, everything else to stderr. Values in the file override those of
+the command line; testers of the command line are added to those of the file. "run" may be left out when the first
+word is an option.
+
+Examples:
+  ipbench run lab.xml --json result.json --csv rows.csv
+  ipbench run --client 10.0.0.2 --client 10.0.0.3 --test latency \\
+      --test-args socktype=udp,bps=10M,size=64,samples=100000 --test-target 10.0.0.9 --test-port 7
+  ipbench --client a --test latency --test-target t --target-test cpu_target \\
+      --test-controller-args with_cpu_target
+
+Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted.
+`;
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("run").description("run one benchmark").argument(
+    "[config]",
+    "configuration file; - for stdin",
+  );
+  addRunOptions(command as unknown as Command)
+    .addHelpText("after", HELP)
+    .optionsGroup(GROUP)
+    .option("--json <file>", "write the result document")
+    .option("--csv <file>", "append the row, with a header when the file is new")
+    .option("--strict", "exit 3 when the result is SUSPECT")
+    .option("-q, --quiet", "say nothing but errors and warnings")
+    .action(async (...args: unknown[]) => {
+      await run(args[0] as string | undefined, args[1] as RunCommandOptions);
+    });
+}
+
+async function run(configPath: string | undefined, options: RunCommandOptions): Promise<void> {
+  const { description, sweep } = await describeRun(options, configPath);
+  if (sweep !== null) {
+    note(labelled("warning", "the <sweep> of the file is passed over; ipbench sweep runs it"));
+  }
+  for (const path of [options.json, options.csv]) if (path !== undefined) await checkWritable(path);
+  const progress = openProgress(options.quiet ? "quiet" : description.debug ? "plain" : "live");
+  const document = await runAndSave(description, options, progress);
+  out(document.csv);
+  if (options.csv !== undefined) await appendCsv(options.csv, document);
+  tellOutcome(document, options);
+  const status = exitStatus(document, options.strict ?? false);
+  if (status !== EXIT.OK) throw new ExitError(status);
+}
+
+async function runAndSave(
+  description: RunDescription,
+  options: RunCommandOptions,
+  progress: Progress,
+): Promise<ResultDocument> {
+  const { runBenchmark } = await import("../controller/run.ts");
+  const { DocumentSaver } = await import("../controller/save.ts");
+  const saver = options.json === undefined ? null : new DocumentSaver(options.json);
+  using interruption = catchInterruption((name) =>
+    progress.line(`ipbench: ${name}: ending the test on every daemon (once more: at once)`)
+  );
+  const runOptions: RunOptions = {
+    signal: interruption.signal,
+    onProgress: (event) => progress.take(event),
+    log: (level, message) => log(level, message, description.debug, progress),
+  };
+  if (saver !== null) runOptions.onDocument = (partial) => saver.update(partial);
+  let document: ResultDocument;
+  try {
+    document = await runBenchmark(description, runOptions);
+  } catch (error) {
+    if (error instanceof TypeError) throw new ExitError(EXIT.USAGE, error.message, { cause: error });
+    throw error;
+  } finally {
+    progress.close();
+  }
+  try {
+    await saver?.finish(document);
+  } catch (cause) {
+    throw new ExitError(EXIT.FAILED, `cannot write ${options.json}: ${reasonOf(cause)}`, { cause });
+  }
+  return document;
+}
+
+/** Debug lines are worded as the original's and go out as they are: lab scripts look for them. */
+function log(level: LogLevel, message: string, debug: boolean, progress: Progress): void {
+  if (level === "debug") {
+    if (debug) progress.line(message);
+  } else if (level !== "info" || debug) {
+    progress.line(level === "info" ? `ipbench: ${message}` : labelled(level, message));
+  }
+}
+
+function tellOutcome(document: ResultDocument, options: RunCommandOptions): void {
+  const { run } = document;
+  if (options.quiet && run.verdict === "VALID" && run.failed !== true && run.interrupted !== true) return;
+  const [verdict = "", ...reasons] = outcomeLines(document);
+  note(`ipbench: ${verdict}`);
+  reasons.forEach(note);
+  for (const part of [...document.clients, ...document.targets]) {
+    const said = run.reasons.some((reason) => part.error !== undefined && reason.includes(part.error));
+    if (part.error !== undefined && !said) {
+      note(`  ${labelled("error", `${formatAddress(part)}: ${part.error}`)}`);
+    }
+  }
+  if (options.quiet) return;
+  const figures = figuresLine(document);
+  if (figures !== null) note(`ipbench: ${figures}`);
+  if (options.json !== undefined) note(`ipbench: result document: ${options.json}`);
+}

@@ -1,0 +1,64 @@
+/**
+ * How a finished run is told: exit status, and a few lines for a person.
+ *
+ * @module
+ */
+
+import type { ResultDocument } from "../results/document.ts";
+import { EXIT } from "./exit.ts";
+import { lossText, plainText, rateText, timeText } from "./format.ts";
+
+/** Most reasons shown; the document has all of them. */
+const MAX_REASONS = 20;
+
+/**
+ * The exit status that a document stands for.
+ *
+ * @param document The result.
+ * @param strict Whether SUSPECT counts as failure.
+ * @returns See {@linkcode EXIT}.
+ */
+export function exitStatus(document: ResultDocument, strict: boolean): number {
+  const { run } = document;
+  if (run.interrupted === true) return EXIT.INTERRUPTED;
+  if (run.failed === true || run.verdict === "INVALID") return EXIT.FAILED;
+  return run.verdict === "SUSPECT" && strict ? EXIT.SUSPECT : EXIT.OK;
+}
+
+/**
+ * Verdict, reasons and main figures.
+ *
+ * @param document The result.
+ * @returns Lines for stderr; the verdict comes first.
+ */
+export function outcomeLines(document: ResultDocument): string[] {
+  const { run } = document;
+  const lines = [
+    `${run.verdict}${run.interrupted === true ? " (interrupted)" : run.failed === true ? " (failed)" : ""}`,
+  ];
+  for (const reason of run.reasons.slice(0, MAX_REASONS)) lines.push(`  ${plainText(reason)}`);
+  if (run.reasons.length > MAX_REASONS) lines.push(`  … and ${run.reasons.length - MAX_REASONS} more`);
+  return lines;
+}
+
+/**
+ * The figures that most people look for.
+ *
+ * @param document The result.
+ * @returns One line, or `null` when there are no such figures.
+ */
+export function figuresLine({ total }: ResultDocument): string | null {
+  const { counts, rates, latency } = total;
+  const parts: string[] = [];
+  if (counts !== null) parts.push(`sent ${counts.sent}`, `ok ${counts.ok}`, `loss ${lossText(counts)}`);
+  if (rates !== null && rates.received_bps !== null) parts.push(`received ${rateText(rates.received_bps)}`);
+  const response = latency.response;
+  if (response !== null) {
+    parts.push(
+      `response p50 ${timeText(response.p50_ns)} p99 ${timeText(response.p99_ns)} max ${
+        timeText(response.max_ns)
+      }`,
+    );
+  }
+  return parts.length === 0 ? null : parts.join(", ");
+}

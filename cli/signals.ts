@@ -1,0 +1,41 @@
+/**
+ * Ctrl-C and SIGTERM: end cleanly the first time, at once the second time.
+ *
+ * @module
+ */
+
+import { EXIT } from "./exit.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Signals that end a run, as an abort signal. */
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** Gives the signals back to the system. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Catches SIGINT, SIGTERM and SIGHUP. The second one ends the program at once; plugin children die with it.
+ *
+ * @param onFirst Called with the signal's name when the first comes.
+ * @returns The abort signal; dispose of it when the work is done.
+ */
+export function catchInterruption(onFirst: (signal: string) => void): Interruption {
+  const controller = new AbortController();
+  const handlers = SIGNALS.map((name) => {
+    const handler = () => {
+      if (controller.signal.aborted) Deno.exit(EXIT.INTERRUPTED);
+      onFirst(name);
+      controller.abort(new DOMException(`ended by ${name}`, "AbortError"));
+    };
+    Deno.addSignalListener(name, handler);
+    return { name, handler };
+  });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const { name, handler } of handlers) Deno.removeSignalListener(name, handler);
+    },
+  };
+}
