@@ -1,0 +1,95 @@
+/*
+ * libipbench.so.1.  SPDX-License-Identifier: MIT
+ *
+ * Two halves. The first is what the original ipbench offered its plugins; plugins compiled for it carry NEEDED
+ * libipbench.so.1 or leave these names undefined. The second, ipbench_host_*, is for ipbench's own processes: the
+ * few system calls that are better made in C than through a foreign function interface one by one.
+ */
+#ifndef LIBIPBENCH_H
+#define LIBIPBENCH_H
+
+#include <stdint.h>
+
+#include "plugin.h"
+
+/* ---- for plugins --------------------------------------------------------------------------------------------- */
+
+/* Non-zero: dbprintf writes. Set by the host. */
+extern IPBENCH_EXPORT int do_debug;
+
+/* Writes a line's worth of text to stderr, with the time of day before it, when do_debug is set. Any thread. */
+IPBENCH_EXPORT void dbprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Copies the next token of *ptr to buffer, without its double quotes, inside which separators are ordinary, and moves
+ * *ptr behind it. separators NULL: white space. ptr NULL: goes on where this thread's last call ended. buffer: the
+ * caller's, at least strlen(*ptr) + 1 bytes. 1 when there was a token, 0 at the end. */
+IPBENCH_EXPORT int next_token(char **ptr, char *buffer, const char *separators);
+
+/* Applies "SO_X=1;SO_Y" to a socket; a word that is no known option is passed over with a debug line. 0, or -1 when
+ * the system refused one. */
+IPBENCH_EXPORT int set_socket_options(int fd, char *options);
+
+/* Ticks of the processor's time stamp counter in a microsecond; 1 where there is no such counter, and the original's
+ * header takes microseconds. 0 until calibrated. */
+extern IPBENCH_EXPORT double tick_rate;
+/* Sets tick_rate. Takes about 40 ms the first time, nothing after that. */
+IPBENCH_EXPORT void microuptime_calibrate(void);
+
+/* ---- for ipbench's processes ---------------------------------------------------------------------------------- */
+
+#define IPBENCH_HOST_SPIN_NS 300000       /* how long before the agreed instant sleeping ends and spinning begins */
+#define IPBENCH_HOST_FD_MIN 3             /* private descriptors are above the standard ones */
+#define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */
+
+/* What ipbench_host_start is told and tells. 48 bytes. */
+struct ipbench_host_start {
+	int64_t at_ns;      /* in: CLOCK_MONOTONIC to start at; 0 or past: at once */
+	int64_t actual_ns;  /* out: when start was called, written before the call */
+	int64_t ended_ns;   /* out: when it returned */
+	int64_t start_sec;  /* out: the plugin's own stamp */
+	int64_t start_usec;
+	int32_t status;     /* out: what start returned */
+	int32_t pad;
+};
+
+/* Prepares a child for somebody else's code: dies with its parent (SIGKILL), leads its own process group, gains no
+ * privileges by exec, at most memory_limit bytes of private writable memory and nofile descriptors (0: as it is).
+ * 0, or -errno; -ESRCH when the parent is gone already. */
+IPBENCH_EXPORT int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile);
+
+/* Moves standard output to a private descriptor, which it returns (close-on-exec), and points descriptor 1 at
+ * standard error, so that a plugin's printf cannot get into what the processes say to each other. -errno on failure. */
+IPBENCH_EXPORT int ipbench_host_stdio(void);
+
+/* The time of a clock (CLOCK_REALTIME 0, CLOCK_MONOTONIC 1), in ns; 0 when there is no such clock. */
+IPBENCH_EXPORT uint64_t ipbench_host_now_ns(int clock);
+
+/* A memory file (close-on-exec) that holds a copy of size bytes at data, to be opened as /proc/self/fd/N. Returns the
+ * descriptor, owner: the caller; or -errno. */
+IPBENCH_EXPORT int ipbench_host_memfd(const char *name, const void *data, uint64_t size);
+
+/* A zeroed page for struct ipbench_progress, mapped shared until the process ends. Returns the descriptor, or -errno. */
+IPBENCH_EXPORT int ipbench_host_progress(struct ipbench_progress **map);
+
+/* Waits for s->at_ns, then calls a plugin's start. To be called on a thread of its own. 0, or -EINVAL. */
+IPBENCH_EXPORT int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s);
+
+/* Sends what C and the process write to descriptor 1 to a memory file, whose descriptor it returns, or -errno. One
+ * capture at a time (-EBUSY). */
+IPBENCH_EXPORT int ipbench_host_capture_begin(void);
+/* Ends it and returns the number of bytes, -EFBIG when there are more than IPBENCH_HOST_CAPTURE_MAX. The caller reads
+ * /proc/self/fd/N and closes it. */
+IPBENCH_EXPORT int64_t ipbench_host_capture_end(int fd);
+
+/* What the driver says of a network interface, as a JSON object in json[size]: driver, version, firmware, bus, MTU,
+ * speed, duplex, offloads, coalescing, rings. What it does not say is left out. 0, or -errno. */
+IPBENCH_EXPORT int ipbench_host_ethtool(const char *iface, char *json, uint32_t size);
+
+/* dlopen with RTLD_NOW | RTLD_LOCAL. The handle, or NULL and a sentence in error[size]. */
+IPBENCH_EXPORT void *ipbench_host_open(const char *path, char *error, uint32_t size);
+/* Address of a symbol, or NULL. */
+IPBENCH_EXPORT void *ipbench_host_symbol(void *handle, const char *name);
+
+_Static_assert(sizeof(struct ipbench_host_start) == 48, "read and written by the host's other half");
+
+#endif

@@ -1,0 +1,97 @@
+/* A child's own process: limits, standard streams, start at an instant; see libipbench.h.  SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipb_clock.h"
+#include "libipbench.h"
+
+static int limit(int what, uint64_t value)
+{
+	struct rlimit now;
+
+	if (value == 0)
+		return 0;
+	if (getrlimit(what, &now) < 0)
+		return -errno;
+	if (now.rlim_max == RLIM_INFINITY || value < now.rlim_max)
+		now.rlim_max = value;
+	now.rlim_cur = now.rlim_max;
+	return setrlimit(what, &now) < 0 ? -errno : 0;
+}
+
+int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile)
+{
+	int status;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	/* The parent may have died before the line above; then nobody will send the signal. */
+	if (parent_pid > 0 && getppid() != parent_pid)
+		return -ESRCH;
+	if (getpgrp() != getpid() && setpgid(0, 0) < 0)
+		return -errno;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	status = limit(RLIMIT_DATA, memory_limit);
+	return status < 0 ? status : limit(RLIMIT_NOFILE, nofile);
+}
+
+int ipbench_host_stdio(void)
+{
+	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, IPBENCH_HOST_FD_MIN);
+
+	if (fd < 0)
+		return -errno;
+	if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+uint64_t ipbench_host_now_ns(int clock)
+{
+	struct timespec t;
+
+	if (clock_gettime(clock, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * IPB_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* Sleeps until shortly before at_ns, then spins: a sleep alone wakes tens of microseconds late. */
+static void wait_until(int64_t at_ns)
+{
+	int64_t wake_ns = at_ns - IPBENCH_HOST_SPIN_NS;
+	struct timespec wake = { .tv_sec = wake_ns / 1000000000, .tv_nsec = wake_ns % 1000000000 };
+
+	if (wake_ns > (int64_t)ipb_now_ns()) {
+		prctl(PR_SET_TIMERSLACK, 1);
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, NULL) == EINTR)
+			;
+	}
+	while ((int64_t)ipb_now_ns() < at_ns)
+		ipb_clock_relax();
+}
+
+int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
+{
+	int (*start)(struct timeval *) = (int (*)(struct timeval *))plugin_start_fn;
+	struct timeval stamp = { 0 };
+
+	if (start == NULL || s == NULL)
+		return -EINVAL;
+	if (s->at_ns > IPBENCH_HOST_SPIN_NS)
+		wait_until(s->at_ns);
+	__atomic_store_n(&s->actual_ns, (int64_t)ipb_now_ns(), __ATOMIC_RELEASE);
+	s->status = start(&stamp);
+	s->start_sec = stamp.tv_sec;
+	s->start_usec = stamp.tv_usec;
+	__atomic_store_n(&s->ended_ns, (int64_t)ipb_now_ns(), __ATOMIC_RELEASE);
+	return 0;
+}
