@@ -1,0 +1,95 @@
+/**
+ * Every deadline and every limit of the daemon, in one place. Limits of the protocol itself are in `protocol/limits.ts`,
+ * those of a plugin's process in `ffi/limits.ts`.
+ *
+ * @module
+ */
+
+/** Connections at once; one more ends the oldest that has nothing to do with the test (`--max-connections`). */
+export const MAX_CONNECTIONS = 256;
+
+/** How long a connection may say nothing, in milliseconds (`--idle-timeout`). */
+export const IDLE_CONNECTION_MS = 600_000;
+
+/** How long a connection that has the test may wait before START: other testers may take long to set up. */
+export const IDLE_OWNER_MS = 1_800_000;
+
+/** How long a connection may stay without having shown the secret, where one is asked for. */
+export const UNAUTHENTICATED_MS = 30_000;
+
+/** Longest test (`--max-test-time`): a tester's START to its end, a target's START to STOP. */
+export const MAX_TEST_MS = 24 * 3_600_000;
+
+/** Longest time that one write may take to be accepted by the peer's side of the network. */
+export const WRITE_MS = 10_000;
+
+/** Bytes of a result that one write carries. */
+export const RESULT_CHUNK_BYTES = 256 * 1024;
+
+/** A result may take {@linkcode WRITE_MS} plus its length at this rate, in bytes a second. */
+export const RESULT_MIN_RATE = 64 * 1024;
+
+/** How long a closed connection is read on, so that unread lines do not turn the close into a reset. */
+export const LINGER_MS = 1_000;
+
+/** Bytes that are read on for that. */
+export const LINGER_BYTES = 256 * 1024;
+
+/** Bytes that one read takes. */
+export const READ_BYTES = 16 * 1024;
+
+/** Effects that may wait for a slow peer before the session stops reading from it. */
+export const MAX_WAITING_EFFECTS = 64;
+
+/** How long HELLO waits for the slot while a test that was ended is being cleared away. */
+export const SLOT_WAIT_MS = 3_000;
+
+/** How long a session waits for its own test to be cleared away before it closes all the same. */
+export const RELEASE_WAIT_MS = 3_000;
+
+/** How long a plugin that is ended may take to stop by itself before it is killed. */
+export const POLITE_STOP_MS = 250;
+
+/** How long a warm child without a connection is kept. */
+export const SPARE_CHILD_MS = 60_000;
+
+/** Largest result in bytes (`--max-result`). */
+export const MAX_RESULT_BYTES = 256 * 1024 * 1024;
+
+/** How often sessions' times are looked at. */
+export const TICK_MS = 1_000;
+
+/** How long a TLS handshake may take. */
+export const TLS_HANDSHAKE_MS = 5_000;
+
+/** How long the daemon takes to go down at most. */
+export const SHUTDOWN_MS = 4_000;
+
+/** How long after the last of `--max-runs` its result may take to be sent. */
+export const LAST_RESULT_MS = 60_000;
+
+/** Pause after an error of accept (too many open files), so that it does not spin. */
+export const ACCEPT_PAUSE_MS = 100;
+
+/** First delay after a wrong secret; it doubles with each further one of the same address. */
+export const AUTH_FIRST_DELAY_MS = 100;
+
+/** Longest delay after a wrong secret. */
+export const AUTH_MAX_DELAY_MS = 5_000;
+
+/** Delays of one address that may be under way; further guesses are refused without being looked at. */
+export const AUTH_MAX_PENDING = 8;
+
+/** After this time without a wrong secret an address is forgotten. */
+export const AUTH_FORGET_MS = 600_000;
+
+/** Addresses that are remembered; the oldest is forgotten first. */
+export const AUTH_MAX_ADDRESSES = 1_024;
+
+/** Bytes of a secret file. */
+export const MAX_SECRET_BYTES = 4_096;
+
+/** Keepalive: a peer that is gone without a word is noticed after IDLE + COUNT × INTERVAL seconds. */
+export const KEEPALIVE_IDLE_S = 10;
+export const KEEPALIVE_INTERVAL_S = 5;
+export const KEEPALIVE_COUNT = 3;

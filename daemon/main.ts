@@ -1,0 +1,246 @@
+/**
+ * `ipbenchd`: the daemon of testers and targets.
+ *
+ * @module
+ */
+import { monotonicNowNs, type PluginHostOptions, sdNotify, VERSION } from "../ffi/mod.ts";
+import { createNonce, createProver, type Prover, secretFromFile, socketAddress } from "../protocol/mod.ts";
+import { isLoopback } from "./cidr.ts";
+import { createClock, SHIFT_VARIABLE } from "./clock.ts";
+import { AuthGuard } from "./guard.ts";
+import { continueOnEnter } from "./terminal.ts";
+import { LAST_RESULT_MS, MAX_SECRET_BYTES, SHUTDOWN_MS } from "./limits.ts";
+import { configureLog, daemonLog } from "./log.ts";
+import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
+import { Server } from "./server.ts";
+import { TestSlot } from "./slot.ts";
+
+/** Exit statuses. */
+const OK = 0;
+const FAILED = 1;
+const USAGE = 2;
+
+/**
+ * Runs the daemon until it is told to end: SIGTERM, SIGINT, `--max-runs` or `--idle-exit`.
+ *
+ * @param args The command line without the program's name.
+ * @returns The exit status: 0 when it came to its end, 1 when it could not begin, 2 for wrong use.
+ */
+export async function main(args: string[]): Promise<number> {
+  const options = parseDaemonOptions(args, Deno.env.get("IPBENCH_SECRET_FILE"));
+  if ("text" in options) {
+    if (options.status === 0) writeAll(Deno.stdout, options.text);
+    else writeAll(Deno.stderr, options.text);
+    return options.status;
+  }
+  configureLog({
+    format: options.logFormat,
+    debug: options.debug,
+    journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
+    write: (line) => writeAll(Deno.stderr, line),
+  });
+  const log = daemonLog();
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault(); // The test may be lost; the daemon goes on.
+    log.error("internal error: {error}", { error: String(event.reason?.stack ?? event.reason) });
+  });
+  try {
+    return await serve(options);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      log.error("{message}", { message: error.message });
+      return USAGE;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    log.error("cannot listen on {place}: {message}", { place: describePlace(options), message });
+    return FAILED;
+  }
+}
+
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+async function serve(options: DaemonOptions): Promise<number> {
+  const log = daemonLog();
+  const prover = options.secretFile === null ? null : await readSecret(options.secretFile);
+  const tls = readTls(options);
+  allowExec(options.allowExec);
+  const end = Promise.withResolvers<string>();
+  let runs = 0;
+  const hostLog: PluginHostOptions["log"] = (level, message) => {
+    const text = { message };
+    if (level === "error") log.error("{message}", text);
+    else if (level === "warning") log.warn("{message}", text);
+    else if (level === "info") log.info("{message}", text);
+    else log.debug("{message}", text);
+  };
+  const slot = new TestSlot({
+    role: options.role,
+    clock: clockOf(),
+    host: {
+      pluginDirs: [...options.pluginDirs],
+      debug: options.debug,
+      log: hostLog,
+      ...options.childMemoryBytes > 0 && { memoryLimitBytes: options.childMemoryBytes },
+    },
+    maxResultBytes: options.maxResultBytes,
+    maxTestMs: options.maxTestMs,
+    log: hostLog,
+    onStart: (waiting) => {
+      if (waiting) continueOnEnter(slot, log);
+    },
+    onFree: (started) => {
+      if (started && ++runs === options.maxRuns) end.resolve(`${runs} tests were run`);
+    },
+  });
+  const server = new Server({
+    ip: options.ip,
+    port: options.port,
+    tls,
+    allow: options.allow,
+    maxConnections: options.maxConnections,
+    log,
+    context: {
+      role: options.role,
+      program: `ipbenchd ${VERSION}`,
+      slot,
+      clock: clockOf(),
+      prover,
+      guard: new AuthGuard(),
+      log,
+      idleMs: options.idleTimeoutMs,
+      createNonce: () => createNonce(),
+    },
+  });
+  server.listen();
+  const idle = watchIdle(options.idleExitMs, server, slot, () => end.resolve("nobody came"));
+  const signals = listenToSignals((signal) => end.resolve(`${signal}`), log);
+  sayReady(options, server);
+  const why = await end.promise;
+  log.info("ipbenchd ends: {why}", { why });
+  sdNotify("STOPPING=1");
+  clearInterval(idle);
+  await server.close(runs === options.maxRuns ? LAST_RESULT_MS : SHUTDOWN_MS);
+  signals();
+  return OK;
+}
+
+/** One line with the address; a warning in it when anybody could use the daemon. */
+function sayReady(options: DaemonOptions, server: Server): void {
+  const log = daemonLog();
+  const { hostname, port } = server.address;
+  const address = socketAddress(hostname, port);
+  const open = options.secretFile === null && options.allow.length === 0 && !isLoopback(hostname);
+  const properties = { event: "ready", version: VERSION, role: options.role, address, port, open };
+  const line = `ready: version ${VERSION}, ${options.role} on ${address}`;
+  if (open) {
+    log.warn(
+      `${line}; anybody who reaches it can run tests here: --secret-file or --allow limit that`,
+      properties,
+    );
+  } else log.info(line, properties);
+  sdNotify("READY=1");
+}
+
+function clockOf(): ReturnType<typeof createClock> {
+  try {
+    return createClock(Deno.env.get(SHIFT_VARIABLE), monotonicNowNs);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+async function readSecret(path: string): Promise<Prover> {
+  try {
+    const content = readSmall(path, MAX_SECRET_BYTES);
+    const mode = Deno.statSync(path).mode;
+    if (mode !== null && (mode & 0o077) !== 0) {
+      daemonLog().warn("{path} can be read by others: chmod 600 {path}", { path });
+    }
+    return await createProver(secretFromFile(content));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`cannot take the secret from ${path}: ${why}`, { cause: error });
+  }
+}
+
+function readTls(options: DaemonOptions): { cert: string; key: string } | null {
+  if (options.tlsCert === null || options.tlsKey === null) return null;
+  try {
+    return { cert: Deno.readTextFileSync(options.tlsCert), key: Deno.readTextFileSync(options.tlsKey) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`cannot read ${options.tlsCert} and ${options.tlsKey}: ${why}`, { cause: error });
+  }
+}
+
+function readSmall(path: string, limit: number): Uint8Array {
+  using file = Deno.openSync(path, { read: true });
+  const buffer = new Uint8Array(limit + 1);
+  let length = 0;
+  for (let count: number | null = 0; count !== null && length <= limit; length += count ?? 0) {
+    count = file.readSync(buffer.subarray(length));
+  }
+  if (length > limit) throw new Error(`it is longer than ${limit} bytes`);
+  return buffer.subarray(0, length);
+}
+
+/** The wrapper tests read this variable in their process; without it they run nothing. */
+function allowExec(dirs: readonly string[]): void {
+  const resolved = dirs.map((dir) => {
+    try {
+      if (!Deno.statSync(dir).isDirectory) throw new Error("it is no folder");
+      return Deno.realPathSync(dir);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new UsageError(`--allow-exec ${dir}: ${why}`, { cause: error });
+    }
+  });
+  const bad = resolved.find((dir) => dir.includes(":"));
+  if (bad !== undefined) {
+    throw new UsageError(`--allow-exec ${bad}: a folder with ":" in its path cannot be named`);
+  }
+  if (resolved.length === 0) Deno.env.delete("IPBENCH_ALLOW_EXEC");
+  else Deno.env.set("IPBENCH_ALLOW_EXEC", resolved.join(":"));
+}
+
+function watchIdle(
+  limitMs: number | null,
+  server: Server,
+  slot: TestSlot,
+  end: () => void,
+): ReturnType<typeof setInterval> | undefined {
+  if (limitMs === null) return undefined;
+  return setInterval(() => {
+    if (slot.pid === null && performance.now() - server.lastBusyMs >= limitMs) end();
+  }, Math.min(limitMs, 1000));
+}
+
+/** Ends on SIGTERM and SIGINT; SIGHUP reopens nothing and breaks nothing. */
+function listenToSignals(end: (signal: Deno.Signal) => void, log: ReturnType<typeof daemonLog>): () => void {
+  const listeners: [Deno.Signal, () => void][] = [
+    ["SIGTERM", () => end("SIGTERM")],
+    ["SIGINT", () => end("SIGINT")],
+    ["SIGHUP", () => log.debug("SIGHUP: nothing to reopen")],
+  ];
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  return () => {
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
+}
+
+function describePlace(options: DaemonOptions): string {
+  return options.ip === null ? `port ${options.port}` : socketAddress(options.ip, options.port);
+}
+
+/** Logging must never end the daemon: a pipe that nobody reads any more is no reason. */
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  try {
+    for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+      rest = rest.subarray(stream.writeSync(rest));
+    }
+  } catch {
+    // Nobody to tell.
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The command line of `ipbenchd`.
+ *
+ * @module
+ */
+import { Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
+import type { DaemonRole } from "../protocol/mod.ts";
+import { type Cidr, parseCidr } from "./cidr.ts";
+import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, MAX_RESULT_BYTES, MAX_TEST_MS } from "./limits.ts";
+
+/** What the operator wants. */
+export interface DaemonOptions {
+  readonly role: DaemonRole;
+  /** `null`: all addresses. */
+  readonly ip: string | null;
+  readonly port: number;
+  readonly pluginDirs: readonly string[];
+  readonly debug: boolean;
+  /** Folders from which the wrapper tests may run programs. */
+  readonly allowExec: readonly string[];
+  readonly secretFile: string | null;
+  readonly allow: readonly Cidr[];
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
+  readonly logFormat: "text" | "json";
+  /** End after so many tests; `null`: never. */
+  readonly maxRuns: number | null;
+  /** End after so many milliseconds without connection and test; `null`: never. */
+  readonly idleExitMs: number | null;
+  readonly maxConnections: number;
+  readonly idleTimeoutMs: number;
+  readonly maxTestMs: number;
+  readonly maxResultBytes: number;
+  /** Longest data segment of a plugin's process; 0: no limit. */
+  readonly childMemoryBytes: number;
+}
+
+/** The command line asks for nothing but a text: help, or what is wrong with it. */
+export interface OptionsText {
+  /** 0 for help, 2 for wrong use. */
+  readonly status: 0 | 2;
+  readonly text: string;
+}
+
+/** Ports when none is given. */
+const DEFAULT_PORT: Readonly<Record<DaemonRole, number>> = { tester: 8036, target: 8037 };
+
+/**
+ * Reads the command line.
+ *
+ * @param args Without the program's name.
+ * @param environmentSecretFile Content of `IPBENCH_SECRET_FILE`, if it is set.
+ * @returns What the operator wants, or the text to show.
+ */
+export function parseDaemonOptions(
+  args: readonly string[],
+  environmentSecretFile?: string,
+): DaemonOptions | OptionsText {
+  let text = "";
+  const write = (piece: string): void => {
+    text += piece;
+  };
+  const command = describeCommand().exitOverride().configureOutput({ writeOut: write, writeErr: write });
+  try {
+    const options = command.parse([...args], { from: "user" }).opts();
+    const role: DaemonRole = options.target === true ? "target" : "tester";
+    if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
+      return { status: 2, text: "ipbenchd: --tls-cert and --tls-key belong together: give both\n" };
+    }
+    return {
+      role,
+      ip: options.ip ?? null,
+      port: options.port ?? DEFAULT_PORT[role],
+      pluginDirs: options.pluginDir,
+      debug: options.debug === true,
+      allowExec: options.allowExec,
+      secretFile: options.secretFile ?? environmentSecretFile ?? null,
+      allow: options.allow,
+      tlsCert: options.tlsCert ?? null,
+      tlsKey: options.tlsKey ?? null,
+      logFormat: options.logFormat,
+      maxRuns: options.maxRuns ?? null,
+      idleExitMs: options.idleExit ?? null,
+      maxConnections: options.maxConnections,
+      idleTimeoutMs: options.idleTimeout,
+      maxTestMs: options.maxTestTime,
+      maxResultBytes: options.maxResult,
+      childMemoryBytes: options.childMemory,
+    };
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { status: error.exitCode === 0 ? 0 : 2, text };
+  }
+}
+
+function describeCommand() {
+  return new Command("ipbenchd")
+    .description("Runs the tests of ipbench on this machine, as a tester or, with --target, as a target.")
+    .allowExcessArguments(false)
+    .option("-i, --ip <address>", "listen on this address only (default: all, IPv6 and IPv4)")
+    .option(
+      "-p, --port <number>",
+      "port; 0: any free one (default: 8036, with --target 8037)",
+      whole(0, 65535),
+    )
+    .option("-t, --target", "be a target daemon")
+    .option("--plugin-dir <dir>", "look for plugins here first; repeatable", collect, [])
+    .option("-d, --debug", "log what happens in detail")
+    .option("--version", "print the version")
+    .option("--allow-exec <dir>", "let wrapper tests run programs of this folder; repeatable", collect, [])
+    .option("--secret-file <file>", "ask for the secret in this file (default: $IPBENCH_SECRET_FILE)")
+    .option("--allow <cidr>", "let these addresses connect and no others; repeatable", collectCidr, [])
+    .option("--tls-cert <file>", "speak TLS with this certificate (PEM)")
+    .option("--tls-key <file>", "its key (PEM)")
+    .option("--log-format <form>", "text or json", oneOf(["text", "json"] as const), "text" as const)
+    .option("--max-runs <n>", "end after so many tests", whole(1, 1e9))
+    .option("--idle-exit <seconds>", "end after so long without a connection", seconds)
+    .option("--max-connections <n>", "connections at once", whole(1, 65536), MAX_CONNECTIONS)
+    .option(
+      "--idle-timeout <seconds>",
+      "close a connection that is silent so long",
+      seconds,
+      IDLE_CONNECTION_MS,
+    )
+    .option("--max-test-time <seconds>", "end a test that takes longer", seconds, MAX_TEST_MS)
+    .option("--max-result <bytes>", "largest result of a test", whole(1, MAX_RESULT_BYTES), MAX_RESULT_BYTES)
+    .option(
+      "--child-memory <bytes>",
+      "largest data segment of a test's process; 0: no limit",
+      whole(0, 2 ** 50),
+      0,
+    );
+}
+
+function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : -1;
+    if (value < min || value > max) {
+      throw new InvalidArgumentError(`Expected a whole number, ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function seconds(text: string): number {
+  const value = /^[0-9]{1,9}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : 0;
+  if (value <= 0) throw new InvalidArgumentError("Expected seconds, more than 0.");
+  return value * 1000;
+}
+
+function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
+  return (text) => {
+    const value = values.find((each) => each === text);
+    if (value === undefined) throw new InvalidArgumentError(`Expected ${values.join(" or ")}.`);
+    return value;
+  };
+}
+
+function collect(text: string, before: string[]): string[] {
+  return [...before, text];
+}
+
+function collectCidr(text: string, before: Cidr[]): Cidr[] {
+  try {
+    return [...before, parseCidr(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * One connection: reads lines, drives the protocol's state machine, and carries out its effects in their order.
+ *
+ * @module
+ */
+import type { Logger } from "@logtape/logtape";
+import {
+  type DaemonEffect,
+  type DaemonEvent,
+  type DaemonRole,
+  type DaemonState,
+  daemonTransition,
+  formatClock,
+  formatGreeting,
+  formatProgress,
+  formatResultHeader,
+  formatStatus,
+  initialDaemonState,
+  LineReader,
+  ownsSlot,
+  type Prover,
+  type ResultStamps,
+  socketAddress,
+  WATCH_PER_SECOND,
+} from "../protocol/mod.ts";
+import type { DaemonClock } from "./clock.ts";
+import type { Connection } from "./connection.ts";
+import type { AuthGuard } from "./guard.ts";
+import {
+  IDLE_OWNER_MS,
+  LINGER_BYTES,
+  MAX_WAITING_EFFECTS,
+  RELEASE_WAIT_MS,
+  RESULT_CHUNK_BYTES,
+  RESULT_MIN_RATE,
+  UNAUTHENTICATED_MS,
+  WRITE_MS,
+} from "./limits.ts";
+import { SlotBusyError, type SlotOwner, TestError, type TestSlot } from "./slot.ts";
+import { delay, within } from "./wait.ts";
+
+/** What all sessions of a daemon share. */
+export interface SessionContext {
+  readonly role: DaemonRole;
+  /** Name and version for the greeting. */
+  readonly program: string;
+  readonly slot: TestSlot;
+  readonly clock: DaemonClock;
+  /** Knows the secret; `null` where the daemon asks for none. */
+  readonly prover: Prover | null;
+  readonly guard: AuthGuard;
+  readonly log: Logger;
+  /** How long a connection without the test may say nothing, milliseconds. */
+  readonly idleMs: number;
+  readonly createNonce: () => string;
+}
+
+/** Where the connection is made. */
+export interface SessionPlace {
+  /** Address of the peer. */
+  readonly remote: { readonly hostname: string; readonly port: number };
+  /** Our end of the connection. */
+  readonly local: { readonly hostname: string; readonly port: number };
+}
+
+const encoder = new TextEncoder();
+
+/** See the module. */
+export class Session implements SlotOwner {
+  /** The peer, as messages name it. */
+  readonly name: string;
+  readonly #context: SessionContext;
+  readonly #connection: Connection;
+  readonly #place: SessionPlace;
+  readonly #nonce: string | null;
+  readonly #reader = new LineReader();
+  readonly #startedMs = performance.now();
+  #state: DaemonState;
+  #effects: DaemonEffect[] = [];
+  /** Effects are being carried out; {@linkcode #working} is settled when they are done. */
+  #busy = false;
+  #working: Promise<void> = Promise.resolve();
+  readonly #over = Promise.withResolvers<void>();
+  #watch: ReturnType<typeof setInterval> | undefined;
+  #lastMs = performance.now();
+  #discarded = 0;
+
+  /**
+   * @param connection The accepted connection; the session owns it.
+   * @param place Both ends of it.
+   * @param context What all sessions share.
+   */
+  constructor(connection: Connection, place: SessionPlace, context: SessionContext) {
+    this.#connection = connection;
+    this.#place = place;
+    this.#context = context;
+    this.name = socketAddress(place.remote.hostname, place.remote.port);
+    this.#nonce = context.prover === null ? null : context.createNonce();
+    this.#state = initialDaemonState(context.role, context.prover !== null);
+  }
+
+  /** Whether the connection is over, or about to be. */
+  get gone(): boolean {
+    return this.#state.phase === "closed";
+  }
+
+  /** Whether it has nothing to do with the test: neither has the slot, nor watches. */
+  get dispensable(): boolean {
+    return !ownsSlot(this.#state) && !this.#state.watching;
+  }
+
+  /** When it last said something, in milliseconds of `performance.now()`. */
+  get lastMs(): number {
+    return this.#lastMs;
+  }
+
+  /** Serves the connection until it is closed. Never throws. */
+  async run(): Promise<void> {
+    const { log } = this.#context;
+    try {
+      await this.#write(formatGreeting(this.#context.program, this.#nonce));
+      if (this.#nonce === null) this.#context.slot.warm();
+      await this.#readLines();
+    } catch (error) {
+      log.debug("{name}: {why}", {
+        name: this.name,
+        why: error instanceof Error ? error.message : String(error),
+      });
+      this.#dispatch({ type: "lost" });
+    }
+    await this.#over.promise; // ENV may still be at work when the peer has said its last.
+    while (this.#busy) await this.#working;
+    clearInterval(this.#watch);
+    this.#connection.destroy();
+  }
+
+  /** The slot says that this connection's test cannot go on. */
+  failed(message: string): void {
+    this.#dispatch({ type: "failed", message });
+  }
+
+  /**
+   * Ends the connection from the daemon's side.
+   *
+   * @param message Why, for the peer.
+   */
+  expire(message: string): void {
+    this.#dispatch({ type: "expired", message });
+  }
+
+  /**
+   * Looks whether a limit of time has run out.
+   *
+   * @param nowMs `performance.now()`.
+   */
+  tick(nowMs: number): void {
+    const { auth, phase, watching } = this.#state;
+    if (phase === "closed" || phase === "running" || phase === "stopping") return;
+    if (auth === "required" && nowMs - this.#startedMs > UNAUTHENTICATED_MS) {
+      return this.expire(`No secret within ${UNAUTHENTICATED_MS / 1000} s`);
+    }
+    const limit = ownsSlot(this.#state) ? IDLE_OWNER_MS : this.#context.idleMs;
+    if (!watching && nowMs - this.#lastMs > limit) this.expire(`Nothing heard for ${limit / 1000} s`);
+  }
+
+  async #readLines(): Promise<void> {
+    for (;;) {
+      const bytes = await this.#connection.read();
+      const rxNs = this.#context.clock.now();
+      if (bytes === null) return this.#dispatch({ type: "eof" });
+      if (this.gone) {
+        this.#discarded += bytes.length;
+        if (this.#discarded > LINGER_BYTES) return this.#connection.destroy();
+        continue;
+      }
+      this.#lastMs = performance.now();
+      this.#reader.push(bytes);
+      for (
+        let token = this.#reader.readLine();
+        token !== null && !this.gone;
+        token = this.#reader.readLine()
+      ) {
+        if (token.type === "line") this.#dispatch({ type: "line", line: { text: token.text, rxNs } });
+        else if (token.reason === "too-long") this.#dispatch({ type: "overflow" });
+        else this.#dispatch({ type: "line", line: { text: null, rxNs } });
+      }
+      // A peer that sends and does not read is not read from either.
+      while (this.#effects.length > MAX_WAITING_EFFECTS && this.#busy) await this.#working;
+    }
+  }
+
+  #dispatch(event: DaemonEvent): void {
+    const [state, effects] = daemonTransition(this.#state, event);
+    this.#state = state;
+    this.#effects.push(...effects);
+    if (this.gone) this.#over.resolve();
+    if (!this.#busy && this.#effects.length > 0) this.#working = this.#work();
+  }
+
+  /** Carries out what is to be done, one after another, until nothing is left. Never throws. */
+  async #work(first?: () => Promise<void>): Promise<void> {
+    this.#busy = true;
+    if (first !== undefined) await this.#attempt(first);
+    for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) {
+      const now = effect;
+      const done = this.#attempt(() => this.#perform(now));
+      if (done !== undefined) await done;
+    }
+    this.#busy = false;
+  }
+
+  #attempt(work: () => Promise<void> | void): Promise<void> | void {
+    const lose = (error: unknown): void => {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#context.log.debug("{name}: {why}", { name: this.name, why });
+      this.#connection.destroy();
+      this.#dispatch({ type: "lost" });
+    };
+    try {
+      return work()?.catch(lose);
+    } catch (error) {
+      lose(error);
+    }
+  }
+
+  /** Carries out one effect; the next one waits for what is returned. */
+  #perform(effect: DaemonEffect): Promise<void> | void {
+    const { slot, clock, role } = this.#context;
+    switch (effect.type) {
+      case "send":
+        return this.#write(effect.text);
+      case "status":
+        return this.#write(formatStatus({ role, pid: slot.pid }));
+      case "clock":
+        return this.#write(formatClock({ rxNs: effect.rxNs, txNs: clock.now() }));
+      case "take":
+        return this.#launch(slot.take(this), () => ({ type: "taken" }));
+      case "load":
+        return this.#launch(slot.load(this, effect.plugin), () => ({ type: "loaded" }));
+      case "setup":
+        return this.#launch(slot.setup(this, effect.fields), () => ({ type: "set-up" }));
+      case "start":
+        return this.#launch(slot.start(this, effect.atNs), (result) => result && { type: "result", result });
+      case "stop":
+        return this.#launch(slot.stop(this, effect.atNs), (result) => ({ type: "result", result }));
+      case "continue":
+        return this.#launch(slot.continue(), (ok) => ({ type: "continued", ok }));
+      case "release":
+        return this.#cleared(slot.release(this));
+      case "abort":
+        return this.#cleared(slot.abort(this.name));
+      case "environment":
+        return this.#environment(effect.iface, effect.target);
+      case "authenticate":
+        return this.#launch(this.#authenticate(effect.nonce, effect.hmac), (event) => event);
+      case "watch":
+        return this.#startWatch();
+      case "unwatch":
+        return clearInterval(this.#watch);
+      case "result":
+        return this.#writeResult(effect.result.valid, effect.result.data, effect.result.stamps);
+      case "send-environment":
+        return this.#writeResult(true, effect.json, null);
+      case "close":
+        return this.#connection.finish();
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  /** Lets work go on beside the effects, and reports what became of it as an event. */
+  #launch<T>(work: Promise<T>, event: (value: T) => DaemonEvent | null): void {
+    work.then(event, (error): DaemonEvent => this.#failure(error)).then((result) => {
+      if (result !== null) this.#dispatch(result);
+    });
+  }
+
+  #failure(error: unknown): DaemonEvent {
+    if (error instanceof SlotBusyError) return { type: "busy" };
+    const message = error instanceof Error ? error.message : String(error);
+    if (!this.gone) this.#context.log.warn("{name}: {message}", { name: this.name, message });
+    if (!(error instanceof TestError)) {
+      this.#context.log.error("internal error: {error}", { error: String(error) });
+    }
+    return { type: "failed", message };
+  }
+
+  async #cleared(work: Promise<void>): Promise<void> {
+    if (await within(work, RELEASE_WAIT_MS)) return;
+    this.#context.log.error("{name}: the test's process does not end", { name: this.name });
+  }
+
+  #environment(iface: string | null, target: string | null): void {
+    this.#context.slot.environment(iface, target).then(
+      (json): DaemonEvent => ({ type: "environment", json: encoder.encode(json) }),
+      (error): DaemonEvent => ({
+        type: "no-environment",
+        message: error instanceof Error ? error.message : String(error),
+      }),
+    ).then((event) => this.#dispatch(event));
+  }
+
+  async #authenticate(clientNonce: string, hmac: string): Promise<DaemonEvent> {
+    const { prover, guard, log, slot } = this.#context;
+    const { remote, local } = this.#place;
+    if (prover === null || this.#nonce === null) return { type: "rejected" };
+    if (!guard.admits(remote.hostname, performance.now())) return { type: "rejected" };
+    const address = socketAddress(local.hostname, local.port);
+    const challenge = { daemonNonce: this.#nonce, clientNonce, address };
+    if (await prover.check("controller", challenge, hmac)) {
+      slot.warm();
+      return { type: "authenticated", proof: await prover.prove("daemon", challenge) };
+    }
+    const { delayMs, failures, unseen } = guard.failed(remote.hostname, performance.now());
+    log.warn("{name}: wrong secret, number {failures} of this address; {unseen} more were not looked at", {
+      name: this.name,
+      failures,
+      unseen,
+    });
+    await delay(delayMs);
+    guard.settled(remote.hostname);
+    return { type: "rejected" };
+  }
+
+  #startWatch(): Promise<void> {
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => {
+      // A slow reader misses reports; they never pile up.
+      if (!this.#busy && !this.gone) this.#working = this.#work(() => this.#report());
+    }, 1000 / WATCH_PER_SECOND);
+    return this.#report();
+  }
+
+  #report(): Promise<void> {
+    return this.#write(formatProgress(this.#context.slot.progress()));
+  }
+
+  #write(text: string): Promise<void> {
+    return this.#connection.write(encoder.encode(text));
+  }
+
+  /** A short result goes out in one write with its header; a reader that takes too little of a long one is left. */
+  async #writeResult(valid: boolean, data: Uint8Array, stamps: ResultStamps | null): Promise<void> {
+    const header = encoder.encode(formatResultHeader(valid, data.length, stamps));
+    const first = data.subarray(0, RESULT_CHUNK_BYTES);
+    const joined = new Uint8Array(header.length + first.length);
+    joined.set(header);
+    joined.set(first, header.length);
+    const until = performance.now() + WRITE_MS + data.length / RESULT_MIN_RATE * 1000;
+    await this.#connection.write(joined);
+    for (let at = first.length; at < data.length; at += RESULT_CHUNK_BYTES) {
+      const left = Math.max(1, Math.min(WRITE_MS, until - performance.now()));
+      await this.#connection.write(data.subarray(at, at + RESULT_CHUNK_BYTES), left);
+    }
+  }
+}
+
+function unreachable(value: never): never {
+  throw new TypeError(`not an effect: ${JSON.stringify(value)}`);
+}

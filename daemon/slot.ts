@@ -1,0 +1,432 @@
+/**
+ * The daemon's one test slot: who has it, the plugin's process in it, and how both end. The slot counts as free again
+ * only when that process is reaped.
+ *
+ * @module
+ */
+import { PluginError, PluginHost, type PluginHostOptions, type StartReport } from "../ffi/mod.ts";
+import {
+  type DaemonRole,
+  isNear,
+  type ProgressReport,
+  type SetupFields,
+  type TestResult,
+} from "../protocol/mod.ts";
+import type { DaemonClock } from "./clock.ts";
+import { MAX_RESULT_BYTES, MAX_TEST_MS, POLITE_STOP_MS, SLOT_WAIT_MS, SPARE_CHILD_MS } from "./limits.ts";
+import { delay, within } from "./wait.ts";
+
+/** Who can have the slot: a session. */
+export interface SlotOwner {
+  /** Name for messages, such as `10.0.0.7:51234`. */
+  readonly name: string;
+  /** Whether it has gone, so that it must not be given the slot any more. */
+  readonly gone: boolean;
+  /** Told when its test cannot go on; `message` is the whole text of the 451. */
+  failed(message: string): void;
+}
+
+/** Settings of the slot. */
+export interface SlotOptions {
+  readonly role: DaemonRole;
+  readonly clock: DaemonClock;
+  readonly host: PluginHostOptions;
+  readonly maxResultBytes?: number;
+  readonly maxTestMs?: number;
+  readonly log: PluginHostOptions["log"];
+  /** Told when a test has started, and whether it is one that waits for CONTINUE. */
+  readonly onStart?: (waiting: boolean) => void;
+  /** Told when the slot is free again, and whether a test had started in it. */
+  readonly onFree?: (started: boolean) => void;
+}
+
+/** HELLO while another connection has the slot. */
+export class SlotBusyError extends Error {
+  override readonly name = "SlotBusyError";
+}
+
+/** A test that failed; the message is the whole text of the 451. */
+export class TestError extends Error {
+  override readonly name = "TestError";
+}
+
+interface Occupation {
+  readonly owner: SlotOwner;
+  readonly host: PluginHost;
+  plugin: string;
+  /** START was given. */
+  run: Promise<StartReport> | null;
+  /** Its `start` has not returned. */
+  running: boolean;
+  runStartMs: number;
+  /** Calls whose own error tells of a crash. */
+  calls: number;
+  stampsAsked: boolean;
+  /** The end, once it has begun. */
+  ending: Promise<void> | null;
+}
+
+/** Name of the test that CONTINUE is for. */
+const WAITING_TEST = "wait";
+
+/** See the module. */
+export class TestSlot {
+  readonly #options: SlotOptions;
+  #current: Occupation | null = null;
+  #spare: PluginHost | null = null;
+  #spareTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param options Settings of the slot. */
+  constructor(options: SlotOptions) {
+    this.#options = options;
+  }
+
+  /** Process of the test, or `null` when the slot is free. */
+  get pid(): number | null {
+    return this.#current?.host.pid ?? null;
+  }
+
+  /** Whether a test that waits for CONTINUE is running. */
+  get waiting(): boolean {
+    return this.#current?.plugin === WAITING_TEST && this.#current.run !== null &&
+      this.#current.ending === null;
+  }
+
+  /** Starts a process ahead of HELLO, so that LOAD finds it ready; kept for a while. */
+  warm(): void {
+    if (this.#current !== null) return;
+    clearTimeout(this.#spareTimer);
+    this.#spareTimer = setTimeout(() => void this.cool(), SPARE_CHILD_MS);
+    if (this.#spare !== null) return;
+    try {
+      this.#spare = this.#spawn();
+    } catch (error) {
+      this.#options.log("error", messageOf(error)); // HELLO will try again, and tell its peer.
+    }
+  }
+
+  /** Ends the process that {@linkcode warm} started, if nobody took it. */
+  async cool(): Promise<void> {
+    clearTimeout(this.#spareTimer);
+    const spare = this.#spare;
+    this.#spare = null;
+    await spare?.kill();
+  }
+
+  /**
+   * Gives the slot to an owner; waits a moment for a test that is being cleared away.
+   *
+   * @param owner Who wants it.
+   * @throws {SlotBusyError} when somebody has it.
+   * @throws {TestError} when no process can be started.
+   */
+  async take(owner: SlotOwner): Promise<void> {
+    const until = Date.now() + SLOT_WAIT_MS;
+    while (this.#current?.ending) {
+      const left = until - Date.now();
+      if (left <= 0 || !await within(this.#current.ending, left)) break;
+    }
+    if (this.#current !== null || owner.gone) throw new SlotBusyError();
+    clearTimeout(this.#spareTimer);
+    const host = this.#spare ?? this.#trySpawn();
+    this.#spare = null;
+    const occupation: Occupation = {
+      owner,
+      host,
+      plugin: "-",
+      run: null,
+      running: false,
+      runStartMs: 0,
+      calls: 0,
+      stampsAsked: false,
+      ending: null,
+    };
+    this.#current = occupation;
+    host.exited.then((end) => {
+      if (occupation.ending !== null || occupation.calls > 0) return;
+      const how = end.signal === null ? `ended with status ${end.code}` : `was killed by ${end.signal}`;
+      owner.failed(`Plugin process ended: ${occupation.plugin}: its process ${host.pid} ${how}`);
+    });
+  }
+
+  /**
+   * LOAD.
+   *
+   * @throws {TestError} when it fails.
+   */
+  async load(owner: SlotOwner, plugin: string): Promise<void> {
+    const test = this.#of(owner);
+    test.plugin = plugin;
+    await this.#call(test, "Can not load plugin", async () => {
+      await test.host.load(plugin, this.#options.role === "tester" ? "client" : "target");
+    });
+  }
+
+  /**
+   * SETUP.
+   *
+   * @throws {TestError} when it fails.
+   */
+  async setup(owner: SlotOwner, fields: SetupFields): Promise<void> {
+    const test = this.#of(owner);
+    const { role } = this.#options;
+    const place = role === "tester" && fields.target !== null && fields.port !== null
+      ? { target: fields.target, port: fields.port }
+      : {};
+    const { args, form, runId, flowBase } = fields;
+    await this.#call(test, role === "tester" ? "Client setup failed" : "Target setup failed", async () => {
+      await test.host.setup({ ...place, args, form, runId, flowBase });
+    });
+  }
+
+  /**
+   * START. A tester's resolves with the result when the test has ended; a target's stays open until STOP.
+   *
+   * @returns The result; `null` for a target whose `start` has returned well before STOP.
+   * @throws {TestError} when it fails.
+   */
+  async start(owner: SlotOwner, atNs: bigint | null): Promise<TestResult | null> {
+    const test = this.#of(owner);
+    const { clock, role } = this.#options;
+    return await this.#call(test, START_FAILED, async () => {
+      if (atNs !== null && !isNear(atNs, clock.now())) {
+        throw new Error(
+          `start at ${atNs} is more than a minute away from this clock, which is at ${clock.now()}`,
+        );
+      }
+      test.stampsAsked = atNs !== null;
+      test.runStartMs = Date.now();
+      test.run = test.host.start(atNs === null ? {} : { atNs: clock.toKernel(atNs) });
+      test.running = true;
+      test.run.catch(() => {}).finally(() => test.running = false);
+      this.#options.onStart?.(test.plugin === WAITING_TEST);
+      const report = await this.#bounded(test, test.run);
+      checkReport(report);
+      return role === "target" ? null : await this.#collect(test, report);
+    });
+  }
+
+  /**
+   * STOP.
+   *
+   * @throws {TestError} when it fails.
+   */
+  async stop(owner: SlotOwner, atNs: bigint | null): Promise<TestResult> {
+    const test = this.#of(owner);
+    const { clock } = this.#options;
+    return await this.#call(test, "Plugin failed to stop!", async () => {
+      if (atNs !== null) {
+        if (!isNear(atNs, clock.now())) {
+          throw new Error(`stop at ${atNs} is more than a minute away from this clock`);
+        }
+        test.stampsAsked = true;
+        await delay(Number(atNs - clock.now()) / 1e6);
+      }
+      await test.host.stop();
+      const report = await (test.run as Promise<StartReport>);
+      checkReport(report);
+      return await this.#collect(test, report);
+    });
+  }
+
+  /**
+   * Ends an owner's test, if it has one.
+   *
+   * @returns When the slot is free.
+   */
+  async release(owner: SlotOwner): Promise<void> {
+    if (this.#current?.owner === owner) await this.#end(this.#current);
+  }
+
+  /**
+   * Ends the running test, whoever owns it.
+   *
+   * @param by Who wants that, for the owner's message.
+   * @returns When the slot is free.
+   */
+  async abort(by: string): Promise<void> {
+    const test = this.#current;
+    if (test === null) return;
+    this.#options.log("info", `test ${test.plugin} of ${test.owner.name} is aborted by ${by}`);
+    test.owner.failed(`Test aborted by ${by}`); // First, or the owner would hear of a process that ended.
+    await this.#end(test);
+  }
+
+  /**
+   * CONTINUE: lets a test that waits go on.
+   *
+   * @returns Whether one was waiting.
+   */
+  async continue(): Promise<boolean> {
+    const test = this.#current;
+    if (test === null || !this.waiting) return false;
+    test.calls++;
+    try {
+      await test.host.stop();
+    } catch (error) {
+      this.#options.log("warning", `CONTINUE: ${messageOf(error)}`);
+      return false;
+    } finally {
+      test.calls--;
+    }
+    return true;
+  }
+
+  /** What the running test says of itself, or `null` when none runs. */
+  progress(): ProgressReport | null {
+    const test = this.#current;
+    if (test === null) return null;
+    const { phase = "idle", sentBps: sentRateBps = 0, ...numbers } = test.host.progress() ?? NO_PROGRESS;
+    const elapsedNs = numbers.elapsedNs === 0 && test.run !== null
+      ? (Date.now() - test.runStartMs) * 1e6
+      : numbers.elapsedNs;
+    return { ...numbers, elapsedNs, phase, sentRateBps, pid: test.host.pid, test: test.plugin };
+  }
+
+  /**
+   * ENV.
+   *
+   * @param iface Network interface to describe.
+   * @param target Machine under test, whose route tells the interface.
+   * @returns JSON.
+   */
+  async environment(iface: string | null, target: string | null): Promise<string> {
+    this.warm();
+    const host = this.#current?.host ?? this.#spare;
+    if (host === null) throw new Error("no process can be started to look at the machine");
+    const record = await host.environment({
+      ...iface !== null && { iface },
+      ...target !== null && { target },
+    });
+    return JSON.stringify(record);
+  }
+
+  /** Ends everything: the daemon goes down. */
+  async shutdown(): Promise<void> {
+    await Promise.all([this.cool(), this.#current === null ? null : this.#end(this.#current)]);
+  }
+
+  #of(owner: SlotOwner): Occupation {
+    const test = this.#current;
+    if (test === null || test.owner !== owner || test.ending !== null) {
+      throw new TestError("The test has been ended");
+    }
+    return test;
+  }
+
+  #end(test: Occupation): Promise<void> {
+    test.ending ??= this.#clearAway(test);
+    return test.ending;
+  }
+
+  async #clearAway(test: Occupation): Promise<void> {
+    const { host } = test;
+    try {
+      // A wrapper's program, a mount: what a plugin has outside of its process is ended by its stop alone.
+      if (test.running) await within(host.stop().catch(() => {}), POLITE_STOP_MS);
+      await host.kill();
+    } catch (error) {
+      this.#options.log("error", `test ${test.plugin}: ${messageOf(error)}`);
+    }
+    await host.exited;
+    if (this.#current === test) this.#current = null;
+    this.#options.onFree?.(test.run !== null);
+  }
+
+  async #collect(test: Occupation, report: StartReport): Promise<TestResult> {
+    const { valid, data } = await test.host.marshall();
+    const limit = this.#options.maxResultBytes ?? MAX_RESULT_BYTES;
+    if (data.length > limit) {
+      throw new Error(`its result of ${data.length} bytes is over the limit of ${limit} bytes`);
+    }
+    const { clock } = this.#options;
+    const stamps = !test.stampsAsked ? null : {
+      plannedNs: clock.fromKernel(report.plannedNs ?? report.actualNs),
+      actualNs: clock.fromKernel(report.actualNs),
+      endedNs: clock.fromKernel(report.endedNs),
+    };
+    return { valid, data, stamps };
+  }
+
+  /** A test that never ends is ended at last. */
+  async #bounded(test: Occupation, run: Promise<StartReport>): Promise<StartReport> {
+    const limit = this.#options.maxTestMs ?? MAX_TEST_MS;
+    if (await within(run.catch(() => {}), limit)) return await run;
+    await test.host.kill();
+    throw new Error(`start did not return within ${limit / 1000} s`);
+  }
+
+  async #call<T>(test: Occupation, failure: string, work: () => Promise<T>): Promise<T> {
+    test.calls++;
+    try {
+      return await work();
+    } catch (error) {
+      throw new TestError(describeFailure(failure, test.plugin, error), { cause: error });
+    } finally {
+      test.calls--;
+    }
+  }
+
+  #spawn(): PluginHost {
+    const host = PluginHost.spawn(this.#options.host);
+    host.exited.then(() => {
+      if (this.#spare === host) this.#spare = null;
+    });
+    return host;
+  }
+
+  #trySpawn(): PluginHost {
+    try {
+      return this.#spawn();
+    } catch (error) {
+      throw new TestError(messageOf(error), { cause: error });
+    }
+  }
+}
+
+const START_FAILED = "Plugin failed to start!";
+
+const NO_PROGRESS = {
+  phase: "idle",
+  elapsedNs: 0,
+  expectedNs: 0,
+  sent: 0,
+  ok: 0,
+  lost: 0,
+  bad: 0,
+  rateBps: 0,
+  sentBps: 0,
+  p50Ns: 0,
+  p99Ns: 0,
+  p999Ns: 0,
+  maxNs: 0,
+} as const;
+
+function checkReport(report: StartReport): void {
+  if (!report.ok) throw new PluginError("start", "start", report.error ?? `start returned ${report.status}`);
+}
+
+/**
+ * The text of a 451: the original's words, then what the plugin or its process said.
+ *
+ * @param failure The original's words for this step.
+ * @param plugin Name of the test.
+ * @param error What happened.
+ */
+export function describeFailure(failure: string, plugin: string, error: unknown): string {
+  if (error instanceof PluginError && error.code === "not-found") return `Can not find plugin: ${plugin}`;
+  const step = error instanceof PluginError && error.code === "start"
+    ? START_FAILED
+    : error instanceof PluginError && error.code === "marshall"
+    ? "Plugin failed to marshall!"
+    : failure;
+  const why = messageOf(error);
+  const prefix =
+    [`plugin ${plugin}: `, `plugin ${plugin} `, `${plugin}: `].find((text) => why.startsWith(text)) ?? "";
+  const rest = why.slice(prefix.length);
+  return rest === "" ? `${step}: ${plugin}` : `${step}: ${plugin}: ${rest}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

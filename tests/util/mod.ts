@@ -1,0 +1,17 @@
+/**
+ * What the tests that cross processes share.
+ *
+ * @example
+ * ```ts
+ * await using daemon = await TestDaemon.start({ role: "target" });
+ * using client = await daemon.greeted();
+ * assert.deepEqual(await client.ask("HELLO"), ["200 OK (Ready to go)"]);
+ * ```
+ *
+ * @module
+ */
+export * from "./daemon.ts";
+export * from "./processes.ts";
+export * from "./program.ts";
+export * from "./tcp.ts";
+export * from "./wait.ts";
