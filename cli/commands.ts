@@ -19,4 +19,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new M
   () => Promise<CommandModule>
 >([
   ["run", () => import("./run.ts")],
+  ["status", () => import("./status.ts")],
+  ["abort", () => import("./abort.ts")],
+  ["continue", () => import("./continue.ts")],
+  ["watch", () => import("./watch.ts")],
 ]);

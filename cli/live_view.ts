@@ -145,13 +145,13 @@ function nameOf(peer: PeerName): string {
  * @param progress What the test says of itself.
  * @returns Elapsed of expected, rate, loss and percentiles, as far as known.
  */
-export function figures(progress: TestProgress): string {
+export function figures(progress: Omit<TestProgress, "sentBps">): string {
   const elapsed = secondsText(progress.elapsedNs);
   const parts = [
     progress.expectedNs > 0 ? `${elapsed}/${secondsText(progress.expectedNs)} s` : `${elapsed} s`,
   ];
   const settled = progress.ok + progress.lost + progress.bad;
-  if (progress.rateBps > 0 || progress.sentBps > 0) parts.push(rateText(progress.rateBps));
+  if (progress.rateBps > 0) parts.push(rateText(progress.rateBps));
   if (settled > 0) parts.push(`loss ${lossText({ sent: settled, ok: progress.ok })}`);
   if (progress.p50Ns > 0) parts.push(`p50 ${timeText(progress.p50Ns)}`, `p99 ${timeText(progress.p99Ns)}`);
   return parts.map((part) => "  " + part).join("");

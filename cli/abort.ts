@@ -1,0 +1,51 @@
+/**
+ * `ipbench abort`: ends whatever runs on daemons.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import type { Address } from "../config/address.ts";
+import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
+import { addDaemonOptions, daemonAccess, daemonAddresses, type DaemonLine, eachDaemon } from "./daemons.ts";
+import type { DaemonOptions } from "./daemons.ts";
+
+const HELP = `
+Ends the test that each daemon runs, whoever started it; a daemon that runs nothing is left as it is.
+
+Examples:
+  ipbench abort 10.0.0.2 10.0.0.3
+  ipbench abort --target 10.0.0.9
+
+Exit status: 0 all did it, 1 one did not, 2 wrong use.
+`;
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("abort").description("end the test that runs on daemons")
+    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
+  addDaemonOptions(command as unknown as Command).addHelpText("after", HELP)
+    .action(async (...args: unknown[]) => {
+      const options = args[1] as DaemonOptions;
+      const addresses = daemonAddresses(args[0] as string[], options);
+      const access = await daemonAccess(options);
+      await eachDaemon(addresses, (address) => abort(address, access));
+    });
+}
+
+async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine> {
+  const { connection } = await openDaemon(address, access);
+  try {
+    await connection.say({ name: "ABORT" });
+    const closed = await connection.drain(access.limits.replyMs);
+    return closed
+      ? { ok: true, text: "aborted" }
+      : { ok: false, text: "failed: the daemon did not close after ABORT" };
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * What `status`, `abort`, `continue`, `watch` and `check` share: the daemons named on the command line, reached side by
+ * side, one line each.
+ *
+ * @module
+ */
+
+import { type Command, Option } from "@commander-js/extra-typings";
+import { type Address, formatAddress, parseAddress, parsePort } from "../config/address.ts";
+import { DEFAULT_CLIENT_PORT, DEFAULT_TARGET_PORT } from "../config/run_description.ts";
+import type { DaemonAccess } from "../controller/daemon_access.ts";
+import { LIMITS } from "../controller/limits.ts";
+import { Semaphore } from "../controller/semaphore.ts";
+import { createProver, secretFromFile } from "../protocol/auth.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { plainText } from "./format.ts";
+import { out } from "./io.ts";
+import { reasonOf } from "./run_options.ts";
+
+/** Options of these subcommands. */
+export interface DaemonOptions {
+  port?: string;
+  target?: boolean;
+  secretFile?: string;
+  tlsCa?: string;
+}
+
+/** Files with secrets and certificates are smaller than this, in bytes. */
+const MAX_KEY_FILE_BYTES = 1024 * 1024;
+
+/**
+ * Adds the options to a subcommand.
+ *
+ * @param command The subcommand.
+ * @returns The same.
+ */
+export function addDaemonOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "-p, --port <port>",
+        `control port where a host names none (default: ${DEFAULT_CLIENT_PORT})`,
+      ),
+    )
+    .addOption(
+      new Option("--target", `the daemons are targets: port ${DEFAULT_TARGET_PORT} where a host names none`),
+    )
+    .addOption(
+      new Option("--secret-file <file>", "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE)"),
+    )
+    .addOption(
+      new Option("--tls-ca <file>", "speak TLS to the daemons and trust this certificate authority"),
+    ) as unknown as Command;
+}
+
+/**
+ * Reads the daemons' addresses.
+ *
+ * @param hosts What was typed: HOST, HOST:PORT or [IPv6]:PORT.
+ * @param options The port to use where none is named.
+ * @returns The addresses.
+ * @throws {ExitError} naming every one that is wrong.
+ */
+export function daemonAddresses(hosts: readonly string[], options: DaemonOptions): Address[] {
+  let port: number = options.target ? DEFAULT_TARGET_PORT : DEFAULT_CLIENT_PORT;
+  const wrong: string[] = [];
+  if (options.port !== undefined) {
+    const typed = parsePort(options.port);
+    if (typeof typed === "string") wrong.push(`--port: ${typed}`);
+    else port = typed;
+  }
+  const addresses = hosts.flatMap((host) => {
+    const address = parseAddress(host, port);
+    if (typeof address !== "string") return address;
+    wrong.push(address);
+    return [];
+  });
+  if (wrong.length > 0) throw new ExitError(EXIT.USAGE, wrong.join("\n"));
+  return addresses;
+}
+
+/**
+ * Makes what it takes to reach daemons.
+ *
+ * @param options Secret and certificate authority.
+ * @returns Limits, TLS and secret.
+ * @throws {ExitError} when a file cannot be read.
+ */
+export async function daemonAccess(options: DaemonOptions): Promise<DaemonAccess> {
+  const secretFile = options.secretFile ?? (Deno.env.get("IPBENCH_SECRET_FILE") || undefined);
+  const ca = options.tlsCa === undefined ? null : await readKeyFile("--tls-ca", options.tlsCa);
+  const secret = secretFile === undefined ? null : await readKeyFile("--secret-file", secretFile);
+  try {
+    return {
+      limits: LIMITS,
+      tls: ca === null ? null : { caCerts: [new TextDecoder().decode(ca)] },
+      prover: secret === null ? null : await createProver(secretFromFile(secret)),
+    };
+  } catch (cause) {
+    throw new ExitError(EXIT.USAGE, `the secret in ${secretFile} is of no use: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function readKeyFile(option: string, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const { size } = await Deno.stat(path);
+    if (size > MAX_KEY_FILE_BYTES) throw new Error(`it has ${size} bytes, that is no key file`);
+    return await Deno.readFile(path);
+  } catch (cause) {
+    throw new ExitError(EXIT.USAGE, `cannot read ${path} (${option}): ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** What one daemon answered. */
+export interface DaemonLine {
+  ok: boolean;
+  text: string;
+}
+
+/**
+ * Does something with each daemon, side by side with a limit, and prints one line each in the order of the command
+ * line, as soon as it and those before it are known.
+ *
+ * @param addresses The daemons.
+ * @param ask What to do; what it throws is that daemon's line.
+ * @throws {ExitError} status 1 at the end when one of them failed.
+ */
+export async function eachDaemon(
+  addresses: readonly Address[],
+  ask: (address: Address) => Promise<DaemonLine>,
+): Promise<void> {
+  const lanes = new Semaphore(LIMITS.parallel);
+  const width = Math.max(...addresses.map((address) => formatAddress(address).length));
+  const answers = addresses.map((address) =>
+    lanes.run(() => ask(address)).catch((error): DaemonLine => ({
+      ok: false,
+      text: `failed: ${wordsOf(error)}`,
+    }))
+  );
+  let failed = false;
+  for (const [index, address] of addresses.entries()) {
+    const line = await answers[index];
+    if (line === undefined) continue;
+    out(`${formatAddress(address).padEnd(width)}  ${plainText(line.text)}\n`);
+    failed ||= !line.ok;
+  }
+  if (failed) throw new ExitError(EXIT.FAILED);
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

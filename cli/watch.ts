@@ -1,0 +1,143 @@
+/**
+ * `ipbench watch`: what the tests on daemons say of themselves, live, from anywhere.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import { type Address, formatAddress } from "../config/address.ts";
+import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
+import type { ProgressReport } from "../protocol/progress.ts";
+import { addDaemonOptions, daemonAccess, daemonAddresses } from "./daemons.ts";
+import type { DaemonOptions } from "./daemons.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { fit, plainText } from "./format.ts";
+import { columns, out } from "./io.ts";
+import { figures } from "./live_view.ts";
+import { catchInterruption } from "./signals.ts";
+
+/** A daemon reports five times a second; one that is silent for so long is gone. */
+const SILENCE_MS = 10_000;
+/** Where there is no terminal, a line a daemon so often. */
+const PLAIN_INTERVAL_MS = 1_000;
+
+const HELP = `
+Shows phase, elapsed time, rate, loss and percentiles until Ctrl-C; with --until-idle until no test runs any more. On
+a terminal the lines stay in place, elsewhere there is one line a daemon and second, on stdout.
+
+Examples:
+  ipbench watch 10.0.0.2 10.0.0.3
+  ipbench watch --until-idle 10.0.0.2
+
+Exit status: 0 ended by --until-idle, 1 a daemon cannot be watched, 2 wrong use, 130 ended by Ctrl-C.
+`;
+
+interface WatchOptions extends DaemonOptions {
+  untilIdle?: boolean;
+}
+
+/** What is known of one daemon; `line` is shown. */
+interface Watched {
+  address: Address;
+  line: string;
+  running: boolean;
+  failed: boolean;
+  lastPlainMs: number;
+}
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("watch").description("follow the tests that run on daemons")
+    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
+  addDaemonOptions(command as unknown as Command).addHelpText("after", HELP)
+    .option("--until-idle", "end when no test runs any more")
+    .action(async (...args: unknown[]) => {
+      const options = args[1] as WatchOptions;
+      const addresses = daemonAddresses(args[0] as string[], options);
+      await watch(addresses, await daemonAccess(options), options.untilIdle ?? false);
+    });
+}
+
+async function watch(addresses: Address[], access: DaemonAccess, untilIdle: boolean): Promise<void> {
+  const daemons = addresses.map((address): Watched => (
+    { address, line: "connecting", running: true, failed: false, lastPlainMs: -Infinity }
+  ));
+  const screen = openScreen(daemons);
+  using interruption = catchInterruption(() => {});
+  const followed = daemons.map((daemon) =>
+    follow(daemon, access, untilIdle, interruption.signal, screen.changed).catch((error) => {
+      if (interruption.signal.aborted) return;
+      daemon.failed = true;
+      daemon.running = false;
+      daemon.line = `failed: ${error instanceof Error ? error.message : String(error)}`;
+      screen.changed(daemon, true);
+    })
+  );
+  await Promise.all(followed);
+  screen.changed(null, true);
+  if (interruption.signal.aborted) throw new ExitError(EXIT.INTERRUPTED);
+  if (daemons.some(({ failed }) => failed)) throw new ExitError(EXIT.FAILED);
+}
+
+async function follow(
+  daemon: Watched,
+  access: DaemonAccess,
+  untilIdle: boolean,
+  signal: AbortSignal,
+  changed: (daemon: Watched, now: boolean) => void,
+): Promise<void> {
+  const { connection, greeting } = await openDaemon(daemon.address, access);
+  const close = () => connection.close();
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    if (signal.aborted) return;
+    if (!greeting.extensions.has("watch")) throw new Error(`${greeting.peer} does not know WATCH`);
+    await connection.say({ name: "WATCH" });
+    for (;;) {
+      const heard = await connection.hear(SILENCE_MS);
+      if (heard.type !== "progress") throw new Error("the daemon ended the watching");
+      daemon.running = heard.report !== null;
+      daemon.line = describe(heard.report);
+      const ended = untilIdle && !daemon.running;
+      changed(daemon, ended);
+      if (ended) return;
+    }
+  } finally {
+    signal.removeEventListener("abort", close);
+    close();
+  }
+}
+
+function describe(report: ProgressReport | null): string {
+  if (report === null) return "idle";
+  return `${report.test}  ${report.phase.padEnd(8)}${figures(report)}`;
+}
+
+/** Lines in place on a terminal, else lines one after another; both on stdout, for they are what was asked for. */
+function openScreen(daemons: Watched[]): { changed(daemon: Watched | null, now: boolean): void } {
+  const width = Math.max(...daemons.map(({ address }) => formatAddress(address).length));
+  const text = ({ address, line }: Watched) => `${formatAddress(address).padEnd(width)}  ${plainText(line)}`;
+  if (!Deno.stdout.isTerminal()) {
+    return {
+      changed(daemon, now) {
+        if (daemon === null) return;
+        const time = performance.now();
+        if (!now && time - daemon.lastPlainMs < PLAIN_INTERVAL_MS) return;
+        daemon.lastPlainMs = time;
+        out(text(daemon) + "\n");
+      },
+    };
+  }
+  let drawn = false;
+  return {
+    changed() {
+      const up = drawn ? `\x1b[${daemons.length}A` : "";
+      out(up + daemons.map((each) => `\x1b[K${fit(text(each), columns() - 1)}\n`).join(""));
+      drawn = true;
+    },
+  };
+}
