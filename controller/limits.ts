@@ -16,6 +16,8 @@ export interface Limits {
   loadMs: number;
   /** For the answer to SETUP: an original tester calibrates its clock for ten seconds there. */
   setupMs: number;
+  /** For the clients that are not ready yet when as many as `require` says are. */
+  stragglerMs: number;
   /** Added to what a test says it takes, before the run is given up. */
   graceMs: number;
   /** From START to the last result when the test does not say how long it takes. */
@@ -53,6 +55,7 @@ export const LIMITS: Readonly<Limits> = {
   replyMs: 5_000,
   loadMs: 10_000,
   setupMs: 60_000,
+  stragglerMs: 3_000,
   graceMs: 5_000,
   unknownDurationMs: 3_600_000,
   stopMs: 30_000,

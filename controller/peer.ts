@@ -151,16 +151,17 @@ export class Peer {
   /**
    * Asks for the machine's environment.
    *
-   * @param target the machine under test, to name the way to it; `null`: none
+   * @param iface the network interface that is used; `null`: whichever leads to the target
+   * @param target the machine under test; `null`: none
    * @returns the record, or `null` when the daemon cannot tell
    * @throws {RunError} when the connection is lost
    */
-  async environment(target: string | null): Promise<Record<string, unknown> | null> {
+  async environment(iface: string | null, target: string | null): Promise<Record<string, unknown> | null> {
     if (!this.has("env")) return null;
     const { replyMs, environmentBytes, transferStallMs } = this.context.limits;
     return await this.#guard("", async () => {
       const connection = this.#open();
-      await this.#send({ name: "ENV", iface: null, target });
+      await this.#send({ name: "ENV", iface, target });
       const heard = await connection.hear(replyMs);
       if (heard.type !== "begin") return null;
       if (heard.length > environmentBytes) {
@@ -280,7 +281,9 @@ export class Peer {
       }
     }
     connection.close();
-    return freed || await abortDaemon(this.name, this.context);
+    // A daemon of our line whose connection has ended is free by itself, and may have somebody else's test by now.
+    if (freed || (this.error?.code === "closed" && this.greeting?.extensions.size !== 0)) return true;
+    return await abortDaemon(this.name, this.context);
   }
 
   /** Closes without a word; what is waiting on this peer fails. */

@@ -5,9 +5,18 @@
  */
 
 import type { RunDescription } from "../config/run_description.ts";
+import { createProver, type Prover, secretFromFile } from "../protocol/auth.ts";
 import type { ResultDocument } from "../results/document.ts";
-import type { Limits } from "./limits.ts";
+import { collectAll } from "./collect.ts";
+import { LIMITS, type Limits } from "./limits.ts";
+import { PluginHalf } from "./plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
+import { requiredClients } from "./require.ts";
+import { finishDocument, newDocument } from "./run_document.ts";
+import { messageOf, RunError } from "./run_error.ts";
+import { Session, Stopped, targetKey } from "./session.ts";
+import { setUp } from "./set_up.ts";
+import { startAll } from "./start.ts";
 
 /** Level of a log line. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
@@ -34,7 +43,145 @@ export interface RunOptions {
  * @returns the result document; it also says so when the run failed, was interrupted or is not valid
  * @throws {TypeError} when the description cannot be run at all (no client, an unreadable secret file)
  */
-export function runBenchmark(description: RunDescription, options: RunOptions = {}): Promise<ResultDocument> {
-  void options;
-  return Promise.reject(new TypeError(`cannot run ${description.test}: not built yet`));
+export async function runBenchmark(
+  description: RunDescription,
+  options: RunOptions = {},
+): Promise<ResultDocument> {
+  const session = await openSession(description, options);
+  const { signal } = options;
+  const interrupt = () =>
+    session.end(new RunError(null, "run", "interrupted", "the run was interrupted"), true);
+  signal?.addEventListener("abort", interrupt, { once: true });
+  if (signal?.aborted === true) interrupt();
+  try {
+    await setUp(session);
+    const agreement = await startAll(session);
+    await collectAll(session, agreement);
+    await session.unlessStopped(printAll(session));
+    session.phase("close", "closing");
+    await Promise.all([...session.clients, ...session.targets].map((run) => run.peer.quit()));
+  } catch (error) {
+    if (!(error instanceof Stopped)) {
+      session.end(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
+    await cleanUp(session);
+  }
+  return finishDocument(session);
+}
+
+async function openSession(description: RunDescription, options: RunOptions): Promise<Session> {
+  if (description.clients.length === 0) throw new TypeError("a run needs at least one client");
+  const limits = shorten({ ...LIMITS, ...options.limits }, description.timeoutSeconds);
+  const log = options.log ?? (() => {});
+  const shared = {
+    pluginDirs: description.pluginDirs,
+    debug: description.debug,
+    callMs: limits.pluginMs,
+    log,
+  };
+  const required = requiredClients(description.require, description.clients.length);
+  const access = { limits, tls: await readTls(description), prover: await readSecret(description) };
+  const clientHalf = new PluginHalf({
+    ...shared,
+    test: description.test,
+    side: "client",
+    controllerArgs: description.controllerArgs,
+  });
+  const targetHalves = new Map<string, PluginHalf>();
+  for (const target of description.targets) {
+    const key = targetKey(target);
+    if (targetHalves.has(key)) continue;
+    const { test, controllerArgs } = target;
+    targetHalves.set(key, new PluginHalf({ ...shared, test, side: "target", controllerArgs }));
+  }
+  const runId = crypto.getRandomValues(new BigUint64Array(1))[0]!;
+  const durations = new Map<string, Promise<number | null>>();
+  return new Session({
+    description,
+    limits,
+    access,
+    clientHalf,
+    targetHalves,
+    required,
+    runId,
+    document: newDocument(description, runId, new Date()),
+    expectedNs: (args) => {
+      const known = durations.get(args) ?? clientHalf.expectedNs(args);
+      durations.set(args, known);
+      return known;
+    },
+    emit: options.onProgress ?? (() => {}),
+    save: options.onDocument ?? (() => Promise.resolve()),
+    debug: (message) => log("debug", message),
+  });
+}
+
+/** A time-out given by the user bounds the steps of set-up too. */
+function shorten(limits: Limits, timeoutSeconds: number | null): Limits {
+  if (timeoutSeconds === null) return limits;
+  const ms = timeoutSeconds * 1000;
+  const { connectMs, greetingMs, replyMs, loadMs, setupMs, stopMs } = limits;
+  return {
+    ...limits,
+    connectMs: Math.min(connectMs, ms),
+    greetingMs: Math.min(greetingMs, ms),
+    replyMs: Math.min(replyMs, ms),
+    loadMs: Math.min(loadMs, ms),
+    setupMs: Math.min(setupMs, ms),
+    stopMs: Math.min(stopMs, ms),
+  };
+}
+
+async function readSecret(description: RunDescription): Promise<Prover | null> {
+  const { secretFile } = description;
+  if (secretFile === null) return null;
+  try {
+    return await createProver(secretFromFile(await Deno.readFile(secretFile)));
+  } catch (error) {
+    throw new TypeError(`cannot use the secret file ${secretFile}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readTls(description: RunDescription): Promise<{ caCerts: string[] } | null> {
+  const { tls } = description;
+  if (tls === null) return null;
+  try {
+    return { caCerts: tls.ca === null ? [] : [await Deno.readTextFile(tls.ca)] };
+  } catch (error) {
+    throw new TypeError(`cannot read the certificates ${tls.ca}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Has the plugins print: the client row first, then what each target printed. */
+async function printAll(session: Session): Promise<void> {
+  const { clientHalf, document } = session.parts;
+  session.phase("output", "printing the result");
+  const done = session.clients.filter((client) => client.done).map((client) => client.index);
+  try {
+    const row = await clientHalf.output(done);
+    document.csv = row + document.targets.map((target) => target.text ?? "").join("");
+  } catch (error) {
+    const failure = error instanceof Error ? error : new Error(messageOf(error));
+    session.parts.emit({ kind: "error", peer: null, phase: "output", text: failure.message });
+    session.end(failure);
+    throw new Stopped("the row could not be printed");
+  }
+  const headers = [
+    clientHalf.info.csvHeader,
+    ...session.targets.map((target) => target.half.info.csvHeader),
+  ];
+  document.csv_header = headers.every((header) => header !== null) ? headers.join(",") : headers[0]!;
+}
+
+/** Ends every test that is still ours, and the controller's halves. Bounded; never throws. */
+async function cleanUp(session: Session): Promise<void> {
+  const { clientHalf, targetHalves } = session.parts;
+  const ending = [...session.clients, ...session.targets].map(async (run) => {
+    run.side?.close();
+    await run.peer.abort();
+  });
+  const closing = [clientHalf, ...targetHalves.values()].map((half) => half.close());
+  await Promise.allSettled([...ending, ...closing]);
 }

@@ -136,6 +136,8 @@ export interface TargetResult {
   clock?: { offset_ns: number; error_ns: number; [key: string]: unknown } | null;
   start?: { planned_ns: number; actual_ns: number; [key: string]: unknown } | null;
   reasons?: Reason[];
+  /** When it measured, on the controller's clock; compare with `total.window`. */
+  window?: { start_ns: number; end_ns: number };
 }
 
 /** The whole document. */

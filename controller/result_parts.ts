@@ -1,0 +1,191 @@
+/**
+ * What one daemon's result, clock and stamps become in the document.
+ *
+ * @module
+ */
+
+import { deflateSync } from "node:zlib";
+import type { ResultStamps } from "../protocol/result.ts";
+import type { ClientResult, PluginResults, TargetResult } from "../results/document.ts";
+import { driftPpm, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
+import type { ClientRun, Session, TargetRun } from "./session.ts";
+import type { Agreement } from "./start.ts";
+
+const COOKIE_PLAIN = 0x1c849303;
+const COOKIE_COMPRESSED = 0x1c849304;
+const WORD_SIZE_BITS = 0xf0;
+
+/** What came from one client. */
+export interface ClientInput {
+  results: PluginResults | null;
+  stamps: ResultStamps | null;
+}
+
+/**
+ * Makes a client's part of the document.
+ *
+ * @param session the run
+ * @param client which client
+ * @param input what came
+ * @param agreement when the run was started
+ * @param after its clock after the run, if it was asked
+ * @returns the part
+ */
+export function clientPart(
+  session: Session,
+  client: ClientRun,
+  input: ClientInput,
+  agreement: Agreement,
+  after: OffsetInterval | null,
+): Partial<ClientResult> {
+  const { counts, rates, pacing, latency, histograms, metrics, window, environment, ...more } =
+    input.results ?? {};
+  const { peer, before } = client;
+  const record = { ...client.environment, ...environment };
+  const converted = inOurClock(window, before, after);
+  if (before?.consistent === false || after?.consistent === false) {
+    session.reasons.push({
+      level: "SUSPECT",
+      code: "clock-inconsistent",
+      text: "its clock was stepped, or its answers contradict each other",
+      host: session.hostOf(peer),
+    });
+  }
+  return {
+    ...more,
+    peer: peer.greeting?.peer ?? null,
+    clock: clockPart(before, after, agreement.startNs),
+    start: startPart(input.stamps, before, after, agreement),
+    counts: counts ?? null,
+    rates: rates ?? null,
+    pacing: pacing ?? null,
+    latency: latency ?? null,
+    histograms: histograms === undefined ? null : packHistograms(histograms),
+    metrics: metrics ?? [],
+    ...(converted === null ? {} : { window: converted }),
+    ...(Object.keys(record).length === 0 ? {} : { environment: record }),
+  };
+}
+
+/**
+ * Makes a target's part of the document.
+ *
+ * @param session the run
+ * @param target which target
+ * @param shown what its plugin made of its result
+ * @param agreement when the run was started
+ * @param after its clock after the run, if it was asked
+ * @returns the part
+ */
+export function targetPart(
+  session: Session,
+  target: TargetRun,
+  shown: { results: PluginResults | null; text: string },
+  agreement: Agreement,
+  after: OffsetInterval | null,
+): Partial<TargetResult> {
+  const { metrics, reasons, window, environment, ...more } = shown.results ?? {};
+  const { peer, before } = target;
+  const stamps = target.raw?.stamps ?? null;
+  const measured = window ??
+    (stamps === null ? undefined : { start_ns: Number(stamps.actualNs), end_ns: Number(stamps.endedNs) });
+  const converted = inOurClock(measured, before, after);
+  const record = { ...target.environment, ...environment };
+  void session;
+  return {
+    ...more,
+    peer: peer.greeting?.peer ?? null,
+    metrics: metrics ?? [],
+    text: shown.text,
+    environment: Object.keys(record).length === 0 ? null : record,
+    clock: clockPart(before, after, agreement.startNs),
+    start: startPart(stamps, before, after, agreement),
+    ...(reasons === undefined ? {} : { reasons }),
+    ...(converted === null ? {} : { window: converted }),
+  };
+}
+
+function clockPart(
+  before: OffsetInterval | null,
+  after: OffsetInterval | null,
+  atNs: bigint,
+): ClientResult["clock"] {
+  if (before === null) return null;
+  const { offsetNs, errorNs } = offsetAt(atNs, before, after);
+  const drift = after === null ? null : driftPpm(before, after);
+  return {
+    offset_ns: Number(offsetNs),
+    error_ns: Number(errorNs),
+    round_trip_ns: Number(before.minRttNs),
+    probes: before.probes + (after?.probes ?? 0),
+    drift_ppm: drift === null || !Number.isFinite(drift.errorPpm) ? null : drift.ppm,
+    drift_error_ppm: drift === null || !Number.isFinite(drift.errorPpm) ? null : drift.errorPpm,
+  };
+}
+
+function startPart(
+  stamps: ResultStamps | null,
+  before: OffsetInterval | null,
+  after: OffsetInterval | null,
+  agreement: Agreement,
+): ClientResult["start"] {
+  if (stamps === null) return null;
+  const estimate = before === null ? null : offsetAt(agreement.startNs, before, after);
+  const { plannedNs, actualNs, endedNs } = stamps;
+  return {
+    planned_ns: Number(plannedNs),
+    actual_ns: Number(actualNs),
+    ended_ns: Number(endedNs),
+    skew_ns: Number(actualNs - plannedNs),
+    // The same instant on the controller's clock, true within error_ns: comparable between testers.
+    actual_controller_ns: estimate === null ? null : Number(actualNs - estimate.offsetNs),
+    error_ns: estimate === null ? null : Number(estimate.errorNs),
+  };
+}
+
+/** A window of a daemon's clock, on the controller's. */
+function inOurClock(
+  window: { start_ns: number; end_ns: number } | undefined,
+  before: OffsetInterval | null,
+  after: OffsetInterval | null,
+): { start_ns: number; end_ns: number } | null {
+  if (window === undefined || before === null) return null;
+  const convert = (ns: number) => {
+    const daemonNs = BigInt(Math.round(ns));
+    const guess = daemonNs - (before.lowNs + before.highNs) / 2n;
+    return Number(daemonNs - offsetAt(guess, before, after).offsetNs);
+  };
+  return { start_ns: convert(window.start_ns), end_ns: convert(window.end_ns) };
+}
+
+function packHistograms(
+  histograms: NonNullable<PluginResults["histograms"]>,
+): NonNullable<ClientResult["histograms"]> {
+  const packed: NonNullable<ClientResult["histograms"]> = {
+    response: packHistogram(histograms.response),
+    service: packHistogram(histograms.service),
+  };
+  if (histograms.lateness !== undefined) packed.lateness = packHistogram(histograms.lateness);
+  return packed;
+}
+
+/**
+ * Compresses an encoded histogram, as the document has them.
+ *
+ * @param text HdrHistogram V2 in base64, compressed or not; `null` passes
+ * @returns the compressed form
+ */
+export function packHistogram(text: string | null): string | null {
+  if (text === null) return null;
+  const plain = Uint8Array.fromBase64(text);
+  if (plain.length < 4) return text;
+  const cookie = new DataView(plain.buffer, plain.byteOffset).getInt32(0);
+  if ((cookie & ~WORD_SIZE_BITS) !== COOKIE_PLAIN) return text;
+  const body = deflateSync(plain);
+  const packed = new Uint8Array(8 + body.length);
+  const view = new DataView(packed.buffer);
+  view.setInt32(0, COOKIE_COMPRESSED | (cookie & WORD_SIZE_BITS));
+  view.setInt32(4, body.length);
+  packed.set(body, 8);
+  return packed.toBase64();
+}

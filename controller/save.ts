@@ -1,0 +1,189 @@
+/**
+ * Keeping what has come in: the document through a temporary file and a rename, and while the run goes on a journal
+ * beside it, so that a run that dies leaves what it had.
+ *
+ * The journal is `FILE.journal`: one JSON text a line. The first is the document as it was when the run began, each
+ * further one a client's or a target's part that came in since. A line that was cut short by a crash is the last one.
+ *
+ * @module
+ */
+
+import type { ClientResult, ResultDocument, TargetResult } from "../results/document.ts";
+import { parseDocument } from "../results/parse.ts";
+import { judge } from "../results/verdict.ts";
+import { Merger } from "./totals.ts";
+
+/** Largest journal that is read, in bytes. */
+const JOURNAL_LIMIT = 512 * 1024 * 1024;
+
+type Entry = { client: number; part: ClientResult } | { target: number; part: TargetResult };
+
+/** Writes one run's document and its journal. */
+export class DocumentSaver {
+  readonly #journalPath: string;
+  #journal: Deno.FsFile | null = null;
+  #clients: ClientResult[] = [];
+  #targets: TargetResult[] = [];
+  #pending: Entry[] = [];
+  #writing: Promise<void> | null = null;
+
+  /** @param path where the document goes */
+  constructor(readonly path: string) {
+    this.#journalPath = journalPath(path);
+  }
+
+  /**
+   * Puts what is new since the last call into the journal, on disk.
+   *
+   * @param document the run's document as it is
+   * @throws {Error} when it cannot be written
+   */
+  async update(document: ResultDocument): Promise<void> {
+    this.#journal ??= await this.#begin(document);
+    document.clients.forEach((part, client) => {
+      if (this.#clients[client] !== part) this.#pending.push({ client, part });
+      this.#clients[client] = part;
+    });
+    document.targets.forEach((part, target) => {
+      if (this.#targets[target] !== part) this.#pending.push({ target, part });
+      this.#targets[target] = part;
+    });
+    // Those that come while one is being written go together with the next.
+    while (this.#pending.length > 0) {
+      if (this.#writing === null) {
+        this.#writing = this.#flush().finally(() => {
+          this.#writing = null;
+        });
+      }
+      await this.#writing;
+    }
+  }
+
+  /**
+   * Writes the whole document and removes the journal.
+   *
+   * @param document the finished document
+   * @throws {Error} when it cannot be written; the journal is kept then
+   */
+  async finish(document: ResultDocument): Promise<void> {
+    await saveDocument(this.path, document);
+    this.#journal?.close();
+    this.#journal = null;
+    await Deno.remove(this.#journalPath).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+
+  async #begin(document: ResultDocument): Promise<Deno.FsFile> {
+    this.#clients = [...document.clients];
+    this.#targets = [...document.targets];
+    const file = await Deno.open(this.#journalPath, { write: true, create: true, truncate: true });
+    await writeAll(file, JSON.stringify(document) + "\n");
+    return file;
+  }
+
+  async #flush(): Promise<void> {
+    const entries = this.#pending;
+    this.#pending = [];
+    const text = entries.map((entry) => JSON.stringify(entry) + "\n").join("");
+    await writeAll(this.#journal!, text);
+    await this.#journal!.syncData();
+  }
+}
+
+/**
+ * Writes a document so that the file is either the old one or the whole new one.
+ *
+ * @param path where it goes
+ * @param document what to write
+ * @throws {Error} when it cannot be written
+ */
+export async function saveDocument(path: string, document: ResultDocument): Promise<void> {
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  const file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+  try {
+    await writeAll(file, JSON.stringify(document, null, 2) + "\n");
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  try {
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Reads what a run that died has left: its journal, or the finished document when there is one.
+ *
+ * @param path where the document was to go
+ * @returns the document, and whether the run came to its end
+ * @throws {Deno.errors.NotFound} when there is neither
+ * @throws {Error} when what is there is no result
+ */
+export async function recoverDocument(
+  path: string,
+): Promise<{ document: ResultDocument; complete: boolean }> {
+  const journal = await readLimited(journalPath(path)).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  });
+  if (journal === null) {
+    return { document: parseDocument(await readLimited(path)), complete: true };
+  }
+  const lines = journal.split("\n");
+  const document = parseDocument(lines[0] ?? "");
+  for (const line of lines.slice(1)) {
+    const entry = parseEntry(line);
+    if (entry === null) continue;
+    if ("client" in entry && entry.client in document.clients) document.clients[entry.client] = entry.part;
+    if ("target" in entry && entry.target in document.targets) document.targets[entry.target] = entry.part;
+  }
+  // Once more through the checks: the parts come from a file, too.
+  return { document: judged(parseDocument(JSON.stringify(document))), complete: false };
+}
+
+function judged(document: ResultDocument): ResultDocument {
+  const merger = new Merger();
+  const present = document.clients.filter((client) => client.peer !== null && client.error === undefined);
+  for (const client of present) merger.add({ histograms: client.histograms ?? undefined });
+  document.total = merger.total(present);
+  document.run.failed = true;
+  const missing = document.clients.length - present.length;
+  const { verdict, reasons, details } = judge(document, {}, [{
+    level: "INVALID",
+    code: "recovered",
+    text: `recovered from the journal of a run that died; ${missing} client(s) had not answered`,
+  }]);
+  Object.assign(document.run, { verdict, reasons, details });
+  return document;
+}
+
+function parseEntry(line: string): Entry | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && "part" in value ? value as Entry : null;
+  } catch {
+    // The last line of a journal whose writer was killed.
+    return null;
+  }
+}
+
+function journalPath(path: string): string {
+  return `${path}.journal`;
+}
+
+async function readLimited(path: string): Promise<string> {
+  const { size } = await Deno.stat(path);
+  if (size > JOURNAL_LIMIT) {
+    throw new RangeError(`${path} has ${size} bytes, at most ${JOURNAL_LIMIT} are read`);
+  }
+  return await Deno.readTextFile(path);
+}
+
+async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+}

@@ -1,0 +1,297 @@
+/**
+ * What the parts of a run share: who takes part, what has come in, and how the run ends early.
+ *
+ * @module
+ */
+
+import type { ClientDescription, RunDescription, TargetDescription } from "../config/run_description.ts";
+import type { ClientResult, ResultDocument, TargetResult } from "../results/document.ts";
+import type { HostReason } from "../results/verdict.ts";
+import type { OffsetInterval } from "./clock_estimate.ts";
+import type { Limits } from "./limits.ts";
+import { Peer, type PeerContext, type RawResult, type ResultHead } from "./peer.ts";
+import type { PluginHalf } from "./plugin_half.ts";
+import type { PeerName, ProgressEvent, RunPhase } from "./progress.ts";
+import { hostPort, messageOf, RunError } from "./run_error.ts";
+import type { SideChannel } from "./side_channel.ts";
+import { Merger } from "./totals.ts";
+import type { PlannedWindow } from "./window_plan.ts";
+
+/** One tester's part in a run. */
+export interface ClientRun {
+  readonly index: number;
+  readonly description: ClientDescription;
+  readonly peer: Peer;
+  side: SideChannel | null;
+  /** Nanoseconds from START to its end; `null` unknown, 0 until stopped. */
+  expectedNs: number | null;
+  window: PlannedWindow | null;
+  before: OffsetInterval | null;
+  environment: Record<string, unknown> | null;
+  /** Set up and not failed. */
+  ready: boolean;
+  /** Its result is in the document. */
+  done: boolean;
+}
+
+/** One target's part in a run. */
+export interface TargetRun {
+  readonly index: number;
+  readonly description: TargetDescription;
+  readonly peer: Peer;
+  readonly half: PluginHalf;
+  side: SideChannel | null;
+  /** Its figure is to cover the testers' measured phase alone. */
+  meter: boolean;
+  before: OffsetInterval | null;
+  environment: Record<string, unknown> | null;
+  /** The beginning of its result, awaited from START on. */
+  head: Promise<ResultHead> | null;
+  stopped: boolean;
+  /** Resolved when STOP goes out. */
+  readonly stopSent: PromiseWithResolvers<void>;
+  raw: RawResult | null;
+}
+
+/** The run ends early: because of an error, or because somebody interrupted it. */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+}
+
+/** What a session is made from. */
+export interface SessionParts {
+  description: RunDescription;
+  limits: Limits;
+  access: Omit<PeerContext, "onPhase" | "debug">;
+  clientHalf: PluginHalf;
+  /** The half of each target test, by {@linkcode targetKey}. */
+  targetHalves: Map<string, PluginHalf>;
+  required: number;
+  /** How long the client test takes with these arguments, see {@linkcode PluginHalf.expectedNs}. */
+  expectedNs: (args: string) => Promise<number | null>;
+  runId: bigint;
+  document: ResultDocument;
+  emit: (event: ProgressEvent) => void;
+  save: (document: ResultDocument) => Promise<void>;
+  debug: (message: string) => void;
+}
+
+/** Key of a target test's controller half. */
+export function targetKey(target: TargetDescription): string {
+  return JSON.stringify([target.test, target.controllerArgs]);
+}
+
+/** Everything about one run while it goes on. */
+export class Session {
+  readonly clients: ClientRun[];
+  readonly targets: TargetRun[];
+  /** Reasons of the controller's own, for the verdict. */
+  readonly reasons: HostReason[] = [];
+  readonly merger = new Merger();
+  /** What ended the run early. */
+  failure: Error | null = null;
+  interrupted = false;
+  readonly #stop = new AbortController();
+
+  /** @param parts what it is made from */
+  constructor(readonly parts: SessionParts) {
+    const { description, access, emit, debug } = parts;
+    const context: PeerContext = {
+      ...access,
+      debug,
+      onPhase: (peer, phase) => emit({ kind: "peer", peer, phase }),
+    };
+    this.clients = description.clients.map((client, index) => ({
+      index,
+      description: client,
+      peer: new Peer({ role: "client", index, host: client.host, port: client.port }, context),
+      side: null,
+      expectedNs: null,
+      window: null,
+      before: null,
+      environment: null,
+      ready: false,
+      done: false,
+    }));
+    this.targets = description.targets.map((target, index) => ({
+      index,
+      description: target,
+      peer: new Peer({ role: "target", index, host: target.host, port: target.port }, context),
+      half: parts.targetHalves.get(targetKey(target))!,
+      side: null,
+      meter: false,
+      before: null,
+      environment: null,
+      head: null,
+      stopped: false,
+      stopSent: Promise.withResolvers<void>(),
+      raw: null,
+    }));
+  }
+
+  /** Aborted when the run ends early. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Tells whoever watches that the run enters a phase. */
+  phase(phase: RunPhase, text: string): void {
+    this.parts.emit({ kind: "phase", phase, text });
+  }
+
+  /** Tells of something that does not end the run. */
+  warn(peer: PeerName | null, text: string): void {
+    this.parts.emit({ kind: "warning", peer, text });
+  }
+
+  /** Clients that have not failed. */
+  alive(): ClientRun[] {
+    return this.clients.filter((client) => client.peer.error === null);
+  }
+
+  /**
+   * Ends the run early; only the first reason counts.
+   *
+   * @param error why
+   * @param interrupted whether somebody asked for it, rather than something having failed
+   */
+  end(error: Error, interrupted = false): void {
+    if (this.#stop.signal.aborted) return;
+    this.failure = error;
+    this.interrupted = interrupted;
+    this.#stop.abort();
+  }
+
+  /**
+   * Notes that a client failed; ends the run when too few are left.
+   *
+   * @param client which one
+   * @param error why
+   */
+  async clientFailed(client: ClientRun, error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted || client.done) return;
+    const failure = this.#note(client.peer, error);
+    client.ready = false;
+    await this.setClient(client.index, { error: failure.message, peer: client.peer.greeting?.peer ?? null });
+    client.side?.close();
+    if (this.alive().length < this.parts.required) this.end(failure);
+    else void client.peer.abort();
+  }
+
+  /**
+   * Notes that a target failed, which ends the run.
+   *
+   * @param target which one
+   * @param error why
+   */
+  async targetFailed(target: TargetRun, error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const failure = this.#note(target.peer, error);
+    await this.setTarget(target.index, { error: failure.message, peer: target.peer.greeting?.peer ?? null });
+    this.end(failure);
+  }
+
+  #note(peer: Peer, error: unknown): RunError {
+    const failure = error instanceof RunError
+      ? error
+      : new RunError(peer.name, peer.phase, "protocol", messageOf(error), "", error);
+    peer.error ??= failure;
+    this.parts.emit({ kind: "error", peer: peer.name, phase: failure.phase, text: failure.message });
+    return failure;
+  }
+
+  /** Puts what is known of a client into the document and has it saved. */
+  async setClient(index: number, part: Partial<ClientResult>): Promise<void> {
+    const { document } = this.parts;
+    document.clients[index] = { ...document.clients[index]!, ...part };
+    await this.#save();
+  }
+
+  /** Puts what is known of a target into the document and has it saved. */
+  async setTarget(index: number, part: Partial<TargetResult>): Promise<void> {
+    const { document } = this.parts;
+    document.targets[index] = { ...document.targets[index]!, ...part };
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    try {
+      await this.parts.save(this.parts.document);
+    } catch (error) {
+      const failure = new RunError(
+        null,
+        "collect",
+        "limit",
+        `cannot save what has come in: ${messageOf(error)}`,
+        "is there space on the disk, and may the file be written?",
+        error,
+      );
+      this.parts.emit({ kind: "error", peer: null, phase: "collect", text: failure.message });
+      this.end(failure);
+    }
+  }
+
+  /**
+   * Waits for something, but not beyond the early end of the run.
+   *
+   * @param work what to wait for
+   * @returns what it gives
+   * @throws {Stopped} when the run ends early
+   */
+  async unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this;
+    if (signal.aborted) {
+      work.catch(() => {});
+      throw new Stopped("the run has ended early");
+    }
+    let onAbort: (() => void) | undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      onAbort = () => reject(new Stopped("the run has ended early"));
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      signal.removeEventListener("abort", onAbort!);
+      work.catch(() => {});
+    }
+  }
+
+  /**
+   * Runs one step of one client; its failure is noted, and the others go on.
+   *
+   * @param client which one
+   * @param step what to do
+   */
+  async clientStep(client: ClientRun, step: () => Promise<void>): Promise<void> {
+    try {
+      await this.unlessStopped(step());
+    } catch (error) {
+      if (!(error instanceof Stopped)) await this.clientFailed(client, error);
+    }
+  }
+
+  /**
+   * Runs one step of one target; its failure ends the run.
+   *
+   * @param target which one
+   * @param step what to do
+   */
+  async targetStep(target: TargetRun, step: () => Promise<void>): Promise<void> {
+    try {
+      await this.unlessStopped(step());
+    } catch (error) {
+      if (!(error instanceof Stopped)) await this.targetFailed(target, error);
+    }
+  }
+
+  /** @throws {Stopped} when the run ends early */
+  check(): void {
+    if (this.signal.aborted) throw new Stopped("the run has ended early");
+  }
+
+  /** Name of a host for reasons. */
+  hostOf(peer: Peer): string {
+    return hostPort(peer.name.host, peer.name.port);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * From nothing to "everybody is ready to start".
+ *
+ * @module
+ */
+
+import type { SetupFields } from "../protocol/setup_fields.ts";
+import { pause } from "./deadline.ts";
+import type { PluginHalf } from "./plugin_half.ts";
+import { messageOf } from "./run_error.ts";
+import { Semaphore } from "./semaphore.ts";
+import type { ClientRun, Session, TargetRun } from "./session.ts";
+import { Stopped } from "./session.ts";
+import { SideChannel } from "./side_channel.ts";
+import { isMeter, plannedWindow, splitArgs } from "./window_plan.ts";
+
+/** How often to look whether enough clients are ready, when not all are needed. */
+const STRAGGLER_POLL_MS = 20;
+
+/**
+ * Loads the controller's halves, connects to everybody, and sets up each target and then each client, side by side.
+ *
+ * @param session the run
+ * @throws {Stopped} when the run ends early
+ */
+export async function setUp(session: Session): Promise<void> {
+  const { clients, targets, parts } = session;
+  const network = new Semaphore(parts.limits.parallel);
+  session.phase("connect", `connecting to ${clients.length} client(s) and ${targets.length} target(s)`);
+  const halves = openHalves(session);
+  const greeted = clients.map((client) =>
+    session.clientStep(client, () => network.run(() => greet(session, client)))
+  );
+  const readyTargets = targets.map((target) =>
+    session.targetStep(target, async () => {
+      await network.run(() => greet(session, target));
+      await halves.catch(() => {
+        throw new Stopped("the controller's half of a test failed");
+      });
+      await network.run(() => setUpTarget(session, target));
+    })
+  );
+  await session.unlessStopped(halves).catch(endOn(session));
+  await session.unlessStopped(Promise.all(readyTargets));
+  session.phase("setup", `setting up ${clients.length} client(s)`);
+  const readyClients = clients.map(async (client, n) => {
+    await greeted[n];
+    if (client.peer.error !== null) return;
+    await session.clientStep(client, () => network.run(() => setUpClient(session, client)));
+  });
+  await session.unlessStopped(enough(session, readyClients));
+  session.check();
+}
+
+function endOn(session: Session): (error: unknown) => void {
+  return (error) => {
+    if (error instanceof Stopped) throw error;
+    const failure = error instanceof Error ? error : new Error(messageOf(error));
+    session.parts.emit({ kind: "error", peer: null, phase: "load", text: failure.message });
+    session.end(failure);
+    throw new Stopped("the run has ended early");
+  };
+}
+
+async function openHalves(session: Session): Promise<void> {
+  const { clientHalf, targetHalves } = session.parts;
+  const halves: PluginHalf[] = [clientHalf, ...targetHalves.values()];
+  await Promise.all(halves.map((half) => half.open()));
+}
+
+/** Waits for all; or, when fewer are required, for these and a moment for the rest. */
+async function enough(session: Session, steps: Promise<void>[]): Promise<void> {
+  const { clients, parts } = session;
+  let settled = false;
+  const all = Promise.all(steps).then(() => {
+    settled = true;
+  });
+  if (parts.required === clients.length) return await all;
+  while (!settled && clients.filter((client) => client.ready).length < parts.required) {
+    await pause(STRAGGLER_POLL_MS, session.signal);
+    session.check();
+  }
+  await Promise.race([all, pause(parts.limits.stragglerMs, session.signal)]);
+  for (const client of clients) {
+    if (client.ready || client.peer.error !== null) continue;
+    const { stragglerMs } = parts.limits;
+    const why = `not ready ${stragglerMs / 1000} s after ${parts.required} other client(s) were`;
+    await session.clientFailed(client, client.peer.fail("timeout", why, "the run went on without it"));
+  }
+}
+
+async function greet(session: Session, run: ClientRun | TargetRun): Promise<void> {
+  const { peer } = run;
+  const { reset } = session.parts.description;
+  await peer.connect();
+  if (session.parts.access.prover !== null && peer.greeting?.authNonce === null) {
+    session.warn(peer.name, "the daemon asks for no secret: anyone who reaches its port can use it");
+  }
+  if (reset) await peer.reset();
+  await peer.hello(reset);
+}
+
+async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
+  const { peer, description } = target;
+  target.meter = isMeter(target.half.info, description.args);
+  await peer.load(description.test);
+  await peer.setup({ ...common(session, target.half, peer.has("form")), args: description.args });
+  target.environment = await peer.environment(null, null);
+  await openSide(session, target);
+}
+
+async function setUpClient(session: Session, client: ClientRun): Promise<void> {
+  const { peer, description } = client;
+  const half = session.parts.clientHalf;
+  const args = clientArgs(session, client);
+  client.expectedNs = await session.parts.expectedNs(args);
+  client.window = plannedWindow(half.info.options, args);
+  await peer.load(session.parts.description.test);
+  await peer.setup({
+    ...common(session, half, peer.has("form")),
+    target: description.target,
+    port: description.targetPort ?? half.info.defaultPort,
+    args,
+    flowBase: client.index,
+  });
+  client.environment = await peer.environment(splitArgs(args).get("iface") ?? null, description.target);
+  await openSide(session, client);
+  client.ready = true;
+}
+
+function common(session: Session, half: PluginHalf, form: boolean): SetupFields {
+  const extended = form && half.info.interface !== null;
+  const { runId } = session.parts;
+  return { target: null, port: null, args: "", form: extended ? 1 : 0, runId, flowBase: 0 };
+}
+
+/** The client's arguments, with the run's `until_ci` where the test knows it. */
+function clientArgs(session: Session, client: ClientRun): string {
+  const { untilCi } = session.parts.description;
+  const { args } = client.description;
+  if (untilCi === null || splitArgs(args).has("until_ci")) return args;
+  const { options, name } = session.parts.clientHalf.info;
+  if (options?.some((option) => option.name === "until_ci") !== true) {
+    if (client.index === 0) session.warn(null, `the test ${name} cannot stop early at a confidence interval`);
+    return args;
+  }
+  return `${args}${args === "" ? "" : ","}until_ci=${untilCi}`;
+}
+
+async function openSide(session: Session, run: ClientRun | TargetRun): Promise<void> {
+  const { peer } = run;
+  if (!peer.has("watch") && !peer.has("clock")) return;
+  run.side = await SideChannel.open(peer.name, session.parts.access);
+}
