@@ -70,7 +70,7 @@ export function judge(
   else if (document.run?.failed === true && extra.length === 0) {
     add(details, "INVALID", "failed", "the run did not come to its end");
   }
-  for (const client of document.clients) judgeClient(details, client, limits);
+  for (const client of document.clients) judgeClient(details, client, limits, document.run?.failed === true);
   for (const target of document.targets) judgeTarget(details, target);
   judgeWindow(details, document, limits);
   if (document.clients.length === 0) add(details, "INVALID", "no-clients", "no tester took part");
@@ -88,10 +88,19 @@ function add(details: HostReason[], level: Reason["level"], code: string, text: 
   details.push(host === undefined ? { level, code, text } : { level, code, text, host });
 }
 
-function judgeClient(details: HostReason[], client: ClientResult, limits: VerdictThresholds): void {
+function judgeClient(
+  details: HostReason[],
+  client: ClientResult,
+  limits: VerdictThresholds,
+  runFailed: boolean,
+): void {
   const host = client.host;
   for (const reason of client.reasons ?? []) add(details, reason.level, reason.code, reason.text, host);
-  if (client.error !== undefined) add(details, "INVALID", "client-error", client.error, host);
+  if (client.error !== undefined) {
+    // A run that went on without a tester was told that it may.
+    if (runFailed) add(details, "INVALID", "client-error", client.error, host);
+    else add(details, "SUSPECT", "missing-client", client.error, host);
+  }
   if (client.counts !== null) judgeCounts(details, client.counts, host);
   const requested = client.rates?.requested_bps ?? null;
   const sent = client.rates?.sent_bps ?? null;

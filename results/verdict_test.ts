@@ -66,13 +66,14 @@ Deno.test("each cause gives its verdict and a sentence that names the host", () 
 
 Deno.test("the gravest comes first, a plugin's own word is not repeated, thresholds can be set", () => {
   const made = document((d) => {
+    d.run.failed = true;
     d.clients[0]!.reasons = [{ level: "SUSPECT", code: "rate-not-reached", text: "own words" }];
     d.clients[0]!.rates!.sent_bps! *= 0.95;
     d.clients[1]!.error = "gone";
   });
   const found = judge(made);
-  assert.deepEqual(found.details.map((r) => r.code), ["client-error", "rate-not-reached"]);
-  assert.equal(found.details[1]!.text, "own words");
+  assert.deepEqual(found.details.map((r) => r.code), ["failed", "client-error", "rate-not-reached"]);
+  assert.equal(found.details[2]!.text, "own words");
   const lenient = document((d) => d.clients[0]!.rates!.sent_bps! *= 0.95);
   assert.equal(judge(lenient, { sentShareSuspect: 0.9 }).verdict, "VALID");
   assert.equal(verdictOf([]), "VALID");
