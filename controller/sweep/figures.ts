@@ -1,0 +1,43 @@
+/**
+ * The few figures of a run that a sweep decides by and lists; everything else is in the run's own document.
+ *
+ * @module
+ */
+
+import type { ResultDocument } from "../../results/document.ts";
+
+/** Over all clients; `null` where it is not known. Times are response times. */
+export interface Figures {
+  requested_bps: number | null;
+  sent_bps: number | null;
+  received_bps: number | null;
+  loss_ratio: number | null;
+  mean_ns: number | null;
+  p50_ns: number | null;
+  p90_ns: number | null;
+  p99_ns: number | null;
+  p999_ns: number | null;
+  max_ns: number | null;
+  /** First percentage that a target reports: the CPU use, with a CPU meter. */
+  target_percent: number | null;
+}
+
+/** Reads the figures from a document. */
+export function figuresOf(document: ResultDocument): Figures {
+  const { counts, rates, latency } = document.total;
+  const response = latency.response;
+  const metrics = document.targets.flatMap((target) => target.metrics);
+  return {
+    requested_bps: rates?.requested_bps ?? null,
+    sent_bps: rates?.sent_bps ?? null,
+    received_bps: rates?.received_bps ?? null,
+    loss_ratio: counts === null || counts.sent === 0 ? null : (counts.sent - counts.ok) / counts.sent,
+    mean_ns: response?.mean_ns ?? null,
+    p50_ns: response?.p50_ns ?? null,
+    p90_ns: response?.p90_ns ?? null,
+    p99_ns: response?.p99_ns ?? null,
+    p999_ns: response?.p999_ns ?? null,
+    max_ns: response?.max_ns ?? null,
+    target_percent: metrics.find((metric) => metric.unit === "%" || metric.unit === "percent")?.value ?? null,
+  };
+}
