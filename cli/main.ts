@@ -109,4 +109,4 @@ function isCommanderError(error: unknown): error is { exitCode: number } {
     typeof error.code === "string" && error.code.startsWith("commander.");
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args, programName()));
+if (import.meta.main) main(Deno.args, programName()).then(Deno.exit); // no await at the top level: see scripts/lib/bundle.ts

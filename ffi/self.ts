@@ -34,7 +34,9 @@ export interface BuildInfo {
 const VARIABLES = {
   /** Path of the launcher's file. */
   self: "IPBENCH_LAUNCHER",
-  /** Path at which the runtime finds the bundle: `/proc/self/fd/N`, or a file in a private cache folder. */
+  /** Path at which the runtime finds its main module: `/proc/self/fd/N`, or a file in a private cache folder. */
+  loader: "IPBENCH_LAUNCHER_LOADER",
+  /** The same of the bundle, which the loader loads. */
   bundle: "IPBENCH_LAUNCHER_BUNDLE",
   /** Arguments of the runtime before the bundle, separated by spaces. */
   run: "IPBENCH_LAUNCHER_RUN",
@@ -42,10 +44,18 @@ const VARIABLES = {
   program: "IPBENCH_LAUNCHER_NAME",
 } as const;
 
+/** Settings of the runtime that the launcher makes and that nothing else started from here shall inherit. */
+const RUNTIME_SETTINGS = {
+  DENO_DIR: "/dev/null",
+  DENO_NO_PACKAGE_JSON: "1",
+  DENO_NO_UPDATE_CHECK: "1",
+} as const;
+
 interface Launcher {
   self: string;
+  loader: string;
   bundle: string;
-  run: string[];
+  run: string;
   program: string;
 }
 
@@ -54,12 +64,14 @@ const launcher = readLauncher();
 function readLauncher(): Launcher | null {
   try {
     const self = Deno.env.get(VARIABLES.self);
+    const loader = Deno.env.get(VARIABLES.loader);
     const bundle = Deno.env.get(VARIABLES.bundle);
     const run = Deno.env.get(VARIABLES.run);
-    const program = Deno.env.get(VARIABLES.program) ?? "ipbench";
+    const program = Deno.env.get(VARIABLES.program);
     for (const name of Object.values(VARIABLES)) Deno.env.delete(name);
-    if (self === undefined || bundle === undefined || run === undefined) return null;
-    return { self, bundle, run: run.split(" "), program };
+    if (!self || !loader || !bundle || !run || !program) return null;
+    for (const name of Object.keys(RUNTIME_SETTINGS)) Deno.env.delete(name);
+    return { self, loader, bundle, run, program };
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) return null; // a library user without --allow-env
     throw error;
@@ -77,16 +89,9 @@ function isStandalone(): boolean {
  */
 export function selfCommand(extraArgs: string[]): SelfCommand {
   if (launcher !== null) {
-    return {
-      path: "/proc/self/exe",
-      args: [...launcher.run, launcher.bundle, ...extraArgs],
-      env: {
-        [VARIABLES.self]: launcher.self,
-        [VARIABLES.bundle]: launcher.bundle,
-        [VARIABLES.run]: launcher.run.join(" "),
-        [VARIABLES.program]: launcher.program,
-      },
-    };
+    const env: Record<string, string> = { ...RUNTIME_SETTINGS };
+    for (const [key, name] of Object.entries(VARIABLES)) env[name] = launcher[key as keyof Launcher];
+    return { path: "/proc/self/exe", args: [...launcher.run.split(" "), launcher.loader, ...extraArgs], env };
   }
   if (isStandalone()) return { path: Deno.execPath(), args: extraArgs, env: {} };
   const entry = new URL("../cli/main.ts", import.meta.url);

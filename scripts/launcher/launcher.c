@@ -1,0 +1,186 @@
+/*
+ * Starts ipbench: copies the JavaScript runtime and the program, which follow it in its own file, into memory, and
+ * executes them from there.  SPDX-License-Identifier: MIT
+ *
+ * Nothing is written to disk, unless the system forbids to execute memory. The program is told where the launcher is,
+ * so that it can say so, and where the bundle is, so that it can start its children without the launcher.
+ *
+ * IPBENCH_LAUNCHER_NO_MEMFD=1 in the environment takes the way through the cache folder; the tests use it.
+ */
+#include "launcher.h"
+#include "trailer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u
+#endif
+#define FIRST_FD 10 /* copies that the runtime inherits stay clear of the standard streams */
+/* ipbench loads C code (FFI) and looks at /proc and /sys: for the runtime that is the permission for everything. */
+#define RUN_ARGUMENTS "run --allow-all --no-prompt --quiet --no-config --no-lock --no-remote --no-npm --cached-only --no-check --ext=mjs"
+
+static const char *program = "ipbench";
+
+noreturn void die(const char *format, ...)
+{
+	va_list list;
+	va_start(list, format);
+	fprintf(stderr, "%s: ", program);
+	vfprintf(stderr, format, list);
+	fputc('\n', stderr);
+	va_end(list);
+	exit(1);
+}
+
+int copy_range(int from, uint64_t offset, uint64_t length, int to)
+{
+	off_t at = (off_t)offset;
+	while (length > 0) {
+		ssize_t n = sendfile(to, from, &at, length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? (errno = ENODATA, -1) : -1;
+		length -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Reads the trailer and checks every part of the file against it. */
+static struct trailer read_trailer(int file, const char *path)
+{
+	struct trailer t;
+	struct stat st;
+	if (fstat(file, &st) < 0)
+		die("cannot look at %s: %s", path, strerror(errno));
+	if (st.st_size < (off_t)sizeof t || pread(file, &t, sizeof t, st.st_size - (off_t)sizeof t) != sizeof t ||
+	    memcmp(t.magic, TRAILER_MAGIC, sizeof t.magic) != 0 || t.file_size != (uint64_t)st.st_size ||
+	    t.sum != sum_bytes(&t, offsetof(struct trailer, sum)))
+		die("%s is truncated or damaged: copy or build it again", path);
+	const char *data = mmap(NULL, t.file_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+	if (data == MAP_FAILED)
+		die("cannot read %s: %s", path, strerror(errno));
+	for (int i = 0; i < TRAILER_PARTS; i++) {
+		struct trailer_entry *p = &t.part[i];
+		if (p->offset > t.file_size || p->length > t.file_size - p->offset ||
+		    sum_bytes(data + p->offset, p->length) != p->sum)
+			die("%s is damaged: copy or build it again", path);
+	}
+	munmap((void *)(uintptr_t)data, t.file_size);
+	return t;
+}
+
+/* A part of the file in memory that nobody can change any more; -1 where the system forbids it. */
+static int part_in_memory(int file, const struct trailer_entry *part, const char *name, int executable)
+{
+	unsigned flags = MFD_ALLOW_SEALING | (executable ? MFD_CLOEXEC : 0);
+	if (getenv("IPBENCH_LAUNCHER_NO_MEMFD") != NULL)
+		return -1;
+	int fd = (int)syscall(SYS_memfd_create, name, flags | (executable ? MFD_EXEC : 0));
+	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 there is no MFD_EXEC */
+		fd = (int)syscall(SYS_memfd_create, name, flags);
+	if (fd < 0)
+		return -1;
+	int high = fcntl(fd, executable ? F_DUPFD_CLOEXEC : F_DUPFD, FIRST_FD);
+	close(fd);
+	if (high < 0)
+		return -1;
+	if (copy_range(file, part->offset, part->length, high) < 0) {
+		close(high);
+		return -1;
+	}
+	if (executable)
+		fchmod(high, 0700);
+	fcntl(high, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+	return high;
+}
+
+/* The path at which the runtime reads a part: in memory, else in the cache folder. */
+static void readable_part(int file, const struct trailer_entry *part, const char *name, char path[PATH_MAX])
+{
+	int fd = part_in_memory(file, part, name, 0);
+	if (fd >= 0)
+		snprintf(path, PATH_MAX, "/proc/self/fd/%d", fd);
+	else
+		snprintf(path, PATH_MAX, "%s", cache_part(file, part->offset, part->length, part->sum, 0));
+}
+
+static void set(const char *name, const char *value)
+{
+	if (setenv(name, value, 1) < 0)
+		die("out of memory");
+}
+
+/* RUN_ARGUMENTS, the loader, and the arguments that the launcher was called with. */
+static char **make_arguments(int argc, char **argv, char *loader)
+{
+	static char run[] = RUN_ARGUMENTS;
+	char **list = calloc((size_t)argc + sizeof run / 2 + 4, sizeof *list);
+	int n = 0;
+	if (list == NULL)
+		die("out of memory");
+	list[n++] = (char *)(uintptr_t)program;
+	for (char *word = strtok(run, " "); word != NULL; word = strtok(NULL, " "))
+		list[n++] = word;
+	list[n++] = loader;
+	for (int i = 1; i < argc; i++)
+		list[n++] = argv[i];
+	return list;
+}
+
+/* Standard streams that are closed would be taken by our files, and written to. */
+static void open_standard_streams(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	static char self[PATH_MAX], loader[PATH_MAX], bundle[PATH_MAX];
+	if (argc > 0 && argv[0] != NULL && argv[0][0] != '\0')
+		program = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	open_standard_streams();
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		die("cannot open /proc/self/exe: %s; is /proc mounted?", strerror(errno));
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (n < 0)
+		die("cannot read the link /proc/self/exe: %s", strerror(errno));
+	struct trailer t = read_trailer(file, self);
+	int runtime = part_in_memory(file, &t.part[PART_RUNTIME], "ipbench-runtime", 1);
+	readable_part(file, &t.part[PART_LOADER], "ipbench-loader", loader);
+	readable_part(file, &t.part[PART_BUNDLE], "ipbench-bundle", bundle);
+	set("IPBENCH_LAUNCHER", self);
+	set("IPBENCH_LAUNCHER_NAME", program);
+	set("IPBENCH_LAUNCHER_RUN", RUN_ARGUMENTS);
+	set("IPBENCH_LAUNCHER_LOADER", loader);
+	set("IPBENCH_LAUNCHER_BUNDLE", bundle);
+	set("DENO_DIR", "/dev/null"); /* the runtime caches nothing on disk */
+	set("DENO_NO_PACKAGE_JSON", "1");
+	set("DENO_NO_UPDATE_CHECK", "1");
+	keep_capabilities();
+	char **arguments = make_arguments(argc, argv, loader);
+	if (runtime >= 0)
+		fexecve(runtime, arguments, environ);
+	const struct trailer_entry *p = &t.part[PART_RUNTIME];
+	const char *cached = cache_part(file, p->offset, p->length, p->sum, 1);
+	execve(cached, arguments, environ);
+	die("cannot execute %s: %s", cached, strerror(errno));
+}

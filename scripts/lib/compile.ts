@@ -1,0 +1,68 @@
+/**
+ * Builds the programs with `deno compile`, where its base executable can be had.
+ *
+ * @module
+ */
+
+import { must, type Outcome, ROOT, run } from "./steps.ts";
+
+/** How long the download of the base executable may take, in milliseconds. */
+const DOWNLOAD_DEADLINE_MS = 60_000;
+/** After a failed download none is tried for a day. */
+const RETRY_AFTER_MS = 24 * 3600 * 1000;
+const MARKER = ROOT + "build/.no-base-executable";
+
+/**
+ * Compiles `build/embedded/entry.ts`.
+ *
+ * @param output the program
+ * @returns status and everything that was printed, the listing of embedded files included
+ */
+export function compile(output: string): Promise<Outcome> {
+  const args = ["compile", "--allow-all", "--no-check", "--no-lock", "--config", ROOT + "deno.json"];
+  return run(Deno.execPath(), [...args, "--output", output, ROOT + "build/embedded/entry.ts"], {
+    env: { NO_COLOR: "1" },
+  });
+}
+
+/**
+ * Finds out whether `deno compile` has a base executable: DENORT_BIN, an earlier download, or one that succeeds now.
+ *
+ * @returns `null` when it has, else why not, in a few words
+ */
+export async function whyNoBaseExecutable(): Promise<string | null> {
+  if (Deno.env.get("DENORT_BIN")) return null;
+  const failed = await Deno.stat(MARKER).then((info) => info.mtime?.getTime() ?? 0, () => 0);
+  if (Date.now() - failed < RETRY_AFTER_MS) return "its base executable could not be downloaded lately";
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(folder + "/probe.js", "0;\n");
+    const args = ["compile", "--quiet", "--no-config", "--output", folder + "/probe", folder + "/probe.js"];
+    const { code } = await run(Deno.execPath(), args, { deadlineMs: DOWNLOAD_DEADLINE_MS });
+    if (code === 0) return null;
+    await Deno.writeTextFile(MARKER, "");
+    return "its base executable cannot be downloaded and DENORT_BIN is not set";
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * Builds both programs with `deno compile`.
+ *
+ * @param programs paths of the programs
+ */
+export async function buildCompiled(programs: string[]): Promise<void> {
+  const args = [
+    "compile",
+    "--quiet",
+    "--allow-all",
+    "--no-check",
+    "--no-lock",
+    "--config",
+    ROOT + "deno.json",
+  ];
+  for (const program of programs) {
+    await must(Deno.execPath(), [...args, "--output", program, ROOT + "build/embedded/entry.ts"]);
+  }
+}
