@@ -1,0 +1,282 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { buildDescription, type Described } from "./build_description.ts";
+import type { CommandLine } from "./command_line.ts";
+import { ConfigError } from "./config_error.ts";
+import { parseConfigFile } from "./config_file.ts";
+import { checkRunDescription } from "./validate.ts";
+
+function build(line: CommandLine, xml?: string): Described {
+  return buildDescription(line, xml === undefined ? null : parseConfigFile(xml, "f.xml"));
+}
+
+/** The lines of the error that a configuration gives. */
+function errorsOf(line: CommandLine, xml?: string): string[] {
+  try {
+    build(line, xml);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.message.split("\n");
+  }
+  assert.fail("nothing was thrown");
+}
+
+const SIMPLE: CommandLine = { test: "latency", client: ["a"], testTarget: "t" };
+
+Deno.test("the command line alone, with every default", () => {
+  const { description, warnings } = build(SIMPLE);
+  assert.deepEqual(description, {
+    test: "latency",
+    controllerArgs: "",
+    clients: [{ host: "a", port: 8036, target: "t", targetPort: null, args: "" }],
+    targets: [],
+    reset: false,
+    debug: false,
+    timeoutSeconds: null,
+    require: "all",
+    pluginDirs: [],
+    secretFile: null,
+    tls: null,
+    untilCi: null,
+  });
+  assert.deepEqual(warnings, []);
+});
+
+Deno.test("every option of the command line arrives", () => {
+  const { description } = build({
+    client: ["a", "b:9036", "[::1]:9037"],
+    port: "8000",
+    test: "latency-check",
+    testArgs: "size=64,bps=10M",
+    testTarget: "10.0.0.9",
+    testPort: "1235",
+    testControllerArgs: "with_cpu_target",
+    targetTest: "cpu_target_lukem",
+    targetTestHostname: "10.0.0.8",
+    targetTestPort: "1237",
+    targetTestArgs: "warmup=1",
+    targetTestControllerArgs: "x",
+    reset: true,
+    debug: true,
+    pluginDir: ["p", "q"],
+    timeout: "2min",
+    require: "50%",
+    secretFile: "s",
+    tlsCa: "ca.pem",
+    untilCi: "2%",
+  });
+  assert.deepEqual(description.clients.map(({ host, port, targetPort }) => [host, port, targetPort]), [
+    ["a", 8000, 1235],
+    ["b", 9036, 1235],
+    ["::1", 9037, 1235],
+  ]);
+  assert.deepEqual(description.targets, [
+    { host: "10.0.0.8", port: 1237, test: "cpu_target_lukem", args: "warmup=1", controllerArgs: "x" },
+  ]);
+  assert.equal(description.controllerArgs, "with_cpu_target");
+  assert.equal(description.timeoutSeconds, 120);
+  assert.equal(description.untilCi, 0.02);
+  assert.deepEqual([description.reset, description.debug, description.require], [true, true, "50%"]);
+  assert.deepEqual([description.pluginDirs, description.secretFile, description.tls], [["p", "q"], "s", {
+    ca: "ca.pem",
+  }]);
+});
+
+Deno.test("inner overrides outer, the file overrides the command line, clients are added", () => {
+  const xml = `<ipbench>
+    <test name="latency" args="outer" port="7" target="t1" controller_args="c">
+      <client hostname="a"/>
+      <client hostname="b" port="9000" test_port="8" test_args="inner" test_target="t2"/>
+    </test>
+    <target_test name="cpu_target" args="o" controller_args="k">
+      <target hostname="x"/>
+      <target hostname="y" port="9001" test_args="i"/>
+    </target_test>
+    <target_test name="echo"><target hostname="z"/></target_test>
+  </ipbench>`;
+  const line = {
+    client: ["c"],
+    port: "8001",
+    testArgs: "line",
+    testTarget: "t0",
+    testPort: "6",
+    targetTestArgs: "la",
+  };
+  const { description } = build(line, xml);
+  assert.deepEqual(description.clients, [
+    { host: "a", port: 8001, target: "t1", targetPort: 7, args: "outer" },
+    { host: "b", port: 9000, target: "t2", targetPort: 8, args: "inner" },
+    { host: "c", port: 8001, target: "t1", targetPort: 7, args: "outer" },
+  ]);
+  assert.deepEqual(description.targets, [
+    { host: "x", port: 8037, test: "cpu_target", args: "o", controllerArgs: "k" },
+    { host: "y", port: 9001, test: "cpu_target", args: "i", controllerArgs: "k" },
+    { host: "z", port: 8037, test: "echo", args: "la", controllerArgs: "" },
+  ]);
+  assert.equal(description.controllerArgs, "c");
+});
+
+Deno.test("an empty attribute overrides too", () => {
+  const xml =
+    `<ipbench><test name="n" target="t" args="a"><client hostname="h" test_args=""/></test></ipbench>`;
+  assert.equal(build({}, xml).description.clients[0]?.args, "");
+});
+
+Deno.test("port 0 on the target is the test's own", () => {
+  assert.equal(build({ ...SIMPLE, testPort: "0" }).description.clients[0]?.targetPort, null);
+});
+
+Deno.test("a target test without a hostname runs on the machine under test", () => {
+  const { description } = build({ ...SIMPLE, targetTest: "cpu_target" });
+  assert.deepEqual(description.targets.map(({ host, port }) => [host, port]), [["t", 8037]]);
+});
+
+Deno.test("without a target the original sends None, and a warning says so", () => {
+  const { description, warnings } = build({ test: "wait", client: ["a"] });
+  assert.equal(description.clients[0]?.target, "None");
+  assert.match(warnings.join(), /no machine to test is named/);
+});
+
+Deno.test("a raw Ethernet target is a MAC address", () => {
+  const { description } = build({ ...SIMPLE, testTarget: "aa:bb:cc:dd:ee:ff" });
+  assert.equal(description.clients[0]?.target, "aa:bb:cc:dd:ee:ff");
+});
+
+Deno.test("options that have no effect are warned of", () => {
+  const xml =
+    `<ipbench><test name="latency" target="t" controller_args="with_cpu_target"><client hostname="a"/></test>
+    </ipbench>`;
+  const { warnings } = build({ test: "discard" }, xml);
+  assert.deepEqual(warnings, [
+    '--test discard has no effect: f.xml names the test "latency"',
+    "with_cpu_target is given but no target test follows: the row will end in a comma",
+  ]);
+});
+
+Deno.test("all problems of a file come at once, in its order, with their places", () => {
+  const xml = [
+    "<ipbench>",
+    '  <test nmae="latency" args="ok" port="70000" target="t t">',
+    '    <client hostname="a" prot="1"/>',
+    '    <client port="x"/>',
+    '    <cleint hostname="b"/>',
+    '    <client hostname="c" test_port="-1"/>',
+    "  </test>",
+    '  <test name="other"/>',
+    "  some text",
+    '  <target_test name="cpu target"><target hostname="h" port="0"/><target/></target_test>',
+    "  <target_test/>",
+    '  <sweep><over values="1:2:0"/></sweep>',
+    "</ipbench>",
+  ].join("\n");
+  assert.deepEqual(errorsOf({}, xml), [
+    'f.xml:2:3: <test> without a name; expected <test name="latency" …>',
+    'f.xml:2:9: unknown attribute "nmae" in <test>; did you mean "name"?',
+    'f.xml:2:40: "70000" is not a port; expected a number from 0 to 65535',
+    'f.xml:2:55: "t t" is not a host name or address',
+    'f.xml:3:26: unknown attribute "prot" in <client>; did you mean "port"?',
+    'f.xml:4:5: <client> without hostname; expected hostname="HOST"',
+    'f.xml:5:5: unknown element <cleint> in <test>; did you mean "client"?',
+    'f.xml:6:37: "-1" is not a port; expected a number from 0 to 65535',
+    "f.xml:8:3: a second <test>; there may be one, and line 2 has it",
+    'f.xml:9:3: text "some text" inside <ipbench>; only elements are expected here',
+    'f.xml:10:22: "cpu target" is not the name of a test; expected letters, digits, "_" and "-"',
+    'f.xml:10:61: "0" is not a port; expected a number from 1 to 65535',
+    'f.xml:10:65: <target> without hostname; expected hostname="HOST"',
+    'f.xml:11:3: <target_test> without a name; expected name="cpu_target"',
+    'f.xml:11:3: <target_test> without <target>; expected <target hostname="HOST"/>',
+    'f.xml:12:10: <over> without arg; expected arg="bps" or another argument',
+    'f.xml:12:24: the step in "1:2:0" has to be greater than 0',
+  ]);
+});
+
+Deno.test("the root element has to be ipbench", () => {
+  assert.deepEqual(errorsOf(SIMPLE, "<config/>"), [
+    "f.xml:1:1: the root element is <config>; expected <ipbench>",
+  ]);
+});
+
+Deno.test("nothing to run", () => {
+  assert.deepEqual(errorsOf({}), [
+    "nothing to run: give a configuration file, or --test NAME and --client HOST",
+    'no client to run the test; add <client hostname="…"/> or --client HOST',
+  ]);
+  assert.deepEqual(errorsOf({ client: ["a"] }, "<ipbench/>"), [
+    "f.xml:1:1: no <test> section, and no --test on the command line: nothing to run",
+  ]);
+  assert.deepEqual(errorsOf({}, '<ipbench>\n<test name="n" target="t"/></ipbench>'), [
+    'f.xml:2:1: no client to run the test; add <client hostname="…"/> or --client HOST',
+  ]);
+});
+
+Deno.test("wrong options are named", () => {
+  assert.deepEqual(errorsOf({ ...SIMPLE, port: "x", timeout: "soon", require: "most", untilCi: "2" }), [
+    '--port: "x" is not a port; expected a number from 1 to 65535',
+    '--timeout: "soon" is not a time; expected such as 90, 90s, 2min',
+    '--require: "most" is not "all", a number of clients, or a share such as 90%',
+    '--until-ci: "2" is not a relative half width; expected such as 0.02 or 2%',
+  ]);
+  assert.deepEqual(errorsOf({ ...SIMPLE, require: "2" }), [
+    "--require: 2 clients are required, but there are only 1",
+  ]);
+  assert.deepEqual(errorsOf({ ...SIMPLE, testArgs: "a=1\nQUIT" }), [
+    "--test-args: arguments hold a line break or another control character; they are one line",
+  ]);
+  assert.deepEqual(errorsOf({ ...SIMPLE, testArgs: "x".repeat(8000) }), [
+    "--test-args: arguments of 8000 bytes are too long; at most 7000 can be sent",
+  ]);
+  assert.deepEqual(errorsOf({ test: "latency", client: ["a"], targetTest: "cpu_target" }), [
+    "--target-test: no machine to run it on; give --target-test-hostname HOST",
+  ]);
+});
+
+Deno.test("one daemon twice is refused, whichever way it is written", () => {
+  const xml = `<ipbench><test name="n" target="t">
+<client hostname="a"/>
+<client hostname="a" port="8036"/></test></ipbench>`;
+  assert.deepEqual(errorsOf({ client: ["a:8036"] }, xml), [
+    "f.xml:3:1: client a:8036 a second time (first: line 2); a daemon runs one test at a time",
+    "--client: client a:8036 a second time (first: line 2); a daemon runs one test at a time",
+  ]);
+});
+
+Deno.test("a problem that many clients inherit is told once", () => {
+  assert.equal(errorsOf({ ...SIMPLE, client: ["a", "b", "c"], testPort: "x" }).length, 1);
+});
+
+Deno.test("the sweep section comes out as written", () => {
+  const xml =
+    `<ipbench><sweep repeat="2" until="loss&gt;1%"><over arg="bps" values="10M:30M:10M"/></sweep></ipbench>`;
+  assert.deepEqual(parseConfigFile(xml, "f.xml").sweep, {
+    repeat: "2",
+    until: "loss>1%",
+    over: [{ arg: "bps", values: "10M:30M:10M" }],
+  });
+});
+
+Deno.test("property: what is built passes the check of descriptions, and survives JSON", () => {
+  const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6());
+  const port = fc.integer({ min: 1, max: 65535 });
+  const name = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
+  const hosts = fc.uniqueArray(host, { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(
+      name,
+      hosts,
+      host,
+      port,
+      fc.stringMatching(/^[a-z=,0-9 "]{0,30}$/),
+      (test, all, target, p, args) => {
+        const escaped = args.replaceAll('"', "&quot;");
+        const xml = `<ipbench><test name="${test}" args="${escaped}" target="${target}" port="${p}">` +
+          all.map((each) => `<client hostname="${each}"/>`).join("") + "</test></ipbench>";
+        const { description } = build({}, xml);
+        assert.deepEqual(checkRunDescription(JSON.parse(JSON.stringify(description))), description);
+        assert.deepEqual(description.clients.map((client) => client.host), all);
+        assert.ok(
+          description.clients.every((client) => client.args === args.trim() && client.targetPort === p),
+        );
+      },
+    ),
+  );
+});
