@@ -11,6 +11,7 @@
 import type { ClientResult, ResultDocument, TargetResult } from "../results/document.ts";
 import { parseDocument } from "../results/parse.ts";
 import { judge } from "../results/verdict.ts";
+import { writeFileAtomic } from "./atomic_file.ts";
 import { Merger } from "./totals.ts";
 
 /** Largest journal that is read, in bytes. */
@@ -99,20 +100,7 @@ export class DocumentSaver {
  * @throws {Error} when it cannot be written
  */
 export async function saveDocument(path: string, document: ResultDocument): Promise<void> {
-  const temporary = `${path}.${Deno.pid}.tmp`;
-  const file = await Deno.open(temporary, { write: true, create: true, truncate: true });
-  try {
-    await writeAll(file, JSON.stringify(document, null, 2) + "\n");
-    await file.sync();
-  } finally {
-    file.close();
-  }
-  try {
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
-  }
+  await writeFileAtomic(path, JSON.stringify(document, null, 2) + "\n");
 }
 
 /**

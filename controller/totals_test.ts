@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import type { ClientResult, Summary } from "../results/document.ts";
+import { DEFAULT_LAYOUT, Histogram, summarize } from "../results/histogram.ts";
+import { decodeHistogram, encodeHistogram } from "../results/histogram_codec.ts";
+import { packHistogram } from "./result_parts.ts";
+import { Merger } from "./totals.ts";
+
+function client(part: Partial<ClientResult>): ClientResult {
+  return {
+    host: "h",
+    port: 1,
+    args: "",
+    peer: "ipbenchd/1.0.0",
+    clock: null,
+    start: null,
+    counts: null,
+    rates: null,
+    pacing: null,
+    latency: null,
+    histograms: null,
+    metrics: [],
+    ...part,
+  };
+}
+
+function histogramOf(values: number[]): Histogram {
+  const histogram = new Histogram(DEFAULT_LAYOUT);
+  for (const value of values) histogram.record(value);
+  return histogram;
+}
+
+Deno.test("histograms are merged, counts added, and percentiles taken from the whole", () => {
+  const fast = histogramOf(Array.from({ length: 900 }, (_, n) => 1000 + n));
+  const slow = histogramOf(Array.from({ length: 100 }, (_, n) => 1_000_000 + n * 1000));
+  const merger = new Merger();
+  const counts = { sent: 10, ok: 8, lost: 1, late: 1, corrupt: 0, duplicate: 2, reordered: 3 };
+  const clients = [fast, slow].map((histogram) => {
+    const plain = encodeHistogram(histogram, { compressed: false });
+    merger.add({ histograms: { response: plain, service: null } });
+    return client({ counts, latency: { response: summarize(histogram), service: null } });
+  });
+  const total = merger.total(clients);
+  assert.deepEqual(total.counts, {
+    sent: 20,
+    ok: 16,
+    lost: 2,
+    late: 2,
+    corrupt: 0,
+    duplicate: 4,
+    reordered: 6,
+  });
+  assert.equal(total.latency.response?.count, 1000);
+  assert.ok(total.latency.response!.p50_ns < 2000);
+  assert.ok(total.latency.response!.p99_ns > 1_000_000);
+  assert.equal(total.latency.service, null);
+  assert.equal(decodeHistogram(total.histograms!.response!).total, 1000);
+});
+
+Deno.test("a client that cannot count leaves the sum unknown, a failed one is left out", () => {
+  const counts = { sent: 1, ok: 1, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
+  const merger = new Merger();
+  assert.equal(merger.total([client({ counts }), client({})]).counts, null);
+  assert.equal(merger.total([client({ counts }), client({ error: "gone" })]).counts?.sent, 1);
+  assert.equal(merger.total([]).counts, null);
+});
+
+Deno.test("rates are added over the common window alone where the testers tell their course", () => {
+  const rates = { requested_bps: 1000, sent_bps: 1000, received_bps: 1000 };
+  const even = [0, 1, 2, 3].map((n) => ({ t_ns: n * 10, sent: 5, ok: 5, lost: 0 }));
+  const first = client({ rates, window: { start_ns: 0, end_ns: 40 }, series: even });
+  // The second received nothing in its first half, which the first tester did not share.
+  const late = [0, 1, 2, 3].map((n) => ({ t_ns: n * 10, sent: 5, ok: n < 2 ? 0 : 10, lost: 0 }));
+  const second = client({ rates, window: { start_ns: -20, end_ns: 20 }, series: late });
+  const total = new Merger().total([first, second]);
+  assert.deepEqual(total.window, { start_ns: 0, end_ns: 20 });
+  assert.equal(total.rates?.requested_bps, 2000);
+  assert.equal(total.rates?.sent_bps, 2000);
+  assert.equal(total.rates?.received_bps, 3000);
+});
+
+Deno.test("intervals of several testers shrink together", () => {
+  const latency = { response: { count: 100 } as Summary, service: null };
+  const confidence = {
+    mean: { estimate_ns: 100, low_ns: 90, high_ns: 110, method: "batch means" },
+    median: null,
+  };
+  const total = new Merger().total([client({ latency, confidence }), client({ latency, confidence })]);
+  assert.equal(total.confidence?.mean?.estimate_ns, 100);
+  assert.ok(Math.abs(total.confidence!.mean!.high_ns - (100 + 10 / Math.SQRT2)) < 1e-9);
+  assert.equal(total.confidence?.median, null);
+});
+
+Deno.test("packing keeps the counts, and leaves what is packed already", () => {
+  const histogram = histogramOf([1, 5, 5, 1_000_000]);
+  const packed = packHistogram(encodeHistogram(histogram, { compressed: false }))!;
+  assert.deepEqual(decodeHistogram(packed).counts, histogram.counts);
+  assert.equal(packHistogram(packed), packed);
+  assert.equal(packHistogram(null), null);
+});
