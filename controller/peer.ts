@@ -6,6 +6,7 @@
 
 import { type Command, formatCommand } from "../protocol/command.ts";
 import type { Extension, Greeting } from "../protocol/greeting.ts";
+import { ProtocolError } from "../protocol/error.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { ResultStamps } from "../protocol/result.ts";
 import type { SetupFields } from "../protocol/setup_fields.ts";
@@ -373,6 +374,7 @@ export class Peer {
 }
 
 function codeOf(error: unknown): RunErrorCode {
+  if (error instanceof ProtocolError && error.code === "auth") return "authentication";
   if (!(error instanceof ConnectionError)) return "protocol";
   switch (error.code) {
     case "connect":
