@@ -1,0 +1,245 @@
+/**
+ * `ipbench search`: the highest load that meets a goal.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import { formatQuantity, requireNumber, requireSeconds, UnitError } from "../config/values.ts";
+import type { SearchDocument } from "../controller/search/document.ts";
+import { GoalError, type LatencyLimit, parseGoal, parseLatencyLimit } from "../controller/search/goal.ts";
+import type { TrialShape } from "../controller/search/measure.ts";
+import { SearchConfigError } from "../controller/search/mlr_search.ts";
+import type { SearchEvent, SearchOptions } from "../controller/search/run_search.ts";
+import { searchTable, trialLine } from "../controller/search/table.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { note, out } from "./io.ts";
+import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
+import { catchInterruption } from "./signals.ts";
+import { buildOf, runnerOf } from "./trial_runner.ts";
+
+/** Options that say how trials are run; `ipbench rfc2544` has them too. */
+export interface TrialOptions extends RunOptionValues {
+  loadArg?: string;
+  durationArg?: string;
+  rampup?: string;
+  warmup?: string;
+  cooldown?: string;
+  settle?: string;
+  invalid?: string;
+  json?: string;
+  out?: string;
+  quiet?: boolean;
+}
+
+interface SearchCommandOptions extends TrialOptions {
+  goal?: string[];
+  latency?: string[];
+  min?: string;
+  max?: string;
+  unit?: string;
+  maxTrials?: string;
+  maxTime?: string;
+}
+
+const GROUP = "What is searched:";
+const TRIALS = "How trials are run:";
+/** The smallest load is this share of the largest when none is given. */
+const DEFAULT_RANGE = 1000;
+/** Bounds of a search that would go on for ever. */
+const DEFAULT_MAX_TRIALS = "2000";
+const DEFAULT_MAX_TIME = "24h";
+/** This many failed runs in a row end a search. */
+const FAILURE_LIMIT = 3;
+
+const HELP = `
+Goals (RFC 9971): ndr (no loss), pdr:0.5% (that much loss), rfc2544 (60 s trials, no loss), tst009 (60 s, two of them,
+half may lose), fdio (no loss and 0.5%, 20 trials of 1 s, half may exceed). Each may be changed:
+  --goal ndr,final=2s,sum=20s,width=1%,exceed=0,initial=500ms,loss=0.1%
+Loads are offered by all testers together, divided over them.
+
+Examples:
+  ipbench search lab.xml --max 1G --goal ndr --goal pdr:0.5%
+  ipbench search lab.xml --max 10G --goal ndr --latency "p99<200us" --json knee.json --out knee
+
+Exit status: 0 a regular result for each goal, 1 an irregular one or a failure, 2 wrong use, 130 interrupted.
+`;
+
+const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("search").description("find the highest load that meets a goal (RFC 9971)")
+    .argument(
+      "[config]",
+      "configuration file; - for stdin",
+    );
+  const described = addRunOptions(command as unknown as Command)
+    .addHelpText("after", HELP)
+    .optionsGroup(GROUP)
+    .option("--goal <goal>", "what to look for; may be given many times (default: ndr)", collect)
+    .option(
+      "--latency <limit>",
+      "and round trips faster than this, such as p99<200us; may be repeated",
+      collect,
+    )
+    .option("--max <load>", "largest load, such as 1G")
+    .option("--min <load>", `smallest load (default: the largest / ${DEFAULT_RANGE})`)
+    .option("--unit <text>", "unit of the load, for people (default: bit/s)")
+    .option("--max-trials <n>", `stop after so many trials (default: ${DEFAULT_MAX_TRIALS})`)
+    .option("--max-time <time>", `stop when trials have taken this long (default: ${DEFAULT_MAX_TIME})`);
+  addTrialOptions(described as unknown as Command).action(async (...args: unknown[]) => {
+    await search(args[0] as string | undefined, args[1] as SearchCommandOptions);
+  });
+}
+
+/** Adds the options that say how trials are run. */
+export function addTrialOptions(command: Command): Command {
+  return command
+    .optionsGroup(TRIALS)
+    .option("--load-arg <name>", "argument of the test that carries the load (default: bps)")
+    .option("--duration-arg <name>", "argument that carries the measured time (default: duration)")
+    .option("--rampup <time|none>", "let the rate rise for so long before each trial (default: 200ms)")
+    .option("--warmup <time|none>", "send at the full rate for so long before measuring (default: 100ms)")
+    .option("--cooldown <time|none>", "and go on for so long behind (default: 50ms)")
+    .option("--settle <time>", "idle time between trials (default: 0)")
+    .option("--invalid <n>", "so many INVALID trials in a row at a load are the testers' limit (default: 3)")
+    .option("--json <file>", "write the document")
+    .option("-o, --out <dir>", "keep the result document of each trial in this folder")
+    .option("-q, --quiet", "say nothing but errors and warnings") as unknown as Command;
+}
+
+async function search(configPath: string | undefined, given: SearchCommandOptions): Promise<void> {
+  const { description } = await describeRun(given, configPath);
+  if (given.max === undefined) throw new ExitError(EXIT.USAGE, "give the largest load to try: --max 1G");
+  const options = usage((): SearchOptions => {
+    const maxLoad = requireNumber(given.max ?? "");
+    const latency: LatencyLimit[] = (given.latency ?? []).map(parseLatencyLimit);
+    return {
+      base: description,
+      config: {
+        goals: (given.goal ?? ["ndr"]).flatMap((text) => parseGoal(text, latency)),
+        minLoad: given.min === undefined
+          ? Math.max(description.clients.length, maxLoad / DEFAULT_RANGE)
+          : requireNumber(given.min),
+        maxLoad,
+        invalidLimit: requireNumber(given.invalid ?? "3"),
+        maxTrials: requireNumber(given.maxTrials ?? DEFAULT_MAX_TRIALS),
+        maxTrialSeconds: requireSeconds(given.maxTime ?? DEFAULT_MAX_TIME),
+      },
+      shape: shapeOf(given),
+      unit: given.unit ?? "bit/s",
+      settleSeconds: requireSeconds(given.settle ?? "0"),
+      failureLimit: FAILURE_LIMIT,
+      ipbench: buildOf(),
+    };
+  });
+  const document = await run(options, given);
+  if (given.json !== undefined) await writeJson(given.json, document);
+  out(searchTable(document));
+  tellEnd(document, given);
+}
+
+/** How trials are told to the test, from the options. */
+export function shapeOf(given: TrialOptions): TrialShape {
+  const time = (text: string) => text === "none" ? null : requireSeconds(text);
+  return {
+    loadArg: given.loadArg ?? "bps",
+    durationArg: given.durationArg ?? "duration",
+    rampupSeconds: time(given.rampup ?? "200ms"),
+    warmupSeconds: time(given.warmup ?? "100ms"),
+    cooldownSeconds: time(given.cooldown ?? "50ms"),
+  };
+}
+
+async function run(options: SearchOptions, given: SearchCommandOptions): Promise<SearchDocument> {
+  const { runSearch } = await import("../controller/search/run_search.ts");
+  const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
+  const keep = await keeperOf(given.out);
+  using interruption = catchInterruption((name) =>
+    note(`ipbench: ${name}: ending this trial (once more: at once)`)
+  );
+  const deps = {
+    run: await runnerOf(options.base.debug),
+    clock: SYSTEM_CLOCK,
+    signal: interruption.signal,
+    onEvent: (event: SearchEvent) => tell(event, options, given.quiet === true),
+  };
+  try {
+    return await runSearch(options, keep === null ? deps : { ...deps, keep });
+  } catch (error) {
+    throw wrongUse(error);
+  }
+}
+
+function tell(event: SearchEvent, options: SearchOptions, quiet: boolean): void {
+  if (quiet || event.kind !== "outcome") return;
+  const bounds = event.results.map((result) => {
+    const { lower, upper } = result;
+    const text = (load: number | null) => load === null ? "?" : formatQuantity(load, 4);
+    return `${result.goal.name} ${text(lower)}..${text(upper)}`;
+  });
+  note(`ipbench: ${trialLine(event.record, options.unit)} (${bounds.join(", ")})`);
+}
+
+/** Keeps trial documents in a folder; `null` when none is asked for. */
+export async function keeperOf(folder: string | undefined) {
+  if (folder === undefined) return null;
+  const { writeFileAtomic } = await import("../controller/atomic_file.ts");
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
+  }
+  return async (n: number, document: unknown): Promise<string> => {
+    const name = `trial-${String(n).padStart(4, "0")}.json`;
+    await writeFileAtomic(`${folder}/${name}`, JSON.stringify(document, null, 1) + "\n");
+    return name;
+  };
+}
+
+/** Writes a document whole or not at all. */
+export async function writeJson(path: string, document: unknown): Promise<void> {
+  const { writeFileAtomic } = await import("../controller/atomic_file.ts");
+  try {
+    await writeFileAtomic(path, JSON.stringify(document, null, 1) + "\n");
+  } catch (cause) {
+    throw new ExitError(EXIT.FAILED, `cannot write ${path}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function tellEnd(document: SearchDocument, given: SearchCommandOptions): void {
+  const { totals, search } = document;
+  if (given.quiet !== true) {
+    const invalid = totals.invalid_trials > 0 ? `, ${totals.invalid_trials} of them INVALID` : "";
+    note(
+      `ipbench: ${totals.trials} trials${invalid}; ${totals.trial_seconds} s measured in ${totals.elapsed_seconds} s`,
+    );
+    if (given.json !== undefined) note(`ipbench: search document: ${given.json}`);
+  }
+  if (search.interrupted === true) throw new ExitError(EXIT.INTERRUPTED, "interrupted");
+  if (search.failed === true) throw new ExitError(EXIT.FAILED, `trials failed: ${search.reasons.join("; ")}`);
+  if (!search.regular) {
+    throw new ExitError(EXIT.FAILED, "no regular result for each goal; see the last column");
+  }
+}
+
+/** Wrong values in options end with status 2. */
+export function usage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw wrongUse(error);
+  }
+}
+
+function wrongUse(error: unknown): unknown {
+  const known = error instanceof GoalError || error instanceof UnitError ||
+    error instanceof SearchConfigError ||
+    error instanceof RangeError;
+  return known ? new ExitError(EXIT.USAGE, (error as Error).message, { cause: error }) : error;
+}

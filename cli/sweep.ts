@@ -1,0 +1,290 @@
+/**
+ * `ipbench sweep`: the same benchmark at many points.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import {
+  formatDuration,
+  formatNanoseconds,
+  requireNumber,
+  requireSeconds,
+  UnitError,
+} from "../config/values.ts";
+import type { SweepSection } from "../config/mod.ts";
+import { parseAxis, SweepError, type SweepPlan } from "../controller/sweep/plan.ts";
+import type { SweepEvent, SweepOptions } from "../controller/sweep/run_sweep.ts";
+import type { IndexPoint, SweepIndex } from "../controller/sweep/sweep_index.ts";
+import { parseUntil } from "../controller/sweep/until.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { note, out, stderrIsTerminal } from "./io.ts";
+import { openProgress, type Progress } from "./live_screen.ts";
+import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
+import { catchInterruption } from "./signals.ts";
+import { buildOf, runnerOf } from "./trial_runner.ts";
+
+interface SweepCommandOptions extends RunOptionValues {
+  over?: string[];
+  repeat?: string;
+  shuffle?: boolean;
+  seed?: string;
+  out?: string;
+  split?: boolean;
+  until?: string[];
+  retry?: string;
+  resume?: boolean;
+  cooldown?: string;
+  quiet?: boolean;
+}
+
+const GROUP = "What is swept:";
+const DEFAULT_RETRY = "2";
+
+const HELP = `
+Values: a list (64,512,1472), a range with a step (10M:1G:100M) or a factor (10M:1G:x2); units k M G T, Ki Mi Gi,
+% and ns us ms s min h. The first --over runs fastest. What the command line says replaces the <sweep> of the file.
+One result document a point goes to the folder, and index.json, which grows; the summary goes to stdout as CSV.
+Ctrl-C keeps everything; --resume measures only what is missing or INVALID.
+
+Examples:
+  ipbench sweep lab.xml --over bps=10M:1G:100M --over size=64,512,1472 --repeat 3 --out curves
+  ipbench sweep lab.xml --over bps=10M:1G:x2 --until "loss>1%" --split --out knee
+  ipbench sweep lab.xml --over bps=10M:1G:100M --over size=64,512,1472 --repeat 3 --out curves --resume
+  ipbench report curves
+
+Exit status: 0 every point measured, 1 some INVALID or failed, 2 wrong use, 130 interrupted.
+`;
+
+const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("sweep").description("run the same benchmark at many points").argument(
+    "[config]",
+    "configuration file; - for stdin",
+  );
+  addRunOptions(command as unknown as Command)
+    .addHelpText("after", HELP)
+    .optionsGroup(GROUP)
+    .option(
+      "--over <name=values>",
+      "an argument of the test and its values; may be given many times",
+      collect,
+    )
+    .option("--repeat <n>", "measure each combination so often (default: 1)")
+    .option("--shuffle", "run the points in random order")
+    .option("--seed <n>", "seed of that order (default: drawn, and kept in the index)")
+    .option("--split", "divide the load (bps, Mbps or rate) over the testers instead of giving it to each")
+    .option("--until <condition>", "end a branch where this holds: loss>1%, received<95%, p99>1ms", collect)
+    .option("--retry <n>", `measure an INVALID point again so often (default: ${DEFAULT_RETRY})`)
+    .option("--cooldown <time>", "wait between points (default: 0)")
+    .option("-o, --out <dir>", "folder for documents and index (default: sweep-DATE-TIME)")
+    .option("--resume", "go on with what is in the folder")
+    .option("-q, --quiet", "say nothing but errors and warnings")
+    .action(async (...args: unknown[]) => {
+      await sweep(args[0] as string | undefined, args[1] as SweepCommandOptions);
+    });
+}
+
+async function sweep(configPath: string | undefined, given: SweepCommandOptions): Promise<void> {
+  const { description, sweep: section } = await describeRun(given, configPath);
+  const options = mergeSection(given, section);
+  if (options.resume === true && options.out === undefined) {
+    throw new ExitError(EXIT.USAGE, "--resume needs the folder: give --out DIR");
+  }
+  const settings = usage(() => settingsOf(options));
+  const folder = options.out ??
+    `sweep-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}`;
+  await makeFolder(folder);
+  const index = await runIn(folder, { ...settings, base: description }, options);
+  out((await import("../controller/sweep/summary.ts")).sweepCsv(index));
+  tellEnd(index, folder, options);
+}
+
+/** What the command line does not say is taken from the file. */
+function mergeSection(given: SweepCommandOptions, section: SweepSection | null): SweepCommandOptions {
+  if (section === null) return given;
+  const isOn = (text: string | undefined) =>
+    text !== undefined && ["true", "yes", "on", "1"].includes(text.toLowerCase());
+  const merged: SweepCommandOptions = { ...given };
+  merged.over = given.over ?? section.over.map(({ arg, values }) => `${arg}=${values}`);
+  for (const name of ["repeat", "seed", "retry", "cooldown"] as const) {
+    const value = given[name] ?? section[name];
+    if (value !== undefined) merged[name] = value;
+  }
+  if (given.until === undefined && section.until !== undefined) merged.until = section.until.split(";");
+  merged.shuffle = given.shuffle ?? isOn(section.shuffle);
+  merged.split = given.split ?? isOn(section.split);
+  return merged;
+}
+
+function settingsOf(options: SweepCommandOptions): Omit<SweepOptions, "base"> {
+  const seed = options.seed === undefined
+    ? crypto.getRandomValues(new Uint32Array(1))[0] ?? 1
+    : count("--seed", options.seed);
+  const plan: SweepPlan = {
+    axes: (options.over ?? []).map(parseAxis),
+    repeat: count("--repeat", options.repeat ?? "1"),
+    shuffleSeed: options.shuffle === true || options.seed !== undefined ? seed : null,
+    split: options.split === true,
+  };
+  return {
+    plan,
+    until: (options.until ?? []).map(parseUntil),
+    retry: count("--retry", options.retry ?? DEFAULT_RETRY),
+    cooldownSeconds: requireSeconds(options.cooldown ?? "0"),
+    resume: options.resume === true,
+    ipbench: buildOf(),
+  };
+}
+
+function count(name: string, text: string): number {
+  const value = requireNumber(text);
+  if (!Number.isInteger(value) || value < 0) {
+    throw new UnitError(`${name}: "${text}" is no whole number from 0 up`);
+  }
+  return value;
+}
+
+async function runIn(
+  folder: string,
+  settings: SweepOptions,
+  options: SweepCommandOptions,
+): Promise<SweepIndex> {
+  const { runSweep } = await import("../controller/sweep/run_sweep.ts");
+  const { FolderStore } = await import("../controller/sweep/store.ts");
+  const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
+  const teller = new Teller(options.quiet === true);
+  using interruption = catchInterruption((name) =>
+    teller.line(`ipbench: ${name}: ending this point; what is measured is kept (once more: at once)`)
+  );
+  try {
+    return await runSweep(settings, {
+      run: await runnerOf(settings.base.debug),
+      clock: SYSTEM_CLOCK,
+      store: new FolderStore(folder),
+      signal: interruption.signal,
+      onEvent: (event) => teller.take(event),
+    });
+  } catch (error) {
+    if (error instanceof SweepError) throw new ExitError(EXIT.USAGE, error.message, { cause: error });
+    if (error instanceof Error && "code" in error) {
+      throw new ExitError(EXIT.FAILED, `${folder}: ${reasonOf(error)}`, { cause: error });
+    }
+    throw error;
+  } finally {
+    teller.close();
+  }
+}
+
+/** Says on stderr how far the sweep is. */
+class Teller {
+  readonly #quiet: boolean;
+  #progress: Progress | null = null;
+
+  constructor(quiet: boolean) {
+    this.#quiet = quiet;
+  }
+
+  take(event: SweepEvent): void {
+    if (event.kind === "progress") this.#progress?.take(event.event);
+    else if (event.kind === "point") {
+      this.close();
+      this.#progress = openProgress(!this.#quiet && stderrIsTerminal() ? "live" : "quiet");
+      if (event.attempt > 1) {
+        this.line(`ipbench: ${nameOf(event.point)}: INVALID, measured again (${event.point.reason})`);
+      }
+    } else this.line(lineOf(event));
+  }
+
+  line(text: string): void {
+    if (this.#quiet) return;
+    if (this.#progress === null) note(text);
+    else this.#progress.line(text);
+  }
+
+  close(): void {
+    this.#progress?.close();
+    this.#progress = null;
+  }
+}
+
+function lineOf(event: Exclude<SweepEvent, { kind: "progress" | "point" }>): string {
+  if (event.kind === "begin") return `ipbench: ${event.total} points, ${event.done} done already`;
+  if (event.kind === "branch") {
+    return `ipbench: ${event.until}: the branch ${event.branch} ends, ${event.skipped} points left out`;
+  }
+  const { point, finished, total, secondsLeft } = event;
+  const left = secondsLeft === null || secondsLeft === 0 ? "" : `; ${formatDuration(secondsLeft)} left`;
+  return `ipbench: ${finished}/${total} ${nameOf(point)}: ${outcomeOf(point)}${left}`;
+}
+
+function nameOf(point: IndexPoint): string {
+  return [...Object.entries(point.values).map(([name, value]) => `${name}=${value}`), `#${point.repetition}`]
+    .join(" ");
+}
+
+function outcomeOf(point: IndexPoint): string {
+  const { figures, verdict, reason } = point;
+  if (verdict === null) return "not measured";
+  const parts: string[] = [verdict];
+  if (figures?.loss_ratio !== null && figures?.loss_ratio !== undefined) {
+    parts.push(`loss ${Number((figures.loss_ratio * 100).toPrecision(3))}%`);
+  }
+  if (figures?.p99_ns !== null && figures?.p99_ns !== undefined) {
+    parts.push(`p99 ${formatNanoseconds(figures.p99_ns)}`);
+  }
+  if (verdict !== "VALID" && reason !== null) parts.push(reason);
+  return parts.join(", ");
+}
+
+function tellEnd(index: SweepIndex, folder: string, options: SweepCommandOptions): void {
+  const of = (status: IndexPoint["status"]) => index.points.filter((point) => point.status === status).length;
+  const [done, invalid, pending, skipped] = [of("done"), of("invalid"), of("pending"), of("skipped")];
+  const parts = [`${done} of ${index.points.length} points measured`];
+  if (invalid > 0) parts.push(`${invalid} INVALID`);
+  if (skipped > 0) parts.push(`${skipped} left out`);
+  if (pending > 0) parts.push(`${pending} missing`);
+  if (options.quiet !== true) {
+    note(`ipbench: ${parts.join(", ")}; documents in ${folder}`);
+    note(`ipbench: see them with: ipbench report ${folder}`);
+  }
+  if (index.sweep.interrupted) {
+    throw new ExitError(EXIT.INTERRUPTED, `interrupted; go on with --resume --out ${folder}`);
+  }
+  const failed = index.points.find((point) => point.status === "invalid");
+  if (pending > 0) {
+    throw new ExitError(
+      EXIT.FAILED,
+      `given up after failed runs (${failed?.reason}); go on with --resume --out ${folder}`,
+    );
+  }
+  if (invalid > 0) {
+    throw new ExitError(EXIT.FAILED, `${invalid} INVALID (${failed?.reason}); --resume measures them again`);
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Wrong values in options end with status 2. */
+function usage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SweepError || error instanceof UnitError) {
+      throw new ExitError(EXIT.USAGE, error.message, { cause: error });
+    }
+    throw error;
+  }
+}

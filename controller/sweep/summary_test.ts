@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { fakeDescription } from "../testing/fake_run.ts";
+import { parseAxis } from "./plan.ts";
+import { sweepCsv } from "./summary.ts";
+import { newIndex } from "./sweep_index.ts";
+
+Deno.test("the summary has a row for each point, empty where nothing is known", () => {
+  const plan = {
+    axes: [parseAxis("bps=10M,20M"), parseAxis("engine==1")],
+    repeat: 1,
+    shuffleSeed: null,
+    split: false,
+  };
+  const about = { id: "x", started: "2026-01-01T00:00:00.000Z", ipbench: { version: "0", build: "test" } };
+  const index = newIndex(plan, fakeDescription(""), about);
+  const [first, second] = index.points;
+  assert.ok(first && second);
+  first.status = "done";
+  first.verdict = "VALID";
+  first.figures = {
+    requested_bps: 1e7,
+    sent_bps: 1e7,
+    received_bps: 9.9e6,
+    loss_ratio: 0.01,
+    mean_ns: 12_345,
+    p50_ns: 12_000,
+    p90_ns: 13_000,
+    p99_ns: 14_000.4,
+    p999_ns: 15_000,
+    max_ns: 16_000,
+    target_percent: null,
+  };
+  second.status = "skipped";
+  assert.equal(
+    sweepCsv(index),
+    "bps,engine,repetition,verdict,requested_bps,sent_bps,received_bps,loss_ratio,mean_us,p50_us,p90_us,p99_us,p999_us," +
+      "max_us,target_percent\n" +
+      "10000000,'=1,1,VALID,10000000,10000000,9900000,0.01,12.345,12,13,14,15,16,\n" +
+      "20000000,'=1,1,skipped,,,,,,,,,,,\n",
+  );
+});
