@@ -23,4 +23,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new M
   ["abort", () => import("./abort.ts")],
   ["continue", () => import("./continue.ts")],
   ["watch", () => import("./watch.ts")],
+  ["echo", () => import("./echo.ts")],
+  ["check", () => import("./check.ts")],
+  ["recover", () => import("./recover.ts")],
 ]);

@@ -8,10 +8,13 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { type Address, formatAddress, parseAddress, parsePort } from "../config/address.ts";
 import { DEFAULT_CLIENT_PORT, DEFAULT_TARGET_PORT } from "../config/run_description.ts";
-import type { DaemonAccess } from "../controller/daemon_access.ts";
+import { Connection } from "../controller/connection.ts";
+import { type DaemonAccess, type OpenDaemon, openDaemon } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
 import { Semaphore } from "../controller/semaphore.ts";
 import { createProver, secretFromFile } from "../protocol/auth.ts";
+import type { Greeting } from "../protocol/greeting.ts";
+import { parseStatus, type Status } from "../protocol/texts.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { out } from "./io.ts";
@@ -147,6 +150,55 @@ export async function eachDaemon(
     failed ||= !line.ok;
   }
   if (failed) throw new ExitError(EXIT.FAILED);
+}
+
+/**
+ * Asks a daemon what it does.
+ *
+ * @param address The daemon.
+ * @param access How to reach it.
+ * @param authenticate Whether to prove the secret where one is asked for; STATUS itself needs none.
+ * @returns Its greeting and its status.
+ * @throws {ConnectionError | ProtocolError} when it cannot be reached or makes no sense.
+ */
+export async function askStatus(
+  address: Address,
+  access: DaemonAccess,
+  authenticate: boolean,
+): Promise<{ greeting: Greeting; status: Status }> {
+  const { connection, greeting } = authenticate
+    ? await openDaemon(address, access)
+    : await greeted(address, access);
+  try {
+    await connection.say({ name: "STATUS" });
+    const answer = await connection.hear(access.limits.replyMs);
+    const status = answer.type === "reply" ? parseStatus(answer.text) : null;
+    if (status === null) throw new Error("the answer to STATUS makes no sense; is that an ipbench daemon?");
+    await connection.say({ name: "QUIT" });
+    return { greeting, status };
+  } finally {
+    connection.close();
+  }
+}
+
+async function greeted(address: Address, { limits, tls }: DaemonAccess): Promise<OpenDaemon> {
+  const { connectMs, greetingMs, lineBytes, resultBytes } = limits;
+  const connection = await Connection.open(address.host, address.port, {
+    connectMs,
+    lineBytes,
+    resultBytes,
+    tls,
+  });
+  const first = await connection.hear(greetingMs).catch((error) => {
+    connection.close();
+    throw error;
+  });
+  if (first.type === "greeting") return { connection, greeting: first.greeting };
+  connection.close();
+  const said = "reply" in first
+    ? `${first.reply.code} ${first.reply.message ?? first.reply.text}`
+    : first.type;
+  throw new Error(`the daemon does not serve us: ${said}`);
 }
 
 function wordsOf(error: unknown): string {

@@ -5,11 +5,16 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { Connection } from "../controller/connection.ts";
 import type { DaemonAccess } from "../controller/daemon_access.ts";
 import type { Address } from "../config/address.ts";
-import { parseStatus } from "../protocol/texts.ts";
-import { addDaemonOptions, daemonAccess, daemonAddresses, type DaemonLine, eachDaemon } from "./daemons.ts";
+import {
+  addDaemonOptions,
+  askStatus,
+  daemonAccess,
+  daemonAddresses,
+  type DaemonLine,
+  eachDaemon,
+} from "./daemons.ts";
 import type { DaemonOptions } from "./daemons.ts";
 
 const HELP = `
@@ -39,27 +44,9 @@ export function register(program: Command): void {
     });
 }
 
-/** STATUS comes before any secret, so this does not authenticate. */
-async function statusOf(address: Address, { limits, tls }: DaemonAccess): Promise<DaemonLine> {
-  const { connectMs, greetingMs, replyMs, lineBytes, resultBytes } = limits;
-  const connection = await Connection.open(address.host, address.port, {
-    connectMs,
-    lineBytes,
-    resultBytes,
-    tls,
-  });
-  try {
-    const first = await connection.hear(greetingMs);
-    if (first.type !== "greeting") throw new Error("the daemon does not serve us");
-    await connection.say({ name: "STATUS" });
-    const answer = await connection.hear(replyMs);
-    const status = answer.type === "reply" ? parseStatus(answer.text) : null;
-    if (status === null) throw new Error("the answer to STATUS makes no sense");
-    await connection.say({ name: "QUIT" });
-    const doing = status.pid === null ? "idle" : `running a test (pid ${status.pid})`;
-    const secret = first.greeting.authNonce === null ? "" : ", asks for a secret";
-    return { ok: true, text: `${status.role}  ${doing}  ${first.greeting.peer}${secret}` };
-  } finally {
-    connection.close();
-  }
+async function statusOf(address: Address, access: DaemonAccess): Promise<DaemonLine> {
+  const { status, greeting } = await askStatus(address, access, false);
+  const doing = status.pid === null ? "idle" : `running a test (pid ${status.pid})`;
+  const secret = greeting.authNonce === null ? "" : ", asks for a secret";
+  return { ok: true, text: `${status.role}  ${doing}  ${greeting.peer}${secret}` };
 }

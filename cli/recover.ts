@@ -1,0 +1,57 @@
+/**
+ * `ipbench recover`: makes a result document from what a run that died has left.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import { EXIT, ExitError } from "./exit.ts";
+import { note } from "./io.ts";
+import { outcomeLines } from "./run_outcome.ts";
+import { reasonOf } from "./run_options.ts";
+
+const HELP = `
+While a run with --json FILE goes on, each result that comes in is kept in FILE.journal. When the run died (power, kill
+-9, a full disk), this makes the document from it: INVALID, with the results that are there. A finished document stays
+as it is.
+
+Examples:
+  ipbench recover result.json
+
+Exit status: 0 there is a document now, 1 nothing could be recovered, 2 wrong use.
+`;
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  program.command("recover").description("make a result document of what a run that died has left")
+    .argument("<file>", "the FILE that the run's --json named")
+    .addHelpText("after", HELP)
+    .action(recover);
+}
+
+async function recover(path: string): Promise<void> {
+  const { DocumentSaver, recoverDocument } = await import("../controller/save.ts");
+  const found = await recoverDocument(path).catch((cause) => {
+    const reason = cause instanceof Deno.errors.NotFound
+      ? `neither ${path} nor ${path}.journal is there`
+      : reasonOf(cause);
+    throw new ExitError(EXIT.FAILED, `nothing to recover: ${reason}`, { cause });
+  });
+  if (found.complete) {
+    note(`ipbench: ${path} is complete; nothing to recover`);
+    return;
+  }
+  try {
+    await new DocumentSaver(path).finish(found.document);
+  } catch (cause) {
+    throw new ExitError(EXIT.FAILED, `cannot write ${path}: ${reasonOf(cause)}`, { cause });
+  }
+  const { clients } = found.document;
+  const came = clients.filter((client) => client.error === undefined).length;
+  note(`ipbench: ${path}: recovered ${came} of ${clients.length} client results`);
+  outcomeLines(found.document).forEach((line) => note(`ipbench: ${line}`));
+}
