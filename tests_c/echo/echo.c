@@ -1,0 +1,309 @@
+/*
+ * echo: a target that sends back what it gets, over UDP, TCP and raw Ethernet, until STOP; see README.md.
+ * SPDX-License-Identifier: MIT
+ */
+#define IPBENCH_TEST_TARGET
+#include "echo.h"
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ipb_args.h"
+#include "ipb_clock.h"
+#include "ipb_json.h"
+#include "ipb_report.h"
+#include "ipb_sock.h"
+
+#define SERVERS_MAX 18
+#define PROGRESS_MS 200
+
+static const struct ipbench_option options[] = {
+	{ "udp", "int", "", "7", "0..65535", "UDP port; 0 takes a free one. Naming any of udp, tcp, raw leaves the others out.", 0, 0 },
+	{ "tcp", "int", "", "7", "0..65535", "TCP port; 0 takes a free one.", 0, 0 },
+	{ "raw", "string", "", "", "", "Interface on which to answer Ethernet frames of type 0x6008.", 0, 0 },
+	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
+	{ "check", "bool", "", "0", "", "Write the first 64-bit word plus one into the second, as latency-check expects.", 0, 0 },
+	{ "check_size", "size", "byte", "64", "16..65536", "With check over TCP: bytes in a packet, the size= of the client.", 0, 0 },
+	{ "spoil", "int", "", "0", "0..", "With check: answer every Nth packet wrongly, to test a tester; 0: none.", 0, 0 },
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+static const struct ipbench_host *host;
+static struct ipb_error err;
+static struct echo_server servers[SERVERS_MAX];
+static unsigned server_count;
+static atomic_int stopping;
+static int stop_event = -1;
+static uint64_t dropped;
+
+static int attach(const struct ipbench_host *given)
+{
+	host = given;
+	ipb_error_attach(&err, given);
+	return 0;
+}
+
+static int setup_controller(char *arg)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
+		return ipb_error_print(&err, "echo");
+	ipb_args_free(&a);
+	return 0;
+}
+
+static struct echo_server *add(const struct ipb_args *a)
+{
+	struct echo_server *s = &servers[server_count++];
+
+	s->check = ipb_args_bool(a, "check");
+	s->check_size = (uint32_t)ipb_args_uint(a, "check_size");
+	s->spoil = (uint32_t)ipb_args_uint(a, "spoil");
+	s->stop = &stopping;
+	return s;
+}
+
+static void announce(const struct echo_server *s, const char *what)
+{
+	struct sockaddr_storage at;
+	socklen_t size = sizeof at;
+	char name[80];
+
+	if (getsockname(s->fd, (struct sockaddr *)&at, &size) < 0)
+		return;
+	ipb_sock_name((struct sockaddr *)&at, size, name, sizeof name);
+	fprintf(stderr, "echo: %s on %s\n", what, name);
+}
+
+static int open_servers(const struct ipb_args *a)
+{
+	int any = ipb_args_given(a, "udp") || ipb_args_given(a, "tcp") || ipb_args_given(a, "raw");
+	const char *ip = ipb_args_string(a, "ip"), *iface = ipb_args_string(a, "raw");
+
+	if (!any || ipb_args_given(a, "udp")) {
+		struct echo_server *s = add(a);
+		if (echo_udp_open(s, ip, (uint16_t)ipb_args_uint(a, "udp"), &err) < 0)
+			return -1;
+		announce(s, "UDP");
+	}
+	if (!any || ipb_args_given(a, "tcp")) {
+		struct echo_server *s = add(a);
+		if (echo_tcp_open(s, ip, (uint16_t)ipb_args_uint(a, "tcp"), &err) < 0)
+			return -1;
+		announce(s, "TCP");
+	}
+	if (*iface != '\0') {
+		if (echo_raw_open(add(a), iface, &err) < 0)
+			return -1;
+		fprintf(stderr, "echo: raw Ethernet on %s\n", iface);
+	}
+	return 0;
+}
+
+static int setup(char *arg)
+{
+	struct ipb_args a;
+	int status;
+
+	for (unsigned i = 0; i < SERVERS_MAX; i++)
+		servers[i].fd = -1;
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
+		return ipb_error_print(&err, "echo");
+	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	status = stop_event < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_servers(&a);
+	ipb_args_free(&a);
+	return status < 0 ? ipb_error_print(&err, "echo") : 0;
+}
+
+static void *serve(void *arg)
+{
+	static void (*const run[])(struct echo_server *) = { echo_udp_run, echo_tcp_run, echo_raw_run };
+	struct echo_server *s = arg;
+
+	run[s->kind](s);
+	return NULL;
+}
+
+static uint64_t sum(size_t offset)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < server_count; i++)
+		total += atomic_load_explicit((_Atomic uint64_t *)((char *)&servers[i] + offset), memory_order_relaxed);
+	return total;
+}
+
+static void report_progress(uint64_t begin_ns)
+{
+	static uint64_t last_ns, last_bytes;
+	uint64_t now = ipb_now_ns(), bytes = sum(offsetof(struct echo_server, bytes));
+
+	if (host == NULL)
+		return;
+	struct ipbench_progress *p = host->progress;
+	p->phase = IPBENCH_PHASE_MEASURE;
+	p->elapsed_ns = now - begin_ns;
+	p->ok = p->sent = sum(offsetof(struct echo_server, packets));
+	if (last_ns != 0 && now > last_ns)
+		p->rate_bps = p->sent_bps = (uint64_t)((double)(bytes - last_bytes) * 8e9 / (double)(now - last_ns));
+	last_ns = now;
+	last_bytes = bytes;
+	p->updates++;
+}
+
+static int start(struct timeval *stamp)
+{
+	pthread_t threads[SERVERS_MAX];
+	unsigned running = 0;
+	uint64_t begin = ipb_now_ns();
+	int status = 0;
+
+	gettimeofday(stamp, NULL);
+	for (; running < server_count; running++)
+		if ((errno = pthread_create(&threads[running], NULL, serve, &servers[running])) != 0) {
+			status = ipb_error_errno(&err, errno, "cannot start an echo thread");
+			atomic_store(&stopping, 1);
+			break;
+		}
+	while (!atomic_load(&stopping)) {
+		struct pollfd p = { .fd = stop_event, .events = POLLIN };
+		poll(&p, 1, PROGRESS_MS);
+		report_progress(begin);
+	}
+	for (unsigned i = 0; i < running; i++)
+		pthread_join(threads[i], NULL);
+	return status;
+}
+
+static int stop(struct timeval *stamp)
+{
+	uint64_t one = 1;
+
+	gettimeofday(stamp, NULL);
+	atomic_store(&stopping, 1);
+	if (write(stop_event, &one, sizeof one) < 0)
+		return 0; /* start looks at the flag as well */
+	return 0;
+}
+
+/* Datagrams that the kernel threw away because our socket was full: non-zero means that this echo was too slow. */
+static uint64_t count_dropped(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof info;
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
+}
+
+static void metric(struct ipb_json *j, const char *kind, const char *what, uint64_t value, const char *unit)
+{
+	ipb_json_object(j, NULL);
+	ipb_json_format(j, "name", "%s_%s", kind, what);
+	ipb_json_uint(j, "value", value);
+	ipb_json_string(j, "unit", unit);
+	ipb_json_end_object(j);
+}
+
+static char *figures(void)
+{
+	static const char *const kinds[] = { "udp", "tcp", "raw" };
+	struct ipb_json j;
+
+	ipb_json_init(&j);
+	ipb_json_object(&j, NULL);
+	ipb_json_array(&j, "metrics");
+	for (unsigned i = 0; i < server_count; i++) {
+		struct echo_server *s = &servers[i];
+		const char *kind = kinds[s->kind];
+		metric(&j, kind, s->kind == ECHO_TCP && !s->check ? "reads" : "packets", s->packets, "");
+		metric(&j, kind, "bytes", s->bytes, "byte");
+		if (s->kind == ECHO_TCP) {
+			metric(&j, kind, "connections", s->connections, "");
+			metric(&j, kind, "refused", s->refused, "");
+		} else {
+			metric(&j, kind, "dropped", count_dropped(s->fd), "");
+			metric(&j, kind, "send_failures", s->failed, "");
+		}
+	}
+	ipb_json_end_array(&j);
+	if (dropped > 0) {
+		ipb_json_array(&j, "reasons");
+		ipb_json_object(&j, NULL);
+		ipb_json_string(&j, "level", "SUSPECT");
+		ipb_json_string(&j, "code", "echo-overrun");
+		ipb_json_format(&j, "text", "the echo was too slow: its sockets overflowed and lost %llu packets",
+		                (unsigned long long)dropped);
+		ipb_json_end_object(&j);
+		ipb_json_end_array(&j);
+	}
+	ipb_json_end_object(&j);
+	return ipb_json_take(&j);
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	char text[64];
+
+	(void)running_time;
+	for (unsigned i = 0; i < server_count; i++)
+		dropped += servers[i].kind != ECHO_TCP ? count_dropped(servers[i].fd) : 0;
+	snprintf(text, sizeof text, "%llu,%llu",
+	         (unsigned long long)sum(offsetof(struct echo_server, packets)),
+	         (unsigned long long)sum(offsetof(struct echo_server, bytes)));
+	return ipb_report_marshall(text, host != NULL && host->form == IPBENCH_FORM_EXTENDED ? figures() : NULL, data, size);
+}
+
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	return ipb_report_unmarshall(input, len, data, data_len, &err);
+}
+
+static int output(struct client_data *data)
+{
+	printf("%s\n", ipb_report_text(data));
+	return 0;
+}
+
+static int results(const struct client_data *data, char **json)
+{
+	return ipb_report_results(data, NULL, json);
+}
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = "echo",
+	.id = 0x10,
+	.descr = "Sends back what it gets over UDP, TCP and raw Ethernet, until stopped",
+	.default_port = 7,
+	.type = IPBENCH_TARGET,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = ipb_report_free,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = options,
+	.option_count = OPTION_COUNT,
+	.csv_header = "Echo_Packets,Echo_Bytes",
+	.attach = attach,
+	.results = results,
+	.results_cleanup = ipb_report_free,
+};

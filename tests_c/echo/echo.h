@@ -1,0 +1,70 @@
+/*
+ * The echo servers.  SPDX-License-Identifier: MIT
+ *
+ * Each server has a thread of its own, runs from echo_*_run until its `stop` word is set, and counts alone.
+ */
+#ifndef ECHO_H
+#define ECHO_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "ipb_error.h"
+
+#define ECHO_BATCH 64              /* datagrams or frames taken and given in one call */
+#define ECHO_DATAGRAM_MAX 65536    /* bytes */
+#define ECHO_FRAME_MAX 9216        /* bytes of an Ethernet frame; longer ones are not answered */
+#define ECHO_WAKE_MS 50            /* how often a server that has nothing to do looks whether it is to stop */
+#define ECHO_SOCKET_BUFFER (8 << 20)
+#define ECHO_CONNECTIONS_MAX 16384 /* TCP connections at a time */
+#define ECHO_TCP_BUFFER 131072     /* bytes read at once; also the most that one connection may have unsent */
+#define ECHO_ETHER_TYPE 0x6008     /* of the latency test over raw Ethernet */
+
+enum echo_kind { ECHO_UDP, ECHO_TCP, ECHO_RAW };
+
+struct echo_server {
+	enum echo_kind kind;
+	int fd;
+	int check;           /* write first word + 1 into the second word */
+	uint32_t spoil;      /* check: every spoil-th answer lacks it; 0: none */
+	uint32_t check_size; /* TCP and check: bytes in a packet */
+	int any_address;     /* UDP: bound to no address, so answer from the one that was asked */
+	uint8_t mac[6];      /* raw: of the interface */
+	const atomic_int *stop;
+	/* Written by the server's thread, read by others at any time. */
+	_Atomic uint64_t packets, bytes, failed, connections, refused;
+	uint64_t checked; /* packets that check mode has seen; the server's thread alone */
+};
+
+int echo_udp_open(struct echo_server *s, const char *ip, uint16_t port, struct ipb_error *err);
+int echo_tcp_open(struct echo_server *s, const char *ip, uint16_t port, struct ipb_error *err);
+int echo_raw_open(struct echo_server *s, const char *iface, struct ipb_error *err);
+void echo_udp_run(struct echo_server *s);
+void echo_tcp_run(struct echo_server *s);
+void echo_raw_run(struct echo_server *s);
+
+/* Check mode for one packet, words in the byte order of sender and this machine; both are to have the same. */
+static inline void echo_check(struct echo_server *s, uint8_t *packet, size_t size)
+{
+	uint64_t word;
+
+	if (!s->check || size < 16)
+		return;
+	s->checked++;
+	if (s->spoil != 0 && s->checked % s->spoil == 0)
+		return;
+	memcpy(&word, packet, 8);
+	word++;
+	memcpy(packet + 8, &word, 8);
+}
+
+static inline void echo_count(struct echo_server *s, uint64_t packets, uint64_t bytes)
+{
+	atomic_store_explicit(&s->packets, atomic_load_explicit(&s->packets, memory_order_relaxed) + packets,
+	                      memory_order_relaxed);
+	atomic_store_explicit(&s->bytes, atomic_load_explicit(&s->bytes, memory_order_relaxed) + bytes,
+	                      memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,211 @@
+/* TCP echo: many connections, one epoll.  SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo.h"
+#include "ipb_sock.h"
+
+#define EVENTS 64
+#define READS_A_TURN 8 /* of one connection before the others have their turn */
+
+struct connection {
+	int fd;
+	uint32_t at, size; /* what of `unsent` is still to go out */
+	uint32_t held;     /* check: bytes at the start of `part`, of a packet that is not whole yet */
+	uint8_t *unsent;   /* NULL while everything went out at once */
+	uint8_t *part;
+	struct connection *next, *previous;
+};
+
+struct loop {
+	struct echo_server *s;
+	int epoll;
+	uint32_t count;
+	struct connection *all;
+	uint8_t buffer[ECHO_TCP_BUFFER];
+};
+
+int echo_tcp_open(struct echo_server *s, const char *ip, uint16_t port, struct ipb_error *err)
+{
+	struct ipb_sock_options o = { .dscp = -1, .nodelay = 1 };
+
+	s->kind = ECHO_TCP;
+	s->fd = ipb_sock_listen(ip, port, SOCK_STREAM, &o, err);
+	return s->fd < 0 ? -1 : 0;
+}
+
+static int watch(struct loop *l, struct connection *c, int operation, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = c };
+
+	return epoll_ctl(l->epoll, operation, c != NULL ? c->fd : l->s->fd, &e);
+}
+
+static void drop(struct loop *l, struct connection *c)
+{
+	if (c->previous != NULL)
+		c->previous->next = c->next;
+	else
+		l->all = c->next;
+	if (c->next != NULL)
+		c->next->previous = c->previous;
+	close(c->fd);
+	free(c->unsent);
+	free(c->part);
+	free(c);
+	l->count--;
+}
+
+static void accept_one(struct loop *l, int fd)
+{
+	struct ipb_sock_options o = { .dscp = -1, .nodelay = 1 };
+	struct connection *c = l->count < ECHO_CONNECTIONS_MAX ? calloc(1, sizeof *c) : NULL;
+
+	if (c == NULL) {
+		atomic_fetch_add(&l->s->refused, 1);
+		close(fd);
+		return;
+	}
+	c->fd = fd;
+	c->next = l->all;
+	if (l->all != NULL)
+		l->all->previous = c;
+	l->all = c;
+	l->count++;
+	atomic_fetch_add(&l->s->connections, 1);
+	ipb_sock_apply(fd, AF_INET6, &o, NULL); /* Nagle's algorithm would hold answers back */
+	if (l->s->check)
+		c->part = malloc(l->s->check_size);
+	if ((l->s->check && c->part == NULL) || watch(l, c, EPOLL_CTL_ADD, EPOLLIN) < 0)
+		drop(l, c);
+}
+
+static void accept_all(struct loop *l)
+{
+	for (;;) {
+		int fd = accept4(l->s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			accept_one(l, fd);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			return;
+	}
+}
+
+/* Sends size bytes; what does not go now is kept, and nothing more is read until it went. 0, or -1: connection over. */
+static int give(struct loop *l, struct connection *c, const uint8_t *data, size_t size)
+{
+	while (size > 0 && c->size == 0) {
+		ssize_t n = send(c->fd, data, size, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			return -1;
+		if (n < 0)
+			break;
+		echo_count(l->s, 0, (uint64_t)n);
+		data += n;
+		size -= (size_t)n;
+	}
+	if (size == 0)
+		return 0;
+	if (c->unsent == NULL && (c->unsent = malloc(2 * ECHO_TCP_BUFFER)) == NULL)
+		return -1;
+	if (c->size + size > 2 * ECHO_TCP_BUFFER)
+		return -1;
+	if (c->size == 0)
+		c->at = 0;
+	memcpy(c->unsent + c->at + c->size, data, size);
+	c->size += (uint32_t)size;
+	return watch(l, c, EPOLL_CTL_MOD, EPOLLOUT);
+}
+
+/* Check mode: cuts the stream into packets. */
+static int give_checked(struct loop *l, struct connection *c, const uint8_t *data, size_t size)
+{
+	uint32_t whole = l->s->check_size;
+
+	while (size > 0) {
+		size_t take = whole - c->held < size ? whole - c->held : size;
+		memcpy(c->part + c->held, data, take);
+		c->held += (uint32_t)take;
+		data += take;
+		size -= take;
+		if (c->held < whole)
+			return 0;
+		c->held = 0;
+		echo_check(l->s, c->part, whole);
+		echo_count(l->s, 1, 0);
+		if (give(l, c, c->part, whole) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take(struct loop *l, struct connection *c)
+{
+	for (int i = 0; i < READS_A_TURN && c->size == 0; i++) {
+		ssize_t n = recv(c->fd, l->buffer, sizeof l->buffer, 0);
+		if (n == 0)
+			return -1;
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -1;
+		if (!l->s->check)
+			echo_count(l->s, 1, 0);
+		if ((l->s->check ? give_checked(l, c, l->buffer, (size_t)n) : give(l, c, l->buffer, (size_t)n)) < 0)
+			return -1;
+		if ((size_t)n < sizeof l->buffer)
+			return 0;
+	}
+	return 0;
+}
+
+static int give_rest(struct loop *l, struct connection *c)
+{
+	while (c->size > 0) {
+		ssize_t n = send(c->fd, c->unsent + c->at, c->size, MSG_NOSIGNAL);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -1;
+		echo_count(l->s, 0, (uint64_t)n);
+		c->at += (uint32_t)n;
+		c->size -= (uint32_t)n;
+	}
+	return watch(l, c, EPOLL_CTL_MOD, EPOLLIN);
+}
+
+static void turn(struct loop *l)
+{
+	struct epoll_event events[EVENTS];
+	int n = epoll_wait(l->epoll, events, EVENTS, ECHO_WAKE_MS);
+
+	for (int i = 0; i < n; i++) {
+		struct connection *c = events[i].data.ptr;
+		if (c == NULL) {
+			accept_all(l);
+			continue;
+		}
+		int status = c->size > 0 ? give_rest(l, c) : take(l, c);
+		if (status < 0)
+			drop(l, c);
+	}
+}
+
+void echo_tcp_run(struct echo_server *s)
+{
+	struct loop *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return;
+	l->s = s;
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll >= 0 && watch(l, NULL, EPOLL_CTL_ADD, EPOLLIN) == 0)
+		while (!atomic_load_explicit(s->stop, memory_order_relaxed))
+			turn(l);
+	while (l->all != NULL)
+		drop(l, l->all);
+	if (l->epoll >= 0)
+		close(l->epoll);
+	free(l);
+}
