@@ -15,7 +15,7 @@ import type { ClientRun, Session, TargetRun } from "./session.ts";
 import type { Agreement } from "./start.ts";
 
 /** Bytes of results that are on their way at the same time; a single larger one goes alone. */
-const BYTES_IN_FLIGHT = 32 * 1024 * 1024;
+const BYTES_IN_FLIGHT = 8 * 1024 * 1024;
 /** How long before its end a meter is told when to stop. */
 const STOP_NOTICE_MS = 2_000;
 /** Phases of a test after the measured one. */

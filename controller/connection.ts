@@ -47,13 +47,15 @@ export interface ConnectOptions {
   tls: { caCerts: string[] } | null;
 }
 
-const READ_CHUNK_BYTES = 2_048;
-const BODY_CHUNK_BYTES = 64 * 1024;
+const READ_CHUNK_BYTES = 512;
+const BODY_CHUNK_BYTES = 16 * 1024;
 
 type HeardEffect = Exclude<DialogueEffect, { type: "broken" }>;
 
 /** What {@linkcode Connection.hear} gives. */
 export type Heard = Exclude<HeardEffect, { type: "send" | "data" | "end" }>;
+
+const encoder = new TextEncoder();
 
 /** One control connection. Not for several readers at the same time. */
 export class Connection {
@@ -62,7 +64,8 @@ export class Connection {
   #state: DialogueState = INITIAL_DIALOGUE;
   #effects: DialogueEffect[] = [];
   #closed = false;
-  #encoder = new TextEncoder();
+  /** For all reads but a result's: there is one reader at a time. */
+  #chunk = new Uint8Array(READ_CHUNK_BYTES);
   /** CLOCK_MONOTONIC when the latest bytes had been read. */
   lastReadNs = 0n;
   /** CLOCK_MONOTONIC just before the latest command was written. */
@@ -138,7 +141,7 @@ export class Connection {
    * @throws {ConnectionError} when the connection is gone
    */
   async write(text: string): Promise<void> {
-    const bytes = this.#encoder.encode(text);
+    const bytes = encoder.encode(text);
     this.lastWriteNs = monotonicNowNs();
     try {
       for (let done = 0; done < bytes.length;) done += await this.#conn.write(bytes.subarray(done));
@@ -160,7 +163,7 @@ export class Connection {
   }
 
   async #hear(): Promise<Heard> {
-    const chunk = new Uint8Array(READ_CHUNK_BYTES);
+    const chunk = this.#chunk;
     for (;;) {
       const effect = this.#step();
       if (effect === null) await this.#feed(chunk);
@@ -206,7 +209,7 @@ export class Connection {
    */
   async drain(ms: number): Promise<boolean> {
     const deadline = performance.now() + ms;
-    const chunk = new Uint8Array(READ_CHUNK_BYTES);
+    const chunk = this.#chunk;
     try {
       for (let left = ms; left > 0; left = deadline - performance.now()) {
         if (await withDeadline(this.#read(chunk), left, () => tooLate(ms)) === null) return true;

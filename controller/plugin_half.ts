@@ -24,6 +24,12 @@ export interface PluginHalfOptions {
   log: (level: "debug" | "info" | "warning" | "error", message: string) => void;
 }
 
+/** What a run needs of a test's controller half. */
+export type Half = Pick<
+  PluginHalf,
+  "info" | "open" | "expectedNs" | "unmarshall" | "output" | "show" | "close"
+>;
+
 /** One test's controller half. Calls are made one after another, in the order in which they were asked for. */
 export class PluginHalf {
   #host: PluginHost;

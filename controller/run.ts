@@ -7,16 +7,14 @@
 import type { RunDescription } from "../config/run_description.ts";
 import { createProver, type Prover, secretFromFile } from "../protocol/auth.ts";
 import type { ResultDocument } from "../results/document.ts";
-import { collectAll } from "./collect.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { PluginHalf } from "./plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
 import { requiredClients } from "./require.ts";
-import { finishDocument, newDocument } from "./run_document.ts";
-import { messageOf, RunError } from "./run_error.ts";
-import { Session, Stopped, targetKey } from "./session.ts";
-import { setUp } from "./set_up.ts";
-import { startAll } from "./start.ts";
+import { newDocument } from "./run_document.ts";
+import { messageOf } from "./run_error.ts";
+import { runSession } from "./run_session.ts";
+import { Session, targetKey } from "./session.ts";
 
 /** Level of a log line. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
@@ -47,28 +45,7 @@ export async function runBenchmark(
   description: RunDescription,
   options: RunOptions = {},
 ): Promise<ResultDocument> {
-  const session = await openSession(description, options);
-  const { signal } = options;
-  const interrupt = () =>
-    session.end(new RunError(null, "run", "interrupted", "the run was interrupted"), true);
-  signal?.addEventListener("abort", interrupt, { once: true });
-  if (signal?.aborted === true) interrupt();
-  try {
-    await setUp(session);
-    const agreement = await startAll(session);
-    await collectAll(session, agreement);
-    await session.unlessStopped(printAll(session));
-    session.phase("close", "closing");
-    await Promise.all([...session.clients, ...session.targets].map((run) => run.peer.quit()));
-  } catch (error) {
-    if (!(error instanceof Stopped)) {
-      session.end(error instanceof Error ? error : new Error(messageOf(error)));
-    }
-  } finally {
-    signal?.removeEventListener("abort", interrupt);
-    await cleanUp(session);
-  }
-  return finishDocument(session);
+  return await runSession(await openSession(description, options), options.signal);
 }
 
 async function openSession(description: RunDescription, options: RunOptions): Promise<Session> {
@@ -152,36 +129,4 @@ async function readTls(description: RunDescription): Promise<{ caCerts: string[]
   } catch (error) {
     throw new TypeError(`cannot read the certificates ${tls.ca}: ${messageOf(error)}`, { cause: error });
   }
-}
-
-/** Has the plugins print: the client row first, then what each target printed. */
-async function printAll(session: Session): Promise<void> {
-  const { clientHalf, document } = session.parts;
-  session.phase("output", "printing the result");
-  const done = session.clients.filter((client) => client.done).map((client) => client.index);
-  try {
-    const row = await clientHalf.output(done);
-    document.csv = row + document.targets.map((target) => target.text ?? "").join("");
-  } catch (error) {
-    const failure = error instanceof Error ? error : new Error(messageOf(error));
-    session.parts.emit({ kind: "error", peer: null, phase: "output", text: failure.message });
-    session.end(failure);
-    throw new Stopped("the row could not be printed");
-  }
-  const headers = [
-    clientHalf.info.csvHeader,
-    ...session.targets.map((target) => target.half.info.csvHeader),
-  ];
-  document.csv_header = headers.every((header) => header !== null) ? headers.join(",") : headers[0]!;
-}
-
-/** Ends every test that is still ours, and the controller's halves. Bounded; never throws. */
-async function cleanUp(session: Session): Promise<void> {
-  const { clientHalf, targetHalves } = session.parts;
-  const ending = [...session.clients, ...session.targets].map(async (run) => {
-    run.side?.close();
-    await run.peer.abort();
-  });
-  const closing = [clientHalf, ...targetHalves.values()].map((half) => half.close());
-  await Promise.allSettled([...ending, ...closing]);
 }

@@ -10,7 +10,7 @@ import type { HostReason } from "../results/verdict.ts";
 import type { OffsetInterval } from "./clock_estimate.ts";
 import type { Limits } from "./limits.ts";
 import { Peer, type PeerContext, type RawResult, type ResultHead } from "./peer.ts";
-import type { PluginHalf } from "./plugin_half.ts";
+import type { Half } from "./plugin_half.ts";
 import type { PeerName, ProgressEvent, RunPhase } from "./progress.ts";
 import { hostPort, messageOf, RunError } from "./run_error.ts";
 import type { SideChannel } from "./side_channel.ts";
@@ -39,7 +39,7 @@ export interface TargetRun {
   readonly index: number;
   readonly description: TargetDescription;
   readonly peer: Peer;
-  readonly half: PluginHalf;
+  readonly half: Half;
   side: SideChannel | null;
   /** Its figure is to cover the testers' measured phase alone. */
   meter: boolean;
@@ -63,11 +63,11 @@ export interface SessionParts {
   description: RunDescription;
   limits: Limits;
   access: Omit<PeerContext, "onPhase" | "debug">;
-  clientHalf: PluginHalf;
+  clientHalf: Half;
   /** The half of each target test, by {@linkcode targetKey}. */
-  targetHalves: Map<string, PluginHalf>;
+  targetHalves: Map<string, Half>;
   required: number;
-  /** How long the client test takes with these arguments, see {@linkcode PluginHalf.expectedNs}. */
+  /** How long the client test takes with these arguments, see {@linkcode Half}. */
   expectedNs: (args: string) => Promise<number | null>;
   runId: bigint;
   document: ResultDocument;

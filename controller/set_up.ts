@@ -6,7 +6,7 @@
 
 import type { SetupFields } from "../protocol/setup_fields.ts";
 import { pause } from "./deadline.ts";
-import type { PluginHalf } from "./plugin_half.ts";
+import type { Half } from "./plugin_half.ts";
 import { messageOf } from "./run_error.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { ClientRun, Session, TargetRun } from "./session.ts";
@@ -64,7 +64,7 @@ function endOn(session: Session): (error: unknown) => void {
 
 async function openHalves(session: Session): Promise<void> {
   const { clientHalf, targetHalves } = session.parts;
-  const halves: PluginHalf[] = [clientHalf, ...targetHalves.values()];
+  const halves: Half[] = [clientHalf, ...targetHalves.values()];
   await Promise.all(halves.map((half) => half.open()));
 }
 
@@ -128,7 +128,7 @@ async function setUpClient(session: Session, client: ClientRun): Promise<void> {
   client.ready = true;
 }
 
-function common(session: Session, half: PluginHalf, form: boolean): SetupFields {
+function common(session: Session, half: Half, form: boolean): SetupFields {
   const extended = form && half.info.interface !== null;
   const { runId } = session.parts;
   return { target: null, port: null, args: "", form: extended ? 1 : 0, runId, flowBase: 0 };
