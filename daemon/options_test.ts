@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { type DaemonOptions, type OptionsText, parseDaemonOptions } from "./options.ts";
+
+function options(...args: string[]): DaemonOptions {
+  const parsed = parseDaemonOptions(args);
+  assert.ok(!("text" in parsed), "text" in parsed ? parsed.text : "");
+  return parsed;
+}
+
+function refused(...args: string[]): OptionsText {
+  const parsed = parseDaemonOptions(args);
+  assert.ok("text" in parsed, args.join(" "));
+  return parsed;
+}
+
+Deno.test("options: each role has its port, an explicit one is obeyed in both", () => {
+  assert.deepEqual([options().role, options().port], ["tester", 8036]);
+  assert.deepEqual([options("-t").role, options("--target").port], ["target", 8037]);
+  assert.equal(options("-t", "-p", "9000").port, 9000);
+  assert.equal(options("--port=0").port, 0);
+  assert.equal(options().ip, null);
+  assert.equal(options("-i", "::1").ip, "::1");
+});
+
+Deno.test("options: repeatable ones collect, times are seconds", () => {
+  const parsed = options("--plugin-dir", "a", "--plugin-dir", "b", "--allow", "10.0.0.0/8", "--allow", "::1");
+  assert.deepEqual(parsed.pluginDirs, ["a", "b"]);
+  assert.equal(parsed.allow.length, 2);
+  assert.equal(options("--idle-exit", "1.5").idleExitMs, 1500);
+  assert.equal(options("--max-runs", "3").maxRuns, 3);
+  assert.equal(options("--log-format", "json").logFormat, "json");
+});
+
+Deno.test("options: the secret's file comes from the command line, then from the environment", () => {
+  const file = (args: string[], environment?: string) =>
+    (parseDaemonOptions(args, environment) as DaemonOptions).secretFile;
+  assert.equal(file([]), null);
+  assert.equal(file([], "/e"), "/e");
+  assert.equal(file(["--secret-file", "/c"], "/e"), "/c");
+});
+
+Deno.test("options: wrong use is status 2 with the value and what would be right", () => {
+  const cases: [string[], RegExp][] = [
+    [["--port", "70000"], /70000.*0 to 65535/s],
+    [["--port", "x"], /x.*0 to 65535/s],
+    [["--allow", "10.0.0.0/40"], /10.0.0.0\/40/],
+    [["--log-format", "xml"], /text or json/],
+    [["--idle-exit", "0"], /more than 0/],
+    [["--plugindir", "x"], /--plugin-dir/],
+    [["extra"], /too many arguments/],
+    [["--tls-cert", "a"], /--tls-key/],
+  ];
+  for (const [args, message] of cases) {
+    const parsed = refused(...args);
+    assert.equal(parsed.status, 2);
+    assert.match(parsed.text, message);
+  }
+  assert.equal(refused("--help").status, 0);
+  assert.match(refused("-h").text, /--allow-exec/);
+});

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import type { LogRecord } from "@logtape/logtape";
+import { PluginError } from "../ffi/errors.ts";
+import { createClock } from "./clock.ts";
+import { Connection, type RawConnection, WriteDeadlineError } from "./connection.ts";
+import { formatRecord } from "./log.ts";
+import { describeFailure } from "./slot.ts";
+
+Deno.test("clock: shifted both ways, nonsense refused", () => {
+  const clock = createClock("-3000000000", () => 10_000_000_000n);
+  assert.equal(clock.now(), 7_000_000_000n);
+  assert.equal(clock.toKernel(7_000_000_000n), 10_000_000_000n);
+  assert.equal(clock.fromKernel(clock.toKernel(5n)), 5n);
+  assert.equal(createClock(undefined, () => 5n).now(), 5n);
+  assert.throws(() => createClock("3s", () => 0n), /IPBENCH_TEST_CLOCK_SHIFT_NS.*3s/);
+});
+
+Deno.test("describeFailure: the original's words, then the plugin's", () => {
+  const setup = new PluginError("setup", "setup", "argument bps=-3 is out of range 1..400000000000");
+  assert.equal(
+    describeFailure("Client setup failed", "latency", setup),
+    "Client setup failed: latency: argument bps=-3 is out of range 1..400000000000",
+  );
+  const missing = new PluginError("not-found", "load", "looked in a, b");
+  assert.equal(describeFailure("Can not load plugin", "nosuch", missing), "Can not find plugin: nosuch");
+  const crash = new PluginError("crash", "start", "plugin latency crashed with SIGSEGV in start");
+  assert.equal(
+    describeFailure("Plugin failed to start!", "latency", crash),
+    "Plugin failed to start!: latency: crashed with SIGSEGV in start",
+  );
+  assert.equal(describeFailure("Client setup failed", "a", new Error("")), "Client setup failed: a");
+});
+
+const RECORD: LogRecord = {
+  category: ["ipbenchd"],
+  level: "warning",
+  message: ["wrong secret from ", "10.0.0.1:5\n\u001b[2J", ""],
+  rawMessage: "wrong secret from {name}",
+  timestamp: 0,
+  properties: { name: "10.0.0.1:5\n\u001b[2J", count: 5n },
+};
+
+Deno.test("log: one line a record, whatever a peer put into it", () => {
+  assert.equal(
+    formatRecord(RECORD, { format: "text", journal: false }),
+    "ipbenchd: warning: wrong secret from 10.0.0.1:5\\x0a\\x1b[2J\n",
+  );
+  assert.match(
+    formatRecord({ ...RECORD, level: "info" }, { format: "text", journal: true }),
+    /^<6>ipbenchd: wrong/,
+  );
+  assert.match(formatRecord({ ...RECORD, level: "error" }, { format: "text", journal: true }), /^<3>/);
+  const json = formatRecord(RECORD, { format: "json", journal: false });
+  assert.equal(json.split("\n").length, 2);
+  const parsed = JSON.parse(json);
+  assert.deepEqual([parsed.level, parsed.count, parsed.time], ["warning", "5", "1970-01-01T00:00:00.000Z"]);
+});
+
+/** A connection whose peer takes nothing. */
+function stuck(): { raw: RawConnection; closed: () => boolean } {
+  let closed = false;
+  const broken = Promise.withResolvers<number>();
+  broken.promise.catch(() => {}); // Not every test writes.
+  const address = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
+  const raw: RawConnection = {
+    read: () => Promise.resolve(null),
+    write: () => broken.promise,
+    closeWrite: () => Promise.resolve(),
+    close: () => {
+      closed = true;
+      broken.reject(new Deno.errors.BadResource("closed"));
+    },
+    localAddr: address,
+    remoteAddr: address,
+  };
+  return { raw, closed: () => closed };
+}
+
+Deno.test("Connection: a write that is not taken ends with its deadline, and so does the connection", async () => {
+  const { raw, closed } = stuck();
+  const connection = new Connection(raw);
+  await assert.rejects(connection.write(new Uint8Array(5), 1), WriteDeadlineError);
+  assert.ok(closed());
+  assert.equal(await connection.read(), null);
+  connection.destroy();
+});
+
+Deno.test("Connection: a write goes on where the kernel took a part", async () => {
+  const taken: number[] = [];
+  const { raw } = stuck();
+  const connection = new Connection({
+    ...raw,
+    write: (bytes) => {
+      taken.push(bytes.length);
+      return Promise.resolve(Math.min(2, bytes.length));
+    },
+  });
+  await connection.write(new Uint8Array(5));
+  assert.deepEqual(taken, [5, 3, 1]);
+  connection.destroy();
+});
