@@ -1,0 +1,154 @@
+/**
+ * `ipbench rfc2544`: the classic benchmarks over the standard frame sizes.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import type { RunDescription } from "../config/mod.ts";
+import { requireNumber, requireSeconds, requireShare, UnitError } from "../config/values.ts";
+import { type Carrier, STANDARD_FRAME_SIZES } from "../controller/search/frames.ts";
+import {
+  RFC2544_TESTS,
+  type Rfc2544Document,
+  type Rfc2544Options,
+  type Rfc2544Test,
+} from "../controller/search/rfc2544.ts";
+import { rfc2544Table } from "../controller/search/rfc2544_table.ts";
+import { getArg } from "../controller/test_args.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { note, out } from "./io.ts";
+import { addRunOptions, describeRun } from "./run_options.ts";
+import { addTrialOptions, keeperOf, shapeOf, type TrialOptions, usage, writeJson } from "./search.ts";
+import { catchInterruption } from "./signals.ts";
+import { buildOf, runnerOf } from "./trial_runner.ts";
+
+interface Rfc2544CommandOptions extends TrialOptions {
+  lineRate?: string;
+  frames?: string;
+  tests?: string;
+  trial?: string;
+  width?: string;
+  latencyTrial?: string;
+  latencyRepeat?: string;
+  burst?: string;
+  burstRepeat?: string;
+}
+
+const GROUP = "What is measured:";
+
+const HELP = `
+For each frame size: throughput (largest rate without loss, 60 s trials), latency at that rate, frame loss rate from
+the line's full rate down in steps of a tenth, and back-to-back frames (RFC 9004). Sizes are Ethernet frames with FCS;
+the UDP payload or raw frame that makes them is computed and shown. By the RFCs this takes hours; the options below
+make it shorter, and the document says with what it was made.
+
+Examples:
+  ipbench rfc2544 lab.xml --line-rate 1G --json rfc2544.json
+  ipbench rfc2544 lab.xml --line-rate 1G --frames 64,1518 --trial 2s --latency-trial 5s --latency-repeat 1 --burst-repeat 3
+
+Exit status: 0 all measured, 1 something is missing or irregular, 2 wrong use, 130 interrupted.
+`;
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("rfc2544").description(
+    "throughput, latency, loss and bursts over frame sizes",
+  )
+    .argument("[config]", "configuration file; - for stdin");
+  const described = addRunOptions(command as unknown as Command)
+    .addHelpText("after", HELP)
+    .optionsGroup(GROUP)
+    .option("--line-rate <rate>", "bit/s of the medium, such as 1G")
+    .option("--frames <sizes>", `frame sizes (default: ${STANDARD_FRAME_SIZES.join(",")})`)
+    .option("--tests <names>", `which of ${RFC2544_TESTS.join(", ")} (default: all)`)
+    .option("--trial <time>", "length of throughput and loss trials (default: 60s)")
+    .option("--width <share>", "how precisely the throughput is to be known (default: 0.5%)")
+    .option("--latency-trial <time>", "length of a latency trial (default: 120s)")
+    .option("--latency-repeat <n>", "so many of them (default: 20)")
+    .option("--burst <time>", "longest burst, in time at the full rate (default: 2s)")
+    .option("--burst-repeat <n>", "find the longest burst so often (default: 50)");
+  addTrialOptions(described as unknown as Command).action(async (...args: unknown[]) => {
+    await rfc2544(args[0] as string | undefined, args[1] as Rfc2544CommandOptions);
+  });
+}
+
+async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOptions): Promise<void> {
+  const { description } = await describeRun(given, configPath);
+  const options = usage(() => optionsOf(description, given));
+  const document = await run(options, given);
+  if (given.json !== undefined) await writeJson(given.json, document);
+  out(rfc2544Table(document));
+  tellEnd(document);
+}
+
+function optionsOf(base: RunDescription, given: Rfc2544CommandOptions): Rfc2544Options {
+  if (given.lineRate === undefined) throw new UnitError("give the rate of the medium: --line-rate 1G");
+  const tests = (given.tests ?? RFC2544_TESTS.join(",")).split(",").map((text) => text.trim());
+  const wrong = tests.find((name) => !RFC2544_TESTS.includes(name as Rfc2544Test));
+  if (wrong !== undefined) {
+    throw new UnitError(`--tests: unknown "${wrong}"; known: ${RFC2544_TESTS.join(", ")}`);
+  }
+  return {
+    base,
+    carrier: carrierOf(base),
+    frames: given.frames === undefined ? STANDARD_FRAME_SIZES : given.frames.split(",").map(requireNumber),
+    lineRate: requireNumber(given.lineRate),
+    tests: new Set(tests as Rfc2544Test[]),
+    trialSeconds: requireSeconds(given.trial ?? "60s"),
+    width: requireShare(given.width ?? "0.5%"),
+    latencySeconds: requireSeconds(given.latencyTrial ?? "120s"),
+    latencyRepeat: requireNumber(given.latencyRepeat ?? "20"),
+    burstSeconds: requireSeconds(given.burst ?? "2s"),
+    burstRepeat: requireNumber(given.burstRepeat ?? "50"),
+    shape: shapeOf(given),
+    settleSeconds: requireSeconds(given.settle ?? "0"),
+    invalidLimit: requireNumber(given.invalid ?? "3"),
+    ipbench: buildOf(),
+  };
+}
+
+/** What makes the frames: the socket type of the arguments, and the target's address. */
+function carrierOf(base: RunDescription): Carrier {
+  const types = new Set(base.clients.map((client) => getArg(client.args, "socktype") ?? "tcp"));
+  const [type] = types;
+  if (types.size !== 1) throw new UnitError("the testers differ in socktype; RFC 2544 needs one");
+  if (type === "raw") return "raw";
+  if (type !== "udp") {
+    throw new UnitError(`socktype=${type} makes frames of any size; use socktype=udp or socktype=raw`);
+  }
+  return base.clients.some((client) => client.target.includes(":")) ? "udp6" : "udp4";
+}
+
+async function run(options: Rfc2544Options, given: Rfc2544CommandOptions): Promise<Rfc2544Document> {
+  const { runRfc2544 } = await import("../controller/search/rfc2544.ts");
+  const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
+  const keep = await keeperOf(given.out);
+  using interruption = catchInterruption((name) =>
+    note(`ipbench: ${name}: ending this trial (once more: at once)`)
+  );
+  return await runRfc2544(options, {
+    run: await runnerOf(options.base.debug),
+    clock: SYSTEM_CLOCK,
+    signal: interruption.signal,
+    onLine: (text) => given.quiet === true ? undefined : note(`ipbench: ${text}`),
+    ...(keep === null ? {} : { keep }),
+  });
+}
+
+function tellEnd(document: Rfc2544Document): void {
+  const { run, frames } = document;
+  if (run.interrupted === true) throw new ExitError(EXIT.INTERRUPTED, "interrupted");
+  if (run.failed === true) throw new ExitError(EXIT.FAILED, `trials failed: ${run.reasons.join("; ")}`);
+  const odd = frames.filter((record) => record.notes.length > 0 || record.throughput?.regular === false);
+  if (odd.length > 0) {
+    throw new ExitError(
+      EXIT.FAILED,
+      `irregular or incomplete at ${odd.map((record) => record.frame).join(", ")}`,
+    );
+  }
+}

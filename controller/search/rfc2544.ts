@@ -1,0 +1,365 @@
+/**
+ * The benchmarks of RFC 2544 that apply to a target which echoes: throughput, latency at the throughput rate, frame loss
+ * rate, and back-to-back frames as RFC 9004 has them; for one frame size after the other.
+ *
+ * @module
+ */
+
+import type { RunDescription } from "../../config/run_description.ts";
+import type { ResultDocument, Summary } from "../../results/document.ts";
+import { summarize } from "../../results/histogram.ts";
+import { mergeHistograms } from "../../results/histogram_codec.ts";
+import type { Clock, Runner } from "../runner.ts";
+import { removeArgs, setTestArg } from "../test_args.ts";
+import { type BackToBack, backToBack, longestBurst } from "./back_to_back.ts";
+import { type Carrier, carrierText, type FrameSize, frameSize, framesPerSecond, fullLoad } from "./frames.ts";
+import { parseGoal } from "./goal.ts";
+import { lossCurve, type LossPoint } from "./loss_curve.ts";
+import { describeTrial, readOutcome, type TrialShape } from "./measure.ts";
+import type { StopCode } from "./mlr_search.ts";
+import { runSearch } from "./run_search.ts";
+import { type TrialContext, TrialError, validTrial } from "./trials.ts";
+
+/** The value of {@linkcode Rfc2544Document.format}. */
+export const RFC2544_FORMAT = "ipbench-rfc2544/1";
+
+/** Names of the benchmarks. */
+export const RFC2544_TESTS = ["throughput", "latency", "loss", "burst"] as const;
+/** One of {@linkcode RFC2544_TESTS}. */
+export type Rfc2544Test = typeof RFC2544_TESTS[number];
+
+/** What to measure. The defaults of the RFCs are those of the command line. */
+export interface Rfc2544Options {
+  base: RunDescription;
+  carrier: Carrier;
+  /** Ethernet frame sizes, with FCS. */
+  frames: readonly number[];
+  /** Bit/s of the medium. */
+  lineRate: number;
+  tests: ReadonlySet<Rfc2544Test>;
+  trialSeconds: number;
+  /** Relative width at which the throughput is known. */
+  width: number;
+  latencySeconds: number;
+  latencyRepeat: number;
+  /** Longest burst, in seconds at the full rate. */
+  burstSeconds: number;
+  burstRepeat: number;
+  shape: TrialShape;
+  settleSeconds: number;
+  invalidLimit: number;
+  ipbench: { version: string; build: string };
+}
+
+/** What it works with. */
+export interface Rfc2544Dependencies {
+  run: Runner;
+  clock: Clock;
+  signal?: AbortSignal;
+  /** A line for whoever waits. */
+  onLine?: (text: string) => void;
+  keep?: (n: number, document: ResultDocument) => Promise<string>;
+}
+
+/** Throughput at one frame size. */
+export interface ThroughputRecord {
+  /** Load and rate of the largest load without loss; `null` when there is none. */
+  load: number | null;
+  frames_per_second: number | null;
+  percent_of_line: number | null;
+  regular: boolean;
+  stop: { code: StopCode; text: string };
+  trials: number;
+}
+
+/** All that is known of one frame size. `null`: not measured, the notes say why. */
+export interface FrameRecord {
+  frame: number;
+  size: number;
+  full_frames_per_second: number;
+  throughput: ThroughputRecord | null;
+  latency: { trials: number; response: Summary | null; service: Summary | null } | null;
+  loss: LossPoint[] | null;
+  back_to_back: BackToBack | null;
+  notes: string[];
+}
+
+/** The document. */
+export interface Rfc2544Document {
+  format: typeof RFC2544_FORMAT;
+  ipbench: { version: string; build: string };
+  run: {
+    id: string;
+    started: string;
+    ended: string;
+    interrupted?: boolean;
+    failed?: boolean;
+    reasons: string[];
+  };
+  config: unknown;
+  /** What a frame size stands for. */
+  carrier: string;
+  line_rate_bps: number;
+  parameters: Record<string, number>;
+  frames: FrameRecord[];
+}
+
+/** Runs all of it; what fails is noted, and ends it. */
+export async function runRfc2544(
+  options: Rfc2544Options,
+  deps: Rfc2544Dependencies,
+): Promise<Rfc2544Document> {
+  const document: Rfc2544Document = {
+    format: RFC2544_FORMAT,
+    ipbench: options.ipbench,
+    run: { id: crypto.randomUUID(), started: deps.clock.now().toISOString(), ended: "", reasons: [] },
+    config: options.base,
+    carrier: carrierText(options.carrier),
+    line_rate_bps: options.lineRate,
+    parameters: {
+      trial_seconds: options.trialSeconds,
+      width: options.width,
+      latency_seconds: options.latencySeconds,
+      latency_repeat: options.latencyRepeat,
+      burst_seconds: options.burstSeconds,
+      burst_repeat: options.burstRepeat,
+    },
+    frames: [],
+  };
+  let kept = 0;
+  const bench = new FrameBench(options, deps, () => ++kept);
+  try {
+    for (const frame of options.frames) {
+      const size = frameSize(frame, options.carrier);
+      if (size === null) {
+        deps.onLine?.(`${frame}-byte frames: left out, too small for ${carrierText(options.carrier)}`);
+        continue;
+      }
+      const record = emptyRecord(size, options);
+      document.frames.push(record);
+      await bench.measure(size, record);
+    }
+  } catch (error) {
+    if (!(error instanceof TrialError)) throw error;
+    document.run.reasons.push(error.message);
+    if (error.kind === "interrupted") document.run.interrupted = true;
+    else document.run.failed = true;
+  }
+  document.run.ended = deps.clock.now().toISOString();
+  return document;
+}
+
+function emptyRecord(size: FrameSize, options: Rfc2544Options): FrameRecord {
+  const rate = framesPerSecond(fullLoad(options.lineRate, size), size);
+  return {
+    ...size,
+    full_frames_per_second: rate,
+    throughput: null,
+    latency: null,
+    loss: null,
+    back_to_back: null,
+    notes: [],
+  };
+}
+
+/** The four benchmarks at one frame size. */
+class FrameBench {
+  readonly #options: Rfc2544Options;
+  readonly #deps: Rfc2544Dependencies;
+  readonly #number: () => number;
+
+  constructor(options: Rfc2544Options, deps: Rfc2544Dependencies, number: () => number) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#number = number;
+  }
+
+  async measure(size: FrameSize, record: FrameRecord): Promise<void> {
+    const { base, tests, lineRate } = this.#options;
+    const full = Math.floor(fullLoad(lineRate, size));
+    const clients = base.clients.map((client) => ({
+      ...client,
+      args: setTestArg(client.args, "size", String(size.size)),
+    }));
+    const run: RunDescription = { ...base, clients };
+    if (tests.has("throughput")) record.throughput = await this.#throughput(run, size, full);
+    if (tests.has("latency")) await this.#latency(run, record);
+    if (tests.has("loss")) record.loss = await this.#loss(run, size, full);
+    if (tests.has("burst")) await this.#bursts(run, record, full);
+  }
+
+  async #throughput(run: RunDescription, size: FrameSize, full: number): Promise<ThroughputRecord> {
+    const options = this.#options;
+    const final = Number(options.trialSeconds);
+    const [goal] = parseGoal("rfc2544");
+    if (goal === undefined) throw new Error("the preset rfc2544 gives no goal");
+    const found = await runSearch({
+      base: run,
+      config: {
+        goals: [{
+          ...goal,
+          initialTrialSeconds: Math.min(1, final),
+          finalTrialSeconds: final,
+          durationSumSeconds: final,
+          width: options.width,
+        }],
+        minLoad: Math.max(run.clients.length * size.size * 8, full / 1000),
+        maxLoad: full,
+        invalidLimit: options.invalidLimit,
+        maxTrials: 1000,
+        maxTrialSeconds: Infinity,
+      },
+      shape: options.shape,
+      unit: "bit/s",
+      settleSeconds: options.settleSeconds,
+      failureLimit: options.invalidLimit,
+      ipbench: options.ipbench,
+    }, { ...this.#common(), ...this.#keeper() });
+    if (found.search.interrupted === true) throw new TrialError("interrupted", "interrupted");
+    if (found.search.failed === true) throw new TrialError("failed", found.search.reasons.join("; "));
+    const [result] = found.goals;
+    if (result === undefined) throw new Error("a search for one goal gave no result");
+    const load = result.lower_bound;
+    const rate = load === null ? null : framesPerSecond(load, size);
+    this.#say(
+      size.frame,
+      `throughput ${rate === null ? "none" : Math.round(rate)} frames/s (${result.stop.code})`,
+    );
+    return {
+      load,
+      frames_per_second: rate,
+      percent_of_line: load === null ? null : 100 * load / full,
+      regular: result.regular || result.stop.code === "max-load",
+      stop: result.stop,
+      trials: found.totals.trials,
+    };
+  }
+
+  async #latency(run: RunDescription, record: FrameRecord): Promise<void> {
+    const { latencySeconds: seconds, latencyRepeat, shape } = this.#options;
+    const load = record.throughput?.load ?? null;
+    if (load === null) {
+      record.notes.push("latency: not measured, there is no throughput to measure it at");
+      return;
+    }
+    const documents: ResultDocument[] = [];
+    for (let i = 0; i < latencyRepeat; i++) {
+      const description = describeTrial(run, shape, load, seconds);
+      const trial = await this.#trial(description, (document) => readOutcome(document, load, seconds));
+      if ("unknown" in trial) record.notes.push(`latency: ${trial.unknown}`);
+      else documents.push(trial.document);
+    }
+    if (documents.length === 0) return;
+    record.latency = {
+      trials: documents.length,
+      response: merged(documents, "response"),
+      service: merged(documents, "service"),
+    };
+    this.#say(record.frame, `latency over ${documents.length} trials of ${seconds} s`);
+  }
+
+  async #loss(run: RunDescription, size: FrameSize, full: number): Promise<LossPoint[]> {
+    const { trialSeconds, shape } = this.#options;
+    return await lossCurve(
+      full,
+      async (load) => {
+        const description = describeTrial(run, shape, load, trialSeconds);
+        const trial = await this.#trial(description, (document) => readOutcome(document, load, trialSeconds));
+        return "unknown" in trial ? trial : { lossRatio: trial.outcome.trial.lossRatio };
+      },
+      (point) =>
+        this.#say(size.frame, `${point.percent}% of the line: loss ${point.loss_ratio ?? point.reason}`),
+    );
+  }
+
+  async #bursts(run: RunDescription, record: FrameRecord, full: number): Promise<void> {
+    const { burstSeconds, burstRepeat } = this.#options;
+    const testers = run.clients.length;
+    const max = Math.max(1, Math.floor(record.full_frames_per_second * burstSeconds / testers));
+    const bursts: number[] = [];
+    for (let i = 0; i < burstRepeat; i++) {
+      let unknown: string | null = null;
+      const length = await longestBurst(
+        async (frames) => {
+          if (unknown !== null) return false;
+          const trial = await this.#trial(
+            describeBurst(run, full, frames),
+            (document) => readOutcome(document, full, 1),
+          );
+          if ("unknown" in trial) {
+            unknown = trial.unknown;
+          }
+          return "outcome" in trial && trial.outcome.trial.lossRatio === 0;
+        },
+        max,
+        Math.max(1, Math.floor(max / 1000)),
+      );
+      if (unknown === null) bursts.push(length * testers);
+      else record.notes.push(`back-to-back: repetition ${i + 1}: ${unknown}`);
+    }
+    if (bursts.length === 0) return;
+    const throughput = record.throughput?.frames_per_second ?? 0;
+    record.back_to_back = backToBack(bursts, max * testers, record.full_frames_per_second, throughput);
+    this.#say(record.frame, `bursts of ${Math.round(record.back_to_back.average)} frames without loss`);
+  }
+
+  /** A valid trial, or why there is none; failing runs and Ctrl-C end everything. */
+  async #trial(description: RunDescription, read: Parameters<typeof validTrial>[1]) {
+    const keep = this.#deps.keep;
+    const context: TrialContext = {
+      ...this.#common(),
+      settleSeconds: this.#options.settleSeconds,
+      attempts: this.#options.invalidLimit,
+      ...(keep === undefined
+        ? {}
+        : { keep: async (document: ResultDocument) => void await keep(this.#number(), document) }),
+    };
+    try {
+      return await validTrial(description, read, context);
+    } catch (error) {
+      if (error instanceof TrialError && error.kind === "invalid") {
+        return { unknown: `INVALID: ${error.message}` };
+      }
+      throw error;
+    }
+  }
+
+  #common() {
+    const { run, clock, signal } = this.#deps;
+    return signal === undefined ? { run, clock } : { run, clock, signal };
+  }
+
+  #keeper() {
+    const { keep } = this.#deps;
+    return keep === undefined
+      ? {}
+      : { keep: (_: number, document: ResultDocument) => keep(this.#number(), document) };
+  }
+
+  #say(frame: number, text: string): void {
+    this.#deps.onLine?.(`${frame}-byte frames: ${text}`);
+  }
+}
+
+/** One burst of so many frames from each tester, back to back, and nothing else. */
+export function describeBurst(run: RunDescription, full: number, frames: number): RunDescription {
+  const perTester = Math.max(1, Math.floor(full / run.clients.length));
+  const clients = run.clients.map((client) => {
+    let args = removeArgs(client.args, "rampup", "duration", "sizes");
+    const values: [string, string][] = [
+      ["bps", String(perTester)],
+      ["samples", String(frames)],
+      ["arrival", `burst:${frames}`],
+      ["warmup", "0"],
+      ["cooldown", "0"],
+    ];
+    for (const [name, value] of values) args = setTestArg(args, name, value);
+    return { ...client, args };
+  });
+  return { ...run, clients, untilCi: null };
+}
+
+function merged(documents: readonly ResultDocument[], time: "response" | "service"): Summary | null {
+  const histogram = mergeHistograms(documents.map((document) => document.total.histograms?.[time] ?? null));
+  return histogram === null ? null : summarize(histogram);
+}

@@ -1,0 +1,66 @@
+/**
+ * The outcome of `ipbench rfc2544` for people: one line a frame size.
+ *
+ * @module
+ */
+
+import { formatNanoseconds, formatQuantity } from "../../config/values.ts";
+import type { FrameRecord, Rfc2544Document } from "./rfc2544.ts";
+import { alignColumns } from "./table.ts";
+
+const NONE = "-";
+const HEADER = [
+  "frame",
+  "size",
+  "frames/s",
+  "of line",
+  "mean",
+  "p99",
+  "max",
+  "loss at 100%",
+  "burst",
+  "buffer",
+];
+
+/**
+ * The table in plain text.
+ *
+ * @returns A header, one line a frame size, the loss curves, the notes, and what a frame size stands for.
+ */
+export function rfc2544Table(document: Rfc2544Document): string {
+  const curves = document.frames.flatMap((record) => record.loss === null ? [] : [curveLine(record)]);
+  const notes = document.frames.flatMap((record) => record.notes.map((text) => `${record.frame}: ${text}\n`));
+  return alignColumns([HEADER, ...document.frames.map(row)]) + curves.join("") + notes.join("") +
+    `frame: Ethernet frame in bytes, with FCS; ${document.carrier}\n`;
+}
+
+function row(record: FrameRecord): string[] {
+  const { throughput, latency, loss, back_to_back: burst } = record;
+  const response = latency?.response ?? null;
+  const time = (ns: number | undefined) => ns === undefined ? NONE : formatNanoseconds(ns);
+  const rate = throughput?.frames_per_second ?? null;
+  const share = throughput?.percent_of_line ?? null;
+  return [
+    String(record.frame),
+    String(record.size),
+    rate === null ? NONE : formatQuantity(rate, 5),
+    share === null
+      ? NONE
+      : `${Number(share.toPrecision(4))}%${throughput?.regular === true ? "" : " (irregular)"}`,
+    time(response?.mean_ns),
+    time(response?.p99_ns),
+    time(response?.max_ns),
+    percent(loss?.[0]?.loss_ratio ?? null),
+    burst === null ? NONE : `${burst.limited ? ">=" : ""}${formatQuantity(burst.average, 5)}`,
+    burst === null ? NONE : formatNanoseconds(burst.corrected_buffer_seconds * 1e9),
+  ];
+}
+
+function curveLine(record: FrameRecord): string {
+  const points = (record.loss ?? []).map((point) => `${point.percent}%: ${percent(point.loss_ratio)}`);
+  return `loss at ${record.frame}: ${points.join(", ")}\n`;
+}
+
+function percent(ratio: number | null): string {
+  return ratio === null ? NONE : `${Number((100 * ratio).toPrecision(3))}%`;
+}

@@ -1,0 +1,69 @@
+/**
+ * Single trials for tests that are not a search: one load for a while, repeated while the tester spoils it.
+ *
+ * @module
+ */
+
+import type { RunDescription } from "../../config/run_description.ts";
+import type { ResultDocument } from "../../results/document.ts";
+import type { Clock, Runner } from "../runner.ts";
+import type { Outcome } from "./measure.ts";
+
+/** What trials are run with. */
+export interface TrialContext {
+  run: Runner;
+  clock: Clock;
+  signal?: AbortSignal;
+  settleSeconds: number;
+  /** Runs of one trial at most, when they are invalid or fail. */
+  attempts: number;
+  keep?: (document: ResultDocument) => Promise<void>;
+}
+
+/** A trial that came to a valid end. */
+export interface GoodTrial {
+  outcome: Extract<Outcome, { kind: "valid" }>;
+  document: ResultDocument;
+}
+
+/** No valid trial could be had. */
+export class TrialError extends Error {
+  override readonly name = "TrialError";
+
+  /** @param kind Whether it was the tester, a failing run, or somebody pressing Ctrl-C. */
+  constructor(readonly kind: "invalid" | "failed" | "interrupted", message: string) {
+    super(message);
+  }
+}
+
+/**
+ * Runs one trial until it is valid.
+ *
+ * @param description The run.
+ * @param read Reads the outcome of its document.
+ * @throws {TrialError} when it was interrupted, or invalid or failed as often as allowed.
+ */
+export async function validTrial(
+  description: RunDescription,
+  read: (document: ResultDocument) => Outcome,
+  context: TrialContext,
+): Promise<GoodTrial> {
+  let last: Outcome = { kind: "interrupted" };
+  for (let attempt = 0; attempt < context.attempts; attempt++) {
+    if (context.signal?.aborted === true) break;
+    const document = await context.run(
+      description,
+      context.signal === undefined ? {} : { signal: context.signal },
+    );
+    const outcome = read(document);
+    await context.clock.sleep(context.settleSeconds, context.signal);
+    if (outcome.kind === "interrupted") break;
+    await context.keep?.(document);
+    if (outcome.kind === "valid") return { outcome, document };
+    last = outcome;
+  }
+  if (last.kind === "invalid" || last.kind === "failed") {
+    throw new TrialError(last.kind, last.reasons.join("; "));
+  }
+  throw new TrialError("interrupted", "interrupted");
+}
