@@ -19,11 +19,17 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new M
   () => Promise<CommandModule>
 >([
   ["run", () => import("./run.ts")],
+  ["check", () => import("./check.ts")],
+  ["sweep", () => import("./sweep.ts")],
+  ["search", () => import("./search.ts")],
+  ["rfc2544", () => import("./rfc2544.ts")],
   ["status", () => import("./status.ts")],
+  ["watch", () => import("./watch.ts")],
   ["abort", () => import("./abort.ts")],
   ["continue", () => import("./continue.ts")],
-  ["watch", () => import("./watch.ts")],
   ["echo", () => import("./echo.ts")],
-  ["check", () => import("./check.ts")],
   ["recover", () => import("./recover.ts")],
+  ["deploy", () => import("./deploy.ts")],
+  ["completions", () => import("./completions.ts")],
+  ["man", () => import("./completions.ts")],
 ]);

@@ -43,7 +43,8 @@ export async function makeProgram(only?: string): Promise<Command> {
     })
     .addHelpText("after", EXAMPLES)
     .exitOverride();
-  for (const module of await loadModules(only)) module.register(program as unknown as Command);
+  // One file may hold two subcommands.
+  for (const module of new Set(await loadModules(only))) module.register(program as unknown as Command);
   return program as unknown as Command;
 }
 

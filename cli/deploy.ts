@@ -1,0 +1,173 @@
+/**
+ * `ipbench deploy`: puts this program onto other machines with the system's scp and starts it there with the system's ssh.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import { parseSeconds } from "../config/units.ts";
+import { Semaphore } from "../controller/semaphore.ts";
+import { selfPath } from "../ffi/self.ts";
+import unitFile from "../packaging/ipbenchd.service" with { type: "text" };
+import { DEPLOY_SCRIPT } from "./deploy_script.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { plainText } from "./format.ts";
+import { note, out } from "./io.ts";
+import { catchInterruption } from "./signals.ts";
+import { type Finished, runTool } from "./system_tool.ts";
+
+/** Machines that are written to at the same time. */
+const MAX_PARALLEL = 8;
+/** Longest time for one machine, in seconds, when none is given. */
+const DEFAULT_TIMEOUT_SECONDS = 300;
+/** Folder names and options go into a remote command line: only characters that mean nothing to a shell. */
+const SAFE_PATH = /^\/[A-Za-z0-9._/-]*$/;
+const SAFE_OPTIONS = /^[A-Za-z0-9 ._:/=,@[\]-]*$/;
+const SAFE_HOST = /^[A-Za-z0-9_.][A-Za-z0-9_.@:[\]-]*$/;
+
+const HELP = `
+Copies this file to BIN/ipbench and BIN/ipbenchd on each machine, installs the service and starts it, or restarts it
+when it ran. Names, users, ports and keys are those of your ssh configuration; nobody is asked for a password. Root is
+needed there: log in as root, or be allowed sudo without a password. One line a machine on stdout.
+
+Examples:
+  ipbench deploy lab1 lab2 root@lab3
+  ipbench deploy --options "--target --secret-file /etc/ipbench.secret" lab9
+  ipbench deploy --no-service --bin /opt/ipbench/bin lab4
+
+Exit status: 0 all done, 1 one failed, 2 wrong use, 130 ended by Ctrl-C.
+`;
+
+interface DeployOptions {
+  bin: string;
+  etc: string;
+  binary?: string;
+  options?: string;
+  service: boolean;
+  sshOption?: string[];
+  timeout?: string;
+}
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  program.command("deploy").description("install or upgrade the daemon on other machines")
+    .argument("<host...>", "HOST or USER@HOST, as ssh knows it")
+    .option("--options <text>", "command line of the daemon there, such as --target (default: as it is)")
+    .option("--bin <dir>", "folder for the programs there", "/usr/local/bin")
+    .option("--etc <dir>", "folder for the service's files there", "/etc")
+    .option("--no-service", "copy the programs, install and start nothing")
+    .option("--binary <file>", "the file to copy (default: this program)")
+    .option(
+      "--ssh-option <option>",
+      "an option for ssh and scp, such as Port=2222; may be given many times",
+      (value: string, before: string[] | undefined) => [...before ?? [], value],
+    )
+    .option("--timeout <time>", `longest time for one machine (default: ${DEFAULT_TIMEOUT_SECONDS}s)`)
+    .addHelpText("after", HELP)
+    .action(async (hosts, options) => await deploy(hosts, options as DeployOptions));
+}
+
+async function deploy(hosts: string[], options: DeployOptions): Promise<void> {
+  const timeoutMs = checkOptions(hosts, options) * 1000;
+  const binary = options.binary ?? selfPath();
+  if (binary === null) {
+    throw new ExitError(
+      EXIT.USAGE,
+      "this runs from its sources; name the built program with --binary dist/ipbench",
+    );
+  }
+  if (!(await Deno.stat(binary).then((info) => info.isFile, () => false))) {
+    throw new ExitError(EXIT.USAGE, `there is no file ${binary} to copy`);
+  }
+  const local = await Deno.makeTempDir({ prefix: "ipbench-deploy-" });
+  using interruption = catchInterruption((name) => note(`ipbench: ${name}: giving up`));
+  try {
+    const files = await stageLocally(local, options);
+    const lanes = new Semaphore(MAX_PARALLEL);
+    const width = Math.max(...hosts.map((host) => host.length));
+    let failed = false;
+    await Promise.all(hosts.map((host) =>
+      lanes.run(async () => {
+        const signal = AbortSignal.any([interruption.signal, AbortSignal.timeout(timeoutMs)]);
+        const text = await deployTo(host, [binary, ...files], options, signal).catch((error: Error) => {
+          failed = true;
+          return `failed: ${error.message}`;
+        });
+        out(`${host.padEnd(width)}  ${plainText(text)}\n`);
+      })
+    ));
+    if (interruption.signal.aborted) throw new ExitError(EXIT.INTERRUPTED);
+    if (failed) throw new ExitError(EXIT.FAILED);
+  } finally {
+    await Deno.remove(local, { recursive: true });
+  }
+}
+
+/** Checks all that was typed; gives the time-out in seconds. */
+function checkOptions(hosts: readonly string[], options: DeployOptions): number {
+  const wrong = hosts.filter((host) => !SAFE_HOST.test(host)).map((host) =>
+    `"${plainText(host)}" is not a host`
+  );
+  for (const name of ["bin", "etc"] as const) {
+    if (!SAFE_PATH.test(options[name])) {
+      wrong.push(`--${name}: "${options[name]}" is not a plain absolute path`);
+    }
+  }
+  if (options.options !== undefined && !SAFE_OPTIONS.test(options.options)) {
+    wrong.push(`--options: only letters, digits, spaces and ._:/=,@[]- can be passed on`);
+  }
+  const seconds = options.timeout === undefined ? DEFAULT_TIMEOUT_SECONDS : parseSeconds(options.timeout);
+  if (seconds === null || seconds <= 0) {
+    wrong.push(`--timeout: "${options.timeout}" is not a time; expected such as 90s`);
+  }
+  if (wrong.length > 0) throw new ExitError(EXIT.USAGE, wrong.join("\n"));
+  return seconds ?? DEFAULT_TIMEOUT_SECONDS;
+}
+
+/** Writes the small files that go along, and gives their paths. */
+async function stageLocally(folder: string, options: DeployOptions): Promise<string[]> {
+  if (!options.service) return [];
+  const unit = `${folder}/ipbenchd.service`;
+  await Deno.writeTextFile(
+    unit,
+    unitFile.replaceAll("/usr/local/bin/", `${options.bin.replace(/\/$/, "")}/`),
+  );
+  if (options.options === undefined) return [unit];
+  const settings = `${folder}/ipbenchd.default`;
+  await Deno.writeTextFile(settings, `IPBENCHD_OPTIONS="${options.options}"\n`);
+  return [unit, settings];
+}
+
+async function deployTo(
+  host: string,
+  files: string[],
+  options: DeployOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const common = ["-o", "BatchMode=yes", ...(options.sshOption ?? []).flatMap((option) => ["-o", option])];
+  const ssh = (command: string, stdin = "") =>
+    runTool("ssh", [...common, "--", host, command], stdin, signal);
+  const made = succeed("ssh", await ssh("umask 077; mktemp -d /tmp/ipbench-deploy.XXXXXXXXXX"));
+  const stage = made.stdout.trim();
+  if (!SAFE_PATH.test(stage)) {
+    throw new Error(`ssh: expected the name of a folder, got "${stage.slice(0, 80)}"`);
+  }
+  // An IPv6 address needs brackets for scp, and none for ssh.
+  const scpHost = host.includes(":") && !host.includes("[") ? `[${host}]` : host;
+  succeed("scp", await runTool("scp", ["-q", ...common, "--", ...files, `${scpHost}:${stage}/`], "", signal));
+  const name = files[0]?.split("/").at(-1) ?? "ipbench";
+  if (!SAFE_PATH.test(`/${name}`)) throw new Error(`the name ${name} cannot be passed on; rename the file`);
+  const words = [stage, options.bin, options.etc, options.service ? "service" : "copy", name];
+  const done = succeed("ssh", await ssh(`sh -s -- ${words.join(" ")}`, DEPLOY_SCRIPT));
+  return `ok: ${done.stdout.trim().split("\n").join(", ")}`;
+}
+
+function succeed(tool: string, finished: Finished): Finished {
+  if (finished.code === 0) return finished;
+  const said = finished.stderr.trim().split("\n").at(-1) ?? "";
+  throw new Error(`${tool} ended with status ${finished.code}${said === "" ? "" : `: ${said}`}`);
+}
