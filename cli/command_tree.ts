@@ -62,13 +62,17 @@ export function commandTree(command: Command): CommandInfo {
       group: option.helpGroupHeading ?? "Options:",
     })),
     arguments: command.registeredArguments.map((argument) => ({
-      usage: help.argumentTerm(argument),
+      usage: argument.required ? `<${dotted(argument)}>` : `[${dotted(argument)}]`,
       description: argument.description,
       choices: argument.argChoices ?? [],
     })),
     commands: command.commands.map((each) => commandTree(each as unknown as Command)),
     after: textAfter(command),
   };
+}
+
+function dotted(argument: { name(): string; variadic: boolean }): string {
+  return argument.name() + (argument.variadic ? "..." : "");
 }
 
 function valueKind(flags: string): OptionInfo["value"] {

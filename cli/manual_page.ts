@@ -30,11 +30,7 @@ export function manualPage(root: CommandInfo, version: string): string {
 
 function usageOf(command: CommandInfo): string {
   if (command.commands.length > 0) return command.usage;
-  return ["[options]", ...command.arguments.map(({ usage }) => bracketed(usage))].join(" ");
-}
-
-function bracketed(usage: string): string {
-  return /^[<[]/.test(usage) ? usage : `<${usage}>`;
+  return ["[options]", ...command.arguments.map(({ usage }) => usage)].join(" ");
 }
 
 function commandLines(command: CommandInfo, above: readonly string[]): string[] {
