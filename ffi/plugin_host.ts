@@ -259,9 +259,16 @@ export class PluginHost {
     throw new PluginError("unmarshall", "results", message);
   }
 
-  /** @returns what the plugin's `output` prints on stdout, whole */
-  async output(): Promise<string> {
-    const { body } = await this.#call("output", "output", this.#deadlines.outputMs, {});
+  /**
+   * Calls the plugin's `output`.
+   *
+   * @param indices which unmarshalled results it gets, in this order; all of them, ascending, when absent
+   * @returns what it prints on stdout, whole
+   * @throws {PluginError} "output"
+   */
+  async output(indices?: number[]): Promise<string> {
+    const request = { indices: indices ?? null };
+    const { body } = await this.#call("output", "output", this.#deadlines.outputMs, request);
     return new TextDecoder().decode(body);
   }
 

@@ -1,0 +1,204 @@
+/**
+ * The process that hosts one plugin: opens `libipbench.so.1`, makes itself harmless, and serves its parent's calls.
+ *
+ * @module
+ */
+
+import { environment } from "../environment.ts";
+import { PluginError } from "../errors.ts";
+import { encodeFrame, type Frame, FrameReader } from "../frame.ts";
+import { CHILD_OPEN_FILES } from "../limits.ts";
+import type { Side } from "../plugin_info.ts";
+import { checkPlugin } from "./check.ts";
+import { ethtool } from "./ethtool.ts";
+import { writeAll } from "./libc.ts";
+import { type Library, openLibrary } from "./library.ts";
+import { Plugin } from "./plugin.ts";
+import { findPlugin, listPlugins, type Search } from "./search.ts";
+
+const EXIT_PARENT_GONE = 0;
+const EXIT_CANNOT_START = 70;
+
+/** A reply's own fields, and the bytes that go with it. */
+interface Reply {
+  fields?: Record<string, unknown>;
+  body?: Uint8Array;
+}
+
+/** The state of this process and its calls by name. */
+class Server {
+  #library: Library;
+  #out: number;
+  #parent: number;
+  #search: Search;
+  #debug = false;
+  #plugin: Plugin | null = null;
+
+  constructor(library: Library, out: number, parent: number) {
+    this.#library = library;
+    this.#out = out;
+    this.#parent = parent;
+    this.#search = { library, pluginDirs: [], log: (level, message) => this.#log(level, message) };
+  }
+
+  /** Serves one call; `start` is answered later, everything else before this returns. */
+  async serve({ header, body }: Frame): Promise<void> {
+    if (header.call === "start") return void this.#answer(header.id, this.#start(header));
+    await this.#answer(header.id, this.#dispatch(header, body));
+  }
+
+  async #answer(id: unknown, work: Promise<Reply>): Promise<void> {
+    try {
+      const { fields, body } = await work;
+      this.#send({ ...fields, id, ok: true }, body);
+    } catch (error) {
+      const code = error instanceof PluginError ? { code: error.code } : {};
+      this.#send({ id, ok: false, message: error instanceof Error ? error.message : String(error), ...code });
+    }
+  }
+
+  #send(header: Record<string, unknown>, body?: Uint8Array): void {
+    let frame: Uint8Array;
+    try {
+      frame = encodeFrame(header, body);
+    } catch (error) {
+      frame = encodeFrame({ id: header.id, ok: false, code: "limit", message: String(error) });
+    }
+    try {
+      writeAll(this.#out, frame);
+    } catch {
+      Deno.exit(EXIT_PARENT_GONE);
+    }
+  }
+
+  #log(level: "debug" | "warning", message: string): void {
+    if (level === "warning" || this.#debug) this.#send({ log: level, message });
+  }
+
+  async #dispatch(header: Record<string, unknown>, body: Uint8Array): Promise<Reply> {
+    switch (header.call) {
+      case "hello":
+        return this.#hello(header);
+      case "list":
+        return { fields: { plugins: await listPlugins(this.#search) } };
+      case "load":
+        return await this.#load(String(header.name), header.side === "target" ? "target" : "client");
+      case "check":
+        return { fields: { ...checkPlugin(this.#library, String(header.path), this.#debug) } };
+      case "environment":
+        return { fields: { environment: await this.#environment(header) } };
+      case "quit":
+        this.#plugin?.cleanUp();
+        queueMicrotask(() => Deno.exit(0));
+        return {};
+      default:
+        return this.#callPlugin(header, body);
+    }
+  }
+
+  #hello(header: Record<string, unknown>): Reply {
+    this.#debug = header.debug === true;
+    this.#search.pluginDirs = (header.pluginDirs as unknown[]).map(String);
+    const limit = BigInt(Number(header.memoryLimit));
+    const status = this.#library.symbols.ipbench_host_harden(this.#parent, limit, BigInt(CHILD_OPEN_FILES));
+    if (status !== 0) {
+      throw new PluginError("crash", "hello", `cannot limit the plugin's process: errno ${-status}`);
+    }
+    return {};
+  }
+
+  async #load(name: string, side: Side): Promise<Reply> {
+    if (this.#plugin !== null) throw new PluginError("protocol", "load", "a plugin is loaded already");
+    const open = await findPlugin(this.#search, name, side);
+    this.#plugin = new Plugin(this.#library, open, side, this.#debug);
+    return { fields: { info: open.info, progressFd: this.#plugin.progressFd } };
+  }
+
+  async #start(header: Record<string, unknown>): Promise<Reply> {
+    const { status, actualNs, endedNs, error } = await this.#loaded().start(BigInt(String(header.atNs)));
+    return { fields: { status, actualNs: actualNs.toString(), endedNs: endedNs.toString(), error } };
+  }
+
+  #callPlugin(header: Record<string, unknown>, body: Uint8Array): Reply {
+    const plugin = this.#loaded();
+    switch (header.call) {
+      case "setup":
+        plugin.setup({
+          target: header.target === null ? null : String(header.target),
+          port: header.port === null ? null : Number(header.port),
+          args: String(header.args),
+          form: Number(header.form),
+          runId: BigInt(String(header.runId)),
+          flowBase: Number(header.flowBase),
+        });
+        return {};
+      case "stop":
+        plugin.stop();
+        return {};
+      case "marshall": {
+        const { valid, data } = plugin.marshall();
+        return { fields: { valid }, body: data };
+      }
+      case "setup_controller":
+        plugin.setupController(header.args === null ? null : String(header.args));
+        return {};
+      case "expected_duration":
+        return { fields: { ns: plugin.expectedDuration(String(header.args))?.toString() ?? null } };
+      case "unmarshall":
+        return { body: plugin.unmarshall(Number(header.index), header.valid === true, body) };
+      case "output":
+        return {
+          body: plugin.output(header.indices === null ? null : (header.indices as unknown[]).map(Number)),
+        };
+      default:
+        throw new PluginError("protocol", String(header.call), `there is no call ${String(header.call)}`);
+    }
+  }
+
+  #loaded(): Plugin {
+    if (this.#plugin === null) throw new PluginError("protocol", "load", "no plugin is loaded");
+    return this.#plugin;
+  }
+
+  #environment(header: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const text = (value: unknown) => typeof value === "string" ? value : undefined;
+    const iface = text(header.iface);
+    const target = text(header.target);
+    return environment({
+      ...(iface === undefined ? {} : { iface }),
+      ...(target === undefined ? {} : { target }),
+      ethtool: (name) => ethtool(this.#library, name),
+    });
+  }
+}
+
+/**
+ * Hosts one plugin until the parent closes the pipe.
+ *
+ * @param args number of the parent's process
+ * @returns the exit status
+ */
+export async function main(args: string[]): Promise<number> {
+  const parent = Number(args[0]);
+  if (!Number.isInteger(parent) || Deno.stdin.isTerminal()) {
+    console.error("ipbench: this way of calling is for ipbench itself");
+    return 2;
+  }
+  let library: Library;
+  try {
+    library = await openLibrary();
+  } catch (error) {
+    console.error(`ipbench: ${error instanceof Error ? error.message : error}`);
+    return EXIT_CANNOT_START;
+  }
+  const out = library.symbols.ipbench_host_stdio();
+  if (out < 0) return EXIT_CANNOT_START;
+  const server = new Server(library, out, parent);
+  const frames = new FrameReader();
+  const buffer = new Uint8Array(256 * 1024);
+  for (;;) {
+    const count = await Deno.stdin.read(buffer);
+    if (count === null) return EXIT_PARENT_GONE;
+    for (const frame of frames.push(buffer.slice(0, count))) await server.serve(frame);
+  }
+}

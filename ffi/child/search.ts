@@ -1,0 +1,182 @@
+/**
+ * Finds plugins by the name inside them: `--plugin-dir` in order, then IPBENCH_PLUGIN_PATH, then the embedded ones.
+ *
+ * @module
+ */
+
+import { embedded } from "../embedded.ts";
+import { PluginError } from "../errors.ts";
+import { MAX_FOLDER_ENTRIES, MAX_PLUGIN_BYTES } from "../limits.ts";
+import type { PluginInfo, Side } from "../plugin_info.ts";
+import { type Library, openBytes } from "./library.ts";
+import { closePlugin, NotAPlugin, type OpenPlugin, openPlugin } from "./plugin_file.ts";
+
+/** Where to look, and whom to tell. */
+export interface Search {
+  library: Library;
+  pluginDirs: string[];
+  log: (level: "debug" | "warning", message: string) => void;
+}
+
+const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
+
+/** Every plugin file in the folders, in order, opened. What is no plugin is skipped with a debug line. */
+function* inFolders(search: Search): Generator<OpenPlugin> {
+  const path = (Deno.env.get("IPBENCH_PLUGIN_PATH") ?? "").split(":").filter((folder) => folder !== "");
+  for (const folder of [...search.pluginDirs, ...path]) {
+    for (const file of listFolder(search, folder)) {
+      const plugin = tryOpen(search, file);
+      if (plugin !== null) yield plugin;
+    }
+  }
+}
+
+function listFolder(search: Search, folder: string): string[] {
+  const files: string[] = [];
+  try {
+    let entries = 0;
+    for (const entry of Deno.readDirSync(folder)) {
+      if (++entries > MAX_FOLDER_ENTRIES) {
+        search.log(
+          "warning",
+          `folder ${folder} holds more than ${MAX_FOLDER_ENTRIES} files: the rest is not looked at`,
+        );
+        break;
+      }
+      if (!entry.isDirectory) files.push(`${folder.replace(/\/+$/, "")}/${entry.name}`);
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    search.log("warning", `cannot look for plugins in ${folder}: ${why}`);
+  }
+  return files.sort();
+}
+
+function tryOpen(search: Search, file: string): OpenPlugin | null {
+  try {
+    if (!isLibrary(file)) {
+      search.log("debug", `${file} is no plugin: it is no shared object`);
+      return null;
+    }
+    return openPlugin(search.library, absolute(file), file);
+  } catch (error) {
+    if (!(error instanceof NotAPlugin)) {
+      const why = error instanceof Error ? error.message : String(error);
+      search.log("debug", `${file} cannot be read: ${why}`);
+      return null;
+    }
+    search.log(error.refused ? "warning" : "debug", error.message);
+    return null;
+  }
+}
+
+function absolute(file: string): string {
+  return file.startsWith("/") ? file : `${Deno.cwd()}/${file}`;
+}
+
+/** Whether a file begins as an ELF file does; what is not even a regular file (a pipe) is never opened. */
+function isLibrary(file: string): boolean {
+  const info = Deno.statSync(file);
+  if (!info.isFile || info.size < 64 || info.size > MAX_PLUGIN_BYTES) return false;
+  const handle = Deno.openSync(file);
+  try {
+    const magic = new Uint8Array(ELF_MAGIC.length);
+    handle.readSync(magic);
+    return ELF_MAGIC.every((byte, i) => magic[i] === byte);
+  } finally {
+    handle.close();
+  }
+}
+
+async function openEmbedded(search: Search, name: string): Promise<OpenPlugin | null> {
+  const load = embedded().plugins.get(name);
+  if (load === undefined) return null;
+  let why: unknown = null;
+  const plugin = openBytes(`${name}.so`, await load(), (path) => {
+    try {
+      return openPlugin(search.library, path, "embedded");
+    } catch (error) {
+      why = error;
+      return null;
+    }
+  });
+  if (plugin === null) {
+    search.log("warning", `embedded plugin ${name}: ${why instanceof Error ? why.message : why}`);
+  }
+  return plugin;
+}
+
+/**
+ * @returns what every plugin says of itself, in the order of the search; of two with one name and side, the first
+ */
+export async function listPlugins(search: Search): Promise<PluginInfo[]> {
+  const found = new Map<string, PluginInfo>();
+  const add = (plugin: OpenPlugin): void => {
+    const key = `${plugin.info.name}/${plugin.info.side}`;
+    const first = found.get(key);
+    if (first === undefined) found.set(key, plugin.info);
+    else warnTwice(search, first, plugin.info);
+    closePlugin(plugin);
+  };
+  for (const plugin of inFolders(search)) add(plugin);
+  for (const name of embedded().plugins.keys()) {
+    const plugin = await openEmbedded(search, name);
+    if (plugin !== null) add(plugin);
+  }
+  return [...found.values()];
+}
+
+function warnTwice(search: Search, first: PluginInfo, second: PluginInfo): void {
+  search.log(
+    "warning",
+    `two plugins are named ${first.name}: ${first.origin} is used, ${second.origin} is not`,
+  );
+}
+
+/**
+ * Whether a plugin serves one side. Plugins as old as the original leave `type` 0 in target tests and rely on which
+ * daemon loads them; one that has the extension means what it says.
+ */
+function serves(info: PluginInfo, side: Side): boolean {
+  return info.side === side || (side === "target" && info.interface === null);
+}
+
+/**
+ * Opens the plugin of this name.
+ *
+ * @throws {PluginError} "not-found" or "interface"
+ */
+export async function findPlugin(search: Search, name: string, side: Side): Promise<OpenPlugin> {
+  let found: OpenPlugin | null = null;
+  let other: PluginInfo | null = null;
+  const refused: string[] = [];
+  const take = (plugin: OpenPlugin): void => {
+    const { info } = plugin;
+    if (info.name !== name) return closePlugin(plugin);
+    if (!serves(info, side)) other = info;
+    else if (found === null) {
+      found = plugin;
+      return;
+    } else warnTwice(search, found.info, info);
+    closePlugin(plugin);
+  };
+  const log: Search["log"] = (level, message) => {
+    if (level === "warning") refused.push(message);
+    search.log(level, message);
+  };
+  const own = { ...search, log };
+  for (const plugin of inFolders(own)) take(plugin);
+  const last = await openEmbedded(own, name);
+  if (last !== null) take(last);
+  if (found !== null) return found;
+  throw notFound(name, side, other, refused);
+}
+
+function notFound(name: string, side: Side, other: PluginInfo | null, refused: string[]): PluginError {
+  if (other !== null) {
+    const message = `${name} is a ${other.side} test, it cannot be used as a ${side} test`;
+    return new PluginError("not-found", "load", message);
+  }
+  const why = refused.length > 0 ? `; ${refused.slice(0, 3).join("; ")}` : "";
+  return new PluginError("not-found", "load", `Can not find plugin: ${name}${why}`);
+}
