@@ -15,3 +15,4 @@ export * from "./processes.ts";
 export * from "./program.ts";
 export * from "./tcp.ts";
 export * from "./wait.ts";
+export * from "./handshake.ts";
