@@ -1,0 +1,141 @@
+/*
+ * cpu_target_lukem: one CPU figure from counted idle cycles; its controller half shows whatever text a target sends,
+ * so that targets without an operating system can answer to this name; see README.md.  SPDX-License-Identifier: MIT
+ */
+#define IPBENCH_TEST_TARGET
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipb_args.h"
+#include "ipb_report.h"
+#include "meter.h"
+
+static const struct ipbench_option options[] = {
+	{ "cpus", "string", "", "", "", "How many CPUs to measure (4), or which (0-3, \"0,2-3\"); all that the daemon may use when not given.", 0, 0 },
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+static const struct ipbench_host *host;
+static struct ipb_error err;
+static struct meter meter;
+
+static int attach(const struct ipbench_host *given)
+{
+	host = given;
+	ipb_error_attach(&err, given);
+	return 0;
+}
+
+static int setup_controller(char *arg)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
+		return ipb_error_print(&err, "cpu_target_lukem");
+	ipb_args_free(&a);
+	return 0;
+}
+
+static int setup(char *arg)
+{
+	struct ipb_args a;
+	int status;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
+		return ipb_error_print(&err, "cpu_target_lukem");
+	status = meter_setup(&meter, ipb_args_string(&a, "cpus"), &err);
+	ipb_args_free(&a);
+	return status < 0 ? ipb_error_print(&err, "cpu_target_lukem") : 0;
+}
+
+static int start(struct timeval *stamp)
+{
+	gettimeofday(stamp, NULL);
+	return meter_start(&meter, host);
+}
+
+static int stop(struct timeval *stamp)
+{
+	meter_stop(&meter);
+	gettimeofday(stamp, NULL);
+	return 0;
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	char text[32];
+	int extended = host != NULL && host->form == IPBENCH_FORM_EXTENDED;
+
+	(void)running_time;
+	snprintf(text, sizeof text, "%.1f", meter_use(&meter, NULL));
+	char *json = extended ? meter_json(&meter, 1) : NULL;
+	meter_end(&meter);
+	return ipb_report_marshall(text, json, data, size);
+}
+
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	return ipb_report_unmarshall(input, len, data, data_len, &err);
+}
+
+static int output(struct client_data *data)
+{
+	printf("%s\n", ipb_report_text(data));
+	return 0;
+}
+
+/* A text of the form ",IDLE,TOTAL" (cycles) or "12.3" becomes figures; any other stays a text. */
+static int results(const struct client_data *data, char **json)
+{
+	const char *text = ipb_report_text(data);
+	unsigned long long idle, total;
+	char fallback[512], *end;
+	int used = 0;
+
+	if (sscanf(text, ",%19llu,%19llu%n", &idle, &total, &used) == 2 && text[used] == '\0' && total > 0 && idle <= total) {
+		snprintf(fallback, sizeof fallback,
+		         "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"},"
+		         "{\"name\":\"idle_cycles\",\"value\":%llu,\"unit\":\"\"},"
+		         "{\"name\":\"total_cycles\",\"value\":%llu,\"unit\":\"\"}]}",
+		         100 - 100 * ((double)idle / (double)total), idle, total);
+		return ipb_report_results(data, fallback, json);
+	}
+	double use = strtod(text, &end);
+	if (end == text || *end != '\0' || !(use >= 0 && use <= 100))
+		return ipb_report_results(data, NULL, json);
+	snprintf(fallback, sizeof fallback, "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"}]}", use);
+	return ipb_report_results(data, fallback, json);
+}
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = "cpu_target_lukem",
+	.id = 0x12,
+	.descr = "CPU use from counted idle cycles; shows what targets without an operating system send",
+	.default_port = 0,
+	.type = IPBENCH_TARGET,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = ipb_report_free,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = options,
+	.option_count = OPTION_COUNT,
+	.csv_header = "CPU_Use",
+	.attach = attach,
+	.results = results,
+	.results_cleanup = ipb_report_free,
+};
