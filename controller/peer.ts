@@ -228,15 +228,16 @@ export class Peer {
    * Reads the bytes of the result.
    *
    * @param head what {@linkcode resultHead} gave
+   * @param wholeMs longest wait for all of it, in milliseconds
    * @returns the result
    * @throws {RunError} when it does not come whole
    */
-  async resultBody(head: ResultHead): Promise<RawResult> {
+  async resultBody(head: ResultHead, wholeMs = this.context.limits.transferMs): Promise<RawResult> {
     this.#enter("collect");
-    const { transferStallMs, transferMs } = this.context.limits;
+    const { transferStallMs } = this.context.limits;
     const data = await this.#guard(
       "see the daemon's log",
-      () => this.#open().readBody(head.length, transferStallMs, transferMs),
+      () => this.#open().readBody(head.length, transferStallMs, wholeMs),
     );
     this.#ownership = "over";
     return { valid: head.valid, data, stamps: head.stamps };

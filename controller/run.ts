@@ -99,7 +99,7 @@ async function openSession(description: RunDescription, options: RunOptions): Pr
 function shorten(limits: Limits, timeoutSeconds: number | null): Limits {
   if (timeoutSeconds === null) return limits;
   const ms = timeoutSeconds * 1000;
-  const { connectMs, greetingMs, replyMs, loadMs, setupMs, stopMs } = limits;
+  const { connectMs, greetingMs, replyMs, loadMs, setupMs, stopMs, transferMs } = limits;
   return {
     ...limits,
     connectMs: Math.min(connectMs, ms),
@@ -108,6 +108,7 @@ function shorten(limits: Limits, timeoutSeconds: number | null): Limits {
     loadMs: Math.min(loadMs, ms),
     setupMs: Math.min(setupMs, ms),
     stopMs: Math.min(stopMs, ms),
+    transferMs: Math.min(transferMs, ms),
   };
 }
 

@@ -29,7 +29,7 @@ export async function setUp(session: Session): Promise<void> {
   session.phase("connect", `connecting to ${clients.length} client(s) and ${targets.length} target(s)`);
   const halves = openHalves(session);
   const greeted = clients.map((client) =>
-    session.clientStep(client, () => network.run(() => greet(session, client)))
+    session.clientStep(client, () => network.run(() => greetClient(session, client)))
   );
   const readyTargets = targets.map((target) =>
     session.targetStep(target, async () => {
@@ -42,6 +42,12 @@ export async function setUp(session: Session): Promise<void> {
   );
   await session.unlessStopped(halves).catch(endOn(session));
   await session.unlessStopped(Promise.all(readyTargets));
+  // What a machine is like takes a while to find out; meanwhile the clients are set up.
+  const described = targets.map((target) =>
+    session.targetStep(target, async () => {
+      target.environment = await target.peer.environment(null, null);
+    })
+  );
   session.phase("setup", `setting up ${clients.length} client(s)`);
   const readyClients = clients.map(async (client, n) => {
     await greeted[n];
@@ -49,6 +55,7 @@ export async function setUp(session: Session): Promise<void> {
     await session.clientStep(client, () => network.run(() => setUpClient(session, client)));
   });
   await session.unlessStopped(enough(session, readyClients));
+  await session.unlessStopped(Promise.all(described));
   session.check();
 }
 
@@ -100,12 +107,18 @@ async function greet(session: Session, run: ClientRun | TargetRun): Promise<void
   await peer.hello(reset);
 }
 
+/** While the targets are being set up, each client's machine tells what it is like. */
+async function greetClient(session: Session, client: ClientRun): Promise<void> {
+  await greet(session, client);
+  const { args, target } = client.description;
+  client.environment = await client.peer.environment(splitArgs(args).get("iface") ?? null, target);
+}
+
 async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
   const { peer, description } = target;
   target.meter = isMeter(target.half.info, description.args);
   await peer.load(description.test);
   await peer.setup({ ...common(session, target.half, peer.has("form")), args: description.args });
-  target.environment = await peer.environment(null, null);
   await openSide(session, target);
 }
 
@@ -123,7 +136,6 @@ async function setUpClient(session: Session, client: ClientRun): Promise<void> {
     args,
     flowBase: client.index,
   });
-  client.environment = await peer.environment(splitArgs(args).get("iface") ?? null, description.target);
   await openSide(session, client);
   client.ready = true;
 }
