@@ -28,8 +28,11 @@
 #define MFD_EXEC 0x10u
 #endif
 #define FIRST_FD 10 /* copies that the runtime inherits stay clear of the standard streams */
-/* ipbench loads C code (FFI) and looks at /proc and /sys: for the runtime that is the permission for everything. */
-#define RUN_ARGUMENTS "run --allow-all --no-prompt --quiet --no-config --no-lock --no-remote --no-npm --cached-only --no-check --ext=mjs"
+/* ipbench loads C code (FFI) and looks at /proc and /sys: for the runtime that is the permission for everything. The
+ * small young generation keeps a controller of a thousand testers small. */
+#define RUN_ARGUMENTS \
+	"run --allow-all --no-prompt --quiet --no-config --no-lock --no-remote --no-npm --cached-only --no-check " \
+	"--v8-flags=--max-semi-space-size=4 --ext=mjs"
 
 static const char *program = "ipbench";
 
