@@ -28,6 +28,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new M
   ["abort", () => import("./abort.ts")],
   ["continue", () => import("./continue.ts")],
   ["echo", () => import("./echo.ts")],
+  ["report", () => import("./report.ts")],
   ["recover", () => import("./recover.ts")],
   ["deploy", () => import("./deploy.ts")],
   ["completions", () => import("./completions.ts")],

@@ -1,0 +1,142 @@
+/**
+ * Finds and reads result documents, one at a time, within limits.
+ *
+ * @module
+ */
+import type { ResultDocument } from "../results/document.ts";
+import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/parse.ts";
+
+/** Result documents read from one folder. */
+export const FOLDER_LIMIT = 100_000;
+/** Names looked at in one folder. */
+const NAMES_LIMIT = 1_000_000;
+/** Other files of ours that a folder may hold beside result documents. */
+const OTHER_FORMAT = /^\s*\{\s*"format"\s*:\s*"(ipbench-(?!result\/)[a-z0-9-]+\/\d+)"/;
+
+/** A document, or why there is none. */
+export type ReadResult = { file: string; document: ResultDocument } | { file: string; error: string };
+
+/**
+ * Reads the documents of files and folders, in the order given; of a folder every `*.json`, and those in its `points/`
+ * and `trials/`, by name. Other files of ours in a folder (the index of a sweep) are passed over.
+ *
+ * @param paths Files and folders.
+ * @returns one result a file, as it is read.
+ */
+export async function* readDocuments(paths: readonly string[]): AsyncGenerator<ReadResult> {
+  for (const path of paths) {
+    let info: Deno.FileInfo;
+    try {
+      info = await Deno.stat(path);
+    } catch (error) {
+      yield { file: path, error: fileError(error) };
+      continue;
+    }
+    if (!info.isDirectory) {
+      yield await readDocument(path, path, false) ?? { file: path, error: "not a result document" };
+      continue;
+    }
+    for await (const { file, label } of filesOf(path)) {
+      const result = await readDocument(file, label, true);
+      if (result !== null) yield result;
+    }
+  }
+}
+
+/** Files of a folder that may be documents, by name. */
+async function* filesOf(folder: string): AsyncGenerator<{ file: string; label: string }> {
+  let count = 0;
+  for (const sub of ["", "points/", "trials/"]) {
+    const names: string[] = [];
+    try {
+      for await (const entry of Deno.readDir(`${folder}/${sub}`)) {
+        if (entry.isFile && entry.name.endsWith(".json") && names.length < NAMES_LIMIT) {
+          names.push(entry.name);
+        }
+      }
+    } catch (error) {
+      if (sub !== "" && error instanceof Deno.errors.NotFound) continue;
+      yield { file: `${folder}/${sub}`, label: `${folder}/${sub}` };
+      continue;
+    }
+    for (const name of names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }))) {
+      if (++count > FOLDER_LIMIT) return;
+      yield { file: `${folder}/${sub}${name}`, label: `${sub}${name}` };
+    }
+  }
+}
+
+/**
+ * Reads one document.
+ *
+ * @param inFolder A file of ours that is no result document is passed over then.
+ * @returns the document, the error, or `null` when passed over.
+ */
+async function readDocument(file: string, label: string, inFolder: boolean): Promise<ReadResult | null> {
+  try {
+    const text = await readBounded(file);
+    const other = OTHER_FORMAT.exec(text)?.[1];
+    if (other !== undefined && inFolder) return null;
+    if (other !== undefined) {
+      return {
+        file: label,
+        error: `a document "${other}"; give its folder, or the result documents beside it`,
+      };
+    }
+    return { file: label, document: parseDocument(text) };
+  } catch (error) {
+    if (error instanceof DocumentError) return { file: label, error: error.message };
+    return { file: label, error: fileError(error) };
+  }
+}
+
+/**
+ * Reads a file's text up to the limit of a document, whatever kind of file it is.
+ *
+ * @throws {DocumentError} when it is longer, or not UTF-8.
+ */
+export async function readBounded(path: string, limit = DOCUMENT_TEXT_LIMIT): Promise<string> {
+  using file = await Deno.open(path, { read: true });
+  const { size } = await file.stat();
+  const tooLong = (length: number) =>
+    new DocumentError(
+      `${(length / 1e6).toFixed(0)} MB or more; a result document has at most ${(limit / 1e6).toFixed(0)} MB`,
+    );
+  if (size > limit) throw tooLong(size);
+  let bytes = new Uint8Array(size > 0 ? size + 1 : 65_536);
+  let length = 0;
+  for (;;) {
+    if (length === bytes.length) {
+      const larger = new Uint8Array(Math.min(bytes.length * 2, limit + 1));
+      larger.set(bytes);
+      bytes = larger;
+    }
+    const read = await file.read(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+    if (length > limit) throw tooLong(length);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length));
+  } catch (cause) {
+    throw new DocumentError("the file is not UTF-8 text", { cause });
+  }
+}
+
+function fileError(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Writes a file through a temporary one beside it, so that a reader never sees half of it. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  try {
+    await Deno.writeTextFile(temporary, text);
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => undefined);
+    throw error;
+  }
+}

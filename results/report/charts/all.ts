@@ -1,0 +1,37 @@
+/**
+ * All charts of a report, by section.
+ *
+ * @module
+ */
+import type { Chart } from "../chart.ts";
+import type { ReportModel } from "../model.ts";
+import { cpuCharts } from "./cpu.ts";
+import { distributionCharts } from "./distribution.ts";
+import { loadLatencyCharts } from "./load_latency.ts";
+import { percentileCharts } from "./percentiles.ts";
+import { lossChart, throughputChart } from "./throughput.ts";
+import { timelineCharts } from "./timeline.ts";
+
+/** A heading and its charts. */
+export interface ChartSection {
+  id: string;
+  title: string;
+  charts: Chart[];
+}
+
+/** The sections that have something to show. */
+export function chartSections(model: ReportModel): ChartSection[] {
+  const present = (chart: Chart | null) => chart === null ? [] : [chart];
+  return [
+    {
+      id: "throughput",
+      title: "Throughput",
+      charts: [...present(throughputChart(model)), ...present(lossChart(model))],
+    },
+    { id: "load", title: "Latency against load", charts: loadLatencyCharts(model) },
+    { id: "percentiles", title: "Percentiles", charts: percentileCharts(model) },
+    { id: "histogram", title: "Histogram", charts: distributionCharts(model) },
+    { id: "time", title: "Over time", charts: timelineCharts(model) },
+    { id: "cpu", title: "CPU", charts: cpuCharts(model) },
+  ].filter((section) => section.charts.length > 0);
+}

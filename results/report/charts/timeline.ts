@@ -1,0 +1,130 @@
+/**
+ * Rate and loss over time.
+ *
+ * @module
+ */
+import { axis, type Chart, curve, type EChartsOptions, type Frame } from "../chart.ts";
+import { formatRate } from "../figures.ts";
+import type { Group, ReportModel } from "../model.ts";
+import { colour } from "../palette.ts";
+import type { ReportPoint } from "../point.ts";
+
+/** Charts of this kind: the highest load of each group. */
+export const TIMELINE_CHARTS = 4;
+
+/** One chart a group, of the run with the highest load that has intervals. */
+export function timelineCharts(model: ReportModel): Chart[] {
+  const chosen = model.groups.slice(0, TIMELINE_CHARTS).flatMap((group) => {
+    const point = lastWithIntervals(group);
+    return point === null ? [] : [{ group, point }];
+  });
+  return chosen.map(({ group, point }, i) =>
+    chartOf(group, point, i, chosen.length > 1, model.points.length > 1)
+  );
+}
+
+function lastWithIntervals(group: Group): ReportPoint | null {
+  for (const cell of group.cells.toReversed()) {
+    const found = cell.points.find((point) => point.timeline.length > 1);
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+function chartOf(group: Group, point: ReportPoint, index: number, several: boolean, many: boolean): Chart {
+  const seconds = (ns: number) => ns / 1e9;
+  const steps = (pick: (t: ReportPoint["timeline"][number]) => number): [number, number][] =>
+    point.timeline.map((t) => [seconds(t.t_ns), pick(t)]);
+  const most = Math.max(1, ...point.timeline.map((t) => t.sent / seconds(t.length_ns)));
+  const scale = most >= 1e6 ? 1e6 : most >= 1e3 ? 1e3 : 1;
+  const unit = scale === 1e6 ? "million packets/s" : scale === 1e3 ? "thousand packets/s" : "packets/s";
+  const rate = (n: number, t: ReportPoint["timeline"][number]) => n / seconds(t.length_ns) / scale;
+  const lost = point.timeline.map((t) => t.sent === 0 ? 0 : 100 * t.lost / t.sent);
+  const mostLost = Math.max(...lost);
+  const load = point.offeredBps === null ? "" : ` at ${formatRate(point.offeredBps)}`;
+  return {
+    name: several ? `over-time-${index + 1}` : "over-time",
+    title: several
+      ? `Rate and loss over time: ${group.label}${load}`
+      : `Rate and loss over time${many ? load : ""}`,
+    caption: many
+      ? "The run with the highest load, all testers together, over its measured phase."
+      : "All testers together, over the measured phase.",
+    legend: [
+      { label: "sent", colour: "c1", style: "dashed" },
+      { label: "answered", colour: "c3", style: "line" },
+      { label: "lost", colour: "bad", style: "bar" },
+    ],
+    options: (frame) => ({
+      grid: twoGrids(frame),
+      xAxis: [
+        {
+          ...axis({ type: "value", min: 0, max: "dataMax", axisLabel: { show: false } }, frame),
+          gridIndex: 0,
+        },
+        {
+          ...axis({ type: "value", min: 0, max: "dataMax", name: "seconds of the measured phase" }, frame),
+          gridIndex: 1,
+        },
+      ],
+      yAxis: [
+        { ...axis({ type: "value", min: 0, name: unit }, frame, true), gridIndex: 0 },
+        {
+          ...axis(
+            { type: "value", min: 0, max: mostLost > 0 ? null : 1, splitNumber: 2, name: "% lost" },
+            frame,
+            true,
+          ),
+          gridIndex: 1,
+        },
+      ],
+      series: [
+        {
+          ...curve("answered", steps((t) => rate(t.ok, t)), { colour: "c3", marks: false }),
+          xAxisIndex: 0,
+          yAxisIndex: 0,
+        },
+        {
+          ...curve("sent", steps((t) => rate(t.sent, t)), {
+            colour: "c1",
+            dash: "dashed",
+            width: 1.5,
+            marks: false,
+          }),
+          xAxisIndex: 0,
+          yAxisIndex: 0,
+        },
+        lossSeries(point, lost),
+      ],
+    }),
+    data: {
+      columns: ["t_s", "sent", "ok", "lost", "worst_p50_ns", "worst_p99_ns"],
+      rows: point.timeline.map((t) => [seconds(t.t_ns), t.sent, t.ok, t.lost, t.p50_ns, t.p99_ns]),
+    },
+  };
+}
+
+function lossSeries(point: ReportPoint, lost: number[]): EChartsOptions {
+  return {
+    name: "lost",
+    type: "line",
+    step: "end",
+    silent: true,
+    showSymbol: false,
+    xAxisIndex: 1,
+    yAxisIndex: 1,
+    data: point.timeline.map((t, i) => [t.t_ns / 1e9, lost[i]]),
+    lineStyle: { color: colour("bad"), width: 1.5 },
+    areaStyle: { color: colour("bad"), opacity: 0.25 },
+    itemStyle: { color: colour("bad") },
+  };
+}
+
+function twoGrids(frame: Frame): EChartsOptions[] {
+  const sides = frame.narrow ? { left: 52, right: 14 } : { left: 62, right: 24 };
+  const split = Math.round(frame.height * 0.62);
+  return [
+    { ...sides, top: 32, height: split - 56 },
+    { ...sides, top: split + 16, height: frame.height - split - 66 },
+  ];
+}

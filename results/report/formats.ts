@@ -1,0 +1,228 @@
+/**
+ * A report as text for other programs: CSV, Markdown, gnuplot, and SVG files for papers.
+ *
+ * @module
+ */
+import { csvRow } from "../csv_file.ts";
+import { FRAMES, renderChart } from "./chart.ts";
+import { chartSections } from "./charts/all.ts";
+import { formatCount, formatDate, formatRate, formatShare, formatTime } from "./figures.ts";
+import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
+import { cards } from "./summary_cards.ts";
+import { warningsOf } from "./warnings.ts";
+
+/** A file of a report: a name without a folder, and its text. */
+export interface ReportFile {
+  name: string;
+  text: string;
+}
+
+const SUMMARY_KEYS = [
+  "min_ns",
+  "mean_ns",
+  "stddev_ns",
+  "p50_ns",
+  "p90_ns",
+  "p99_ns",
+  "p999_ns",
+  "p9999_ns",
+  "p99999_ns",
+  "max_ns",
+] as const;
+
+/** One row a document, with everything that is one number: for spreadsheets and data frames. */
+export function reportCsv(model: ReportModel): string {
+  const names = [...new Set(model.points.flatMap((point) => [...point.params.keys()]))];
+  const header = [
+    "file",
+    "run",
+    "started",
+    "verdict",
+    "test",
+    ...names.map((name) => `arg_${name}`),
+    "testers",
+    "offered_bps",
+    "sent_bps",
+    "received_bps",
+    "sent",
+    "ok",
+    "lost",
+    "late",
+    "corrupt",
+    "duplicate",
+    "reordered",
+    "loss",
+    ...["response", "service"].flatMap((which) => ["count", ...SUMMARY_KEYS].map((key) => `${which}_${key}`)),
+    "cpu_percent",
+    "reason",
+  ];
+  let text = csvRow(header);
+  for (const point of model.points) {
+    const c = point.counts;
+    text += csvRow([
+      point.file,
+      point.id,
+      point.started,
+      point.verdict,
+      point.test,
+      ...names.map((name) => point.params.get(name)),
+      point.clientCount,
+      point.offeredBps,
+      point.sentBps,
+      point.receivedBps,
+      c?.sent,
+      c?.ok,
+      c?.lost,
+      c?.late,
+      c?.corrupt,
+      c?.duplicate,
+      c?.reordered,
+      lossOf(point),
+      ...[point.response, point.service].flatMap((s) => [s?.count, ...SUMMARY_KEYS.map((key) => s?.[key])]),
+      cpuUse(point)[0]?.total,
+      point.reasons[0],
+    ]);
+  }
+  return text;
+}
+
+/** The verdict, the figures, the warnings and the table of points, for a pull request or a notebook. */
+export function reportMarkdown(model: ReportModel): string {
+  const lines = [`# ${md(model.title)}`, ""];
+  const first = model.points[0];
+  if (first === undefined) return `${lines.join("\n")}No result document could be read.\n`;
+  const counts = (["VALID", "SUSPECT", "INVALID"] as const).filter((v) => model.verdictCounts[v] > 0)
+    .map((v) => `${model.verdictCounts[v]} ${v}`).join(", ");
+  lines.push(model.points.length === 1 ? `**${model.verdict}**` : `**${model.verdict}** (${counts})`, "");
+  for (const reason of new Set(model.points.flatMap((point) => point.reasons))) lines.push(`- ${md(reason)}`);
+  lines.push("", `${md(first.test)}, ${formatDate(first.started)}`, "");
+  for (const card of cards(model)) {
+    lines.push(
+      `- ${md(card.name)}: **${md(card.value)}**${card.note === undefined ? "" : ` (${md(card.note)})`}`,
+    );
+  }
+  const warnings = warningsOf(model);
+  if (warnings.length > 0) {
+    lines.push(
+      "",
+      "Before you believe it:",
+      "",
+      ...warnings.map((w) => `- ${md(w.text)}`),
+    );
+  }
+  lines.push("", "| curve | offered | received | loss | p50 | p99 | p99.9 | slowest | runs |");
+  lines.push("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+  for (const group of model.groups) {
+    for (const cell of group.cells) {
+      const time = (key: "p50_ns" | "p99_ns" | "p999_ns" | "max_ns") =>
+        formatTime(cellFigure(cell, (point) => (point.response ?? point.service)?.[key])?.value);
+      const fields = [
+        md(group.label),
+        formatRate(cell.load),
+        formatRate(cellFigure(cell, (point) => point.receivedBps)?.value),
+        formatShare(cellFigure(cell, lossOf)?.value),
+        time("p50_ns"),
+        time("p99_ns"),
+        time("p999_ns"),
+        time("max_ns"),
+        formatCount(cell.usable.length),
+      ];
+      lines.push(`| ${fields.join(" | ")} |`);
+    }
+  }
+  for (const error of model.errors) lines.push("", `Not read: ${md(error.file)}: ${md(error.message)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** Escapes what Markdown or HTML inside it would take for markup. */
+export function md(text: string): string {
+  return text.replace(/[\r\n]+/g, " ").replace(
+    /[\\`*_[\]<>|#&]/g,
+    (c) => c === "<" ? "&lt;" : c === "&" ? "&amp;" : `\\${c}`,
+  );
+}
+
+/** Each chart as an SVG of its own, with title and legend inside. */
+export function reportSvgs(model: ReportModel): ReportFile[] {
+  return chartSections(model).flatMap((section) =>
+    section.charts.map((chart) => ({
+      name: `${chart.name}.svg`,
+      text: `<?xml version="1.0" encoding="UTF-8"?>\n${renderChart(chart, FRAMES.wide, true)}\n`,
+    }))
+  );
+}
+
+/** Data files and one script that draws the curves with gnuplot into SVG files. */
+export function reportGnuplot(model: ReportModel): ReportFile[] {
+  const files: ReportFile[] = [];
+  const script = [
+    "# gnuplot report.gp draws throughput.svg and latency.svg from the .dat files beside it.",
+    'set terminal svg size 900,420 font "sans,13" background "white"',
+    "set grid lc rgb '#dddddd'",
+    "set key outside top horizontal",
+    "set xlabel 'offered load, Mbit/s'",
+    "",
+  ];
+  const curves = model.groups.map((group, i) => ({ group, file: `curve-${i + 1}.dat` }));
+  for (const { group, file } of curves) {
+    const rows = group.cells.map((cell) => {
+      const of = (pick: Parameters<typeof cellFigure>[1]) => cellFigure(cell, pick);
+      const received = of((point) => point.receivedBps);
+      const time = (which: "response" | "service", key: "p50_ns" | "p99_ns" | "p999_ns") =>
+        of((point) => point[which]?.[key]);
+      const p99 = time("response", "p99_ns");
+      return [
+        cell.load / 1e6,
+        scaled(received?.value, 1e6),
+        scaled(received?.low, 1e6),
+        scaled(received?.high, 1e6),
+        of(lossOf)?.value ?? "NaN",
+        scaled(time("response", "p50_ns")?.value, 1e3),
+        scaled(p99?.value, 1e3),
+        scaled(p99?.low, 1e3),
+        scaled(p99?.high, 1e3),
+        scaled(time("response", "p999_ns")?.value, 1e3),
+        scaled(time("service", "p99_ns")?.value, 1e3),
+      ].join(" ");
+    });
+    const head =
+      "# offered_mbps received lowest highest loss p50_us p99_us p99_lowest p99_highest p999_us service_p99_us";
+    files.push({ name: file, text: `# ${comment(group.label)}\n${head}\n${rows.join("\n")}\n` });
+  }
+  const titled = (file: string, using: string, label: string, style: string) =>
+    `'${file}' using ${using} with ${style} title ${quoted(label)}`;
+  script.push("set output 'throughput.svg'", "set ylabel 'Mbit/s'");
+  script.push(
+    `plot x with lines dt 3 lc rgb '#999999' title 'all of it', ${
+      curves.map(({ group, file }) => titled(file, "1:2:3:4", group.label, "yerrorlines")).join(", ")
+    }`,
+    "",
+    "set output 'latency.svg'",
+    "set ylabel 'response time, µs'",
+    "set logscale y",
+  );
+  script.push(
+    `plot ${
+      curves.flatMap(({ group, file }) => [
+        titled(file, "1:6", `${group.label} p50`, "linespoints"),
+        titled(file, "1:7:8:9", `${group.label} p99`, "yerrorlines"),
+        titled(file, "1:10", `${group.label} p99.9`, "linespoints"),
+      ]).join(", ")
+    }`,
+  );
+  return [{ name: "report.gp", text: `${script.join("\n")}\n` }, ...files];
+}
+
+function scaled(value: number | null | undefined, scale: number): number | string {
+  return value === null || value === undefined ? "NaN" : value / scale;
+}
+
+/** A gnuplot string that runs and expands nothing: single quotes keep backquotes and backslashes as they are. */
+function quoted(label: string): string {
+  return `'${comment(label).replaceAll("'", "''").replace(/[_^@{}~&`]/g, " ")}'`;
+}
+
+function comment(text: string): string {
+  // deno-lint-ignore no-control-regex -- a line break would end the comment
+  return text.replace(/[\x00-\x1f\x7f]/g, " ");
+}

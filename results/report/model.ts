@@ -1,0 +1,226 @@
+/**
+ * A report's contents, gathered one document after another: points grouped into curves, hosts, warnings.
+ *
+ * @module
+ */
+import type { ResultDocument, Verdict } from "../document.ts";
+import { middle } from "./figures.ts";
+import { type ReportPoint, reportPoint, shorten } from "./point.ts";
+
+/** Files that could not be read are listed up to this number. */
+export const ERROR_ROWS = 50;
+
+/** Repetitions of one point. */
+export interface Cell {
+  /** Offered load, bit/s. */
+  load: number;
+  points: ReportPoint[];
+  /** Those that are not INVALID: what curves are drawn from. */
+  usable: ReportPoint[];
+}
+
+/** Points that differ in their load only: one curve. */
+export interface Group {
+  key: string;
+  /** What tells this curve from the others: "size 64". */
+  label: string;
+  /** Ascending by load. */
+  cells: Cell[];
+}
+
+/** All that a report says. */
+export interface ReportModel {
+  title: string;
+  points: ReportPoint[];
+  groups: Group[];
+  /** Arguments that all points share. */
+  shared: Map<string, string>;
+  verdict: Verdict;
+  verdictCounts: Record<Verdict, number>;
+  errors: { file: string; message: string }[];
+  errorCount: number;
+  /** Facts of each host, from the last document that told them. */
+  hosts: Map<string, Map<string, string>>;
+  /** Facts that changed on one host between documents: host, name, values. */
+  changed: { host: string; name: string; values: string[] }[];
+}
+
+/**
+ * Gathers documents.
+ *
+ * @example
+ * ```ts
+ * import { makeDocument } from "../../tests/fixtures/documents.ts";
+ * import { ReportBuilder } from "./model.ts";
+ * const builder = new ReportBuilder();
+ * builder.add(makeDocument(), "a.json");
+ * builder.build("My run").groups.length; // 1
+ * ```
+ */
+export class ReportBuilder {
+  readonly #points: ReportPoint[] = [];
+  readonly #errors: { file: string; message: string }[] = [];
+  #errorCount = 0;
+
+  /** Takes a document in. Only what is drawn is kept of it. */
+  add(document: ResultDocument, file: string): void {
+    this.#points.push(reportPoint(document, file));
+  }
+
+  /** Notes a file that could not be read. */
+  addError(file: string, message: string): void {
+    this.#errorCount++;
+    if (this.#errors.length < ERROR_ROWS) this.#errors.push({ file, message: shorten(message) });
+  }
+
+  /** How many documents were taken in. */
+  get size(): number {
+    return this.#points.length;
+  }
+
+  /** Orders and groups what was taken in. */
+  build(title: string): ReportModel {
+    const points = this.#points.toSorted((a, b) =>
+      a.started < b.started ? -1 : a.started > b.started ? 1 : 0
+    );
+    const verdictCounts = { VALID: 0, SUSPECT: 0, INVALID: 0 };
+    for (const point of points) verdictCounts[point.verdict]++;
+    const { hosts, changed } = gatherHosts(points);
+    return {
+      title,
+      points,
+      groups: groupPoints(points),
+      shared: sharedParams(points),
+      verdict: verdictCounts.INVALID > 0 ? "INVALID" : verdictCounts.SUSPECT > 0 ? "SUSPECT" : "VALID",
+      verdictCounts,
+      errors: this.#errors,
+      errorCount: this.#errorCount,
+      hosts,
+      changed,
+    };
+  }
+}
+
+/** Name that tells a kind of point: its test and arguments without the load. */
+export function groupKey(point: ReportPoint): string {
+  return JSON.stringify([point.test, [...point.params].sort()]);
+}
+
+/** Loads that differ by less than this share are one point: a daemon may round the rate it was asked for. */
+const LOAD_TOLERANCE = 0.001;
+
+function groupPoints(points: readonly ReportPoint[]): Group[] {
+  const shared = sharedParams(points);
+  const tests = new Set(points.map((point) => point.test));
+  const groups = new Map<string, ReportPoint[]>();
+  for (const point of points) {
+    const key = groupKey(point);
+    const list = groups.get(key);
+    if (list === undefined) groups.set(key, [point]);
+    else list.push(point);
+  }
+  return [...groups].map(([key, members]) => {
+    const first = members[0]!;
+    const own = [...first.params].filter(([name]) => !shared.has(name));
+    const label = [
+      ...(tests.size > 1 ? [first.test] : []),
+      ...own.map(([name, value]) => name === "size" ? `${value} B` : `${name} ${value}`),
+    ].join(", ");
+    return { key, label: label === "" ? first.test : shorten(label, 60), cells: cellsOf(members) };
+  }).sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
+}
+
+function cellsOf(points: readonly ReportPoint[]): Cell[] {
+  const sorted = points.toSorted((a, b) => (a.offeredBps ?? 0) - (b.offeredBps ?? 0));
+  const cells: Cell[] = [];
+  for (const point of sorted) {
+    const load = point.offeredBps ?? 0;
+    const last = cells.at(-1);
+    if (last !== undefined && load - last.load <= LOAD_TOLERANCE * last.load) last.points.push(point);
+    else cells.push({ load, points: [point], usable: [] });
+  }
+  for (const cell of cells) cell.usable = cell.points.filter((point) => point.verdict !== "INVALID");
+  return cells;
+}
+
+function sharedParams(points: readonly ReportPoint[]): Map<string, string> {
+  const first = points[0];
+  if (first === undefined) return new Map();
+  return new Map(
+    [...first.params].filter(([name, value]) => points.every((p) => p.params.get(name) === value)),
+  );
+}
+
+/** Facts that change from run to run by their nature: a difference in them means nothing. */
+const VOLATILE =
+  /(^|[._])(load|steal|uptime|noise|irq|interrupts?|time|temperature|free|available|now|pid|stats?|counters?|gaps|current)/i;
+
+/** Whether a fact of a host is expected to be the same in every run. */
+export function isLasting(name: string): boolean {
+  return !VOLATILE.test(name) && !/_(ns|mhz|khz|percent)$/i.test(name);
+}
+
+function gatherHosts(points: readonly ReportPoint[]): Pick<ReportModel, "hosts" | "changed"> {
+  const hosts = new Map<string, Map<string, string>>();
+  const values = new Map<string, Set<string>>();
+  for (const point of points) {
+    for (const [host, facts] of point.environments) {
+      hosts.set(host, facts);
+      for (const [name, value] of facts) {
+        if (!isLasting(name)) continue;
+        const key = JSON.stringify([host, name]);
+        const seen = values.get(key);
+        if (seen === undefined) values.set(key, new Set([value]));
+        else if (seen.size < 10) seen.add(value);
+      }
+    }
+  }
+  const changed = [...values].filter(([, seen]) => seen.size > 1).map(([key, seen]) => {
+    const [host, name] = JSON.parse(key) as [string, string];
+    return { host, name, values: [...seen] };
+  });
+  return { hosts, changed };
+}
+
+/** A figure of a cell: the middle of its usable repetitions, with the smallest and largest. */
+export function cellFigure(
+  cell: Cell,
+  pick: (point: ReportPoint) => number | null | undefined,
+): { value: number; low: number; high: number } | null {
+  const known = cell.usable.map(pick).filter((value) => value !== null && value !== undefined);
+  const value = middle(known);
+  return value === null ? null : { value, low: Math.min(...known), high: Math.max(...known) };
+}
+
+/** Share of the packets sent that did not come back well, `null` when nobody counted. */
+export function lossOf(point: ReportPoint): number | null {
+  const counts = point.counts;
+  if (counts === null || counts.sent === 0) return null;
+  return (counts.sent - counts.ok) / counts.sent;
+}
+
+/** Share of all CPUs that a point's targets used, by host, and each CPU's. */
+export interface CpuUse {
+  host: string;
+  total: number;
+  each: { cpu: number; value: number }[];
+}
+
+/** The CPU figures among a point's targets' metrics, in percent. */
+export function cpuUse(point: ReportPoint): CpuUse[] {
+  const result: CpuUse[] = [];
+  for (const target of point.targets) {
+    const percent = target.metrics.filter((metric) =>
+      metric.unit === "%" && /cpu|util|busy|use/i.test(metric.name)
+    );
+    const each = percent.flatMap((metric) => {
+      const match = /^cpu[ _.:]?(\d+)(?:[ _.](use|busy|load|util\w*|total))?$/i.exec(metric.name);
+      return match === null ? [] : [{ cpu: Number(match[1]), value: metric.value }];
+    });
+    const whole = percent.find((metric) => !/\d/.test(metric.name));
+    if (whole === undefined && each.length === 0) continue;
+    const mean = each.reduce((sum, { value }) => sum + value, 0) / Math.max(1, each.length);
+    result.push({ host: target.host, total: whole?.value ?? mean, each: each.sort((a, b) => a.cpu - b.cpu) });
+  }
+  return result;
+}

@@ -1,0 +1,292 @@
+/**
+ * What a report keeps of one result document: enough to draw and to tell, and no more, so that a thousand of them fit.
+ *
+ * @module
+ */
+import type {
+  ClientResult,
+  Counts,
+  Metric,
+  Rates,
+  ResultDocument,
+  SeriesPoint,
+  Summary,
+  TargetResult,
+  Verdict,
+} from "../document.ts";
+import { HistogramError, mergeHistograms } from "../histogram_codec.ts";
+import { encodeHistogram } from "../histogram_codec.ts";
+import { parseArgs } from "./args.ts";
+import { flatten } from "./flatten.ts";
+
+/** Rows kept of the clients of one document; the worst come first. */
+export const CLIENT_ROWS = 200;
+/** Metrics kept of one client or target. */
+export const METRIC_ROWS = 300;
+/** Intervals kept of one document; finer ones are joined. */
+export const TIMELINE_INTERVALS = 150;
+/** Environments kept of one document, one a host. */
+export const ENVIRONMENT_HOSTS = 64;
+/** Longest text that is shown of anything a document says, in characters. */
+export const SHOWN_TEXT = 2000;
+
+/** One tester's row. */
+export interface ClientRow {
+  host: string;
+  peer: string | null;
+  error: string | null;
+  counts: Counts | null;
+  rates: Rates | null;
+  response: Summary | null;
+  service: Summary | null;
+  lateness: Summary | null;
+  clock: { offset_ns: number; error_ns: number } | null;
+  startSkewNs: number | null;
+  engine: string | null;
+  metrics: Metric[];
+}
+
+/** One target's row. */
+export interface TargetRow {
+  host: string;
+  test: string;
+  error: string | null;
+  text: string | null;
+  metrics: Metric[];
+}
+
+/** One document. */
+export interface ReportPoint {
+  file: string;
+  id: string;
+  started: string;
+  ended: string;
+  verdict: Verdict;
+  reasons: string[];
+  failed: boolean;
+  interrupted: boolean;
+  test: string;
+  /** Arguments of the first client (or of the test), without those that only set the load. */
+  params: Map<string, string>;
+  /** All testers together. */
+  offeredBps: number | null;
+  sentBps: number | null;
+  receivedBps: number | null;
+  counts: Counts | null;
+  response: Summary | null;
+  service: Summary | null;
+  meanInterval: { low: number; high: number; method: string } | null;
+  /** Compressed base64, of all testers together. */
+  histograms: { response: string | null; service: string | null };
+  timeline: TimelinePoint[];
+  clients: ClientRow[];
+  clientCount: number;
+  /** Testers that failed. */
+  failedClients: number;
+  /** Testers that are originals: they tell no distribution. */
+  originalPeers: number;
+  targets: TargetRow[];
+  environments: Map<string, Map<string, string>>;
+  config: string;
+  version: string;
+}
+
+/** One interval of all testers together. */
+export interface TimelinePoint {
+  t_ns: number;
+  /** Length of the interval. */
+  length_ns: number;
+  sent: number;
+  ok: number;
+  lost: number;
+  p50_ns: number | null;
+  p99_ns: number | null;
+}
+
+/** Arguments that set the load or length and not the kind of a point. */
+const LOAD_ARGS = new Set([
+  "bps",
+  "Mbps",
+  "mbps",
+  "rate",
+  "duration",
+  "samples",
+  "warmup",
+  "cooldown",
+  "rampup",
+]);
+/** Arguments that tell a tester's own place and not the kind of a point. */
+const PLACE_ARGS = new Set(["iface", "if", "cpu", "bind", "device", "seed", "dump_dir", "dump_prefix"]);
+
+/**
+ * Keeps of a document what a report needs.
+ *
+ * @param document A checked document.
+ * @param file Where it came from, for the reader.
+ */
+export function reportPoint(document: ResultDocument, file: string): ReportPoint {
+  const { run, total } = document;
+  const args = parseArgs(document.clients[0]?.args || document.test.args);
+  const params = new Map([...args].filter(([name]) => !LOAD_ARGS.has(name) && !PLACE_ARGS.has(name)));
+  const interval = total.confidence?.mean ?? null;
+  return {
+    file,
+    id: shorten(run.id, 80),
+    started: shorten(run.started, 40),
+    ended: shorten(run.ended, 40),
+    verdict: run.verdict,
+    reasons: run.reasons.slice(0, 50).map((reason) => shorten(reason)),
+    failed: run.failed === true,
+    interrupted: run.interrupted === true,
+    test: shorten(document.test.name, 80),
+    params: new Map([...params].slice(0, 40).map(([k, v]) => [shorten(k, 60), shorten(v, 120)])),
+    offeredBps: total.rates?.requested_bps ?? sumOfClients(document.clients, (r) => r.requested_bps),
+    sentBps: total.rates?.sent_bps ?? null,
+    receivedBps: total.rates?.received_bps ?? null,
+    counts: total.counts,
+    response: total.latency.response,
+    service: total.latency.service,
+    meanInterval: interval === null
+      ? null
+      : { low: interval.low_ns, high: interval.high_ns, method: shorten(interval.method, 200) },
+    histograms: histogramsOf(document),
+    timeline: timelineOf(document.clients),
+    clients: clientRows(document.clients),
+    clientCount: document.clients.length,
+    failedClients: document.clients.filter((client) => client.error !== undefined).length,
+    originalPeers: document.clients.filter((client) => client.peer === "ipbench-1.0").length,
+    targets: document.targets.slice(0, ENVIRONMENT_HOSTS).map(targetRow),
+    environments: environmentsOf(document),
+    config: shorten(JSON.stringify(document.config, null, 2) ?? "", 20_000),
+    version: `${shorten(document.ipbench.version, 40)} (${shorten(document.ipbench.build, 40)})`,
+  };
+}
+
+/** A text cut to a length, with an ellipsis where something is missing. */
+export function shorten(text: string, limit = SHOWN_TEXT): string {
+  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+}
+
+function sumOfClients(
+  clients: readonly ClientResult[],
+  pick: (rates: Rates) => number | null,
+): number | null {
+  let sum: number | null = null;
+  for (const client of clients) {
+    const value = client.rates === null ? null : pick(client.rates);
+    if (value !== null) sum = (sum ?? 0) + value;
+  }
+  return sum;
+}
+
+/** The merged histograms; a document without them (cut short, say) has them merged here. A damaged one counts as none. */
+function histogramsOf(document: ResultDocument): ReportPoint["histograms"] {
+  const merged = document.total.histograms;
+  if (merged !== undefined && (merged.response !== null || merged.service !== null)) {
+    return { response: merged.response, service: merged.service };
+  }
+  const of = (key: "response" | "service") => {
+    try {
+      const histogram = mergeHistograms(document.clients.map((client) => client.histograms?.[key]));
+      return histogram === null ? null : encodeHistogram(histogram);
+    } catch (error) {
+      if (error instanceof HistogramError) return null;
+      throw error;
+    }
+  };
+  return { response: of("response"), service: of("service") };
+}
+
+function clientRows(clients: readonly ClientResult[]): ClientRow[] {
+  const worst = (client: ClientResult) =>
+    client.error !== undefined ? Infinity : client.latency?.response?.p99_ns ?? -1;
+  const chosen = clients.length <= CLIENT_ROWS
+    ? clients
+    : [...clients].sort((a, b) => worst(b) - worst(a)).slice(0, CLIENT_ROWS);
+  return chosen.map((client) => ({
+    host: shorten(`${client.host}${client.port === 8036 ? "" : `:${client.port}`}`, 120),
+    peer: client.peer === null ? null : shorten(client.peer, 60),
+    error: client.error === undefined ? null : shorten(client.error),
+    counts: client.counts,
+    rates: client.rates,
+    response: client.latency?.response ?? null,
+    service: client.latency?.service ?? null,
+    lateness: client.pacing?.lateness ?? null,
+    clock: client.clock === null
+      ? null
+      : { offset_ns: client.clock.offset_ns, error_ns: client.clock.error_ns },
+    startSkewNs: client.start === null ? null : client.start.actual_ns - client.start.planned_ns,
+    engine: typeof client.engine?.["name"] === "string" ? shorten(client.engine["name"], 40) : null,
+    metrics: keptMetrics(client.metrics),
+  }));
+}
+
+function targetRow(target: TargetResult): TargetRow {
+  return {
+    host: shorten(target.host, 120),
+    test: shorten(target.test, 80),
+    error: target.error === undefined ? null : shorten(target.error),
+    text: target.text === null ? null : shorten(target.text),
+    metrics: keptMetrics(target.metrics),
+  };
+}
+
+function keptMetrics(metrics: readonly Metric[]): Metric[] {
+  return metrics.slice(0, METRIC_ROWS).map(({ name, value, unit }) => ({
+    name: shorten(name, 80),
+    value,
+    unit: shorten(unit, 20),
+  }));
+}
+
+function environmentsOf(document: ResultDocument): Map<string, Map<string, string>> {
+  const found = new Map<string, Map<string, string>>();
+  const hosts = [
+    ...document.clients.map((c) => [c.host, c.environment] as const),
+    ...document.targets.map((t) => [t.host, t.environment] as const),
+  ];
+  for (const [host, environment] of hosts) {
+    if (environment === undefined || environment === null || found.has(host)) continue;
+    if (found.size >= ENVIRONMENT_HOSTS) break;
+    found.set(shorten(host, 120), flatten(environment));
+  }
+  return found;
+}
+
+/** Intervals of all testers added up by their number, and joined where there are too many to draw. */
+function timelineOf(clients: readonly ClientResult[]): TimelinePoint[] {
+  const longest = clients.reduce<readonly SeriesPoint[]>(
+    (best, client) => (client.series?.length ?? 0) > best.length ? client.series ?? [] : best,
+    [],
+  );
+  if (longest.length < 2) return [];
+  const joined = Math.ceil(longest.length / TIMELINE_INTERVALS);
+  const step = (longest.at(-1)!.t_ns - longest[0]!.t_ns) / (longest.length - 1);
+  const points: TimelinePoint[] = [];
+  for (const client of clients) {
+    for (const [i, interval] of (client.series ?? []).entries()) {
+      const at = Math.floor(i / joined);
+      const point = points[at] ??= {
+        t_ns: longest[at * joined]?.t_ns ?? interval.t_ns,
+        length_ns: step * Math.min(joined, longest.length - at * joined),
+        sent: 0,
+        ok: 0,
+        lost: 0,
+        p50_ns: null,
+        p99_ns: null,
+      };
+      point.sent += interval.sent;
+      point.ok += interval.ok;
+      point.lost += interval.lost;
+      // Percentiles cannot be added: the worst interval of the worst tester is what is shown.
+      point.p50_ns = greater(point.p50_ns, interval.p50_ns);
+      point.p99_ns = greater(point.p99_ns, interval.p99_ns);
+    }
+  }
+  return points;
+}
+
+function greater(a: number | null, b: number | null | undefined): number | null {
+  if (b === null || b === undefined) return a;
+  return a === null ? b : Math.max(a, b);
+}

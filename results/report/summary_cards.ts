@@ -1,0 +1,112 @@
+/**
+ * The figures at the top of a report.
+ *
+ * @module
+ */
+import { formatCount, formatRate, formatShare, formatTime } from "./figures.ts";
+import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
+import type { ReportPoint } from "./point.ts";
+
+/** One figure. */
+export interface Card {
+  name: string;
+  value: string;
+  note?: string;
+}
+
+/** Loss above which a load no longer counts as carried. */
+export const CARRIED_LOSS = 0.001;
+
+/** The figures of one run, or of a sweep. */
+export function cards(model: ReportModel): Card[] {
+  const [only] = model.points;
+  if (only === undefined) return [];
+  return model.points.length === 1 ? runCards(only) : sweepCards(model);
+}
+
+function runCards(point: ReportPoint): Card[] {
+  const result: Card[] = [];
+  const { response, service } = point;
+  if (point.receivedBps !== null) {
+    const asked = point.offeredBps === null ? {} : { note: `of ${formatRate(point.offeredBps)} offered` };
+    result.push({ name: "Throughput", value: formatRate(point.receivedBps), ...asked });
+  }
+  const loss = lossOf(point);
+  if (loss !== null) {
+    const bad = point.counts!.sent - point.counts!.ok;
+    result.push({
+      name: "Loss",
+      value: formatShare(loss),
+      note: `${formatCount(bad)} of ${formatCount(point.counts!.sent)} packets`,
+    });
+  }
+  if (response !== null) {
+    const interval = point.meanInterval;
+    const within = interval === null ? {} : {
+      note: `mean ${formatTime(response.mean_ns)}, 95 % in ${formatTime(interval.low)} … ${
+        formatTime(interval.high)
+      }`,
+    };
+    result.push({ name: "Response p50", value: formatTime(response.p50_ns), ...within });
+    const versus = (ns: number | undefined) => ns === undefined ? {} : { note: `service ${formatTime(ns)}` };
+    result.push({ name: "Response p99", value: formatTime(response.p99_ns), ...versus(service?.p99_ns) });
+    result.push({ name: "Response p99.9", value: formatTime(response.p999_ns), ...versus(service?.p999_ns) });
+    result.push({
+      name: "Slowest",
+      value: formatTime(response.max_ns),
+      note: `of ${formatCount(response.count)}`,
+    });
+  } else if (service !== null) {
+    result.push({ name: "Service p50", value: formatTime(service.p50_ns) });
+    result.push({
+      name: "Service p99",
+      value: formatTime(service.p99_ns),
+      note: "response time is not known",
+    });
+  }
+  for (const use of cpuUse(point).slice(0, 2)) {
+    result.push({ name: "CPU use", value: `${use.total.toFixed(1)} %`, note: use.host });
+  }
+  if (result.length === 0 && point.clients[0] !== undefined) {
+    for (const metric of point.clients[0].metrics.slice(0, 8)) {
+      result.push({ name: metric.name, value: `${metric.value} ${metric.unit}`.trim() });
+    }
+  }
+  result.push({ name: "Testers", value: formatCount(point.clientCount) });
+  return result;
+}
+
+function sweepCards(model: ReportModel): Card[] {
+  const cells = model.groups.flatMap((group) => group.cells);
+  const loads = cells.map((cell) => cell.load).filter((load) => load > 0);
+  const result: Card[] = [{
+    name: "Runs",
+    value: formatCount(model.points.length),
+    note: `${formatCount(cells.length)} points, ${formatCount(model.groups.length)} curve${
+      model.groups.length === 1 ? "" : "s"
+    }`,
+  }];
+  if (loads.length > 0) {
+    const highest = Math.max(...loads);
+    result.push({
+      name: "Offered load",
+      value: formatRate(highest),
+      note: `from ${formatRate(Math.min(...loads))}`,
+    });
+  }
+  for (const group of model.groups.slice(0, 4)) {
+    const carried = group.cells.filter((cell) => (cellFigure(cell, lossOf)?.value ?? 1) <= CARRIED_LOSS).at(
+      -1,
+    );
+    if (carried === undefined) continue;
+    const p99 = cellFigure(carried, (point) => point.response?.p99_ns);
+    result.push({
+      name: `Carried, ${group.label}`,
+      value: formatRate(carried.load),
+      note: `highest load with loss ≤ ${formatShare(CARRIED_LOSS)}${
+        p99 === null ? "" : `; p99 ${formatTime(p99.value)}`
+      }`,
+    });
+  }
+  return result;
+}
