@@ -4,7 +4,7 @@
  * @module
  */
 
-import { must, type Outcome, ROOT, run } from "./steps.ts";
+import { type Outcome, ROOT, run, StepError } from "./steps.ts";
 
 /** How long the download of the base executable may take, in milliseconds. */
 const DOWNLOAD_DEADLINE_MS = 60_000;
@@ -19,10 +19,10 @@ const MARKER = ROOT + "build/.no-base-executable";
  * @returns status and everything that was printed, the listing of embedded files included
  */
 export function compile(output: string): Promise<Outcome> {
-  const args = ["compile", "--allow-all", "--no-check", "--no-lock", "--config", ROOT + "deno.json"];
-  return run(Deno.execPath(), [...args, "--output", output, ROOT + "build/embedded/entry.ts"], {
-    env: { NO_COLOR: "1" },
-  });
+  const config = ["--no-lock", "--config", ROOT + "deno.json"];
+  const args = ["compile", "--allow-all", "--no-check", ...config, "--v8-flags=--max-semi-space-size=4"];
+  const env = { NO_COLOR: "1" };
+  return run(Deno.execPath(), [...args, "--output", output, ROOT + "build/embedded/entry.ts"], { env });
 }
 
 /**
@@ -53,16 +53,8 @@ export async function whyNoBaseExecutable(): Promise<string | null> {
  * @param programs paths of the programs
  */
 export async function buildCompiled(programs: string[]): Promise<void> {
-  const args = [
-    "compile",
-    "--quiet",
-    "--allow-all",
-    "--no-check",
-    "--no-lock",
-    "--config",
-    ROOT + "deno.json",
-  ];
   for (const program of programs) {
-    await must(Deno.execPath(), [...args, "--output", program, ROOT + "build/embedded/entry.ts"]);
+    const { code, output } = await compile(program);
+    if (code !== 0) throw new StepError(`deno compile failed with status ${code}:\n${output}`);
   }
 }
