@@ -81,7 +81,7 @@ export function withCommand(args: string[]): string[] {
 /** Prints what there is to print of an error and gives the exit status. */
 function statusOf(error: unknown): number {
   if (error instanceof ExitError) {
-    if (error.message !== "") err(`ipbench: ${error.message}\n`);
+    for (const line of error.message.split("\n")) if (line !== "") err(`ipbench: ${line}\n`);
     return error.code;
   }
   if (error instanceof ConfigError) {

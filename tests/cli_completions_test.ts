@@ -1,0 +1,82 @@
+/** Completion scripts are loaded into their shells, and the manual page is set by man where there is one. */
+import assert from "node:assert/strict";
+import { runProgram } from "./util/mod.ts";
+
+/** Runs a program of the system; `null` when it is not installed. */
+async function tool(
+  name: string,
+  args: string[],
+  input: string,
+): Promise<{ code: number; stdout: string; stderr: string } | null> {
+  try {
+    const child = new Deno.Command(name, {
+      args,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      env: { LC_ALL: "C.UTF-8" },
+    })
+      .spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(input));
+    await writer.close();
+    const { code, stdout, stderr } = await child.output();
+    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** What bash offers after a command line. */
+async function offered(script: string, ...words: string[]): Promise<string[]> {
+  const quoted = words.map((word) => `'${word}'`).join(" ");
+  const input = `${script}\nCOMP_WORDS=(ipbench ${quoted}); COMP_CWORD=${words.length}; _ipbench\n` +
+    `printf '%s\\n' "\${COMPREPLY[@]}"\n`;
+  const ran = await tool("bash", ["-s"], input);
+  assert.ok(ran !== null, "bash is there");
+  assert.deepEqual([ran.code, ran.stderr], [0, ""]);
+  return ran.stdout.split("\n").filter((line) => line !== "");
+}
+
+Deno.test("bash completes commands, options and choices, and evaluates nothing", async () => {
+  const { code, stdout: script } = await runProgram("ipbench", ["completions", "bash"]);
+  assert.equal(code, 0);
+  assert.deepEqual(await offered(script, "sta"), ["status"]);
+  assert.deepEqual(await offered(script, "run", "--target-test-"), [
+    "--target-test-hostname",
+    "--target-test-port",
+    "--target-test-args",
+    "--target-test-controller-args",
+  ]);
+  assert.deepEqual(await offered(script, "--test-c"), []);
+  assert.deepEqual(await offered(script, "-c", "a", "--test-c"), ["--test-controller-args"]);
+  assert.ok((await offered(script, "completions", "fi")).includes("fish"));
+  const marker = await Deno.makeTempDir();
+  await offered(script, "run", `$(touch ${marker}/ran)`);
+  await offered(script, "run", "`touch " + marker + "/ran`");
+  assert.equal(Array.from(Deno.readDirSync(marker)).length, 0);
+  await Deno.remove(marker, { recursive: true });
+});
+
+for (const shell of ["zsh", "fish"]) {
+  Deno.test(`${shell} takes its completion script`, async () => {
+    const { code, stdout: script } = await runProgram("ipbench", ["completions", shell]);
+    assert.equal(code, 0);
+    assert.match(script, /target-test-hostname/);
+    const checked = await tool(shell, ["-n"], script);
+    if (checked !== null) assert.deepEqual([checked.code, checked.stderr], [0, ""]);
+  });
+}
+
+Deno.test("the manual page is set without a warning and has every command", async () => {
+  const { code, stdout: page } = await runProgram("ipbench", ["man"]);
+  assert.equal(code, 0);
+  for (const name of ["run", "status", "deploy", "sweep"]) {
+    assert.match(page, new RegExp(`^\\.SS "ipbench ${name} `, "m"));
+  }
+  const set = await tool("man", ["--warnings", "-l", "-"], page);
+  if (set === null) return;
+  assert.deepEqual([set.code, set.stderr], [0, ""]);
+  assert.match(set.stdout, /--target-test-hostname/);
+});
