@@ -1,0 +1,46 @@
+#!/bin/sh
+# How far cpu_target and cpu_target_lukem are from a burner that uses a known share of one CPU.
+#   bench/cpu_meter.sh [REPETITIONS [SECONDS]]      median of 5 of 2 s each by default
+# Prints a table; exits 1 when a median is further off than 2 points. The last CPU that this shell may use is measured;
+# its use without the burner is measured beside each run and taken off.
+# SPDX-License-Identifier: MIT
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+repetitions=${1:-5} seconds=${2:-2}
+build=$root/build/bench
+mkdir -p "$build"
+cc -O2 -Wall -Wextra -D_GNU_SOURCE -o "$build/cpu_meter" "$root/bench/cpu_meter.c"
+make -s -C "$root/tests_c" >/dev/null
+make -s -C "$root/tests_c/tests" drive >/dev/null
+drive=$root/build/drive
+cpu=$(taskset -cp $$ | sed 's/.*[ ,-]//')
+
+measure() { # PLUGIN: the figure for that CPU over $seconds
+	"$drive" -q -s "$seconds" "$root/build/plugins/$1.so" "cpus=$cpu-$cpu" 2>/dev/null | cut -d, -f1
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+
+status=0
+printf 'plugin             burner %%  measured %%  without %%  error (points, median of %s)\n' "$repetitions"
+for plugin in cpu_target cpu_target_lukem; do
+	for share in 10 30 50 70 90; do
+		: >"$build/errors"
+		i=0
+		while [ $i -lt "$repetitions" ]; do
+			without=$(measure $plugin)
+			"$build/cpu_meter" "$cpu" $share "$(awk "BEGIN { print $seconds + 1 }")" >"$build/truth" &
+			burner=$!
+			sleep 0.3
+			with=$(measure $plugin)
+			wait $burner
+			truth=$(cat "$build/truth")
+			awk "BEGIN { printf \"%.2f %.2f %.2f %.2f\\n\", $with - $without - $truth, $truth, $with, $without }" >>"$build/errors"
+			i=$((i + 1))
+		done
+		error=$(cut -d' ' -f1 "$build/errors" | median)
+		printf '%-18s %8s  %10s  %9s  %s\n' $plugin "$(cut -d' ' -f2 "$build/errors" | median)" \
+			"$(cut -d' ' -f3 "$build/errors" | median)" "$(cut -d' ' -f4 "$build/errors" | median)" "$error"
+		awk "BEGIN { exit !($error > 2 || $error < -2) }" && status=1
+	done
+done
+exit $status
