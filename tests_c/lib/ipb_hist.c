@@ -133,6 +133,24 @@ double ipb_hist_stddev(const struct ipb_hist *h)
 	return variance > 0 ? sqrt(variance) : 0;
 }
 
+int ipb_hist_restore(struct ipb_hist *h, uint64_t min_ns, uint64_t max_ns, double mean_ns, double stddev_ns)
+{
+	double n = (double)h->count;
+
+	if (h->count == 0)
+		return 0;
+	if (min_ns > max_ns || max_ns > IPB_HIST_HIGHEST || !(mean_ns >= (double)min_ns * 0.999) ||
+	    !(mean_ns <= (double)max_ns * 1.001 + 1) || !(stddev_ns >= 0) || !(stddev_ns <= (double)IPB_HIST_HIGHEST) ||
+	    ipb_hist_index(min_ns) != ipb_hist_index(h->min_ns) || ipb_hist_index(max_ns) != ipb_hist_index(h->max_ns))
+		return -1;
+	h->min_ns = min_ns;
+	h->max_ns = max_ns;
+	h->shift = mean_ns;
+	h->sum = 0;
+	h->sum_squares = stddev_ns * stddev_ns * n;
+	return 0;
+}
+
 void ipb_hist_summary(const struct ipb_hist *h, struct ipb_summary *s)
 {
 	uint32_t index = 0;

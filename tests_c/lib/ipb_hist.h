@@ -60,6 +60,10 @@ size_t ipb_hist_encode(const struct ipb_hist *h, uint8_t *to, size_t size);
  * and maximum, mean and variance are then those of the buckets. 0, or -1 when the bytes are not one, whole. */
 int ipb_hist_decode(struct ipb_hist *h, const uint8_t *from, size_t size);
 
+/* After decoding: puts the exact minimum, maximum, mean and standard deviation back. 0, or -1 when they cannot belong
+ * to these buckets. */
+int ipb_hist_restore(struct ipb_hist *h, uint64_t min_ns, uint64_t max_ns, double mean_ns, double stddev_ns);
+
 static inline uint32_t ipb_hist_index(uint64_t value)
 {
 	uint32_t bucket = (uint32_t)(64 - IPB_HIST_SUB_BITS) - (uint32_t)__builtin_clzll(value | (IPB_HIST_SUB_COUNT - 1));

@@ -1,0 +1,273 @@
+/*
+ * latency and latency-check: packets at a rate to an echo, and the time each round trip takes.
+ * SPDX-License-Identifier: MIT
+ */
+#include "latency.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "ipb_rng.h"
+
+#define NAME (LATENCY_CHECK ? "latency-check" : "latency")
+
+/* One test runs in a process at a time: this is its state. */
+static struct {
+	const struct ipbench_host *host;
+	struct ipb_error error;
+	struct ipb_args args, controller_args;
+	int has_args, has_controller_args;
+	char target[IPB_SOCK_RESOLVE_MAX + 1];
+	struct ipb_engine_config config;
+	struct ipb_engine *engine;
+	int ran;
+} test;
+
+static int attach(const struct ipbench_host *host)
+{
+	test.host = host;
+	ipb_error_attach(&test.error, host);
+	return 0;
+}
+
+static int setup_controller(char *arg)
+{
+	if (test.has_controller_args)
+		ipb_args_free(&test.controller_args);
+	test.has_controller_args = 0;
+	if (ipb_args_parse(&test.controller_args, latency_options, LATENCY_OPTION_COUNT, arg, 1, &test.error) < 0)
+		return ipb_error_print(&test.error, NAME);
+	test.has_controller_args = 1;
+	return 0;
+}
+
+/* A run number for runs whose controller gives none. */
+static uint64_t own_run_id(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	uint64_t state = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec << 20 ^ (uint64_t)(uintptr_t)&t;
+	return ipb_mix64(&state) | 1;
+}
+
+static void forget(void)
+{
+	ipb_engine_close(test.engine);
+	test.engine = NULL;
+	test.ran = 0;
+	if (test.has_args)
+		ipb_args_free(&test.args);
+	test.has_args = 0;
+}
+
+static int setup(char *hostname, int port, char *arg)
+{
+	forget();
+	if (port < 0 || port > 65535)
+		return ipb_error(&test.error, "port %d is out of range 0..65535", port), ipb_error_print(&test.error, NAME);
+	if (strlen(hostname) >= sizeof test.target)
+		return ipb_error(&test.error, "the target's name is too long"), ipb_error_print(&test.error, NAME);
+	if (ipb_args_parse(&test.args, latency_options, LATENCY_OPTION_COUNT, arg, 0, &test.error) < 0)
+		return ipb_error_print(&test.error, NAME);
+	test.has_args = 1;
+	snprintf(test.target, sizeof test.target, "%s", hostname);
+	if (latency_configure(&test.config, &test.args, test.target, port, &test.error) < 0)
+		return ipb_error_print(&test.error, NAME);
+	test.config.run_id = test.host != NULL && test.host->run_id != 0 ? test.host->run_id : own_run_id();
+	test.config.flow_base = test.host != NULL ? test.host->flow_base << 10 : 0;
+	/* Testers of one run have the same number; their packets must not be taken for one another's. */
+	uint64_t mix = test.config.run_id + test.config.flow_base;
+	test.config.run_id = ipb_mix64(&mix);
+	test.config.seed += test.config.flow_base;
+	if (test.host == NULL || test.host->form == IPBENCH_FORM_ORIGINAL)
+		test.config.keep_samples = 1;
+	test.engine = ipb_engine_open(&test.config, &test.error);
+	return test.engine != NULL ? 0 : ipb_error_print(&test.error, NAME);
+}
+
+/* Processor and priority of the measuring thread; restored when it is done. */
+struct privileges {
+	cpu_set_t cpus;
+	struct sched_param param;
+	int policy;
+};
+
+static void take_privileges(struct privileges *old)
+{
+	cpu_set_t one;
+	struct sched_param param = { .sched_priority = test.config.rt };
+
+	sched_getaffinity(0, sizeof old->cpus, &old->cpus);
+	pthread_getschedparam(pthread_self(), &old->policy, &old->param);
+	if (test.config.cpu >= 0) {
+		CPU_ZERO(&one);
+		CPU_SET(test.config.cpu, &one);
+		sched_setaffinity(0, sizeof one, &one);
+	}
+	if (test.config.rt > 0)
+		pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+}
+
+static void leave_privileges(const struct privileges *old)
+{
+	if (test.config.rt > 0)
+		pthread_setschedparam(pthread_self(), old->policy, &old->param);
+	if (test.config.cpu >= 0)
+		sched_setaffinity(0, sizeof old->cpus, &old->cpus);
+}
+
+static int start(struct timeval *begin)
+{
+	struct privileges old;
+
+	gettimeofday(begin, NULL);
+	if (test.engine == NULL)
+		return ipb_error(&test.error, "start without a set-up"), ipb_error_print(&test.error, NAME);
+	take_privileges(&old);
+	int status = ipb_engine_run(test.engine, test.host != NULL ? test.host->progress : NULL);
+	leave_privileges(&old);
+	test.ran = 1;
+	return status;
+}
+
+static int stop(struct timeval *end)
+{
+	gettimeofday(end, NULL);
+	if (test.engine != NULL && !test.ran)
+		ipb_engine_stop(test.engine);
+	return 0;
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	struct ipb_engine_result r;
+	int failed;
+
+	(void)running_time;
+	*data = NULL;
+	*size = 0;
+	if (test.engine == NULL || !test.ran)
+		return ipb_error(&test.error, "there is no result: the test has not run"), ipb_error_print(&test.error, NAME);
+	ipb_engine_result(test.engine, &r);
+	if (test.host != NULL && test.host->form == IPBENCH_FORM_EXTENDED)
+		failed = latency_marshal_extended(&r, test.engine, test.config.keep_samples, test.config.keep_response, data, size);
+	else
+		failed = latency_marshal_original(&r, test.config.samples, data, size);
+	if (failed)
+		return ipb_error(&test.error, "no memory for the result"), ipb_error_print(&test.error, NAME);
+	if (r.invalid) {
+		ipb_error(&test.error, "%s", r.reason_count > 0 ? r.reasons[0].text : "the result is not valid");
+		ipb_error_print(&test.error, NAME);
+	}
+	return r.invalid;
+}
+
+static void marshall_cleanup(char **data)
+{
+	free(*data);
+	*data = NULL;
+}
+
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	struct latency_result *r;
+
+	*data = NULL;
+	*data_len = 0;
+	if (len < 0)
+		return ipb_error(&test.error, "the result has %d bytes", len), ipb_error_print(&test.error, NAME);
+	r = latency_unmarshal(input, (size_t)len, &test.error);
+	if (r == NULL)
+		return ipb_error_print(&test.error, NAME);
+	*data = (char *)r;
+	*data_len = sizeof *r;
+	return 0;
+}
+
+static void unmarshall_cleanup(char **data)
+{
+	latency_result_free((struct latency_result *)*data);
+	*data = NULL;
+}
+
+static int output(struct client_data data[], int n)
+{
+	struct latency_output how = { 0, "", "" };
+
+	if (test.has_controller_args) {
+		how.with_cpu_target = ipb_args_bool(&test.controller_args, "with_cpu_target");
+		how.dump_dir = ipb_args_string(&test.controller_args, "dump_dir");
+		how.dump_prefix = ipb_args_string(&test.controller_args, "dump_prefix");
+	}
+	return latency_print(data, n, &how, &test.error) < 0 ? ipb_error_print(&test.error, NAME) : 0;
+}
+
+static int expected_duration(const char *arg, uint64_t *ns)
+{
+	struct ipb_args args;
+	struct ipb_engine_config c;
+
+	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arg, 0, &test.error) < 0)
+		return -1;
+	int status = latency_configure(&c, &args, NULL, 0, &test.error);
+	if (status == 0)
+		*ns = ipb_engine_duration_ns(&c);
+	ipb_args_free(&args);
+	return status;
+}
+
+static int results(const struct client_data *data, char **json)
+{
+	*json = data->data != NULL ? latency_json((const struct latency_result *)data->data) : NULL;
+	return *json != NULL ? 0 : ipb_error(&test.error, "no memory for the result");
+}
+
+static void results_cleanup(char **json)
+{
+	free(*json);
+	*json = NULL;
+}
+
+#define COLUMNS                                                                                                              \
+	"Requested_Throughput,Receive_Throughput,Send_Throughput,Packet_Size,Minimum_RTT,Average_RTT,Maximum_RTT,Stdev_RTT,"  \
+	"Median_RTT"
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = NAME,
+	.id = LATENCY_CHECK ? 0x18 : 0x10,
+	.descr = LATENCY_CHECK ? "Round-trip times to an echo that writes the first word + 1 into the second"
+	                       : "Round-trip times to an echo at a fixed rate",
+	.default_port = 7,
+	.type = IPBENCH_CLIENT,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = marshall_cleanup,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = unmarshall_cleanup,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = latency_options,
+	.option_count = LATENCY_OPTION_COUNT,
+	.csv_header = LATENCY_CHECK ? COLUMNS ",Bad_Packets" : COLUMNS,
+	.attach = attach,
+	.expected_duration = expected_duration,
+	.results = results,
+	.results_cleanup = results_cleanup,
+};

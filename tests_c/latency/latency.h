@@ -1,0 +1,59 @@
+/* What the files of the tests latency and latency-check share.  SPDX-License-Identifier: MIT */
+#ifndef LATENCY_H
+#define LATENCY_H
+
+#define IPBENCH_TEST_CLIENT
+#include "plugin.h"
+
+#include "ipb_args.h"
+#include "ipb_engine.h"
+#include "ipb_error.h"
+
+#ifndef LATENCY_CHECK
+#define LATENCY_CHECK 0 /* 1: this is latency-check */
+#endif
+
+#define LATENCY_MAGIC 0x4950424c54313030ull /* "IPBLT100": first word of the extended form */
+#define LATENCY_RESULT_MAX (256u << 20)     /* bytes of one result that are accepted */
+#define LATENCY_JSON_MAX (16u << 20)
+
+/* The options of both tests. */
+#define LATENCY_OPTION_COUNT 53u
+extern const struct ipbench_option latency_options[LATENCY_OPTION_COUNT];
+
+/* A configuration from parsed arguments; host and port as SETUP gave them. Strings belong to args. 0, or -1. */
+int latency_configure(struct ipb_engine_config *c, const struct ipb_args *args, const char *host, int port,
+                      struct ipb_error *err);
+
+/* One client's result, as unmarshall gives it. */
+struct latency_result {
+	int form;                      /* IPBENCH_FORM_ORIGINAL or IPBENCH_FORM_EXTENDED */
+	uint64_t time_us, samples, size, sends, recvs, requested_bps, achieved_bps, sent_bps, bad;
+	uint64_t *sample_ns;           /* samples of them; extended: may be fewer than recvs, or none */
+	int has_hists;
+	struct ipb_counts counts;      /* extended only */
+	struct ipb_hist rtt;           /* what the row prints: service times, or response times if asked for */
+	struct ipb_hist response, service, lateness; /* extended only */
+	char *json;                    /* extended only: members for the result document, checked */
+	size_t json_size;
+};
+
+/* The original's bytes. *data is allocated. Returns 0, or -1 without memory. */
+int latency_marshal_original(const struct ipb_engine_result *r, uint64_t wanted, char **data, int *size);
+/* Ours. */
+int latency_marshal_extended(const struct ipb_engine_result *r, const struct ipb_engine *e, int keep_samples,
+                             int rtt_is_response, char **data, int *size);
+/* Either; NULL and a sentence when the bytes are not one whole result. */
+struct latency_result *latency_unmarshal(const char *input, size_t size, struct ipb_error *err);
+void latency_result_free(struct latency_result *r);
+
+/* The row, and the files of dump_dir. */
+struct latency_output {
+	int with_cpu_target;
+	const char *dump_dir, *dump_prefix; /* dump_dir "": no files */
+};
+int latency_print(const struct client_data data[], int n, const struct latency_output *how, struct ipb_error *err);
+/* The members of the result document; NULL without memory. */
+char *latency_json(const struct latency_result *r);
+
+#endif

@@ -1,0 +1,335 @@
+/*
+ * A client's result as bytes.  SPDX-License-Identifier: MIT
+ *
+ * Form 0, the original's: big-endian 64-bit words: time (us), samples, size, sends, recvs, throughput requested,
+ * achieved, sent (bit/s), latency-check only: bad packets; then `samples` round trips in us.
+ *
+ * Form 1, ours: the magic word, whose bytes no form-0 result begins with (a measured phase of 160,000 years); then
+ * records of tag (4 bytes), size (4 bytes) and content, in any order; a reader skips tags that it does not know.
+ *   1 counts   17 words: time, size, sends, recvs, requested, achieved, sent, bad, sent, ok, lost, late, corrupt,
+ *              duplicate, reordered, samples in record 6, 1 if the row shows response times
+ *   2, 3, 4    response, service, lateness: minimum, maximum, mean and standard deviation (doubles), then the
+ *              histogram in HdrHistogram's V2 encoding
+ *   5 members  of the result document, JSON
+ *   6 samples  in ns, each as a LEB128 number
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipb_bytes.h"
+#include "ipb_json.h"
+#include "latency.h"
+
+enum { TAG_COUNTS = 1, TAG_RESPONSE, TAG_SERVICE, TAG_LATENESS, TAG_JSON, TAG_SAMPLES };
+
+#define WORDS_ORIGINAL (LATENCY_CHECK ? 9u : 8u)
+#define COUNT_WORDS 17u
+#define EXACT_BYTES 32u
+
+static uint64_t whole(double v) { return v > 0 ? (uint64_t)(v + 0.5) : 0; }
+
+static uint64_t window_us(const struct ipb_engine_result *r)
+{
+	return r->window_end_ns > r->window_start_ns ? (r->window_end_ns - r->window_start_ns) / 1000 : 0;
+}
+
+int latency_marshal_original(const struct ipb_engine_result *r, uint64_t wanted, char **data, int *size)
+{
+	uint64_t samples = r->samples_kept < wanted ? r->samples_kept : wanted;
+	size_t bytes = (size_t)(WORDS_ORIGINAL + samples) * 8;
+	struct ipb_writer w;
+
+	if ((*data = malloc(bytes)) == NULL)
+		return -1;
+	ipb_writer_init(&w, *data, bytes);
+	ipb_write_u64(&w, window_us(r));
+	ipb_write_u64(&w, samples);
+	ipb_write_u64(&w, whole(r->packet_size));
+	ipb_write_u64(&w, r->counts.sent);
+	ipb_write_u64(&w, r->counts.ok);
+	ipb_write_u64(&w, whole(r->requested_bps));
+	ipb_write_u64(&w, whole(r->received_bps));
+	ipb_write_u64(&w, whole(r->sent_bps));
+	if (LATENCY_CHECK)
+		ipb_write_u64(&w, r->bad);
+	for (uint64_t i = 0; i < samples; i++)
+		ipb_write_u64(&w, r->samples_ns[i] / 1000);
+	*size = (int)bytes;
+	return 0;
+}
+
+/* Begins a record; end_record writes its size. */
+static uint8_t *begin_record(struct ipb_writer *w, uint32_t tag)
+{
+	ipb_write_u32(w, tag);
+	return ipb_write_room(w, 4);
+}
+
+static void end_record(struct ipb_writer *w, uint8_t *size_at)
+{
+	if (!w->failed)
+		ipb_put_be(size_at, (uint64_t)(w->at - size_at - 4), 4);
+}
+
+static void write_counts(struct ipb_writer *w, const struct ipb_engine_result *r, uint64_t samples, int is_response)
+{
+	const struct ipb_counts *c = &r->counts;
+	const uint64_t words[COUNT_WORDS] = {
+		window_us(r), whole(r->packet_size), c->sent, c->ok, whole(r->requested_bps), whole(r->received_bps),
+		whole(r->sent_bps), r->bad, c->sent, c->ok, c->lost, c->late, c->corrupt, c->duplicate, c->reordered, samples,
+		(uint64_t)is_response,
+	};
+	uint8_t *size_at = begin_record(w, TAG_COUNTS);
+
+	for (unsigned i = 0; i < COUNT_WORDS; i++)
+		ipb_write_u64(w, words[i]);
+	end_record(w, size_at);
+}
+
+static void write_hist(struct ipb_writer *w, uint32_t tag, const struct ipb_hist *h)
+{
+	uint8_t *size_at = begin_record(w, tag);
+
+	ipb_write_u64(w, h->count ? h->min_ns : 0);
+	ipb_write_u64(w, h->max_ns);
+	ipb_write_f64(w, ipb_hist_mean(h));
+	ipb_write_f64(w, ipb_hist_stddev(h));
+	if (w->failed)
+		return;
+	size_t size = ipb_hist_encode(h, w->at, (size_t)(w->end - w->at));
+	if (size == 0)
+		w->failed = 1;
+	w->at += size;
+	end_record(w, size_at);
+}
+
+static void write_samples(struct ipb_writer *w, const uint64_t *samples, uint64_t count)
+{
+	uint8_t *size_at = begin_record(w, TAG_SAMPLES);
+
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t v = samples[i];
+		for (; v >= 0x80; v >>= 7)
+			ipb_write_u8(w, (uint8_t)(v | 0x80));
+		ipb_write_u8(w, (uint8_t)v);
+	}
+	end_record(w, size_at);
+}
+
+int latency_marshal_extended(const struct ipb_engine_result *r, const struct ipb_engine *e, int keep_samples,
+                             int rtt_is_response, char **data, int *size)
+{
+	uint64_t samples = keep_samples ? r->samples_kept : 0;
+	struct ipb_json j;
+	struct ipb_writer w;
+
+	*data = NULL;
+	ipb_json_init(&j);
+	ipb_engine_report(e, &j);
+	if (j.failed || j.size > LATENCY_JSON_MAX)
+		goto fail;
+	size_t most = 8 + 6 * 8 + COUNT_WORDS * 8 + 3 * (size_t)(EXACT_BYTES + IPB_HIST_ENCODED_MAX) + j.size + samples * 6;
+	if ((*data = malloc(most)) == NULL)
+		goto fail;
+	ipb_writer_init(&w, *data, most);
+	ipb_write_u64(&w, LATENCY_MAGIC);
+	write_counts(&w, r, samples, rtt_is_response);
+	write_hist(&w, TAG_RESPONSE, r->response);
+	write_hist(&w, TAG_SERVICE, r->service);
+	write_hist(&w, TAG_LATENESS, r->lateness);
+	uint8_t *size_at = begin_record(&w, TAG_JSON);
+	ipb_write_bytes(&w, j.text, j.size);
+	end_record(&w, size_at);
+	if (samples > 0)
+		write_samples(&w, r->samples_ns, samples);
+	if (w.failed)
+		goto fail;
+	ipb_json_free(&j);
+	*size = (int)ipb_writer_size(&w);
+	char *exact = realloc(*data, (size_t)*size);
+	*data = exact != NULL ? exact : *data;
+	return 0;
+fail:
+	ipb_json_free(&j);
+	free(*data);
+	*data = NULL;
+	return -1;
+}
+
+static int read_original(struct latency_result *r, struct ipb_reader *in, struct ipb_error *err)
+{
+	r->form = IPBENCH_FORM_ORIGINAL;
+	r->time_us = ipb_read_u64(in);
+	r->samples = ipb_read_u64(in);
+	r->size = ipb_read_u64(in);
+	r->sends = ipb_read_u64(in);
+	r->recvs = ipb_read_u64(in);
+	r->requested_bps = ipb_read_u64(in);
+	r->achieved_bps = ipb_read_u64(in);
+	r->sent_bps = ipb_read_u64(in);
+	if (LATENCY_CHECK)
+		r->bad = ipb_read_u64(in);
+	if (in->failed)
+		return ipb_error(err, "the result is shorter than its %u bytes of header", WORDS_ORIGINAL * 8);
+	if (r->samples != ipb_reader_left(in) / 8 || ipb_reader_left(in) % 8 != 0) {
+		return ipb_error(err, "the result says %llu samples and has %zu bytes of them", (unsigned long long)r->samples,
+		                 ipb_reader_left(in));
+	}
+	if ((r->sample_ns = malloc((size_t)(r->samples + 1) * sizeof *r->sample_ns)) == NULL || ipb_hist_init(&r->rtt) < 0)
+		return ipb_error(err, "no memory for %llu samples", (unsigned long long)r->samples);
+	for (uint64_t i = 0; i < r->samples; i++) {
+		uint64_t us = ipb_read_u64(in);
+		r->sample_ns[i] = us < UINT64_MAX / 1000 ? us * 1000 : UINT64_MAX;
+		ipb_hist_record(&r->rtt, r->sample_ns[i]);
+	}
+	return 0;
+}
+
+static int read_counts(struct latency_result *r, struct ipb_reader *in, int *is_response)
+{
+	struct ipb_counts *c = &r->counts;
+
+	r->time_us = ipb_read_u64(in);
+	r->size = ipb_read_u64(in);
+	r->sends = ipb_read_u64(in);
+	r->recvs = ipb_read_u64(in);
+	r->requested_bps = ipb_read_u64(in);
+	r->achieved_bps = ipb_read_u64(in);
+	r->sent_bps = ipb_read_u64(in);
+	r->bad = ipb_read_u64(in);
+	c->sent = ipb_read_u64(in);
+	c->ok = ipb_read_u64(in);
+	c->lost = ipb_read_u64(in);
+	c->late = ipb_read_u64(in);
+	c->corrupt = ipb_read_u64(in);
+	c->duplicate = ipb_read_u64(in);
+	c->reordered = ipb_read_u64(in);
+	r->samples = ipb_read_u64(in);
+	*is_response = ipb_read_u64(in) != 0;
+	if (in->failed || c->sent > INT64_MAX || c->ok > c->sent || c->lost > c->sent || c->late > c->sent ||
+	    c->corrupt > c->sent || c->ok + c->lost + c->late + c->corrupt != c->sent)
+		return -1;
+	return 0;
+}
+
+static int read_hist(struct ipb_hist *h, struct ipb_reader *in)
+{
+	uint64_t min = ipb_read_u64(in), max = ipb_read_u64(in);
+	double mean = ipb_read_f64(in), stddev = ipb_read_f64(in);
+	size_t size = ipb_reader_left(in);
+	const uint8_t *bytes = ipb_read_bytes(in, size);
+
+	if (h->counts != NULL || in->failed || ipb_hist_init(h) < 0 || ipb_hist_decode(h, bytes, size) < 0)
+		return -1;
+	return ipb_hist_restore(h, min, max, mean, stddev);
+}
+
+static int read_samples(struct latency_result *r, struct ipb_reader *in, uint64_t *found)
+{
+	size_t most = ipb_reader_left(in);
+	uint64_t n = 0;
+
+	if (r->sample_ns != NULL || (r->sample_ns = malloc((most + 1) * sizeof *r->sample_ns)) == NULL)
+		return -1;
+	while (ipb_reader_left(in) > 0) {
+		uint64_t v = 0, byte = 0x80;
+		for (unsigned shift = 0; byte & 0x80; shift += 7) {
+			byte = ipb_read_u8(in);
+			if (in->failed || shift > 56)
+				return -1;
+			v |= (byte & 0x7f) << shift;
+		}
+		r->sample_ns[n++] = v;
+	}
+	*found = n;
+	return 0;
+}
+
+static int read_json(struct latency_result *r, struct ipb_reader *in)
+{
+	size_t size = ipb_reader_left(in);
+	const uint8_t *bytes = ipb_read_bytes(in, size);
+
+	if (r->json != NULL || size > LATENCY_JSON_MAX || (r->json = malloc(size + 3)) == NULL)
+		return -1;
+	r->json[0] = '{';
+	if (size)
+		memcpy(r->json + 1, bytes, size);
+	r->json[size + 1] = '}';
+	r->json[size + 2] = '\0';
+	r->json_size = size;
+	return ipb_json_check(r->json, size + 2);
+}
+
+static int read_record(struct latency_result *r, uint32_t tag, struct ipb_reader *in, int *is_response, uint64_t *found)
+{
+	switch (tag) {
+	case TAG_COUNTS: return read_counts(r, in, is_response);
+	case TAG_RESPONSE: return read_hist(&r->response, in);
+	case TAG_SERVICE: return read_hist(&r->service, in);
+	case TAG_LATENESS: return read_hist(&r->lateness, in);
+	case TAG_JSON: return read_json(r, in);
+	case TAG_SAMPLES: return read_samples(r, in, found);
+	default: return 0;
+	}
+}
+
+static int read_extended(struct latency_result *r, struct ipb_reader *in, struct ipb_error *err)
+{
+	int is_response = 0;
+	uint64_t found = 0;
+
+	r->form = IPBENCH_FORM_EXTENDED;
+	r->has_hists = 1;
+	ipb_read_u64(in);
+	while (ipb_reader_left(in) > 0) {
+		struct ipb_reader part;
+		uint32_t tag = ipb_read_u32(in), size = ipb_read_u32(in);
+		const uint8_t *bytes = ipb_read_bytes(in, size);
+		if (bytes == NULL)
+			return ipb_error(err, "the result ends in the middle of record %u", tag);
+		ipb_reader_init(&part, bytes, size);
+		if (read_record(r, tag, &part, &is_response, &found) < 0)
+			return ipb_error(err, "record %u of the result makes no sense", tag);
+	}
+	if (r->response.counts == NULL || r->service.counts == NULL || r->lateness.counts == NULL || r->json == NULL)
+		return ipb_error(err, "the result lacks a part");
+	if (found != r->samples || r->response.count != r->counts.ok || r->service.count != r->counts.ok ||
+	    r->lateness.count != r->counts.sent)
+		return ipb_error(err, "the result's counts and histograms disagree");
+	if (ipb_hist_init(&r->rtt) < 0)
+		return ipb_error(err, "no memory for a histogram");
+	ipb_hist_merge(&r->rtt, is_response ? &r->response : &r->service);
+	return 0;
+}
+
+struct latency_result *latency_unmarshal(const char *input, size_t size, struct ipb_error *err)
+{
+	struct latency_result *r = size <= LATENCY_RESULT_MAX ? calloc(1, sizeof *r) : NULL;
+	struct ipb_reader in;
+
+	if (r == NULL) {
+		ipb_error(err, size > LATENCY_RESULT_MAX ? "the result is larger than 256 MiB" : "no memory for the result");
+		return NULL;
+	}
+	ipb_reader_init(&in, input, size);
+	int ours = size >= 8 && ipb_get_be(in.at, 8) == LATENCY_MAGIC;
+	if ((ours ? read_extended(r, &in, err) : read_original(r, &in, err)) == 0)
+		return r;
+	latency_result_free(r);
+	return NULL;
+}
+
+void latency_result_free(struct latency_result *r)
+{
+	if (r == NULL)
+		return;
+	ipb_hist_free(&r->rtt);
+	ipb_hist_free(&r->response);
+	ipb_hist_free(&r->service);
+	ipb_hist_free(&r->lateness);
+	free(r->sample_ns);
+	free(r->json);
+	free(r);
+}

@@ -1,0 +1,158 @@
+/* Arguments of latency and latency-check.  SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "ipb_rng.h"
+#include "latency.h"
+
+#define SMALLEST (LATENCY_CHECK ? 16u : 8u) /* bytes: latency-check needs two words */
+#define S(name, type, unit, dflt, range, help) { name, type, unit, dflt, range, help, 0, 0 }
+#define C(name, type, unit, dflt, range, help) { name, type, unit, dflt, range, help, 1, 0 }
+
+const struct ipbench_option latency_options[] = {
+	S("bps", "rate", "bit/s", "10000000", "1..1T", "Rate to attempt, for each client."),
+	S("Mbps", "float", "Mbit/s", "", "0.000001..1000000", "The same in Mbit/s."),
+	S("size", "size", "byte", "64", "8..65536", "Bytes in a packet; raw: of the whole Ethernet frame, at most 1514."),
+	S("sizes", "string", "byte", "", "", "Several sizes instead, \"64:7,594:4,1518:1\" (size:weight, in double quotes) or IMIX."),
+	S("samples", "int", "", "200000", "1..1000000000", "Round trips to collect; the measured phase ends when they are in."),
+	S("duration", "time", "s", "0", "0..86400", "Length of the measured phase, instead of samples."),
+	S("rampup", "time", "s", "0", "0..3600", "Phase before the warm-up in which the rate rises from nothing, not counted."),
+	S("warmup", "time", "s", "10", "0..86400", "Phase before the measured one, at the same rate, not counted."),
+	S("cooldown", "time", "s", "10", "0..86400", "Phase after it, at the same rate, not counted."),
+	S("drain", "time", "s", "1", "0.001..60", "How long a reply may take; what comes later is late."),
+	S("late", "time", "s", "0.5", "0..60", "How long late replies are waited for, before they are called lost."),
+	S("socktype", "enum", "", "tcp", "tcp|udp|raw", "Kind of socket."),
+	S("drop", "float", "s", "1", "0.1..60", "Seconds' worth of packets that may be outstanding and are still told apart."),
+	S("iface", "string", "", "", "", "raw: the interface; the target is then a MAC address."),
+	S("sockopts", "string", "", "", "", "Socket options, \"SO_X;SO_Y=value\"."),
+	S("arrival", "string", "", "constant", "", "When packets are due: constant, poisson, or burst:N (N at a time)."),
+	S("flows", "int", "", "1", "1..1024", "Source ports (TCP: connections), used in turn."),
+	S("seed", "int", "", "1", "0..4294967295", "Of random arrivals and sizes: the same seed gives the same packets."),
+	S("engine", "enum", "", "auto", "auto|socket|mmsg|gso|ring", "How to send and receive; gso: UDP load only; ring: raw only."),
+	S("timestamps", "enum", "", "user", "user|kernel|hardware", "Where round trips are stamped, apart from user space."),
+	S("cpu", "int", "", "-1", "-1..1023", "Processor to run on; -1: any."),
+	S("rt", "int", "", "0", "0..99", "SCHED_FIFO priority; 0: off. A spinning thread: leave the system a processor."),
+	S("mlock", "bool", "", "0", "", "Lock memory."),
+	S("busy_poll", "int", "us", "0", "0..1000000", "SO_BUSY_POLL."),
+	S("sndbuf", "size", "byte", "0", "0..1Gi", "Send buffer; 0: the system's."),
+	S("rcvbuf", "size", "byte", "4Mi", "0..1Gi", "Receive buffer; 0: the system's."),
+	S("nodelay", "bool", "", "1", "", "TCP_NODELAY."),
+	S("dscp", "int", "", "-1", "-1..63", "Differentiated services code point; -1: the system's."),
+	S("ttl", "int", "", "0", "0..255", "Time to live or hop limit; 0: the system's."),
+	S("df", "bool", "", "0", "", "Do not fragment."),
+	S("bind", "string", "", "", "", "Local address."),
+	S("bind_port", "int", "", "0", "0..65535", "Local port of the first flow; 0: any."),
+	S("device", "string", "", "", "", "Local interface (SO_BINDTODEVICE)."),
+	S("noise", "time", "s", "0.2", "0..10", "How long set-up listens to what else runs on the processor."),
+	S("tsc", "bool", "", "1", "", "Read the time stamp counter where it is invariant; 0: CLOCK_MONOTONIC."),
+	S("until_ci", "float", "", "0", "0..1", "Stop when the mean's 95 % interval is narrower than this share of it; 0: off."),
+	S("rtt", "enum", "", "service", "service|response", "What row and samples show: from the send, or from the due time."),
+	S("keep_samples", "bool", "", "1", "", "Send single round trips to our own controller too (for dump_dir)."),
+	S("limit_lateness", "time", "s", "1ms", "0..1000", "Send lateness p99 from which a result is SUSPECT."),
+	S("limit_lateness_invalid", "time", "s", "20ms", "0..1000", "The same for INVALID."),
+	S("limit_rate", "float", "", "1%", "0..1", "Missing share of the requested rate from which a result is SUSPECT."),
+	S("limit_rate_invalid", "float", "", "5%", "0..1", "The same for INVALID."),
+	S("limit_gap", "time", "s", "200us", "1us..1000", "How long the loop may stand still before it is called a gap."),
+	S("limit_gaps", "float", "", "1%", "0..1", "Share of the measured phase in gaps from which a result is SUSPECT."),
+	S("limit_gaps_invalid", "float", "", "10%", "0..1", "The same for INVALID."),
+	S("limit_longest_gap", "time", "s", "50ms", "0..1000", "One gap this long makes a result SUSPECT."),
+	S("limit_drops", "float", "", "0.1%", "0..1", "Share of packets dropped by the own receive queue from which INVALID; any is SUSPECT."),
+	S("limit_steal", "float", "", "1%", "0..1", "Share of processor time taken by the hypervisor from which SUSPECT."),
+	S("limit_frequency", "float", "", "5%", "0..1", "Change of the processor's clock from which SUSPECT."),
+	S("limit_clock_step", "time", "s", "5ms", "0..1000", "Step of the real-time clock from which SUSPECT."),
+	C("with_cpu_target", "bool", "", "0", "", "End the row with a comma, so that a CPU figure can follow."),
+	C("dump_dir", "string", "", "", "", "Write each client's samples to DIR/PREFIX_N.dmp, one a line, in us."),
+	C("dump_prefix", "string", "", "latency", "", "See dump_dir."),
+};
+_Static_assert(sizeof latency_options / sizeof *latency_options == LATENCY_OPTION_COUNT, "count the options");
+
+static void configure_limits(struct ipb_limits *l, const struct ipb_args *a)
+{
+	l->lateness_p99_suspect_ns = ipb_args_ns(a, "limit_lateness");
+	l->lateness_p99_invalid_ns = ipb_args_ns(a, "limit_lateness_invalid");
+	l->rate_suspect = ipb_args_number(a, "limit_rate");
+	l->rate_invalid = ipb_args_number(a, "limit_rate_invalid");
+	l->gap_ns = ipb_args_ns(a, "limit_gap");
+	l->gap_suspect = ipb_args_number(a, "limit_gaps");
+	l->gap_invalid = ipb_args_number(a, "limit_gaps_invalid");
+	l->gap_longest_suspect_ns = ipb_args_ns(a, "limit_longest_gap");
+	l->drop_invalid = ipb_args_number(a, "limit_drops");
+	l->steal_suspect = ipb_args_number(a, "limit_steal");
+	l->frequency_suspect = ipb_args_number(a, "limit_frequency");
+	l->clock_step_ns = ipb_args_ns(a, "limit_clock_step");
+}
+
+static void configure_socket(struct ipb_sock_options *o, const struct ipb_args *a)
+{
+	o->bind_host = ipb_args_string(a, "bind");
+	o->bind_port = (uint16_t)ipb_args_uint(a, "bind_port");
+	o->device = ipb_args_string(a, "device");
+	o->sndbuf = (int)ipb_args_uint(a, "sndbuf");
+	o->rcvbuf = (int)ipb_args_uint(a, "rcvbuf");
+	o->busy_poll_us = (int)ipb_args_uint(a, "busy_poll");
+	o->dscp = (int)ipb_args_number(a, "dscp");
+	o->ttl = (int)ipb_args_uint(a, "ttl");
+	o->df = ipb_args_bool(a, "df");
+	o->nodelay = ipb_args_bool(a, "nodelay");
+	o->sockopts = ipb_args_string(a, "sockopts");
+}
+
+static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a, struct ipb_error *err)
+{
+	uint32_t least = SMALLEST, most = IPB_ENGINE_TCP_MAX;
+
+	if (c->proto == IPB_UDP)
+		most = IPB_ENGINE_UDP_MAX;
+	if (c->proto == IPB_RAW) {
+		least += IPB_ENGINE_FRAME_HEADER;
+		most = IPB_ENGINE_FRAME_MAX;
+	}
+	if (ipb_args_given(a, "sizes") && ipb_args_given(a, "size"))
+		return ipb_error(err, "give either size or sizes");
+	return ipb_sizes_parse(&c->sizes, ipb_args_string(a, ipb_args_given(a, "sizes") ? "sizes" : "size"), least, most, err);
+}
+
+int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, const char *host, int port,
+                      struct ipb_error *err)
+{
+	memset(c, 0, sizeof *c);
+	c->host = host;
+	c->port = (uint16_t)port;
+	c->proto = (enum ipb_proto)ipb_args_enum(a, "socktype");
+	c->io = (enum ipb_io)ipb_args_enum(a, "engine");
+	c->stamps = (enum ipb_stamps)ipb_args_enum(a, "timestamps");
+	if (ipb_args_given(a, "bps") && ipb_args_given(a, "Mbps"))
+		return ipb_error(err, "give either bps or Mbps");
+	c->rate_bps = ipb_args_given(a, "Mbps") ? ipb_args_number(a, "Mbps") * 1e6 : ipb_args_number(a, "bps");
+	if (configure_sizes(c, a, err) < 0 ||
+	    ipb_arrival_parse(&c->arrival, &c->burst, ipb_args_string(a, "arrival"), err) < 0)
+		return -1;
+	if (ipb_args_given(a, "duration") && ipb_args_given(a, "samples"))
+		return ipb_error(err, "give either samples or duration");
+	c->samples = ipb_args_uint(a, "samples");
+	c->duration_ns = ipb_args_ns(a, "duration");
+	c->rampup_ns = ipb_args_ns(a, "rampup");
+	c->warmup_ns = ipb_args_ns(a, "warmup");
+	c->cooldown_ns = ipb_args_ns(a, "cooldown");
+	c->drain_ns = ipb_args_ns(a, "drain");
+	c->late_ns = ipb_args_ns(a, "late");
+	c->noise_ns = ipb_args_ns(a, "noise");
+	c->outstanding_s = ipb_args_number(a, "drop");
+	c->flows = (uint32_t)ipb_args_uint(a, "flows");
+	c->seed = ipb_args_uint(a, "seed");
+	c->iface = ipb_args_string(a, "iface");
+	c->cpu = (int)ipb_args_number(a, "cpu");
+	c->rt = (int)ipb_args_uint(a, "rt");
+	c->mlock = ipb_args_bool(a, "mlock");
+	c->check = LATENCY_CHECK;
+	c->want_tsc = ipb_args_bool(a, "tsc");
+	c->until_ci = ipb_args_number(a, "until_ci");
+	c->keep_samples = ipb_args_bool(a, "keep_samples");
+	c->keep_response = ipb_args_enum(a, "rtt") == 1;
+	configure_limits(&c->limits, a);
+	configure_socket(&c->sock, a);
+	if (c->proto != IPB_RAW || host == NULL)
+		return 0;
+	if (ipb_parse_mac(host, c->target_mac) < 0)
+		return ipb_error(err, "with socktype=raw the target is a MAC address such as 02:00:00:00:00:01, not \"%.100s\"", host);
+	return 0;
+}

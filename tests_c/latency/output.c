@@ -1,0 +1,168 @@
+/* The row that is printed, the dump files and the result document's part.  SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipb_json.h"
+#include "ipb_summary.h"
+#include "latency.h"
+
+#define PATH_MAX_BYTES 4096
+
+static const struct latency_result *result_of(const struct client_data *d)
+{
+	return d->data != NULL && d->size == (int)sizeof(struct latency_result) ? (const struct latency_result *)d->data : NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Element n/2 of the sorted samples of all clients, when each has all of them; else from the histogram. */
+static uint64_t median_ns(const struct client_data data[], int n, const struct ipb_hist *all)
+{
+	uint64_t count = 0, median;
+
+	for (int i = 0; i < n; i++) {
+		const struct latency_result *r = result_of(&data[i]);
+		if (r != NULL && r->samples != r->rtt.count)
+			return ipb_hist_percentile(all, 50);
+		count += r != NULL ? r->samples : 0;
+	}
+	uint64_t *sorted = count > 0 ? malloc(count * sizeof *sorted) : NULL;
+	if (sorted == NULL)
+		return ipb_hist_percentile(all, 50);
+	uint64_t at = 0;
+	for (int i = 0; i < n; i++) {
+		const struct latency_result *r = result_of(&data[i]);
+		if (r != NULL && r->samples > 0) {
+			memcpy(sorted + at, r->sample_ns, r->samples * sizeof *sorted);
+			at += r->samples;
+		}
+	}
+	qsort(sorted, count, sizeof *sorted, compare);
+	median = sorted[count / 2];
+	free(sorted);
+	return median;
+}
+
+static int dump(const struct latency_result *r, int client, const struct latency_output *how, struct ipb_error *err)
+{
+	char path[PATH_MAX_BYTES];
+	int size = snprintf(path, sizeof path, "%s/%s_%d.dmp", how->dump_dir, how->dump_prefix, client);
+
+	if (size < 0 || (size_t)size >= sizeof path)
+		return ipb_error(err, "dump_dir: the path is too long");
+	FILE *file = fopen(path, "we");
+	if (file == NULL)
+		return ipb_error_errno(err, errno, "dump_dir: cannot write %s", path);
+	for (uint64_t i = 0; i < r->samples; i++)
+		fprintf(file, "%" PRIu64 "\n", r->sample_ns[i] / 1000);
+	if (fclose(file) != 0)
+		return ipb_error_errno(err, errno, "dump_dir: cannot write %s", path);
+	return 0;
+}
+
+int latency_print(const struct client_data data[], int n, const struct latency_output *how, struct ipb_error *err)
+{
+	struct ipb_hist all;
+	uint64_t requested = 0, achieved = 0, sent = 0, size = 0, bad = 0;
+	int status = 0;
+
+	if (ipb_hist_init(&all) < 0)
+		return ipb_error(err, "no memory for a histogram");
+	for (int i = 0; i < n; i++) {
+		const struct latency_result *r = result_of(&data[i]);
+		if (r == NULL)
+			continue;
+		requested += r->requested_bps;
+		achieved += r->achieved_bps;
+		sent += r->sent_bps;
+		bad += r->bad;
+		size = size == 0 ? r->size : size;
+		ipb_hist_merge(&all, &r->rtt);
+		if (how->dump_dir[0] != '\0' && dump(r, i, how, err) < 0)
+			status = -1;
+	}
+	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.2f,%" PRIu64, requested,
+	       achieved, sent, size, all.count > 0 ? all.min_ns / 1000 : 0, (uint64_t)(ipb_hist_mean(&all) / 1000),
+	       all.max_ns / 1000, ipb_hist_stddev(&all) / 1000, median_ns(data, n, &all) / 1000);
+	if (LATENCY_CHECK)
+		printf(",%" PRIu64, bad);
+	printf(how->with_cpu_target ? "," : "\n");
+	ipb_hist_free(&all);
+	return status;
+}
+
+static void json_counts(struct ipb_json *j, const struct ipb_counts *c)
+{
+	ipb_json_object(j, "counts");
+	ipb_json_uint(j, "sent", c->sent);
+	ipb_json_uint(j, "ok", c->ok);
+	ipb_json_uint(j, "lost", c->lost);
+	ipb_json_uint(j, "late", c->late);
+	ipb_json_uint(j, "corrupt", c->corrupt);
+	ipb_json_uint(j, "duplicate", c->duplicate);
+	ipb_json_uint(j, "reordered", c->reordered);
+	ipb_json_end_object(j);
+}
+
+static void json_hist(struct ipb_json *j, const char *key, const struct ipb_hist *h, uint8_t *buffer)
+{
+	if (h->counts == NULL)
+		ipb_json_null(j, key);
+	else
+		ipb_json_base64(j, key, buffer, ipb_hist_encode(h, buffer, IPB_HIST_ENCODED_MAX));
+}
+
+char *latency_json(const struct latency_result *r)
+{
+	const struct ipb_hist *service = r->has_hists ? &r->service : &r->rtt, *response = r->has_hists ? &r->response : NULL;
+	uint8_t *buffer = malloc(IPB_HIST_ENCODED_MAX);
+	struct ipb_json j;
+
+	if (buffer == NULL)
+		return NULL;
+	ipb_json_init(&j);
+	ipb_json_object(&j, NULL);
+	if (r->has_hists)
+		json_counts(&j, &r->counts);
+	ipb_json_object(&j, "rates");
+	ipb_json_uint(&j, "requested_bps", r->requested_bps);
+	ipb_json_uint(&j, "sent_bps", r->sent_bps);
+	ipb_json_uint(&j, "received_bps", r->achieved_bps);
+	ipb_json_end_object(&j);
+	ipb_json_object(&j, "latency");
+	ipb_summary_json(&j, "response", response);
+	ipb_summary_json(&j, "service", service);
+	ipb_json_end_object(&j);
+	ipb_json_object(&j, "histograms");
+	if (response != NULL)
+		json_hist(&j, "response", response, buffer);
+	else
+		ipb_json_null(&j, "response");
+	json_hist(&j, "service", service, buffer);
+	if (r->has_hists)
+		json_hist(&j, "lateness", &r->lateness, buffer);
+	ipb_json_end_object(&j);
+	if (LATENCY_CHECK) {
+		ipb_json_array(&j, "metrics");
+		ipb_json_object(&j, NULL);
+		ipb_json_string(&j, "name", "bad_packets");
+		ipb_json_uint(&j, "value", r->bad);
+		ipb_json_string(&j, "unit", "packets");
+		ipb_json_end_object(&j);
+		ipb_json_end_array(&j);
+	}
+	if (r->json != NULL)
+		ipb_json_members(&j, r->json + 1, r->json_size);
+	ipb_json_end_object(&j);
+	free(buffer);
+	return ipb_json_take(&j);
+}

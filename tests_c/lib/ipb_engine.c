@@ -1,0 +1,388 @@
+/* The measurement engine's loop; see ipb_engine.h.  SPDX-License-Identifier: MIT */
+#include "ipb_engine.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ipb_engine_private.h"
+
+#define UNTIL_CI_NS 250000000ull /* how often until_ci looks */
+#define GAP_ALLOWANCE_NS 10000u /* work on one packet that does not count as standing still */
+#define SNAPSHOT_WARMUP_NS 50000000ull /* with less warm-up, set-up's reading of the system's counters is used */
+#define OVERDUE_NS 2000000ull   /* packets later than this are caught up with in steps of catch_up_ns */
+
+int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
+{
+	va_list args;
+
+	if (e->failed)
+		return -1;
+	e->failed = 1;
+	snprintf(e->failed_code, sizeof e->failed_code, "%s", code);
+	va_start(args, format);
+	vsnprintf(e->failed_text, sizeof e->failed_text, format, args);
+	va_end(args);
+	return -1;
+}
+
+int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what)
+{
+	char text[96];
+
+	switch (error) {
+	case EAGAIN:
+	case ENOBUFS:
+		e->busy++;
+		return 0;
+	case EINTR:
+		return 0;
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+		if (e->config.proto != IPB_TCP) {
+			e->refused++;
+			return 0;
+		}
+		break;
+	case ECONNRESET:
+	case EPIPE:
+		return ipb_engine_fail(e, "target-reset", "the target reset the connection (%s) after %llu packets", what,
+		                       (unsigned long long)e->track.next);
+	default:
+		break;
+	}
+	return ipb_engine_fail(e, "socket-error", "%s failed after %llu packets: %s", what,
+	                       (unsigned long long)e->track.next, strerror_r(error, text, sizeof text));
+}
+
+static struct ipb_interval *interval_of(struct ipb_engine *e, uint64_t due_ns)
+{
+	uint64_t i = (due_ns - e->measure_ns) / e->interval_ns;
+
+	return &e->intervals[i < e->interval_count ? i : e->interval_count - 1];
+}
+
+static void record_sample(struct ipb_engine *e, const struct ipb_record *r, uint64_t now_ns)
+{
+	uint64_t response = now_ns - r->due_ns, service = now_ns - r->sent_ns;
+	struct ipb_interval *i = interval_of(e, r->due_ns);
+
+	ipb_hist_record(&e->response, response);
+	ipb_hist_record(&e->service, service);
+	i->ok++;
+	i->sum_ns += (double)response;
+	i->counts[ipb_coarse_index(response)]++;
+	if (response > i->max_ns)
+		i->max_ns = response;
+	if (e->samples_kept < e->samples_room)
+		e->samples[e->samples_kept++] = e->config.keep_response ? response : service;
+	if (r->sent_ns < e->end_ns) {
+		e->ok_in_window++;
+		e->window_ok_bytes += r->size;
+	}
+}
+
+static void check_word(struct ipb_engine *e, const uint8_t *packet, uint32_t got)
+{
+	uint64_t word0, word1;
+
+	if (got < 16) {
+		e->bad++;
+		return;
+	}
+	memcpy(&word0, packet, 8);
+	memcpy(&word1, packet + 8, 8);
+	e->bad += word1 != word0 + 1;
+}
+
+void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t got, uint64_t now_ns,
+                      uint64_t stamp_ns)
+{
+	uint64_t number = 0;
+	enum ipb_reply kind = ipb_header_read(&e->header, packet, got, e->expected, e->track.next, &number);
+
+	if (kind == IPB_REPLY_OK && e->config.flows > 1 && number % e->config.flows != flow)
+		kind = IPB_REPLY_STRAY;
+	if (kind == IPB_REPLY_STRAY) {
+		e->stray++;
+		return;
+	}
+	e->sends_since_reply = 0;
+	e->last_reply_ns = now_ns;
+	e->received_all++;
+	if (kind == IPB_REPLY_UNKNOWN) {
+		ipb_track_unknown(&e->track);
+		return;
+	}
+	enum ipb_verdict_reply v = ipb_track_reply(&e->track, number, flow, kind == IPB_REPLY_CORRUPT, now_ns);
+	if (v != IPB_TRACK_SAMPLE)
+		return;
+	struct ipb_record *r = &e->track.ring[number & e->track.mask];
+	record_sample(e, r, now_ns);
+	if (e->config.check)
+		check_word(e, packet, got);
+	if (r->stamp != 0)
+		ipb_layers_reply(e, r->stamp, number, stamp_ns, now_ns);
+}
+
+/* Puts the next packet of the schedule into a slot. */
+static void prepare(struct ipb_engine *e, struct ipb_slot *s)
+{
+	uint64_t number = e->track.next + (uint64_t)(s - e->slots) - e->ready_from;
+	uint64_t due = e->sched.due_ns;
+
+	s->flow = e->config.flows > 1 ? (uint32_t)(number % e->config.flows) : 0;
+	s->size = e->sched.size;
+	s->due_ns = due;
+	s->measured = due >= e->measure_ns && due < e->end_ns;
+	ipb_header_write(&e->header, s->packet, s->size - e->offset, number, e->config.flow_base + s->flow);
+	ipb_sched_next(&e->sched);
+}
+
+static void account(struct ipb_engine *e, const struct ipb_slot *s, uint64_t now_ns, int stamped)
+{
+	if (s->measured && !ipb_track_room(&e->track)) {
+		ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
+		return;
+	}
+	uint64_t number = ipb_track_sent(&e->track, s->due_ns, now_ns, s->size, s->measured);
+	if (stamped)
+		ipb_layers_sent(e, number, s->flow, now_ns);
+	if (e->sends_since_reply++ == 0)
+		e->silent_since_ns = now_ns;
+	e->last_send_ns = now_ns;
+	if (!s->measured)
+		return;
+	ipb_hist_record(&e->lateness, now_ns - s->due_ns);
+	interval_of(e, s->due_ns)->sent++;
+	e->last_measured_send_ns = now_ns;
+	if (now_ns < e->end_ns) {
+		e->sent_in_window++;
+		e->window_sent_bytes += s->size;
+	}
+}
+
+/* Sends what is due. Returns how many left, -1 when the run is over. */
+static int send_due(struct ipb_engine *e, uint64_t now_ns)
+{
+	uint32_t limit = e->x->batch;
+
+	if (e->ready == e->ready_from) {
+		e->ready = e->ready_from = 0;
+		if (now_ns - e->sched.due_ns > OVERDUE_NS && e->catch_up_ns > 0) {
+			if (now_ns - e->last_send_ns < e->catch_up_ns)
+				return 0;
+			limit = 1;
+		}
+		int stamp = e->layers.used && ipb_layers_wants(e);
+		while (e->ready < limit && e->sched.due_ns <= now_ns && e->sched.due_ns < e->stop_ns) {
+			prepare(e, &e->slots[e->ready++]);
+			if (stamp || e->config.flows > 1)
+				break;
+		}
+		if (e->ready == 0)
+			return 0;
+	}
+	int stamped = e->layers.used && ipb_layers_wants(e);
+	int sent = e->x->send(e, e->ready - e->ready_from);
+	for (int i = 0; i < sent; i++)
+		account(e, &e->slots[e->ready_from++], now_ns, stamped && i == 0);
+	return e->failed ? -1 : sent;
+}
+
+/* Drops packets of the schedule that are due before due_ns: there is no catching up with them. */
+static void skip_until(struct ipb_engine *e, uint64_t due_ns, int count)
+{
+	while (e->sched.due_ns < due_ns) {
+		e->unsent += (uint64_t)count;
+		ipb_sched_next(&e->sched);
+	}
+}
+
+static void enter(struct ipb_engine *e, enum ipbench_phase phase)
+{
+	e->phase = phase;
+	if (e->progress != NULL)
+		__atomic_store_n(&e->progress->phase, phase, __ATOMIC_RELAXED);
+}
+
+/* The measured phase ends: packets due from end_ns on are not measured any more. */
+static void end_measuring(struct ipb_engine *e, uint64_t end_ns)
+{
+	e->end_ns = end_ns;
+	e->stop_ns = end_ns + e->config.cooldown_ns;
+	enter(e, IPBENCH_PHASE_COOLDOWN);
+}
+
+static void check_measuring(struct ipb_engine *e, uint64_t now_ns)
+{
+	if (e->config.until_ci > 0 && now_ns >= e->until_ci_due_ns) {
+		e->until_ci_due_ns = now_ns + UNTIL_CI_NS;
+		if (ipb_engine_mean_half_width(e) * 2 <= e->config.until_ci) {
+			end_measuring(e, now_ns);
+			return;
+		}
+	}
+	if (e->config.duration_ns != 0) {
+		if (now_ns >= e->end_ns)
+			end_measuring(e, e->end_ns);
+	} else if (e->track.counts.ok >= e->config.samples) {
+		end_measuring(e, now_ns);
+	} else if (now_ns >= e->deadline_ns) {
+		end_measuring(e, now_ns);
+		ipb_engine_reason(e, 1, "samples-missing", "only %llu of %llu round trips came in within %.1f s",
+		                  (unsigned long long)e->track.counts.ok, (unsigned long long)e->config.samples,
+		                  (double)(now_ns - e->measure_ns) / 1e9);
+	}
+}
+
+static void start_draining(struct ipb_engine *e, uint64_t now_ns)
+{
+	uint64_t last = e->last_measured_send_ns ? e->last_measured_send_ns : now_ns;
+
+	skip_until(e, e->end_ns, e->sched.due_ns >= e->measure_ns);
+	for (; e->ready_from < e->ready; e->ready_from++)
+		e->unsent += (uint64_t)e->slots[e->ready_from].measured;
+	e->drain_until_ns = (last > now_ns ? last : now_ns);
+	if (last + e->config.drain_ns > e->drain_until_ns)
+		e->drain_until_ns = last + e->config.drain_ns;
+	e->late_until_ns = e->drain_until_ns + e->config.late_ns;
+	enter(e, IPBENCH_PHASE_DRAIN);
+}
+
+/* Moves from phase to phase; non-zero when the run is over. */
+static int step_phase(struct ipb_engine *e, uint64_t now_ns)
+{
+	switch (e->phase) {
+	case IPBENCH_PHASE_WARMUP:
+		if (now_ns >= e->measure_ns) {
+			if (e->ready == e->ready_from)
+				skip_until(e, e->measure_ns, 0);
+			e->rxq_drops_start = e->rxq_drops;
+			enter(e, IPBENCH_PHASE_MEASURE);
+		}
+		break;
+	case IPBENCH_PHASE_MEASURE:
+		check_measuring(e, now_ns);
+		break;
+	case IPBENCH_PHASE_COOLDOWN:
+		if (e->sched.due_ns < e->end_ns && now_ns > e->end_ns + IPB_ENGINE_GRACE_NS)
+			skip_until(e, e->end_ns, 1);
+		if (now_ns >= e->stop_ns && (e->sched.due_ns >= e->end_ns || now_ns > e->end_ns + IPB_ENGINE_GRACE_NS))
+			start_draining(e, now_ns);
+		break;
+	case IPBENCH_PHASE_DRAIN:
+		if (ipb_track_out(&e->track) > 0)
+			return now_ns >= e->late_until_ns;
+		if (e->all_in_ns == 0)
+			e->all_in_ns = now_ns;
+		return now_ns - e->all_in_ns >= IPB_ENGINE_SETTLE_NS;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* The target has answered nothing for too long. */
+static int check_silence(struct ipb_engine *e, uint64_t now_ns)
+{
+	if (e->sends_since_reply == 0 || now_ns - e->silent_since_ns < e->silence_ns || e->phase == IPBENCH_PHASE_DRAIN)
+		return 0;
+	double s = (double)(now_ns - e->silent_since_ns) / 1e9;
+	if (e->refused > 0)
+		return ipb_engine_fail(e, "target-unreachable", "the target was unreachable: %llu ICMP errors such as port "
+		                       "unreachable, and no answer for %.1f s: is something listening on %s port %u?",
+		                       (unsigned long long)e->refused, s, e->config.host, e->config.port);
+	if (e->last_reply_ns == 0)
+		return ipb_engine_fail(e, "target-silent", "the target never answered: %llu packets sent in %.1f s",
+		                       (unsigned long long)e->track.next, s);
+	return ipb_engine_fail(e, "target-died", "the target stopped answering: nothing for %.1f s, after %llu round trips",
+	                       s, (unsigned long long)e->track.counts.ok);
+}
+
+static int idle(struct ipb_engine *e, uint64_t now_ns)
+{
+	if (e->layers.used)
+		ipb_layers_poll(e, now_ns);
+	if (now_ns >= e->progress_due_ns)
+		ipb_engine_progress(e, now_ns);
+	if (__atomic_load_n(&e->stop, __ATOMIC_RELAXED)) {
+		e->early = 1;
+		return -1;
+	}
+	return check_silence(e, now_ns);
+}
+
+static void note_gap(struct ipb_engine *e, uint64_t gap_ns)
+{
+	if (e->phase != IPBENCH_PHASE_MEASURE)
+		return;
+	e->gaps.count++;
+	e->gaps.sum_ns += gap_ns;
+	if (gap_ns > e->gaps.longest_ns)
+		e->gaps.longest_ns = gap_ns;
+}
+
+static void loop(struct ipb_engine *e)
+{
+	uint64_t last = ipb_clock_now(&e->clock), handled = 0, busy_rounds = 0;
+
+	for (;;) {
+		uint64_t now = ipb_clock_now(&e->clock);
+		if (now - last > e->config.limits.gap_ns + handled * GAP_ALLOWANCE_NS)
+			note_gap(e, now - last);
+		last = now;
+		int sent = 0, got;
+		if (e->ready != e->ready_from || (e->sched.due_ns <= now && e->sched.due_ns < e->stop_ns)) {
+			if ((sent = send_due(e, now)) < 0)
+				return;
+		}
+		if ((got = e->x->receive(e)) < 0)
+			return;
+		handled = (uint64_t)(sent + got);
+		if (step_phase(e, now))
+			return;
+		if (got == 0 || ++busy_rounds >= 64) {
+			busy_rounds = 0;
+			if (idle(e, now) < 0)
+				return;
+		}
+	}
+}
+
+int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
+{
+	uint64_t nominal = e->config.duration_ns;
+
+	e->progress = progress;
+	if (e->config.warmup_ns >= SNAPSHOT_WARMUP_NS)
+		ipb_sysmon_read(&e->before);
+	ipb_clock_anchor(&e->clock);
+	e->start_ns = ipb_clock_now(&e->clock) + 20000;
+	e->measure_ns = e->start_ns + e->config.rampup_ns + e->config.warmup_ns;
+	e->end_ns = nominal != 0 ? e->measure_ns + nominal : UINT64_MAX;
+	e->stop_ns = nominal != 0 ? e->end_ns + e->config.cooldown_ns : UINT64_MAX;
+	e->deadline_ns = e->measure_ns + ipb_engine_measured_ns(&e->config);
+	e->progress_due_ns = e->progress_last_ns = e->start_ns;
+	ipb_sched_init(&e->sched, e->config.arrival, e->config.burst, e->config.rate_bps, &e->config.sizes,
+	               e->config.seed, e->start_ns, e->config.rampup_ns);
+	enter(e, IPBENCH_PHASE_WARMUP);
+	loop(e);
+	uint64_t now = ipb_clock_now(&e->clock);
+	if (e->end_ns > now)
+		e->end_ns = now > e->measure_ns ? now : e->measure_ns;
+	e->clock_error_ns = ipb_clock_error_ns(&e->clock);
+	ipb_sysmon_read(&e->after);
+	ipb_track_finish(&e->track);
+	ipb_engine_confidence(e);
+	ipb_engine_judge(e);
+	enter(e, IPBENCH_PHASE_DONE);
+	if (progress != NULL)
+		ipb_engine_progress(e, now);
+	return 0;
+}
+
+void ipb_engine_stop(struct ipb_engine *e) { __atomic_store_n(&e->stop, 1, __ATOMIC_RELAXED); }

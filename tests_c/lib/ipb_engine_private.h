@@ -1,0 +1,133 @@
+/* The engine's inside, shared by its files only.  SPDX-License-Identifier: MIT */
+#ifndef IPB_ENGINE_PRIVATE_H
+#define IPB_ENGINE_PRIVATE_H
+
+#include <sys/uio.h>
+
+#include "ipb_clock.h"
+#include "ipb_coarse.h"
+#include "ipb_engine.h"
+#include "ipb_header.h"
+#include "ipb_layers.h"
+#include "ipb_sysmon.h"
+
+/* One packet ready to be sent. */
+struct ipb_slot {
+	uint8_t *frame;   /* what goes out; raw: with its Ethernet header */
+	uint8_t *packet;  /* the packet inside */
+	uint32_t size;    /* of the frame */
+	uint32_t flow;
+	uint64_t due_ns;
+	int measured;
+};
+
+/* A way to send and receive. All return -1 after ipb_engine_fail. */
+struct ipb_xport {
+	const char *name;
+	/* Sends slots[0..n) of one flow, in order; returns how many left, 0: try again later. */
+	int (*send)(struct ipb_engine *e, uint32_t n);
+	/* Hands waiting replies to ipb_engine_reply; returns how many, 0: nothing was there. */
+	int (*receive)(struct ipb_engine *e);
+	void (*close)(struct ipb_engine *e);
+	uint32_t batch; /* packets that send takes at once */
+};
+
+struct ipb_gaps {
+	uint64_t count, sum_ns, longest_ns;
+};
+
+struct ipb_engine {
+	struct ipb_engine_config config;
+	const struct ipb_xport *x;
+	struct ipb_clock clock;
+	struct ipb_sched sched;
+	struct ipb_header header;
+	struct ipb_track track;
+	struct ipb_hist response, service, lateness;
+	struct ipb_slot slots[IPB_ENGINE_BATCH];
+	uint32_t ready, ready_from;     /* slots[ready_from..ready) are prepared and not sent */
+	uint8_t *frames, *pattern;
+	uint32_t offset;                /* of the packet in its frame */
+	uint32_t expected;              /* size of every packet, 0 when they differ */
+	int *fds;                       /* one a flow */
+	int epoll;
+	void *io;                       /* of the transport */
+	char io_why[200];
+
+	enum ipbench_phase phase;
+	uint64_t start_ns, measure_ns, end_ns, stop_ns, drain_until_ns, late_until_ns, deadline_ns;
+	uint64_t catch_up_ns;           /* least distance of overdue packets */
+	uint64_t last_send_ns, last_measured_send_ns;
+	uint64_t sent_in_window, ok_in_window;
+	double window_sent_bytes, window_ok_bytes;
+	uint64_t sends_since_reply, silent_since_ns, silence_ns, last_reply_ns;
+	uint64_t all_in_ns;             /* since when nothing is out any more; 0: something is */
+	uint64_t bad, stray, refused, unsent, busy, unmeasured;
+	uint64_t received_all;          /* replies of all phases */
+	uint64_t rxq_drops, rxq_drops_start;
+	struct ipb_gaps gaps;
+	uint64_t *samples;
+	uint64_t samples_room, samples_kept;
+
+	struct ipb_interval *intervals;
+	uint32_t *coarse;
+	uint32_t interval_count;
+	uint64_t interval_ns;
+
+	struct ipbench_progress *progress;
+	uint64_t progress_due_ns, progress_last_ns, progress_last_ok, progress_last_sent;
+	uint32_t scan_at;
+	uint64_t until_ci_due_ns;
+	uint64_t scan_seen, scan_p50, scan_p99, scan_p999, scan_total, scan_max;
+
+	struct ipb_noise noise;
+	struct ipb_sysmon before, after;
+	struct ipb_layers layers;
+	int64_t clock_error_ns;
+	struct ipb_confidence mean, median;
+	struct ipb_reason reasons[IPB_ENGINE_REASONS_MAX];
+	uint32_t reason_count;
+	int failed;
+	char failed_code[32], failed_text[256];
+	int stop;                       /* atomic */
+	int early;                      /* ended by stop */
+};
+
+/* A reply of got bytes came on a flow; now_ns: read after the call that gave it. stamp: kernel receive time in ns of
+ * the engine's clock, 0 when there is none. */
+void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t got, uint64_t now_ns,
+                      uint64_t stamp_ns);
+
+/* The run cannot go on; the first call counts. Returns -1. */
+int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* An error of a send or receive call: 0 when it passes, -1 when the run is over. */
+int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what);
+
+/* Opens the transport for the configuration and sets e->x. 0, or -1 and a sentence. */
+int ipb_xport_open(struct ipb_engine *e, struct ipb_error *err);
+int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err);
+int ipb_tcp_open(struct ipb_engine *e, struct ipb_error *err);
+int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err);
+int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err);
+void ipb_fds_close(struct ipb_engine *e);
+int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err);
+/* Flows that have something to read, at most max, into to. */
+uint32_t ipb_flows_readable(struct ipb_engine *e, uint32_t *to, uint32_t max);
+
+/* Longest time of the measured phase. */
+uint64_t ipb_engine_measured_ns(const struct ipb_engine_config *c);
+/* Usual length of a run, without losses. */
+uint64_t ipb_engine_expected_ns(const struct ipb_engine_config *c);
+/* Response time that this share of an interval's samples did not exceed. */
+uint64_t ipb_interval_percentile(const struct ipb_interval *v, double share);
+void ipb_engine_noise(struct ipb_engine *e);
+void ipb_engine_judge(struct ipb_engine *e);
+void ipb_engine_confidence(struct ipb_engine *e);
+double ipb_engine_mean_half_width(const struct ipb_engine *e);
+void ipb_engine_progress(struct ipb_engine *e, uint64_t now_ns);
+void ipb_engine_reason(struct ipb_engine *e, int invalid, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif

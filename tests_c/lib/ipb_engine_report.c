@@ -1,0 +1,154 @@
+/* The engine's part of the result document.  SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "ipb_engine_private.h"
+#include "ipb_json.h"
+#include "ipb_summary.h"
+
+static void pacing(const struct ipb_engine *e, struct ipb_json *j)
+{
+	double seconds = e->end_ns > e->measure_ns ? (double)(e->end_ns - e->measure_ns) / 1e9 : 0;
+	double pps = e->config.rate_bps / 8 / e->config.sizes.mean;
+
+	ipb_json_object(j, "pacing");
+	ipb_summary_json(j, "lateness", &e->lateness);
+	ipb_json_number(j, "requested_pps", pps);
+	if (seconds > 0)
+		ipb_json_number(j, "achieved_pps", (double)e->sent_in_window / seconds);
+	ipb_json_uint(j, "unsent", e->unsent);
+	ipb_json_uint(j, "busy", e->busy);
+	ipb_json_uint(j, "gaps", e->gaps.count);
+	ipb_json_uint(j, "gap_sum_ns", e->gaps.sum_ns);
+	ipb_json_uint(j, "gap_longest_ns", e->gaps.longest_ns);
+	ipb_json_uint(j, "gap_limit_ns", e->config.limits.gap_ns);
+	ipb_json_end_object(j);
+}
+
+static void reasons(const struct ipb_engine *e, struct ipb_json *j)
+{
+	ipb_json_array(j, "reasons");
+	for (uint32_t i = 0; i < e->reason_count; i++) {
+		ipb_json_object(j, NULL);
+		ipb_json_string(j, "level", e->reasons[i].invalid ? "INVALID" : "SUSPECT");
+		ipb_json_string(j, "code", e->reasons[i].code);
+		ipb_json_string(j, "text", e->reasons[i].text);
+		ipb_json_end_object(j);
+	}
+	ipb_json_end_array(j);
+}
+
+static void series(const struct ipb_engine *e, struct ipb_json *j)
+{
+	uint64_t length = e->end_ns > e->measure_ns ? e->end_ns - e->measure_ns : 0;
+
+	ipb_json_array(j, "series");
+	for (uint32_t i = 0; i < e->interval_count && (uint64_t)i * e->interval_ns < length; i++) {
+		const struct ipb_interval *v = &e->intervals[i];
+		ipb_json_object(j, NULL);
+		ipb_json_uint(j, "t_ns", (uint64_t)i * e->interval_ns);
+		ipb_json_uint(j, "sent", v->sent);
+		ipb_json_uint(j, "ok", v->ok);
+		ipb_json_uint(j, "lost", v->sent > v->ok ? v->sent - v->ok : 0);
+		if (v->ok > 0) {
+			ipb_json_uint(j, "p50_ns", ipb_interval_percentile(v, 0.5));
+			ipb_json_uint(j, "p99_ns", ipb_interval_percentile(v, 0.99));
+			ipb_json_uint(j, "max_ns", v->max_ns);
+		}
+		ipb_json_end_object(j);
+	}
+	ipb_json_end_array(j);
+}
+
+static void interval(struct ipb_json *j, const char *key, const struct ipb_confidence *c)
+{
+	if (c->batches == 0) {
+		ipb_json_null(j, key);
+		return;
+	}
+	ipb_json_object(j, key);
+	ipb_json_number(j, "estimate_ns", c->estimate_ns);
+	ipb_json_number(j, "low_ns", c->low_ns);
+	ipb_json_number(j, "high_ns", c->high_ns);
+	ipb_json_format(j, "method", "batch means, %u batches", c->batches);
+	ipb_json_end_object(j);
+}
+
+static void engine(const struct ipb_engine *e, struct ipb_json *j)
+{
+	static const char *const protos[] = { "tcp", "udp", "raw" }, *const ios[] = { "auto", "socket", "mmsg", "gso", "ring" };
+	static const char *const arrivals[] = { "constant", "poisson", "burst" };
+	const struct ipb_engine_config *c = &e->config;
+
+	ipb_json_object(j, "engine");
+	ipb_json_string(j, "socktype", protos[c->proto]);
+	ipb_json_string(j, "requested", ios[c->io]);
+	ipb_json_string(j, "chosen", e->x->name);
+	ipb_json_string(j, "why", e->io_why);
+	ipb_json_string(j, "packets", e->header.full ? "with header" : "plain");
+	ipb_json_string(j, "arrival", arrivals[c->arrival]);
+	ipb_json_uint(j, "burst", c->burst);
+	ipb_json_uint(j, "seed", c->seed);
+	ipb_json_uint(j, "flows", c->flows);
+	ipb_json_string(j, "clock", e->clock.source);
+	ipb_json_string(j, "clock_why", e->clock.why);
+	ipb_json_int(j, "clock_drift_ns", e->clock_error_ns);
+	ipb_json_uint(j, "stray", e->stray);
+	ipb_json_uint(j, "icmp_errors", e->refused);
+	ipb_json_uint(j, "receive_queue_drops", e->rxq_drops - e->rxq_drops_start);
+	ipb_json_uint(j, "udp_rcvbuf_errors", e->after.udp_rcvbuf_errors - e->before.udp_rcvbuf_errors);
+	ipb_json_uint(j, "udp_in_errors", e->after.udp_in_errors - e->before.udp_in_errors);
+	ipb_json_uint(j, "clipped", e->response.clipped);
+	ipb_json_int(j, "cpu", e->after.cpu);
+	ipb_json_end_object(j);
+}
+
+static uint64_t growth(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
+
+static void environment(const struct ipb_engine *e, struct ipb_json *j)
+{
+	const struct ipb_noise *n = &e->noise;
+
+	ipb_json_object(j, "environment");
+	ipb_json_object(j, "during_run");
+	uint64_t ticks = e->after.all_ticks - e->before.all_ticks;
+	ipb_json_number(j, "steal_share", ticks > 0 ? (double)(e->after.steal_ticks - e->before.steal_ticks) / (double)ticks : 0);
+	ipb_json_uint(j, "run_delay_ns", growth(e->before.run_delay_ns, e->after.run_delay_ns));
+	ipb_json_uint(j, "involuntary_switches", growth(e->before.involuntary_switches, e->after.involuntary_switches));
+	ipb_json_uint(j, "major_faults", growth(e->before.major_faults, e->after.major_faults));
+	if (e->after.frequency_khz > 0)
+		ipb_json_uint(j, "frequency_khz", e->after.frequency_khz);
+	ipb_json_end_object(j);
+	if (n->reads > 0) {
+		ipb_json_object(j, "noise");
+		ipb_json_int(j, "cpu", n->cpu);
+		ipb_json_uint(j, "duration_ns", n->duration_ns);
+		ipb_json_uint(j, "reads", n->reads);
+		ipb_json_uint(j, "gap_limit_ns", n->gap_limit_ns);
+		ipb_json_uint(j, "gaps", n->gaps);
+		ipb_json_uint(j, "gap_sum_ns", n->gap_sum_ns);
+		ipb_json_uint(j, "p50_ns", n->p50_ns);
+		ipb_json_uint(j, "p99_ns", n->p99_ns);
+		ipb_json_uint(j, "p999_ns", n->p999_ns);
+		ipb_json_uint(j, "max_ns", n->max_ns);
+		ipb_json_end_object(j);
+	}
+	ipb_json_end_object(j);
+}
+
+void ipb_engine_report(const struct ipb_engine *e, struct ipb_json *j)
+{
+	pacing(e, j);
+	reasons(e, j);
+	series(e, j);
+	ipb_json_object(j, "confidence");
+	interval(j, "mean", &e->mean);
+	interval(j, "median", &e->median);
+	ipb_json_end_object(j);
+	engine(e, j);
+	ipb_layers_report(e, j);
+	ipb_json_object(j, "window");
+	ipb_json_uint(j, "start_ns", e->measure_ns);
+	ipb_json_uint(j, "end_ns", e->end_ns);
+	ipb_json_end_object(j);
+	environment(e, j);
+}

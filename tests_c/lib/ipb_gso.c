@@ -1,0 +1,116 @@
+/* UDP in trains: one call sends up to 64 packets (UDP_SEGMENT) and receives many (UDP_GRO). For load and
+ * back-to-back tests, never for paced latency: packets of a train leave together.  SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "ipb_engine_private.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+#define BUFFER 65536u
+#define TRAIN_BYTES 65000u /* of one call */
+#define RECEIVE_MAX 4      /* trains handled before packets are sent again */
+
+struct gso {
+	struct iovec iov[IPB_ENGINE_BATCH];
+	uint8_t *in;
+	uint32_t most; /* packets in a train */
+};
+
+static int gso_send(struct ipb_engine *e, uint32_t n)
+{
+	struct gso *g = e->io;
+	const struct ipb_slot *s = &e->slots[e->ready_from];
+
+	n = n < g->most ? n : g->most;
+	for (uint32_t i = 0; i < n; i++)
+		g->iov[i] = (struct iovec){ s[i].packet, s[i].size };
+	struct msghdr m = { .msg_iov = g->iov, .msg_iovlen = n };
+	if (sendmsg(e->fds[s->flow], &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return ipb_engine_io_error(e, errno, "sendmsg");
+	return (int)n;
+}
+
+static uint32_t segment_size(struct ipb_engine *e, struct msghdr *m, uint32_t all)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+			int size;
+			memcpy(&size, CMSG_DATA(c), sizeof size);
+			all = size > 0 ? (uint32_t)size : all;
+		}
+	ipb_layers_stamp(e, m);
+	return all > 0 ? all : 1;
+}
+
+static int gso_receive(struct ipb_engine *e)
+{
+	struct gso *g = e->io;
+	int got = 0;
+
+	for (uint32_t flow = 0; flow < e->config.flows; flow++)
+		for (int k = 0; k < RECEIVE_MAX; k++) {
+			char control[IPB_LAYERS_CONTROL];
+			struct iovec iov = { g->in, BUFFER };
+			struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			                    .msg_controllen = sizeof control };
+			ssize_t n = recvmsg(e->fds[flow], &m, MSG_DONTWAIT);
+			if (n < 0) {
+				if (errno != EAGAIN && ipb_engine_io_error(e, errno, "recvmsg") < 0)
+					return -1;
+				break;
+			}
+			uint64_t now = ipb_clock_now(&e->clock);
+			uint32_t size = segment_size(e, &m, (uint32_t)n);
+			for (uint32_t at = 0; at < (uint32_t)n; at += size, got++)
+				ipb_engine_reply(e, flow, g->in + at, (uint32_t)n - at < size ? (uint32_t)n - at : size, now, 0);
+		}
+	return got;
+}
+
+static void gso_close(struct ipb_engine *e)
+{
+	struct gso *g = e->io;
+
+	if (g != NULL)
+		free(g->in);
+	free(g);
+	e->io = NULL;
+}
+
+static const struct ipb_xport gso_xport = { "gso", gso_send, gso_receive, gso_close, IPB_ENGINE_BATCH };
+
+int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err)
+{
+	struct gso *g = calloc(1, sizeof *g);
+	int size = (int)e->config.sizes.largest, yes = 1;
+
+	e->io = g;
+	e->x = &gso_xport;
+	if (g == NULL || (g->in = malloc(BUFFER)) == NULL)
+		return ipb_error(err, "no memory");
+	if (e->config.sizes.count != 1)
+		return ipb_error(err, "argument engine: gso needs packets of one size");
+	g->most = TRAIN_BYTES / (uint32_t)size;
+	g->most = g->most < 1 ? 1 : g->most > IPB_ENGINE_BATCH ? IPB_ENGINE_BATCH : g->most;
+	if (ipb_flows_connect(e, SOCK_DGRAM, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < e->config.flows; i++) {
+		if (setsockopt(e->fds[i], SOL_UDP, UDP_SEGMENT, &size, sizeof size) < 0)
+			return ipb_error_errno(err, errno, "argument engine: this kernel has no UDP segmentation; use engine=mmsg");
+		setsockopt(e->fds[i], SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
+		setsockopt(e->fds[i], SOL_UDP, UDP_GRO, &yes, sizeof yes);
+	}
+	snprintf(e->io_why, sizeof e->io_why, "asked for; up to %u packets in one call, which leave together: for load, not for "
+	         "latency", g->most);
+	return 0;
+}

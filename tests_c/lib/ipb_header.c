@@ -1,0 +1,139 @@
+/* Test packets; see ipb_header.h.  SPDX-License-Identifier: MIT */
+#include "ipb_header.h"
+
+#include <string.h>
+
+#include "ipb_bytes.h"
+
+#define CRC_AT 44
+
+static uint32_t crc_bits(uint32_t crc, const uint8_t *p, uint32_t size)
+{
+	while (size-- > 0) {
+		crc ^= *p++;
+		for (int i = 0; i < 8; i++)
+			crc = crc >> 1 ^ (0x82f63b78u & -(crc & 1));
+	}
+	return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc_fast(uint32_t crc, const uint8_t *p, uint32_t size)
+{
+	for (; size >= 8; p += 8, size -= 8) {
+		uint64_t v;
+		memcpy(&v, p, 8);
+		crc = (uint32_t)__builtin_ia32_crc32di(crc, v);
+	}
+	for (; size > 0; size--)
+		crc = __builtin_ia32_crc32qi(crc, *p++);
+	return crc;
+}
+#endif
+
+uint32_t ipb_crc32c(uint32_t crc, const void *data, uint32_t size)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~crc_fast(~crc, data, size);
+#endif
+	return ~crc_bits(~crc, data, size);
+}
+
+static uint32_t header_crc(const uint8_t *packet)
+{
+	return ipb_crc32c(ipb_crc32c(0, packet, 8), packet + 16, CRC_AT - 16);
+}
+
+void ipb_header_pattern(uint8_t *to, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		to[i] = (uint8_t)(i * 167u + 13u);
+}
+
+void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow)
+{
+	if (!h->full) {
+		number += h->plain_base;
+		memcpy(packet, &number, 8);
+		return;
+	}
+	memcpy(packet, &number, 8);
+	memset(packet + 8, 0, 8);
+	ipb_put_be(packet + 16, IPB_HEADER_MAGIC, 4);
+	ipb_put_be(packet + 20, flow, 4);
+	ipb_put_be(packet + 24, h->run, 8);
+	ipb_put_be(packet + 32, ~number, 8);
+	ipb_put_be(packet + 40, size, 4);
+	ipb_put_be(packet + CRC_AT, header_crc(packet), 4);
+}
+
+static int pattern_holds(const struct ipb_header *h, const uint8_t *packet, uint32_t from, uint32_t size)
+{
+	return size <= from || memcmp(packet + from, h->pattern + from, size - from) == 0;
+}
+
+static enum ipb_reply read_plain(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint32_t expected,
+                                 uint64_t next, uint64_t *number)
+{
+	if (got < IPB_PLAIN_SIZE)
+		return IPB_REPLY_UNKNOWN;
+	memcpy(number, packet, 8);
+	*number -= h->plain_base;
+	if (*number >= next)
+		return IPB_REPLY_STRAY;
+	if ((expected != 0 && got != expected) || !pattern_holds(h, packet, IPB_PATTERN_AT_PLAIN, got))
+		return IPB_REPLY_CORRUPT;
+	return IPB_REPLY_OK;
+}
+
+/* A packet whose checksum does not hold: which of the two copies of its number is the right one? */
+static enum ipb_reply repair(const uint8_t *packet, uint64_t next, uint64_t *number)
+{
+	uint8_t copy[IPB_HEADER_SIZE];
+	uint64_t first, second = ~ipb_get_be(packet + 32, 8);
+
+	memcpy(&first, packet, 8);
+	*number = first;
+	if (first == second)
+		return first < next ? IPB_REPLY_CORRUPT : IPB_REPLY_UNKNOWN;
+	uint32_t crc = (uint32_t)ipb_get_be(packet + CRC_AT, 4);
+	memcpy(copy, packet, sizeof copy);
+	ipb_put_be(copy + 32, ~first, 8);
+	if (header_crc(copy) == crc && first < next)
+		return IPB_REPLY_CORRUPT;
+	memcpy(copy, &second, 8);
+	ipb_put_be(copy + 32, ~second, 8);
+	*number = second;
+	return header_crc(copy) == crc && second < next ? IPB_REPLY_CORRUPT : IPB_REPLY_UNKNOWN;
+}
+
+static enum ipb_reply read_short(const uint8_t *packet, uint32_t got, uint64_t next, uint64_t *number)
+{
+	if (got < 8)
+		return IPB_REPLY_UNKNOWN;
+	memcpy(number, packet, 8);
+	if (*number < next && (got < 40 || *number == ~ipb_get_be(packet + 32, 8)))
+		return IPB_REPLY_CORRUPT;
+	return IPB_REPLY_UNKNOWN;
+}
+
+enum ipb_reply ipb_header_read(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint32_t expected,
+                               uint64_t next, uint64_t *number)
+{
+	if (!h->full)
+		return read_plain(h, packet, got, expected, next, number);
+	if (got < IPB_HEADER_SIZE)
+		return read_short(packet, got, next, number);
+	int magic = ipb_get_be(packet + 16, 4) == IPB_HEADER_MAGIC, run = ipb_get_be(packet + 24, 8) == h->run;
+	if (header_crc(packet) != ipb_get_be(packet + CRC_AT, 4))
+		return magic || run ? repair(packet, next, number) : IPB_REPLY_STRAY;
+	if (!magic || !run)
+		return IPB_REPLY_STRAY;
+	memcpy(number, packet, 8);
+	if (*number >= next)
+		return IPB_REPLY_STRAY;
+	if (ipb_get_be(packet + 40, 4) != got || !pattern_holds(h, packet, IPB_HEADER_SIZE, got))
+		return IPB_REPLY_CORRUPT;
+	return IPB_REPLY_OK;
+}

@@ -1,0 +1,146 @@
+/* Was the tester itself good enough? What the target did wrong is a result; what the tester did wrong is a reason.
+ * SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ipb_engine_private.h"
+
+void ipb_engine_reason(struct ipb_engine *e, int invalid, const char *code, const char *format, ...)
+{
+	va_list args;
+
+	if (e->reason_count == IPB_ENGINE_REASONS_MAX)
+		return;
+	struct ipb_reason *r = &e->reasons[e->reason_count++];
+	r->invalid = invalid;
+	snprintf(r->code, sizeof r->code, "%s", code);
+	va_start(args, format);
+	vsnprintf(r->text, sizeof r->text, format, args);
+	va_end(args);
+}
+
+static double ms(uint64_t ns) { return (double)ns / 1e6; }
+
+static uint64_t grown(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
+
+/* Non-zero when the packets did not leave when they should have. */
+static int judge_sending(struct ipb_engine *e, double seconds)
+{
+	const struct ipb_limits *l = &e->config.limits;
+	uint64_t p99 = ipb_hist_percentile(&e->lateness, 99);
+	double wanted = e->config.rate_bps * seconds / 8, missing = wanted > 0 ? 1 - e->window_sent_bytes / wanted : 0;
+	int bad = 0;
+
+	if (p99 > l->lateness_p99_suspect_ns) {
+		bad = 1;
+		ipb_engine_reason(e, p99 > l->lateness_p99_invalid_ns, "send-lateness",
+		                  "packets left late: 1 %% of them %.3f ms or more after they were due (limit %.3f ms, worst %.3f ms)",
+		                  ms(p99), ms(l->lateness_p99_suspect_ns), ms(e->lateness.max_ns));
+	}
+	/* Random arrivals do not add up to the rate exactly: three standard deviations are allowed for. */
+	double slack = e->config.arrival == IPB_ARRIVAL_CONSTANT ? 0 : 300.0 / (double)(e->sent_in_window + 1);
+	double burst = (double)e->config.burst / (double)(e->sent_in_window + 1);
+	if (e->config.sizes.count > 1)
+		slack += 300.0 / (double)(e->sent_in_window + 1);
+	slack = (slack > 0.1 ? 0.1 : slack) + (burst > 0.1 ? 0.1 : burst);
+	if (missing > l->rate_suspect + slack) {
+		bad = 1;
+		ipb_engine_reason(e, missing > l->rate_invalid + slack, "rate-not-reached",
+		                  "the tester sent %.2f %% less than the requested %.0f bit/s: %.0f bit/s", missing * 100,
+		                  e->config.rate_bps, e->window_sent_bytes * 8 / seconds);
+	}
+	if (e->unsent > 0) {
+		bad = 1;
+		ipb_engine_reason(e, 1, "packets-not-sent", "%llu packets that were due in the measured phase never left",
+		                  (unsigned long long)e->unsent);
+	}
+	return bad;
+}
+
+static int judge_gaps(struct ipb_engine *e, double seconds)
+{
+	const struct ipb_limits *l = &e->config.limits;
+	double share = (double)e->gaps.sum_ns / 1e9 / seconds;
+
+	if (share <= l->gap_suspect && e->gaps.longest_ns <= l->gap_longest_suspect_ns)
+		return 0;
+	ipb_engine_reason(e, share > l->gap_invalid, "scheduling-gaps",
+	                  "the tester's loop stood still %llu times for more than %.3f ms, %.2f %% of the measured phase, the longest "
+	                  "time for %.3f ms: something else runs on its processor (try cpu= and rt=)",
+	                  (unsigned long long)e->gaps.count, ms(l->gap_ns), share * 100, ms(e->gaps.longest_ns));
+	return 1;
+}
+
+static int judge_drops(struct ipb_engine *e)
+{
+	uint64_t drops = grown(e->rxq_drops_start, e->rxq_drops);
+	uint64_t buffer = grown(e->before.udp_rcvbuf_errors, e->after.udp_rcvbuf_errors);
+	uint64_t errors = grown(e->before.udp_in_errors, e->after.udp_in_errors);
+	uint64_t sent = e->track.counts.sent;
+	int bad = 0;
+
+	if (drops > 0) {
+		bad = 1;
+		ipb_engine_reason(e, sent > 0 && (double)drops > e->config.limits.drop_invalid * (double)sent, "receive-drops",
+		                  "the tester's own socket dropped %llu packets because its receive queue was full (try rcvbuf=)",
+		                  (unsigned long long)drops);
+	}
+	if (drops == 0 && (buffer > 0 || errors > 0) && e->config.proto == IPB_UDP && e->track.counts.lost > 0) {
+		bad = 1;
+		ipb_engine_reason(e, 0, "host-receive-errors",
+		                  "this machine dropped %llu UDP packets (%llu for want of buffer) while %llu were lost; they may be "
+		                  "the tester's", (unsigned long long)errors, (unsigned long long)buffer,
+		                  (unsigned long long)e->track.counts.lost);
+	}
+	return bad;
+}
+
+static void judge_machine(struct ipb_engine *e)
+{
+	const struct ipb_limits *l = &e->config.limits;
+	const struct ipb_sysmon *a = &e->before, *b = &e->after;
+	uint64_t ticks = grown(a->all_ticks, b->all_ticks), steal = grown(a->steal_ticks, b->steal_ticks);
+
+	if (ticks > 0 && (double)steal > l->steal_suspect * (double)ticks)
+		ipb_engine_reason(e, 0, "steal", "the hypervisor took %.2f %% of this machine's processor time",
+		                  100.0 * (double)steal / (double)ticks);
+	if (a->frequency_khz > 0 && b->frequency_khz > 0 && a->cpu == b->cpu) {
+		double change = (double)b->frequency_khz / (double)a->frequency_khz - 1;
+		if (change > l->frequency_suspect || -change > l->frequency_suspect)
+			ipb_engine_reason(e, 0, "cpu-frequency", "the processor's clock changed by %.1f %% during the run (from %llu kHz)",
+			                  change * 100, (unsigned long long)a->frequency_khz);
+	}
+	int64_t step = b->realtime_offset_ns - a->realtime_offset_ns;
+	if ((uint64_t)(step < 0 ? -step : step) > l->clock_step_ns)
+		ipb_engine_reason(e, 0, "clock-step", "the real-time clock was moved by %.3f ms during the run", (double)step / 1e6);
+	if ((uint64_t)(e->clock_error_ns < 0 ? -e->clock_error_ns : e->clock_error_ns) > l->clock_step_ns)
+		ipb_engine_reason(e, 0, "clock-drift", "the time stamp counter and CLOCK_MONOTONIC drifted apart by %.3f ms",
+		                  (double)e->clock_error_ns / 1e6);
+}
+
+static void judge_end(struct ipb_engine *e)
+{
+	if (e->failed)
+		ipb_engine_reason(e, 1, e->failed_code, "%s", e->failed_text);
+	else if (e->early)
+		ipb_engine_reason(e, 1, "stopped", "the test was stopped before its end");
+	if (!e->failed && !e->early && e->track.counts.ok == 0)
+		ipb_engine_reason(e, 1, "no-answers", "no packet of the measured phase was answered in time");
+}
+
+void ipb_engine_judge(struct ipb_engine *e)
+{
+	double seconds = e->end_ns > e->measure_ns ? (double)(e->end_ns - e->measure_ns) / 1e9 : 0;
+
+	judge_end(e);
+	if (seconds <= 0)
+		return;
+	int bad = judge_sending(e, seconds);
+	bad |= judge_gaps(e, seconds);
+	int drops = judge_drops(e);
+	if (e->track.counts.lost > 0 && bad && !drops)
+		ipb_engine_reason(e, 0, "loss-while-saturated", "%llu packets were lost while the tester itself could not keep up: the "
+		                  "loss may be its own", (unsigned long long)e->track.counts.lost);
+	judge_machine(e);
+}

@@ -1,0 +1,64 @@
+/*
+ * When each packet is due, and how big it is.  SPDX-License-Identifier: MIT
+ *
+ * Due times come from the packet's number, not from the one before it: constant arrivals do not drift, whatever the
+ * interval. Poisson gaps are summed with 20 fraction bits. Everything is repeatable by its seed. No clock is read.
+ */
+#ifndef IPB_SCHED_H
+#define IPB_SCHED_H
+
+#include <stdint.h>
+
+#include "ipb_error.h"
+#include "ipb_rng.h"
+
+#define IPB_SIZES_MAX 16
+#define IPB_BURST_MAX 1000000u
+
+enum ipb_arrival { IPB_ARRIVAL_CONSTANT, IPB_ARRIVAL_POISSON, IPB_ARRIVAL_BURST };
+
+/* Packet sizes and how often each comes, relative to the others. */
+struct ipb_sizes {
+	uint32_t count;
+	uint32_t size[IPB_SIZES_MAX], weight[IPB_SIZES_MAX];
+	uint32_t total; /* of the weights */
+	uint32_t largest, smallest;
+	double mean;
+};
+
+struct ipb_sched {
+	enum ipb_arrival arrival;
+	uint32_t burst;             /* packets due together, 1 unless IPB_ARRIVAL_BURST */
+	double interval_ns;         /* mean time between packets */
+	uint64_t step_ns;           /* whole part of the time between bursts */
+	uint64_t step_fraction;     /* the rest, in 2^-64 ns */
+	uint64_t start_ns;
+	uint64_t number;            /* of the next packet */
+	uint64_t due_ns;            /* of the next packet */
+	uint32_t in_burst;
+	unsigned __int128 sum;      /* Poisson: time since start in 2^-20 ns */
+	uint64_t ramp_ns, ramp_number; /* the rate rises for so long; packets sent in it */
+	uint64_t fraction;          /* constant: fraction reached, in 2^-64 ns */
+	uint32_t size;              /* of the next packet */
+	struct ipb_sizes sizes;
+	struct ipb_rng gaps, picks; /* apart, so that sizes do not depend on the arrival model */
+};
+
+/* "64", "64,512:2,1518" (size[:weight]) or "IMIX" (64:7, 594:4, 1518:1). Separators: comma, semicolon or space.
+ * 0, or -1 and a sentence. */
+int ipb_sizes_parse(struct ipb_sizes *s, const char *text, uint32_t smallest, uint32_t largest,
+                    struct ipb_error *err);
+
+/* "constant", "poisson", "burst:N". 0, or -1 and a sentence. */
+int ipb_arrival_parse(enum ipb_arrival *arrival, uint32_t *burst, const char *text, struct ipb_error *err);
+
+/* Packets per second = rate_bps / (8 * mean size). rate_bps > 0. The first packet is due at start_ns (Poisson: one
+ * gap after it). ramp_ns: the rate first rises from 0 for so long, evenly spaced. */
+void ipb_sched_init(struct ipb_sched *s, enum ipb_arrival arrival, uint32_t burst, double rate_bps,
+                    const struct ipb_sizes *sizes, uint64_t seed, uint64_t start_ns,
+                    uint64_t ramp_ns);
+
+/* Steps to the packet after the current one. */
+void ipb_sched_next(struct ipb_sched *s);
+
+#endif

@@ -1,0 +1,105 @@
+/* What became of each packet; see ipb_track.h.  SPDX-License-Identifier: MIT */
+#include "ipb_track.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define POPULATE_MAX (32u << 20) /* bytes of states that are touched before the run */
+
+int ipb_track_init(struct ipb_track *t, uint64_t ring, uint64_t measured, uint32_t flows, uint64_t timeout_ns,
+                   struct ipb_error *err)
+{
+	uint64_t size = IPB_TRACK_RING_MIN;
+
+	memset(t, 0, sizeof *t);
+	if (measured > IPB_TRACK_STATES_MAX)
+		return ipb_error(err, "a measured phase of %llu packets is too long; %llu are possible: lower the rate, the "
+		                 "samples or the duration", (unsigned long long)measured,
+		                 (unsigned long long)IPB_TRACK_STATES_MAX);
+	while (size < ring && size < IPB_TRACK_RING_MAX)
+		size *= 2;
+	t->first = t->end = UINT64_MAX;
+	t->mask = size - 1;
+	t->flows = flows;
+	t->timeout_ns = timeout_ns;
+	t->states_count = measured;
+	size_t bytes = (size_t)(measured / 4 + 1);
+	t->ring = malloc(size * sizeof *t->ring);
+	t->highest = calloc(flows, sizeof *t->highest);
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (bytes <= POPULATE_MAX ? MAP_POPULATE : 0), -1, 0);
+	t->states = map == MAP_FAILED ? NULL : map;
+	if (t->ring == NULL || t->highest == NULL || t->states == NULL) {
+		ipb_track_free(t);
+		return ipb_error(err, "no memory to keep track of %llu packets", (unsigned long long)(size + measured));
+	}
+	memset(t->ring, 0, size * sizeof *t->ring);
+	return 0;
+}
+
+void ipb_track_free(struct ipb_track *t)
+{
+	if (t->states != NULL)
+		munmap(t->states, (size_t)(t->states_count / 4 + 1));
+	free(t->ring);
+	free(t->highest);
+	memset(t, 0, sizeof *t);
+}
+
+static enum ipb_fate get(const struct ipb_track *t, uint64_t index)
+{
+	return (enum ipb_fate)(t->states[index >> 2] >> ((index & 3) * 2) & 3);
+}
+
+static void set(struct ipb_track *t, uint64_t index, enum ipb_fate fate)
+{
+	t->states[index >> 2] |= (uint8_t)(fate << ((index & 3) * 2));
+}
+
+enum ipb_verdict_reply ipb_track_reply(struct ipb_track *t, uint64_t number, uint32_t flow, int corrupt, uint64_t now_ns)
+{
+	int overtaken = number < t->highest[flow];
+
+	if (!overtaken && !corrupt)
+		t->highest[flow] = number + 1;
+	if (number < t->first || number >= t->end)
+		return IPB_TRACK_UNMEASURED;
+	uint64_t index = number - t->first;
+	if (index >= t->states_count)
+		return IPB_TRACK_UNMEASURED;
+	if (get(t, index) != IPB_FATE_OUT) {
+		t->counts.duplicate++;
+		return IPB_TRACK_DUPLICATE;
+	}
+	if (corrupt) {
+		set(t, index, IPB_FATE_CORRUPT);
+		t->counts.corrupt++;
+		return IPB_TRACK_CORRUPT;
+	}
+	const struct ipb_record *r = ipb_track_record(t, number);
+	if (r == NULL || now_ns - r->sent_ns > t->timeout_ns) {
+		set(t, index, IPB_FATE_LATE);
+		t->counts.late++;
+		return IPB_TRACK_LATE;
+	}
+	set(t, index, IPB_FATE_OK);
+	t->counts.ok++;
+	t->counts.reordered += (uint64_t)overtaken;
+	return IPB_TRACK_SAMPLE;
+}
+
+void ipb_track_finish(struct ipb_track *t)
+{
+	uint64_t out = ipb_track_out(t), taken = t->unknown < out ? t->unknown : out;
+
+	t->counts.corrupt += taken;
+	t->counts.lost = out - taken;
+}
+
+enum ipb_fate ipb_track_fate(const struct ipb_track *t, uint64_t number)
+{
+	if (number < t->first || number - t->first >= t->states_count)
+		return IPB_FATE_OUT;
+	return get(t, number - t->first);
+}

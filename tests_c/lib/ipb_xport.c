@@ -1,0 +1,82 @@
+/* Choosing a way to send and receive, and what the ways share.  SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "ipb_engine_private.h"
+
+#define ROUND_ROBIN_FLOWS 2u /* with more sockets than this, epoll says which can be read */
+#define EVENTS_MAX 64
+
+int ipb_xport_open(struct ipb_engine *e, struct ipb_error *err)
+{
+	enum ipb_io io = e->config.io;
+
+	if (e->config.proto == IPB_TCP) {
+		if (io != IPB_IO_AUTO && io != IPB_IO_SOCKET)
+			return ipb_error(err, "argument engine: TCP is sent with engine=socket only");
+		return ipb_tcp_open(e, err);
+	}
+	if (e->config.proto == IPB_RAW) {
+		if (io == IPB_IO_GSO)
+			return ipb_error(err, "argument engine: gso is for UDP");
+		return ipb_raw_open(e, err);
+	}
+	if (io == IPB_IO_RING)
+		return ipb_error(err, "argument engine: ring is for socktype=raw");
+	return io == IPB_IO_GSO ? ipb_gso_open(e, err) : ipb_udp_open(e, err);
+}
+
+void ipb_fds_close(struct ipb_engine *e)
+{
+	for (uint32_t i = 0; e->fds != NULL && i < e->config.flows; i++)
+		if (e->fds[i] >= 0)
+			close(e->fds[i]);
+	free(e->fds);
+	e->fds = NULL;
+	if (e->epoll >= 0)
+		close(e->epoll);
+	e->epoll = -1;
+}
+
+int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err)
+{
+	struct ipb_sock_options options = e->config.sock;
+	uint32_t flows = e->config.flows;
+
+	e->fds = malloc(flows * sizeof *e->fds);
+	if (e->fds == NULL)
+		return ipb_error(err, "no memory for %u flows", flows);
+	for (uint32_t i = 0; i < flows; i++)
+		e->fds[i] = -1;
+	if (flows > ROUND_ROBIN_FLOWS && (e->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
+		return ipb_error_errno(err, errno, "cannot open an epoll instance");
+	for (uint32_t i = 0; i < flows; i++) {
+		struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };
+		e->fds[i] = ipb_sock_connect(e->config.host, e->config.port, type, &options, err);
+		if (e->fds[i] < 0)
+			return -1;
+		if (options.bind_port != 0)
+			options.bind_port++;
+		if (e->epoll >= 0 && epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->fds[i], &event) < 0)
+			return ipb_error_errno(err, errno, "cannot watch a socket");
+	}
+	return 0;
+}
+
+uint32_t ipb_flows_readable(struct ipb_engine *e, uint32_t *to, uint32_t max)
+{
+	struct epoll_event events[EVENTS_MAX];
+
+	if (e->epoll < 0) {
+		for (uint32_t i = 0; i < e->config.flows; i++)
+			to[i] = i;
+		return e->config.flows;
+	}
+	int n = epoll_wait(e->epoll, events, max < EVENTS_MAX ? (int)max : EVENTS_MAX, 0);
+	for (int i = 0; i < n; i++)
+		to[i] = events[i].data.u32;
+	return n > 0 ? (uint32_t)n : 0;
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Runs test binaries (cmocka) one after another. Prints a line for each, "ok NAME passed=N failed=M", the output of
+# those that failed, and a total. Exit status 1 when anything failed.  SPDX-License-Identifier: MIT
+passed=0 failed=0 broken=0
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+for test in "$@"; do
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$test" >"$log" 2>&1
+	status=$?
+	p=$(grep -c '^ok ' "$log")
+	f=$(grep -c '^not ok ' "$log")
+	word=ok
+	if [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
+		word="not ok"
+		broken=$((broken + 1))
+		[ "$f" -eq 0 ] && f=1
+		sed 's/^/  /' "$log"
+	fi
+	echo "$word $(basename "$test") passed=$p failed=$f"
+	passed=$((passed + p))
+	failed=$((failed + f))
+done
+echo "C tests: $passed passed, $failed failed, in $# programs"
+[ "$failed" -eq 0 ] && [ "$broken" -eq 0 ]
