@@ -69,7 +69,7 @@ async function echo(options: EchoOptions): Promise<void> {
     },
   });
   try {
-    await host.load("echo", "target");
+    const { csvHeader } = await host.load("echo", "target");
     await host.setup({ args, form: 0, runId: 0n, flowBase: 0 });
     const started = host.start({});
     note(`ipbench echo: ready (${describe(options)})`);
@@ -79,14 +79,19 @@ async function echo(options: EchoOptions): Promise<void> {
     await started;
     const { valid, data } = await host.marshall();
     await host.unmarshall(0, valid, data);
-    const text = (await host.output()).trim();
-    if (text !== "") note(`ipbench echo: ${text}`);
+    note(`ipbench echo: ${labelled(csvHeader, (await host.output()).trim())}`);
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
     throw new ExitError(EXIT.FAILED, error.message, { cause: error });
   } finally {
     await host.kill();
   }
+}
+
+/** The plugin's row with the names of its columns: "Packets 12, Bytes 768". */
+function labelled(header: string | null, row: string): string {
+  const names = header?.split(",") ?? [];
+  return row.split(",").map((value, i) => names[i] === undefined ? value : `${names[i]} ${value}`).join(", ");
 }
 
 function aborted(signal: AbortSignal): Promise<null> {

@@ -76,7 +76,7 @@ export class LiveView {
     );
     if (clients.length > shown.length) lines.push(`… and ${clients.length - shown.length} more`);
     lines.push(this.#totalLine(clients, name, nowMs));
-    return lines.map((line) => fit(line, columns));
+    return lines.map((line) => fit(line.trimEnd(), columns));
   }
 
   #clientLine(state: PeerState, nameWidth: number, nowMs: number): string {
@@ -103,16 +103,22 @@ export class LiveView {
       known.reduce((total, each) => total + of(each), 0);
     const parts = [`${"total".padEnd(nameWidth)}  ${done}/${clients.length} done`];
     if (this.#schedule === null) parts.push(plainText(this.#phase));
-    if (known.length > 0) {
+    if (known.some(({ sent }) => sent > 0)) {
       const settled = { sent: sum((p) => p.ok + p.lost + p.bad), ok: sum((p) => p.ok) };
       parts.push(rateText(sum((p) => p.rateBps)), `loss ${lossText(settled)}`);
     }
-    const left = this.#leftSeconds(nowMs);
+    const left = this.#leftSeconds(clients, nowMs);
     if (left !== null) parts.push(`${formatDuration(left)} left`);
     return parts.join("  ");
   }
 
-  #leftSeconds(nowMs: number): number | null {
+  /** What the tests themselves say is the better guess; what was asked for before the start is an upper bound. */
+  #leftSeconds(clients: readonly PeerState[], nowMs: number): number | null {
+    const running = clients.filter(({ outcome }) => outcome === "");
+    const told = running.flatMap(({ progress }) =>
+      progress !== null && progress.expectedNs > 0 ? [(progress.expectedNs - progress.elapsedNs) / 1e9] : []
+    );
+    if (told.length > 0 && told.length === running.length) return Math.max(0, ...told);
     if (this.#schedule === null || this.#schedule.expectedNs === null) return null;
     const endMs = this.#schedule.startedMs + this.#schedule.expectedNs / 1e6;
     return Math.max(0, (endMs - nowMs) / 1000);

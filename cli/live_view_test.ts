@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import type { PeerName, TestProgress } from "../controller/progress.ts";
+import { LiveView } from "./live_view.ts";
+
+const peer = (index: number, host = `10.0.0.${index}`): PeerName => ({
+  role: "client",
+  index,
+  host,
+  port: 8036,
+});
+const PROGRESS: TestProgress = {
+  phase: "measure",
+  elapsedNs: 3_200_000_000,
+  expectedNs: 10_000_000_000,
+  sent: 1010,
+  ok: 999,
+  lost: 1,
+  bad: 0,
+  rateBps: 9_980_000,
+  sentBps: 10_000_000,
+  p50Ns: 12_300,
+  p99Ns: 45_600,
+  p999Ns: 0,
+  maxNs: 0,
+};
+
+Deno.test("one line a client and a total, with what each test says of itself", () => {
+  const view = new LiveView();
+  view.take({ kind: "phase", phase: "run", text: "running latency" }, 0);
+  view.take({ kind: "schedule", leadNs: 0, expectedNs: 12e9, deadlineNs: 20e9 }, 0);
+  view.take({ kind: "progress", peer: peer(1), progress: PROGRESS }, 3200);
+  view.take({ kind: "peer", peer: peer(2), phase: "run" }, 3200);
+  assert.deepEqual(view.frame(3200, 120, 20), [
+    "10.0.0.1:8036  measure    3.2/10.0 s  9.98 Mbit/s  loss 0.10 %  p50 12.3 µs  p99 45.6 µs",
+    "10.0.0.2:8036  run        3.2/12.0 s",
+    "total          0/2 done  9.98 Mbit/s  loss 0.10 %  9 s left",
+  ]);
+});
+
+Deno.test("the time left is the tests' own where all of them tell", () => {
+  const view = new LiveView();
+  view.take({ kind: "schedule", leadNs: 0, expectedNs: 12e9, deadlineNs: 20e9 }, 0);
+  view.take({ kind: "progress", peer: peer(1), progress: PROGRESS }, 3200);
+  assert.match(view.frame(3200, 120, 20).at(-1) ?? "", / 7 s left$/);
+});
+
+Deno.test("outcomes are shown, targets have no line", () => {
+  const view = new LiveView();
+  view.take({ kind: "result", peer: peer(1), valid: true, bytes: 10 }, 0);
+  view.take({ kind: "result", peer: peer(2), valid: false, bytes: 10 }, 0);
+  view.take({ kind: "peer", peer: peer(3), phase: "setup" }, 0);
+  view.take({ kind: "error", peer: peer(3), phase: "setup", text: "no" }, 0);
+  view.take({ kind: "peer", peer: { ...peer(0), role: "target" }, phase: "setup" }, 0);
+  assert.deepEqual(view.frame(0, 120, 20), [
+    "10.0.0.1:8036  done",
+    "10.0.0.2:8036  invalid",
+    "10.0.0.3:8036  failed in setup",
+    "total          3/3 done",
+  ]);
+});
+
+Deno.test("many clients: the failed and the unfinished are shown, the rest is counted", () => {
+  const view = new LiveView();
+  for (let i = 0; i < 100; i++) view.take({ kind: "peer", peer: peer(i, `h${i}`), phase: "run" }, 0);
+  for (let i = 0; i < 98; i++) {
+    view.take({ kind: "result", peer: peer(i, `h${i}`), valid: true, bytes: 1 }, 0);
+  }
+  view.take({ kind: "error", peer: peer(50, "h50"), phase: "run", text: "gone" }, 0);
+  const lines = view.frame(0, 80, 5);
+  assert.deepEqual(lines.map((line) => line.split(" ")[0]), [
+    "h50:8036",
+    "h98:8036",
+    "h99:8036",
+    "…",
+    "total",
+  ]);
+  assert.match(lines[3] ?? "", /^… and 97 more$/);
+});
+
+Deno.test("lines are cut to the terminal, and control characters from the network do not reach it", () => {
+  const view = new LiveView();
+  view.take({ kind: "progress", peer: peer(1, "evil\x1b[2J"), progress: PROGRESS }, 0);
+  const lines = view.frame(0, 30, 20);
+  assert.ok(lines.every((line) => Array.from(line).length <= 30));
+  assert.ok(lines.every((line) => !line.includes("\x1b")));
+});
+
+Deno.test("where lines stay: one a phase, and a total now and then", () => {
+  const view = new LiveView();
+  const said: string[] = [];
+  const take = (event: Parameters<LiveView["take"]>[0], now: number) => {
+    view.take(event, now);
+    said.push(...view.plain(event, now));
+  };
+  take({ kind: "phase", phase: "run", text: "running latency" }, 0);
+  for (let ms = 0; ms < 6000; ms += 200) take({ kind: "progress", peer: peer(1), progress: PROGRESS }, ms);
+  assert.deepEqual(said, [
+    "running latency",
+    "total  0/1 done  running latency  9.98 Mbit/s  loss 0.10 %  7 s left",
+    "total  0/1 done  running latency  9.98 Mbit/s  loss 0.10 %  7 s left",
+  ]);
+});

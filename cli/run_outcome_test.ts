@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { RESULT_FORMAT, type ResultDocument } from "../results/document.ts";
+import { exitStatus, figuresLine, outcomeLines } from "./run_outcome.ts";
+
+function documentWith(
+  run: Partial<ResultDocument["run"]>,
+  total: Partial<ResultDocument["total"]> = {},
+): ResultDocument {
+  return {
+    format: RESULT_FORMAT,
+    ipbench: { version: "1.0.0", build: "test" },
+    run: { id: "1", started: "", ended: "", verdict: "VALID", reasons: [], ...run },
+    config: {},
+    test: { name: "latency", args: "" },
+    clients: [],
+    targets: [],
+    total: { counts: null, rates: null, latency: { response: null, service: null }, ...total },
+    csv: "",
+  };
+}
+
+Deno.test("exit statuses", () => {
+  assert.equal(exitStatus(documentWith({}), true), 0);
+  assert.equal(exitStatus(documentWith({ verdict: "SUSPECT" }), false), 0);
+  assert.equal(exitStatus(documentWith({ verdict: "SUSPECT" }), true), 3);
+  assert.equal(exitStatus(documentWith({ verdict: "INVALID" }), false), 1);
+  assert.equal(exitStatus(documentWith({ failed: true }), false), 1);
+  assert.equal(exitStatus(documentWith({ verdict: "INVALID", failed: true, interrupted: true }), false), 130);
+});
+
+Deno.test("the verdict comes first, then the reasons, without control characters", () => {
+  assert.deepEqual(
+    outcomeLines(documentWith({ verdict: "SUSPECT", reasons: ["late", "bad\x1b[2J\nname"] })),
+    [
+      "SUSPECT",
+      "  late",
+      "  bad?[2J name",
+    ],
+  );
+  assert.equal(outcomeLines(documentWith({ verdict: "INVALID", failed: true }))[0], "INVALID (failed)");
+  const many = outcomeLines(documentWith({ reasons: Array.from({ length: 30 }, (_, i) => `r${i}`) }));
+  assert.equal(many.length, 22);
+  assert.equal(many.at(-1), "  … and 10 more");
+});
+
+Deno.test("figures are shown as far as they are known", () => {
+  assert.equal(figuresLine(documentWith({})), null);
+  const counts = { sent: 1000, ok: 990, lost: 10, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
+  const rates = { requested_bps: 1e7, sent_bps: 1e7, received_bps: 9_900_000 };
+  assert.equal(
+    figuresLine(documentWith({}, { counts, rates })),
+    "sent 1000, ok 990, loss 1.00 %, received 9.9 Mbit/s",
+  );
+});
