@@ -112,7 +112,7 @@ function clean(svg: string): string {
     .replace(/ class="zr\d+-cls-\d+"/g, "")
     .replace(/ ecmeta_[a-z_]+="[^"]*"/g, "")
     .replace(/ pointer-events="visible"/g, "")
-    .replace(/(\d\.\d\d)\d+/g, "$1");
+    .replace(/ (d|transform)="[^"]*"/g, (attribute) => attribute.replace(/(\d\.\d\d)\d+/g, "$1"));
 }
 
 /** Style shared by all axes. */

@@ -29,6 +29,8 @@ export const DATA_ROWS = 250;
 interface Section {
   id: string;
   title: string;
+  /** What the navigation says. */
+  short: string;
   body: Markup;
 }
 
@@ -40,7 +42,7 @@ export function reportHtml(model: ReportModel): string {
     html`
       ${header(model)}
       <nav aria-label="Sections">
-        <ul>${sections.map((section) => html`<li><a href="#${section.id}">${section.title}</a></li>`)}</ul>
+        <ul>${sections.map((section) => html`<li><a href="#${section.id}">${section.short}</a></li>`)}</ul>
       </nav>
       <main id="main">${sections.map((section) =>
         html`
@@ -123,13 +125,16 @@ function verdictBox(model: ReportModel): Markup {
     }`;
   }
   const verdict = points.length === 0 ? "INVALID" : model.verdict;
-  return html`<div class="verdict ${verdict}"><b>${verdict}</b><div>${text}</div></div>`;
+  const share = points.length > 1 && verdictCounts[verdict] < points.length
+    ? `${verdictCounts[verdict]} of ${points.length} `
+    : "";
+  return html`<div class="verdict ${verdict}"><b>${share}${verdict}</b><div>${text}</div></div>`;
 }
 
 function sectionsOf(model: ReportModel): Section[] {
   const sections: Section[] = [];
-  const add = (id: string, title: string, body: Markup | null) => {
-    if (body !== null) sections.push({ id, title, body });
+  const add = (id: string, title: string, body: Markup | null, short = title) => {
+    if (body !== null) sections.push({ id, title, short, body });
   };
   const figures = cards(model);
   const warnings = warningsOf(model);
@@ -156,16 +161,19 @@ function sectionsOf(model: ReportModel): Section[] {
           html`<li${warning.level === "bad" ? raw(' class="bad"') : ""}>${warning.text}</li>`
         )
       }</ul>`,
+    "Warnings",
   );
-  for (const section of chartSections(model)) add(section.id, section.title, figuresOf(section));
+  for (const section of chartSections(model)) {
+    add(section.id, section.title, figuresOf(section), section.short);
+  }
   const [only] = model.points;
   if (model.points.length > 1) add("points", "Points", pointTable(model));
   add("testers", "Testers", testers(model));
   add("targets", "Targets", only === undefined ? null : targetTable(model.points.at(-1)!));
   add("environment", "Environment", environmentTables(model));
   if (model.points.length > 1) add("runs", "Runs", runTable(model));
-  if (only !== undefined) add("configuration", "Configuration", configuration(model));
-  add("unread", "Files that could not be read", unread(model));
+  if (only !== undefined) add("configuration", "Configuration", configuration(model), "Config");
+  add("unread", "Files that could not be read", unread(model), "Not read");
   return sections;
 }
 

@@ -48,7 +48,8 @@ export function ramp(count: number): ColourName[] {
 
 /** The same drawing with CSS variables in place of the light values. */
 export function withVariables(svg: string): string {
-  let result = svg;
+  // Hollow marks are filled with the renderer's own white.
+  let result = svg.replaceAll('fill="#fff"', 'fill="var(--surface)"');
   for (const [name, [light]] of Object.entries(PALETTE)) {
     result = result.replaceAll(`"${light}"`, `"var(--${name})"`).replaceAll(`:${light}`, `:var(--${name})`);
   }

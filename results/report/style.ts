@@ -59,9 +59,9 @@ summary{cursor:pointer;color:var(--muted);font-size:.875rem;padding:.2rem 0}
 summary:hover{color:var(--ink)}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px;max-height:34rem;overflow-y:auto}
 figure .scroll{max-height:18rem}
-table{border-collapse:collapse;width:100%;font-size:.86rem}
-th,td{padding:.4rem .7rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
-td{overflow-wrap:anywhere;min-width:4.5rem;max-width:24rem}
+table{border-collapse:collapse;width:100%;font-size:.84rem}
+th,td{padding:.4rem .55rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+td{overflow-wrap:anywhere;min-width:4.5rem;max-width:24rem}td:first-child{min-width:10rem}td.n,th.n{min-width:0}
 tbody tr:last-child td{border-bottom:0}
 th{color:var(--muted);font-weight:600;white-space:nowrap;position:sticky;top:0;background:var(--card)}
 .n{text-align:right;white-space:nowrap}

@@ -66,20 +66,34 @@ export function runTable(model: ReportModel): Markup {
   }], rows);
 }
 
-/** One row a tester. */
+const COUNT_COLUMNS = [
+  ["lost", "Lost", "lost"],
+  ["late", "Late", "late"],
+  ["corrupt", "Corrupt", "corrupt"],
+  ["duplicate", "Twice", "answered twice"],
+  ["reordered", "Overtaken", "overtaken"],
+] as const;
+
+/** One row a tester. Counts that are zero everywhere are said once, below. */
 export function clientTable(point: ReportPoint): Markup {
   const counted = point.clients.some((client) => client.counts !== null);
+  const seen = COUNT_COLUMNS.filter(([key]) =>
+    point.clients.some((client) => (client.counts?.[key] ?? 0) > 0)
+  );
+  const absent = COUNT_COLUMNS.filter((column) => !seen.includes(column)).map(([, name]) =>
+    name.toLowerCase()
+  );
   const columns = [
     { name: "Tester" },
     n("Sent"),
     n("Received"),
-    ...(counted ? [n("Lost"), n("Late"), n("Corrupt"), n("Dup."), n("Reord.")] : []),
+    ...seen.map(([, name]) => n(name)),
     n("p50"),
     n("p99"),
     n("p99.9"),
     n("Slowest"),
     n("Service p99"),
-    n("Left late, p99"),
+    n("Sent late, p99"),
     n("Clock"),
     n("Start"),
   ];
@@ -87,7 +101,7 @@ export function clientTable(point: ReportPoint): Markup {
     clientName(client),
     formatRate(client.rates?.sent_bps),
     formatRate(client.rates?.received_bps),
-    ...(counted ? countCells(client) : []),
+    ...seen.map(([key]) => formatCount(client.counts?.[key])),
     formatTime(client.response?.p50_ns),
     formatTime(client.response?.p99_ns),
     formatTime(client.response?.p999_ns),
@@ -101,6 +115,8 @@ export function clientTable(point: ReportPoint): Markup {
   ]);
   const more = point.clientCount - point.clients.length;
   return html`${table("Testers", columns, rows)}${
+    counted && absent.length > 0 && html`<p class="quiet">None at all: ${absent.join(", ")}.</p>`
+  }${
     more > 0 &&
     html`<p class="quiet">${formatCount(more)} more testers are not shown; these are the slowest.</p>`
   }`;
@@ -115,11 +131,6 @@ function clientName(client: ClientRow): Markup {
   return html`${client.host}${about !== "" && html`<br><span class="quiet">${about}</span>`}${
     client.error !== null && html`<br><span class="tag INVALID">failed</span> ${client.error}`
   }`;
-}
-
-function countCells(client: ClientRow): string[] {
-  const c = client.counts;
-  return [c?.lost, c?.late, c?.corrupt, c?.duplicate, c?.reordered].map(formatCount);
 }
 
 /** Metrics that testers of another test than latency report. */

@@ -16,6 +16,8 @@ import { timelineCharts } from "./timeline.ts";
 export interface ChartSection {
   id: string;
   title: string;
+  /** What the navigation says. */
+  short: string;
   charts: Chart[];
 }
 
@@ -26,12 +28,13 @@ export function chartSections(model: ReportModel): ChartSection[] {
     {
       id: "throughput",
       title: "Throughput",
+      short: "Throughput",
       charts: [...present(throughputChart(model)), ...present(lossChart(model))],
     },
-    { id: "load", title: "Latency against load", charts: loadLatencyCharts(model) },
-    { id: "percentiles", title: "Percentiles", charts: percentileCharts(model) },
-    { id: "histogram", title: "Histogram", charts: distributionCharts(model) },
-    { id: "time", title: "Over time", charts: timelineCharts(model) },
-    { id: "cpu", title: "CPU", charts: cpuCharts(model) },
+    { id: "load", title: "Latency against load", short: "Load", charts: loadLatencyCharts(model) },
+    { id: "percentiles", title: "Percentiles", short: "Percentiles", charts: percentileCharts(model) },
+    { id: "histogram", title: "Histogram", short: "Histogram", charts: distributionCharts(model) },
+    { id: "time", title: "Over time", short: "Time", charts: timelineCharts(model) },
+    { id: "cpu", title: "CPU", short: "CPU", charts: cpuCharts(model) },
   ].filter((section) => section.charts.length > 0);
 }

@@ -34,7 +34,7 @@ function chartOf(model: ReportModel, group: Group, index: number, several: boole
   const series: EChartsOptions[] = [];
   let low = Infinity;
   let high = 0;
-  for (const which of ["response", "service"] as const) {
+  for (const which of ["service", "response"] as const) {
     for (const { key, label, colour } of PERCENTILES) {
       const found = group.cells.flatMap((cell) => {
         const figure = cellFigure(cell, (point) => point[which]?.[key]);
@@ -55,6 +55,7 @@ function chartOf(model: ReportModel, group: Group, index: number, several: boole
       legend.push({ label: name, colour, style: dash });
     }
   }
+  legend.sort((a, b) => Number(a.style === "dashed") - Number(b.style === "dashed"));
   const bad = crosses(model, [group], (p) => {
     const p99 = (p.response ?? p.service)?.p99_ns ?? null;
     if (p99 === null || p99 <= 0) return null;

@@ -63,6 +63,7 @@ function chartOf(label: string, chosen: Chosen[], index: number, several: boolea
       for (const [x, y] of data) rows.push([one.label, which, 100 * (1 - 10 ** -x), 10 ** y]);
     }
   }
+  legend.sort((a, b) => Number(a.style === "dashed") - Number(b.style === "dashed"));
   const nines = Array.from({ length: Math.floor(Math.log10(most)) + 1 }, (_, i) => i);
   return {
     name: several ? `percentiles-${index + 1}` : "percentiles",
@@ -79,7 +80,7 @@ function chartOf(label: string, chosen: Chosen[], index: number, several: boolea
         type: "value",
         min: 0,
         max: Math.max(1, Math.log10(most)),
-        name: "percentile",
+        name: "percentile, %",
         axisLabel: { customValues: nines, formatter: ninesLabel },
         axisTick: { customValues: nines },
         splitLine: { show: true, customValues: nines },
