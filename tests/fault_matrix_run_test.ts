@@ -16,10 +16,12 @@ type Cell =
 const TIMEOUT_S = 3;
 /** From the fault to the end of the controller: the stated deadline and five seconds. */
 const ENDS_WITHIN_MS = (TIMEOUT_S + 5) * 1000;
+/** Where each answer comes, but slowly, several steps come close to their deadline before one misses it. */
+const SLOW_ENDS_WITHIN_MS = (3 * TIMEOUT_S + 5) * 1000;
 const WARMUP_MS = 150, MEASURED_MS = 500;
 const ARGS = "socktype=udp,bps=1000000,size=125,samples=400,warmup=0.3,cooldown=0.1";
 /** Cells that run at the same time. */
-const STATIONS = 3;
+const STATIONS = 4;
 
 const NETWORK_CELLS: Cell[] = (["tester", "target"] as const).flatMap((link) =>
   (["reset", "close", "silent", "slow", "rubbish"] as const).flatMap((fault) =>
@@ -79,9 +81,15 @@ async function tryCell(station: Station, cell: Cell): Promise<string | null> {
 }
 
 async function runCell(station: Station, cell: Cell): Promise<void> {
+  const mark = crypto.randomUUID();
+  await breakRun(station, cell, mark);
+  // The network is whole again: what was cut off may go on or find out that it is alone.
+  await afterwards(station, cell, mark);
+}
+
+async function breakRun(station: Station, cell: Cell, mark: string): Promise<void> {
   const { first, second, target, echo } = station;
   const link = "link" in cell ? cell.link : "tester";
-  const mark = crypto.randomUUID();
   const stopped: number[] = [];
   const plan = {
     moment: cell.moment,
@@ -133,7 +141,6 @@ async function runCell(station: Station, cell: Cell): Promise<void> {
     if (outcome === null) throw failure;
     checkCell(cell, outcome, tookMs, { tester: `:${port(first)}`, target: `:${port(target)}` });
   }
-  await afterwards(station, cell, mark);
 }
 
 function victims(station: Station, victim: Victim, mark: string): number[] {
@@ -171,7 +178,11 @@ function checkCell(
   const said = `exit ${code}, ${document.run.verdict}: ${document.run.reasons.join("; ")} | ${
     stderr.slice(-400)
   }`;
-  assert.ok(tookMs <= ENDS_WITHIN_MS, `ended after ${tookMs.toFixed(0)} ms; ${said}`);
+  const slow = "link" in cell && cell.fault === "slow";
+  assert.ok(
+    tookMs <= (slow ? SLOW_ENDS_WITHIN_MS : ENDS_WITHIN_MS),
+    `ended after ${tookMs.toFixed(0)} ms; ${said}`,
+  );
   if (mayStillSucceed(cell) && code === 0) return;
   assert.equal(code, 1, said);
   assert.equal(document.run.verdict, "INVALID", said);
