@@ -1,0 +1,128 @@
+/*
+ * client_wrapper: a program of your own as the client's test; see README.md.  SPDX-License-Identifier: MIT
+ */
+#define IPBENCH_TEST_CLIENT
+#include "ipb_args.h"
+#include "ipb_clock.h"
+#include "wrapper.h"
+
+static const struct ipbench_host *host;
+static struct ipb_error err;
+static struct wrapper wrapper;
+static struct program running;
+static volatile int stopping;
+
+static int attach(const struct ipbench_host *given)
+{
+	host = given;
+	ipb_error_attach(&err, given);
+	return 0;
+}
+
+static int setup_controller(char *arg)
+{
+	return wrapper_setup_controller(arg, &err) < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
+}
+
+static int setup(char *hostname, int port, char *arg)
+{
+	(void)hostname;
+	(void)port;
+	return wrapper_setup(&wrapper, arg, &err) < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
+}
+
+static int run(void)
+{
+	uint64_t begin = ipb_now_ns();
+	int capture = wrapper.output.count == 0, status, ignored;
+
+	if (program_start(&running, &wrapper.start, capture, &err) < 0)
+		return -1;
+	status = program_finish(&running, &stopping, wrapper.timeout_ns, capture ? &wrapper.data : NULL,
+	                        capture ? &wrapper.size : NULL, &wrapper.start_status, &err);
+	wrapper.ran_ns = ipb_now_ns() - begin;
+	if (wrapper.stop.count == 0)
+		return status > 0 ? 0 : status; /* stopped from outside is no failure of the program */
+	struct program last;
+	if (program_start(&last, &wrapper.stop, 0, status < 0 ? NULL : &err) < 0)
+		return -1;
+	int stop_status = program_finish(&last, NULL, wrapper.output_timeout_ns, NULL, NULL, &ignored,
+	                                 status < 0 ? NULL : &err);
+	return status < 0 ? status : stop_status;
+}
+
+static int start(struct timeval *stamp)
+{
+	gettimeofday(stamp, NULL);
+	if (host != NULL)
+		host->progress->phase = IPBENCH_PHASE_MEASURE;
+	return run() < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
+}
+
+static int stop(struct timeval *stamp)
+{
+	gettimeofday(stamp, NULL);
+	stopping = 1;
+	return 0;
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	(void)running_time;
+	return wrapper_marshall(&wrapper, host != NULL && host->form == IPBENCH_FORM_EXTENDED, data, size, &err);
+}
+
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	return wrapper_unmarshall(input, len, data, data_len, &err);
+}
+
+static int output(struct client_data data[], int n)
+{
+	for (int i = 0; i < n; i++)
+		wrapper_print(&data[i]);
+	return 0;
+}
+
+static int expected_duration(const char *args, uint64_t *ns)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, args, 0, &err) < 0)
+		return -1;
+	*ns = ipb_args_ns(&a, "timeout") + ipb_args_ns(&a, "output_timeout");
+	ipb_args_free(&a);
+	return 0;
+}
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = "client_wrapper",
+	.id = 0x20,
+	.descr = "Runs a program of yours as the test; its standard output is the result",
+	.default_port = 0,
+	.type = IPBENCH_CLIENT,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = wrapper_free,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = wrapper_free,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = wrapper_options,
+	.option_count = 5,
+	.attach = attach,
+	.expected_duration = expected_duration,
+	.results = wrapper_results,
+	.results_cleanup = wrapper_free,
+};

@@ -1,0 +1,298 @@
+/* Programs under a keeper; see program.h.  SPDX-License-Identifier: MIT */
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipb_clock.h"
+
+#define CHUNK 65536
+#define POLL_MS 50
+#define EXEC_FAILED 127
+
+extern char **environ;
+
+/* ---- in the keeper: only what is safe after fork in a program with threads -------------------------------------- */
+
+static void run(const struct words *w)
+{
+	sigset_t none;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int null = open("/dev/null", O_RDONLY);
+	dup2(null, STDIN_FILENO);
+	syscall(SYS_close_range, 3u, ~0u, 0u);
+	execve(w->word[0], w->word, environ);
+	_exit(EXEC_FAILED);
+}
+
+/* Kills every process in a text of numbers; returns how many there were. */
+static int kill_listed(const char *text, ssize_t size)
+{
+	int found = 0;
+	pid_t pid = 0;
+
+	for (ssize_t i = 0; i < size; i++) {
+		if (text[i] >= '0' && text[i] <= '9') {
+			pid = pid * 10 + (text[i] - '0');
+		} else if (pid > 0) {
+			kill(pid, SIGKILL);
+			found++;
+			pid = 0;
+		}
+	}
+	return found;
+}
+
+/* Kills children until there are none: those of a killed one become ours and are met in the next round. */
+static void kill_all(pid_t group)
+{
+	char text[4096];
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int round = 0; round < PROGRAM_KILL_MS; round++) {
+		if (group > 0) /* only until its leader is reaped: the number may be somebody else's after that */
+			kill(-group, SIGKILL);
+		int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			ssize_t n = read(fd, text, sizeof text);
+			close(fd);
+			kill_listed(text, n);
+		}
+		for (;;) {
+			pid_t pid = waitpid(-1, NULL, WNOHANG);
+			if (pid < 0 && errno == ECHILD)
+				return;
+			if (pid == group)
+				group = 0;
+			if (pid <= 0)
+				break;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void tell(int status)
+{
+	if (write(STDIN_FILENO, &status, sizeof status) < 0)
+		_exit(0);
+}
+
+static void keeper_main(const struct words *w, int status_fd, int output, pid_t parent)
+{
+	sigset_t mine;
+	pid_t child;
+
+	setpgid(0, 0);
+	sigfillset(&mine); /* blocked and taken one by one, so that nothing can interrupt the rounds of killing */
+	sigprocmask(SIG_SETMASK, &mine, NULL);
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+		_exit(1);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_NAME, "ipbench-keeper");
+	/* The keeper's own standard input is where it tells the status; everything else is closed, because copies of
+	 * others' pipes would hide their ends. */
+	dup2(status_fd, STDIN_FILENO);
+	dup2(output >= 0 ? output : STDERR_FILENO, STDOUT_FILENO);
+	syscall(SYS_close_range, 3u, ~0u, 0u);
+	child = fork();
+	if (child == 0)
+		run(w);
+	if (child < 0)
+		_exit(1);
+	dup2(STDERR_FILENO, STDOUT_FILENO); /* the program alone holds the output's end */
+	for (;;) {
+		int signal_number = sigwaitinfo(&mine, NULL), status;
+		pid_t pid;
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (pid == child) {
+				tell(status);
+				child = 0;
+			}
+		if (pid < 0 && errno == ECHILD)
+			_exit(0);
+		if (signal_number == SIGTERM || signal_number == SIGINT) {
+			kill_all(child);
+			_exit(0);
+		}
+	}
+}
+
+/* ---- in the plugin's process ----------------------------------------------------------------------------------- */
+
+int program_start(struct program *p, const struct words *w, int capture, struct ipb_error *err)
+{
+	int status_pipe[2] = { -1, -1 }, output_pipe[2] = { -1, -1 };
+	pid_t parent = getpid();
+
+	memset(p, 0, sizeof *p);
+	p->name = w->word[0];
+	p->status_fd = p->output_fd = -1;
+	if (pipe2(status_pipe, O_CLOEXEC) < 0 || (capture && pipe2(output_pipe, O_CLOEXEC) < 0)) {
+		ipb_error_errno(err, errno, "cannot make a pipe for %.200s", p->name);
+		goto fail;
+	}
+	p->keeper = fork();
+	if (p->keeper == 0)
+		keeper_main(w, status_pipe[1], output_pipe[1], parent);
+	if (p->keeper < 0) {
+		ipb_error_errno(err, errno, "cannot start %.200s", p->name);
+		goto fail;
+	}
+	close(status_pipe[1]);
+	p->status_fd = status_pipe[0];
+	if (capture) {
+		close(output_pipe[1]);
+		p->output_fd = output_pipe[0];
+		fcntl(p->output_fd, F_SETFL, O_NONBLOCK);
+	}
+	return 0;
+fail:
+	for (int i = 0; i < 2; i++) {
+		if (status_pipe[i] >= 0)
+			close(status_pipe[i]);
+		if (output_pipe[i] >= 0)
+			close(output_pipe[i]);
+	}
+	p->keeper = 0;
+	return -1;
+}
+
+void program_kill(struct program *p)
+{
+	struct timespec pause = { .tv_nsec = 2000000 };
+
+	if (p->keeper <= 0)
+		return;
+	kill(p->keeper, SIGTERM);
+	for (int waited = 0; p->keeper > 0 && waited < PROGRAM_KILL_MS + 500; waited += 2) {
+		pid_t pid = waitpid(p->keeper, NULL, WNOHANG);
+		if (pid == p->keeper || (pid < 0 && errno != EINTR))
+			p->keeper = 0;
+		else
+			nanosleep(&pause, NULL);
+	}
+	if (p->keeper > 0) {
+		kill(p->keeper, SIGKILL);
+		waitpid(p->keeper, NULL, 0);
+	}
+	p->keeper = 0;
+	if (p->status_fd >= 0)
+		close(p->status_fd);
+	if (p->output_fd >= 0)
+		close(p->output_fd);
+	p->status_fd = p->output_fd = -1;
+}
+
+static int decode(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+
+int program_ended(struct program *p, int *status)
+{
+	struct pollfd f = { .fd = p->status_fd, .events = POLLIN };
+	int raw;
+
+	if (p->keeper <= 0 || poll(&f, 1, 0) <= 0)
+		return 0;
+	*status = read(p->status_fd, &raw, sizeof raw) == sizeof raw ? decode(raw) : EXEC_FAILED;
+	return 1;
+}
+
+struct capture {
+	char *data;
+	size_t size, room;
+};
+
+/* Reads what is there. 1 at the end of the output, 0 for now, -1 when there is too much or no memory. */
+static int take(int fd, struct capture *c)
+{
+	for (;;) {
+		if (c->size > PROGRAM_OUTPUT_MAX)
+			return -1;
+		if (c->room - c->size < CHUNK) {
+			char *more = realloc(c->data, c->room + 4 * CHUNK + c->room / 2);
+			if (more == NULL)
+				return -1;
+			c->room += 4 * CHUNK + c->room / 2;
+			c->data = more;
+		}
+		ssize_t n = read(fd, c->data + c->size, CHUNK);
+		if (n == 0)
+			return 1;
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : 1;
+		c->size += (size_t)n;
+	}
+}
+
+static int verdict(const struct program *p, int status, struct ipb_error *err)
+{
+	if (status == 0)
+		return 0;
+	if (status == EXEC_FAILED)
+		return ipb_error(err, "%.200s could not be run, or ended with status 127", p->name);
+	if (status > 128)
+		return ipb_error(err, "%.200s was ended by signal %d", p->name, status - 128);
+	return ipb_error(err, "%.200s ended with status %d", p->name, status);
+}
+
+int program_finish(struct program *p, const volatile int *cancel, uint64_t timeout_ns, char **data, size_t *size,
+                   int *status, struct ipb_error *err)
+{
+	uint64_t begin = ipb_now_ns(), ended_ns = 0;
+	struct capture c = { NULL, 0, 0 };
+	int open_output = p->output_fd >= 0, result = 0;
+
+	*status = -1;
+	for (;;) {
+		struct pollfd f[2] = { { .fd = ended_ns ? -1 : p->status_fd, .events = POLLIN },
+			               { .fd = open_output ? p->output_fd : -1, .events = POLLIN } };
+		uint64_t now;
+		poll(f, 2, POLL_MS);
+		now = ipb_now_ns();
+		int got = open_output ? take(p->output_fd, &c) : 0;
+		if (got < 0) {
+			result = ipb_error(err, "%.200s printed more than %d MiB, the limit of a result", p->name,
+			                   PROGRAM_OUTPUT_MAX >> 20);
+			break;
+		}
+		open_output = open_output && got == 0;
+		if (ended_ns == 0 && program_ended(p, status))
+			ended_ns = now;
+		if (ended_ns != 0 && (!open_output || now - ended_ns > PROGRAM_LINGER_MS * 1000000ull)) {
+			result = verdict(p, *status, err);
+			break;
+		}
+		if (cancel != NULL && *cancel) {
+			result = 1;
+			break;
+		}
+		if (now - begin > timeout_ns) {
+			result = ipb_error(err, "%.200s did not end within %.3g s and was killed", p->name,
+			                   (double)timeout_ns / 1e9);
+			break;
+		}
+	}
+	program_kill(p);
+	if (result != 0 || data == NULL) {
+		free(c.data);
+		c = (struct capture){ NULL, 0, 0 };
+	}
+	if (data != NULL)
+		*data = c.data;
+	if (size != NULL)
+		*size = c.size;
+	return result;
+}

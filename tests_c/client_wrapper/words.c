@@ -1,0 +1,118 @@
+/* Words of a command, and whether it may be run; see words.h.  SPDX-License-Identifier: MIT */
+#include "words.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/* Copies one word from *from to *to; 0, or -1 when a quote is not closed. */
+static int one_word(const char **from, char **to)
+{
+	char quote = 0;
+
+	for (; **from != '\0' && (quote || !is_space(**from)); (*from)++) {
+		char c = **from, next = (*from)[1];
+		if (quote == 0 && (c == '\'' || c == '"'))
+			quote = c;
+		else if (c == quote)
+			quote = 0;
+		else if (c == '\\' && next != '\0' && (quote == 0 || (quote == '"' && (next == '"' || next == '\\'))))
+			*(*to)++ = *++*from;
+		else
+			*(*to)++ = c;
+	}
+	*(*to)++ = '\0';
+	return quote == 0 ? 0 : -1;
+}
+
+int words_parse(struct words *w, const char *command, struct ipb_error *err)
+{
+	size_t size = strlen(command);
+
+	memset(w, 0, sizeof *w);
+	if (size > WORDS_TEXT_MAX)
+		return ipb_error(err, "a command is longer than %d bytes", WORDS_TEXT_MAX);
+	char *to = w->text = malloc(size + 2); /* a word and its NUL take no more than the word and its space */
+	if (to == NULL)
+		return ipb_error(err, "no memory for a command");
+	for (const char *p = command;;) {
+		while (is_space(*p))
+			p++;
+		if (*p == '\0')
+			break;
+		if (w->count == WORDS_MAX) {
+			words_free(w);
+			return ipb_error(err, "a command has more than %d words", WORDS_MAX);
+		}
+		w->word[w->count++] = to;
+		if (one_word(&p, &to) < 0) {
+			words_free(w);
+			return ipb_error(err, "a quote is not closed in the command \"%.200s\"", command);
+		}
+	}
+	if (w->count == 0) {
+		words_free(w);
+		return ipb_error(err, "the command is empty");
+	}
+	return 0;
+}
+
+void words_free(struct words *w)
+{
+	free(w->text);
+	memset(w, 0, sizeof *w);
+}
+
+static int inside(const char *path, const char *allowed)
+{
+	while (allowed != NULL && *allowed != '\0') {
+		size_t size = strcspn(allowed, ":");
+		if (size > 0 && allowed[0] == '/') {
+			size_t end = size > 1 && allowed[size - 1] == '/' ? size - 1 : size;
+			if (strncmp(path, allowed, end) == 0 && (path[end] == '/' || end == 1))
+				return 1;
+		}
+		allowed += size + (allowed[size] == ':');
+	}
+	return 0;
+}
+
+int words_allow(struct words *w, const char *allowed, const char *what, struct ipb_error *err)
+{
+	char path[PATH_MAX], folder[PATH_MAX];
+	struct stat about;
+
+	if (w->word[0][0] != '/')
+		return ipb_error(err, "%s: \"%.200s\" is not an absolute path", what, w->word[0]);
+	if (realpath(w->word[0], path) == NULL)
+		return ipb_error_errno(err, errno, "%s: cannot find program %.200s", what, w->word[0]);
+	if (!inside(path, allowed)) {
+		strcpy(folder, path);
+		char *slash = strrchr(folder, '/');
+		slash[slash == folder] = '\0';
+		return ipb_error(err, "%s: this daemon may not run %.200s; start it with --allow-exec %.200s to let it", what,
+		                 path, folder);
+	}
+	if (stat(path, &about) < 0 || !S_ISREG(about.st_mode) || access(path, X_OK) < 0)
+		return ipb_error(err, "%s: %.200s is not an executable file", what, path);
+	/* The words that follow keep pointing into the old text. */
+	size_t rest = w->count > 1 ? (size_t)(w->word[w->count - 1] - w->word[1]) + strlen(w->word[w->count - 1]) + 1 : 0;
+	size_t size = strlen(path) + 1;
+	char *text = malloc(size + rest);
+	if (text == NULL)
+		return ipb_error(err, "no memory for a command");
+	memcpy(text, path, size);
+	if (rest > 0)
+		memcpy(text + size, w->word[1], rest);
+	for (int i = w->count - 1; i > 0; i--)
+		w->word[i] = text + size + (w->word[i] - w->word[1]);
+	w->word[0] = text;
+	free(w->text);
+	w->text = text;
+	return 0;
+}

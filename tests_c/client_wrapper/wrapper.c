@@ -1,0 +1,180 @@
+/* Commands and result of the wrappers; see wrapper.h.  SPDX-License-Identifier: MIT */
+#include "wrapper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipb_args.h"
+#include "ipb_bytes.h"
+#include "ipb_json.h"
+
+/* The extended form: magic, exit status of start and of output (each + 1, 0: not run), time that start ran in ns, size
+ * of the output, output. */
+#define MAGIC "IPBWRAP1"
+#define HEADER 32
+
+const struct ipbench_option wrapper_options[] = {
+	{ "start", "string", "", "", "", "Program that is the test, with arguments: an absolute path below a --allow-exec directory.", 0, 0 },
+	{ "stop", "string", "", "", "", "Program that is run when the test ends.", 0, 0 },
+	{ "output", "string", "", "", "", "Program whose standard output is the result; without it that of start is (client only).", 0, 0 },
+	{ "timeout", "time", "s", "1h", "0.01..168h", "Longest time that start may run.", 0, 0 },
+	{ "output_timeout", "time", "s", "60", "0.01..1h", "Longest time that stop and output may run, each.", 0, 0 },
+};
+const uint32_t wrapper_option_count = sizeof wrapper_options / sizeof wrapper_options[0];
+
+static int command(const struct ipb_args *a, const char *name, struct words *w, struct ipb_error *err)
+{
+	char what[64];
+
+	memset(w, 0, sizeof *w);
+	if (*ipb_args_string(a, name) == '\0')
+		return 0;
+	snprintf(what, sizeof what, "argument %s", name);
+	if (words_parse(w, ipb_args_string(a, name), err) < 0)
+		return -1;
+	return words_allow(w, getenv(ALLOW_VARIABLE), what, err);
+}
+
+int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *err)
+{
+	struct ipb_args a;
+	int status;
+
+	memset(w, 0, sizeof *w);
+	w->start_status = w->output_status = -1;
+	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, arguments, 0, err) < 0)
+		return -1;
+	w->timeout_ns = ipb_args_ns(&a, "timeout");
+	w->output_timeout_ns = ipb_args_ns(&a, "output_timeout");
+	status = command(&a, "start", &w->start, err);
+	if (status == 0)
+		status = command(&a, "stop", &w->stop, err);
+	if (status == 0)
+		status = command(&a, "output", &w->output, err);
+	if (status == 0 && w->start.count == 0)
+		status = ipb_error(err, "argument start is missing: start=\"/path/of/program its arguments\"");
+	ipb_args_free(&a);
+	return status;
+}
+
+int wrapper_setup_controller(const char *arguments, struct ipb_error *err)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, arguments, 1, err) < 0)
+		return -1;
+	ipb_args_free(&a);
+	return 0;
+}
+
+int wrapper_marshall(struct wrapper *w, int extended, char **data, int *size, struct ipb_error *err)
+{
+	struct ipb_writer out;
+	struct program p;
+	int status = 0;
+
+	if (w->output.count > 0) {
+		free(w->data);
+		w->data = NULL;
+		w->size = 0;
+		status = program_start(&p, &w->output, 1, err);
+		if (status == 0)
+			status = program_finish(&p, NULL, w->output_timeout_ns, &w->data, &w->size, &w->output_status, err);
+	}
+	size_t header = extended ? HEADER : 0;
+	*data = malloc(header + w->size + 1);
+	*size = 0;
+	if (*data == NULL)
+		return ipb_error(err, "no memory for a result of %zu bytes", w->size);
+	ipb_writer_init(&out, *data, header + w->size);
+	if (extended) {
+		ipb_write_bytes(&out, MAGIC, 8);
+		ipb_write_u32(&out, (uint32_t)(w->start_status + 1));
+		ipb_write_u32(&out, (uint32_t)(w->output_status + 1));
+		ipb_write_u64(&out, w->ran_ns);
+		ipb_write_u64(&out, w->size);
+	}
+	ipb_write_bytes(&out, w->data, w->size);
+	*size = (int)ipb_writer_size(&out);
+	free(w->data);
+	w->data = NULL;
+	w->size = 0;
+	return status == 0 ? 0 : -1;
+}
+
+/* Our own form in memory is always the extended one. */
+int wrapper_unmarshall(const char *input, int len, char **data, int *data_len, struct ipb_error *err)
+{
+	struct ipb_reader r;
+	int ours = len >= HEADER && memcmp(input, MAGIC, 8) == 0;
+
+	if (len < 0 || (len > 0 && input == NULL))
+		return ipb_error(err, "the result is missing");
+	if (len > WRAPPER_RESULT_MAX)
+		return ipb_error(err, "the result has %d bytes; at most %d are possible", len, WRAPPER_RESULT_MAX);
+	if (ours) {
+		ipb_reader_init(&r, input + 24, 8);
+		if (ipb_read_u64(&r) != (uint64_t)(len - HEADER))
+			return ipb_error(err, "the result's own size is not that of its %d bytes", len);
+	}
+	size_t header = ours ? 0 : HEADER;
+	*data = calloc(1, header + (size_t)len + 1);
+	if (*data == NULL)
+		return ipb_error(err, "no memory for a result of %d bytes", len);
+	if (len > 0)
+		memcpy(*data + header, input, (size_t)len);
+	*data_len = (int)header + len;
+	return 0;
+}
+
+static int whole(const struct client_data *data) { return data->data != NULL && data->size >= HEADER; }
+
+int wrapper_print(const struct client_data *data)
+{
+	if (whole(data))
+		fwrite(data->data + HEADER, 1, (size_t)data->size - HEADER, stdout);
+	return 0;
+}
+
+static void metric(struct ipb_json *j, const char *name, double value, const char *unit)
+{
+	ipb_json_object(j, NULL);
+	ipb_json_string(j, "name", name);
+	ipb_json_number(j, "value", value);
+	ipb_json_string(j, "unit", unit);
+	ipb_json_end_object(j);
+}
+
+int wrapper_results(const struct client_data *data, char **json)
+{
+	struct ipb_reader r;
+	struct ipb_json j;
+
+	if (!whole(data))
+		return -1;
+	ipb_reader_init(&r, data->data + 8, HEADER - 8);
+	uint32_t start = ipb_read_u32(&r), output = ipb_read_u32(&r);
+	double ran_s = (double)ipb_read_u64(&r) / 1e9;
+	ipb_json_init(&j);
+	ipb_json_object(&j, NULL);
+	ipb_json_array(&j, "metrics");
+	if (memcmp(data->data, MAGIC, 8) == 0) {
+		if (start > 0)
+			metric(&j, "start_exit_status", start - 1, "");
+		if (output > 0)
+			metric(&j, "output_exit_status", output - 1, "");
+		metric(&j, "run_time", ran_s, "s");
+	}
+	metric(&j, "output_bytes", data->size - HEADER, "byte");
+	ipb_json_end_array(&j);
+	ipb_json_end_object(&j);
+	*json = ipb_json_take(&j);
+	return *json != NULL ? 0 : -1;
+}
+
+void wrapper_free(char **data)
+{
+	free(*data);
+	*data = NULL;
+}

@@ -1,0 +1,36 @@
+/*
+ * What both wrappers do: three commands, a result.  SPDX-License-Identifier: MIT
+ */
+#ifndef WRAPPER_H
+#define WRAPPER_H
+
+#include "program.h"
+
+#define WRAPPER_RESULT_MAX (PROGRAM_OUTPUT_MAX + 64) /* bytes of a marshalled result */
+
+struct wrapper {
+	struct words start, stop, output; /* count 0: not given */
+	uint64_t timeout_ns, output_timeout_ns;
+	char *data; /* the result so far */
+	size_t size;
+	int start_status, output_status; /* exit status, -1: not run */
+	uint64_t ran_ns;
+};
+
+/* The options table that both have. */
+extern const struct ipbench_option wrapper_options[];
+extern const uint32_t wrapper_option_count;
+
+int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *err);
+int wrapper_setup_controller(const char *arguments, struct ipb_error *err);
+/* Runs the output command, if there is one, and gives the result: in the original's form the bytes alone, in the
+ * extended one a header before them. */
+int wrapper_marshall(struct wrapper *w, int extended, char **data, int *size, struct ipb_error *err);
+
+int wrapper_unmarshall(const char *input, int len, char **data, int *data_len, struct ipb_error *err);
+/* Prints the program's output as it is. */
+int wrapper_print(const struct client_data *data);
+int wrapper_results(const struct client_data *data, char **json);
+void wrapper_free(char **data);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * target_wrapper: a program of your own that runs on the target while the clients measure; see README.md.
+ * SPDX-License-Identifier: MIT
+ */
+#define IPBENCH_TEST_TARGET
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "ipb_clock.h"
+#include "wrapper.h"
+
+#define LOOK_MS 50
+
+static const struct ipbench_host *host;
+static struct ipb_error err;
+static struct wrapper wrapper;
+static int stop_event = -1;
+static volatile int stopping;
+
+static int attach(const struct ipbench_host *given)
+{
+	host = given;
+	ipb_error_attach(&err, given);
+	return 0;
+}
+
+static int setup_controller(char *arg)
+{
+	return wrapper_setup_controller(arg, &err) < 0 ? ipb_error_print(&err, "target_wrapper") : 0;
+}
+
+static int setup(char *arg)
+{
+	if (wrapper_setup(&wrapper, arg, &err) < 0)
+		return ipb_error_print(&err, "target_wrapper");
+	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return stop_event < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : 0;
+}
+
+/* A start program may end by itself with status 0: it has then prepared what lives elsewhere. */
+static int wait_for_stop(struct program *p, uint64_t begin_ns)
+{
+	while (!stopping) {
+		struct pollfd f = { .fd = stop_event, .events = POLLIN };
+		poll(&f, 1, LOOK_MS);
+		if (wrapper.start_status < 0)
+			program_ended(p, &wrapper.start_status);
+		if (wrapper.start_status > 0)
+			return ipb_error(&err, "%.200s ended with status %d while the clients ran", p->name,
+			                 wrapper.start_status);
+		if (ipb_now_ns() - begin_ns > wrapper.timeout_ns)
+			return ipb_error(&err, "no STOP came within %.3g s", (double)wrapper.timeout_ns / 1e9);
+	}
+	return 0;
+}
+
+static int start(struct timeval *stamp)
+{
+	struct program p, last;
+	uint64_t begin = ipb_now_ns();
+	int status, ignored;
+
+	gettimeofday(stamp, NULL);
+	if (host != NULL)
+		host->progress->phase = IPBENCH_PHASE_MEASURE;
+	if (program_start(&p, &wrapper.start, 0, &err) < 0)
+		return ipb_error_print(&err, "target_wrapper");
+	status = wait_for_stop(&p, begin);
+	if (wrapper.stop.count > 0 && program_start(&last, &wrapper.stop, 0, status < 0 ? NULL : &err) == 0) {
+		int stopped = program_finish(&last, NULL, wrapper.output_timeout_ns, NULL, NULL, &ignored,
+		                             status < 0 ? NULL : &err);
+		status = status < 0 ? status : stopped;
+	}
+	program_kill(&p);
+	wrapper.ran_ns = ipb_now_ns() - begin;
+	return status < 0 ? ipb_error_print(&err, "target_wrapper") : 0;
+}
+
+static int stop(struct timeval *stamp)
+{
+	uint64_t one = 1;
+
+	gettimeofday(stamp, NULL);
+	stopping = 1;
+	if (write(stop_event, &one, sizeof one) < 0)
+		return 0; /* start looks at the flag as well */
+	return 0;
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	(void)running_time;
+	return wrapper_marshall(&wrapper, host != NULL && host->form == IPBENCH_FORM_EXTENDED, data, size, &err);
+}
+
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	return wrapper_unmarshall(input, len, data, data_len, &err);
+}
+
+static int output(struct client_data *data)
+{
+	return wrapper_print(data);
+}
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = "target_wrapper",
+	.id = 0x21,
+	.descr = "Runs a program of yours on the target while the clients measure",
+	.default_port = 0,
+	.type = IPBENCH_TARGET,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = wrapper_free,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = wrapper_free,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = wrapper_options,
+	.option_count = 5,
+	.attach = attach,
+	.results = wrapper_results,
+	.results_cleanup = wrapper_free,
+};

@@ -1,0 +1,246 @@
+/*
+ * wait: a client test that ends when somebody says so; see README.md.  SPDX-License-Identifier: MIT
+ */
+#define IPBENCH_TEST_CLIENT
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "ipb_args.h"
+#include "ipb_bytes.h"
+#include "ipb_clock.h"
+#include "plugin.h"
+
+#define PROGRESS_NS 200000000ull
+#define RESULT_SIZE 9 /* bytes: waited in ns, and who ended it */
+#define TTY_VARIABLE "IPBENCH_TTY"
+
+enum ended_by { BY_CONTINUE, BY_ENTER, BY_DEADLINE };
+static const char *const ended_by_words[] = { "continue", "enter", "deadline" };
+
+static const struct ipbench_option options[] = {
+	{ "deadline", "time", "s", "1h", "0.001..168h", "When the test ends if nobody has ended it.", 0, 0 },
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+static const struct ipbench_host *host;
+static struct ipb_error err;
+static uint64_t deadline_ns;
+static int stop_event = -1, terminal = -1;
+static volatile int stopping;
+static uint64_t waited_ns;
+static enum ended_by ended_by;
+
+static int attach(const struct ipbench_host *given)
+{
+	host = given;
+	ipb_error_attach(&err, given);
+	return 0;
+}
+
+static int setup_controller(char *arg)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
+		return ipb_error_print(&err, "wait");
+	ipb_args_free(&a);
+	return 0;
+}
+
+static int setup(char *hostname, int port, char *arg)
+{
+	struct ipb_args a;
+	const char *path = getenv(TTY_VARIABLE);
+
+	(void)hostname;
+	(void)port;
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
+		return ipb_error_print(&err, "wait");
+	deadline_ns = ipb_args_ns(&a, "deadline");
+	ipb_args_free(&a);
+	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stop_event < 0)
+		return ipb_error_errno(&err, errno, "cannot make an event");
+	if (path != NULL && *path != '\0')
+		terminal = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	return 0;
+}
+
+/* A child that is not in the terminal's foreground may look whether there is input, and throw it away, but not read. */
+static void flush_terminal(void)
+{
+	sigset_t background;
+
+	sigemptyset(&background);
+	sigaddset(&background, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &background, NULL);
+	tcflush(terminal, TCIFLUSH);
+}
+
+static void progress(uint64_t begin_ns, enum ipbench_phase phase)
+{
+	if (host == NULL)
+		return;
+	host->progress->phase = phase;
+	host->progress->elapsed_ns = ipb_now_ns() - begin_ns;
+	host->progress->expected_ns = deadline_ns;
+	host->progress->updates++;
+}
+
+static int start(struct timeval *stamp)
+{
+	struct pollfd p[2] = { { .fd = stop_event, .events = POLLIN }, { .fd = terminal, .events = POLLIN } };
+	uint64_t begin = ipb_now_ns(), now = begin;
+
+	gettimeofday(stamp, NULL);
+	if (terminal >= 0) {
+		flush_terminal();
+		fprintf(stderr, "wait: press Enter to go on\n");
+	}
+	ended_by = BY_DEADLINE;
+	while (now - begin < deadline_ns) {
+		uint64_t left = deadline_ns - (now - begin), slice = left < PROGRESS_NS ? left : PROGRESS_NS;
+		struct timespec wait = { .tv_nsec = (long)slice };
+		p[1].fd = terminal;
+		ppoll(p, 2, &wait, NULL);
+		now = ipb_now_ns();
+		if (stopping || p[0].revents != 0) {
+			ended_by = BY_CONTINUE;
+			break;
+		}
+		if (terminal >= 0 && (p[1].revents & POLLIN) != 0) {
+			flush_terminal();
+			ended_by = BY_ENTER;
+			break;
+		}
+		if (p[1].revents & (POLLHUP | POLLERR | POLLNVAL))
+			terminal = -1; /* the terminal is gone; the rest still works */
+		progress(begin, IPBENCH_PHASE_MEASURE);
+	}
+	waited_ns = now - begin;
+	progress(begin, IPBENCH_PHASE_DONE);
+	return 0;
+}
+
+/* `ipbench continue HOST` gets here. */
+static int stop(struct timeval *stamp)
+{
+	uint64_t one = 1;
+
+	gettimeofday(stamp, NULL);
+	stopping = 1;
+	if (write(stop_event, &one, sizeof one) < 0)
+		return 0; /* start looks at the flag as well */
+	return 0;
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	struct ipb_writer w;
+
+	(void)running_time;
+	*data = malloc(RESULT_SIZE);
+	*size = RESULT_SIZE;
+	if (*data == NULL)
+		return -1;
+	ipb_writer_init(&w, *data, RESULT_SIZE);
+	ipb_write_u64(&w, waited_ns);
+	ipb_write_u8(&w, (uint8_t)ended_by);
+	return 0;
+}
+
+static void cleanup(char **data)
+{
+	free(*data);
+	*data = NULL;
+}
+
+/* An original's wait sends something else, or nothing: that is no error, there is just nothing to tell. */
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	if (len < 0 || (len > 0 && input == NULL))
+		return ipb_error(&err, "the result is missing");
+	int known = len == RESULT_SIZE && (uint8_t)input[8] <= BY_DEADLINE;
+	*data = malloc(RESULT_SIZE);
+	if (*data == NULL)
+		return -1;
+	if (known)
+		memcpy(*data, input, RESULT_SIZE);
+	*data_len = known ? RESULT_SIZE : 0;
+	return 0;
+}
+
+static int results(const struct client_data *data, char **json)
+{
+	char text[160] = "{}";
+
+	if (data->data != NULL && data->size == RESULT_SIZE)
+		snprintf(text, sizeof text, "{\"metrics\":[{\"name\":\"waited\",\"value\":%.9f,\"unit\":\"s\"}],"
+		         "\"engine\":{\"ended_by\":\"%s\"}}", (double)ipb_get_be((uint8_t *)data->data, 8) / 1e9,
+		         ended_by_words[(uint8_t)data->data[8]]);
+	*json = strdup(text);
+	return *json != NULL ? 0 : -1;
+}
+
+static int output(struct client_data data[], int n)
+{
+	for (int i = 0; i < n; i++)
+		if (data[i].data != NULL && data[i].size == RESULT_SIZE)
+			printf("%s%.3f", i > 0 ? "," : "", (double)ipb_get_be((uint8_t *)data[i].data, 8) / 1e9);
+		else
+			printf("%s", i > 0 ? "," : "");
+	printf("\n");
+	return 0;
+}
+
+static int expected_duration(const char *args, uint64_t *ns)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
+		return -1;
+	*ns = ipb_args_ns(&a, "deadline");
+	ipb_args_free(&a);
+	return 0;
+}
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = "wait",
+	.id = 0x3,
+	.descr = "Waits for `ipbench continue`, Enter at the daemon's terminal, or its deadline",
+	.default_port = 0,
+	.type = IPBENCH_CLIENT,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = cleanup,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = cleanup,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = options,
+	.option_count = OPTION_COUNT,
+	.csv_header = "Waited",
+	.attach = attach,
+	.expected_duration = expected_duration,
+	.results = results,
+	.results_cleanup = cleanup,
+};
