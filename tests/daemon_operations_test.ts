@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import {
   deadline,
   handshake,
+  kill,
   type RawClient,
   runProgram,
   sleep,
@@ -160,7 +161,7 @@ Deno.test("sd_notify: READY=1 when it listens, STOPPING=1 when it goes", async (
     await hear("STOPPING=1");
     await reader.cancel();
   } finally {
-    receiver.kill("SIGKILL");
+    kill(receiver.pid, "SIGKILL");
     await receiver.status;
     await Deno.remove(dir, { recursive: true });
   }

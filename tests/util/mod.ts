@@ -16,3 +16,4 @@ export * from "./program.ts";
 export * from "./tcp.ts";
 export * from "./wait.ts";
 export * from "./handshake.ts";
+export * from "./fuzz.ts";
