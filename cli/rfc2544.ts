@@ -108,6 +108,7 @@ function optionsOf(base: RunDescription, given: Rfc2544CommandOptions): Rfc2544O
     shape: shapeOf(given),
     settleSeconds: requireSeconds(given.settle ?? "0"),
     invalidLimit: requireNumber(given.invalid ?? "3"),
+    strict: given.strict === true,
     ipbench: buildOf(),
   };
 }

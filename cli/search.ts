@@ -27,6 +27,7 @@ export interface TrialOptions extends RunOptionValues {
   cooldown?: string;
   settle?: string;
   invalid?: string;
+  strict?: boolean;
   json?: string;
   out?: string;
   quiet?: boolean;
@@ -108,6 +109,7 @@ export function addTrialOptions(command: Command): Command {
     .option("--cooldown <time|none>", "and go on for so long behind (default: 50ms)")
     .option("--settle <time>", "idle time between trials (default: 0)")
     .option("--invalid <n>", "so many INVALID trials in a row at a load are the testers' limit (default: 3)")
+    .option("--strict", "take SUSPECT trials for INVALID ones")
     .option("--json <file>", "write the document")
     .option("-o, --out <dir>", "keep the result document of each trial in this folder")
     .option("-q, --quiet", "say nothing but errors and warnings") as unknown as Command;
@@ -135,6 +137,7 @@ async function search(configPath: string | undefined, given: SearchCommandOption
       unit: given.unit ?? "bit/s",
       settleSeconds: requireSeconds(given.settle ?? "0"),
       failureLimit: FAILURE_LIMIT,
+      strict: given.strict === true,
       ipbench: buildOf(),
     };
   });

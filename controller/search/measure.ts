@@ -74,8 +74,15 @@ export function secondsText(seconds: number): string {
 /**
  * Reads the outcome of a trial from its document. Lost is what was sent in the measured phase and did not come back
  * well by the end of the drain: lost, late and corrupt packets alike.
+ *
+ * @param strict Take a SUSPECT run for an INVALID one.
  */
-export function readOutcome(document: ResultDocument, load: number, seconds: number): Outcome {
+export function readOutcome(
+  document: ResultDocument,
+  load: number,
+  seconds: number,
+  strict = false,
+): Outcome {
   const { run } = document;
   if (run.interrupted === true) return { kind: "interrupted" };
   if (run.failed === true || document.clients.some((client) => client.error !== undefined)) {
@@ -90,6 +97,7 @@ export function readOutcome(document: ResultDocument, load: number, seconds: num
     return { kind: "failed", reasons: [text] };
   }
   if (run.verdict === "INVALID" && !isTargetFault(document)) return { kind: "invalid", reasons: run.reasons };
+  if (strict && run.verdict === "SUSPECT") return { kind: "invalid", reasons: run.reasons };
   if (counts.sent === 0) return { kind: "invalid", reasons: ["nothing was sent"] };
   const { response, service } = document.total.latency;
   const share = receivedShare(document);

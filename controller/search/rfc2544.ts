@@ -48,6 +48,8 @@ export interface Rfc2544Options {
   shape: TrialShape;
   settleSeconds: number;
   invalidLimit: number;
+  /** Take SUSPECT trials for INVALID ones. */
+  strict?: boolean;
   ipbench: { version: string; build: string };
 }
 
@@ -213,6 +215,7 @@ class FrameBench {
       unit: "bit/s",
       settleSeconds: options.settleSeconds,
       failureLimit: options.invalidLimit,
+      strict: options.strict === true,
       ipbench: options.ipbench,
     }, { ...this.#common(), ...this.#keeper() });
     if (found.search.interrupted === true) throw new TrialError("interrupted", "interrupted");
@@ -245,7 +248,10 @@ class FrameBench {
     const documents: ResultDocument[] = [];
     for (let i = 0; i < latencyRepeat; i++) {
       const description = describeTrial(run, shape, load, seconds);
-      const trial = await this.#trial(description, (document) => readOutcome(document, load, seconds));
+      const trial = await this.#trial(
+        description,
+        (document) => readOutcome(document, load, seconds, this.#options.strict),
+      );
       if ("unknown" in trial) record.notes.push(`latency: ${trial.unknown}`);
       else documents.push(trial.document);
     }
@@ -264,7 +270,10 @@ class FrameBench {
       full,
       async (load) => {
         const description = describeTrial(run, shape, load, trialSeconds);
-        const trial = await this.#trial(description, (document) => readOutcome(document, load, trialSeconds));
+        const trial = await this.#trial(
+          description,
+          (document) => readOutcome(document, load, trialSeconds, this.#options.strict),
+        );
         return "unknown" in trial ? trial : { lossRatio: trial.outcome.trial.lossRatio };
       },
       (point) =>

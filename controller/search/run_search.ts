@@ -29,6 +29,8 @@ export interface SearchOptions {
   shape: TrialShape;
   /** Unit of the load, for people: "bit/s". */
   unit: string;
+  /** Take SUSPECT trials for INVALID ones. */
+  strict?: boolean;
   /** Idle seconds between trials, so that the target settles. */
   settleSeconds: number;
   /** This many failed runs in a row end the search. */
@@ -86,7 +88,7 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
       describeTrial(base, shape, request.load, request.seconds),
       optionsOf(deps),
     );
-    const outcome = readOutcome(document, request.load, request.seconds);
+    const outcome = readOutcome(document, request.load, request.seconds, options.strict);
     const record = recordOf(n, request, outcome, document);
     trials.push(record);
     if (deps.keep !== undefined && outcome.kind !== "interrupted") record.file = await deps.keep(n, document);

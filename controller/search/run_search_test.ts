@@ -74,6 +74,7 @@ Deno.test("a document is read as what it is", () => {
   assert.equal(kind({ verdict: "INVALID", failed: true }), "failed");
   assert.equal(kind({ verdict: "INVALID", failed: true, interrupted: true }), "interrupted");
   assert.equal(kind({ counts: null }), "failed");
+  assert.equal(readOutcome(fakeDocument(base, { verdict: "SUSPECT" }), 1e6, 1, true).kind, "invalid");
   const outcome = readOutcome(fakeDocument(base, { sent: 1000, lost: 10, receivedShare: 0.9 }), 1e6, 1);
   assert.ok(outcome.kind === "valid");
   assert.deepEqual([outcome.trial.lossRatio, outcome.trial.receivedLoad], [0.01, 9e5]);
