@@ -74,6 +74,7 @@ export class TestSlot {
   readonly #options: SlotOptions;
   #current: Occupation | null = null;
   #spare: PluginHost | null = null;
+  #closing = false;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options Settings of the slot. */
@@ -94,7 +95,7 @@ export class TestSlot {
 
   /** Starts a process ahead of HELLO, so that LOAD finds it ready; kept for a while. */
   warm(): void {
-    if (this.#current !== null) return;
+    if (this.#current !== null || this.#closing) return;
     clearTimeout(this.#spareTimer);
     this.#spareTimer = setTimeout(() => void this.cool(), SPARE_CHILD_MS);
     if (this.#spare !== null) return;
@@ -303,6 +304,7 @@ export class TestSlot {
 
   /** Ends everything: the daemon goes down. */
   async shutdown(): Promise<void> {
+    this.#closing = true;
     await Promise.all([this.cool(), this.#current === null ? null : this.#end(this.#current)]);
   }
 
@@ -330,6 +332,7 @@ export class TestSlot {
     }
     await host.exited;
     if (this.#current === test) this.#current = null;
+    if (!this.#closing) this.warm(); // Runs come in series: the next HELLO finds a process that is ready.
     this.#options.onFree?.(test.run !== null);
   }
 
