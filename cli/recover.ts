@@ -51,7 +51,7 @@ async function recover(path: string): Promise<void> {
     throw new ExitError(EXIT.FAILED, `cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
   const { clients } = found.document;
-  const came = clients.filter((client) => client.error === undefined).length;
+  const came = clients.filter((client) => client.peer !== null && client.error === undefined).length;
   note(`ipbench: ${path}: recovered ${came} of ${clients.length} client results`);
   outcomeLines(found.document).forEach((line) => note(`ipbench: ${line}`));
 }
