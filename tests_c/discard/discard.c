@@ -1,0 +1,327 @@
+/*
+ * discard: sends as fast as asked, and nothing comes back; `sink` counts what arrives. See README.md.
+ * SPDX-License-Identifier: MIT
+ */
+#define IPBENCH_TEST_CLIENT
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipb_args.h"
+#include "ipb_bytes.h"
+#include "ipb_json.h"
+#include "sender.h"
+
+#define RESULT_ORIGINAL 64 /* bytes: eight numbers */
+#define RESULT_EXTENDED 96 /* four more */
+
+static const struct ipbench_option options[] = {
+	{ "bps", "rate", "bit/s", "10M", "1..", "Rate to send at, for each client.", 0, 0 },
+	{ "size", "size", "byte", "64", "33..65507", "Bytes in a packet: UDP payload, or the whole Ethernet frame (47..1514).", 0, 0 },
+	{ "warmup", "time", "s", "10", "0..24h", "Phase before the measured one, sent at the same rate and not counted.", 0, 0 },
+	{ "cooldown", "time", "s", "10", "0..24h", "Phase after it.", 0, 0 },
+	{ "test_time", "time", "s", "10", "0.001..24h", "The measured phase.", 0, 0 },
+	{ "rampup", "time", "s", "0", "0..1h", "Before the warm-up the rate rises to bps over this time.", 0, 0 },
+	{ "socktype", "enum", "", "raw", "raw|udp", "raw sends Ethernet frames to a MAC address, udp to host and port.", 0, 0 },
+	{ "if", "string", "", "", "", "Interface for raw.", 0, 0 },
+	{ "proto", "string", "", "0x6009", "", "Ethernet type for raw, decimal or 0x…; sink listens to 0x6009.", 0, 0 },
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+struct result {
+	uint64_t bytes, us, sent_bps, sends, size, requested_bps, again, failed;
+	uint64_t packets, given_up, window_start_ns, window_end_ns; /* extended */
+};
+
+static const struct ipbench_host *host;
+static struct ipb_error err;
+static struct sender sender = { .fd = -1 };
+
+static int attach(const struct ipbench_host *given)
+{
+	host = given;
+	ipb_error_attach(&err, given);
+	return 0;
+}
+
+/* Reads the same arguments on both sides: the controller's half has none of its own, but the original's took them. */
+static int setup_controller(char *arg)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
+		return ipb_error_print(&err, "discard");
+	ipb_args_free(&a);
+	return 0;
+}
+
+static int ether_type(const char *text, uint16_t *type)
+{
+	char *rest;
+	unsigned long value = strtoul(text, &rest, 0);
+
+	if (rest == text || *rest != '\0' || *text == '-' || value < 0x600 || value > 0xffff)
+		return ipb_error(&err, "argument proto: \"%.40s\" is no Ethernet type; it takes 0x0600..0xffff", text);
+	*type = (uint16_t)value;
+	return 0;
+}
+
+static int open_socket(const struct ipb_args *a, const char *hostname, int port)
+{
+	int raw = ipb_args_enum(a, "socktype") == 0;
+	uint16_t type = DISCARD_ETHER_TYPE;
+
+	sender.bps = ipb_args_number(a, "bps");
+	sender.size = (uint32_t)ipb_args_uint(a, "size");
+	sender.rampup_ns = ipb_args_ns(a, "rampup");
+	sender.warmup_ns = ipb_args_ns(a, "warmup");
+	sender.test_ns = ipb_args_ns(a, "test_time");
+	sender.cooldown_ns = ipb_args_ns(a, "cooldown");
+	sender.run_id = host != NULL ? host->run_id : 0;
+	sender.flow = host != NULL ? host->flow_base : (uint32_t)getpid();
+	if (!raw)
+		return sender_open_udp(&sender, hostname, (uint16_t)port, &err);
+	if (ether_type(ipb_args_string(a, "proto"), &type) < 0)
+		return -1;
+	if (sender.size < DISCARD_HEADER + DISCARD_ETHERNET || sender.size > SENDER_FRAME_MAX)
+		return ipb_error(&err, "argument size: %u is out of range; with socktype=raw it takes %u..%u byte", sender.size,
+		                 DISCARD_HEADER + DISCARD_ETHERNET, SENDER_FRAME_MAX);
+	if (*ipb_args_string(a, "if") == '\0')
+		return ipb_error(&err, "argument if is missing: socktype=raw needs the interface to send on (if=eth1); for UDP "
+		                 "give socktype=udp");
+	return sender_open_raw(&sender, hostname, ipb_args_string(a, "if"), type, &err);
+}
+
+static int setup(char *hostname, int port, char *arg)
+{
+	struct ipb_args a;
+	int status;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
+		return ipb_error_print(&err, "discard");
+	status = open_socket(&a, hostname, port);
+	ipb_args_free(&a);
+	return status < 0 ? ipb_error_print(&err, "discard") : 0;
+}
+
+static void report(const struct sender *s, enum discard_phase phase, uint64_t elapsed_ns)
+{
+	static const uint32_t names[] = { IPBENCH_PHASE_WARMUP, IPBENCH_PHASE_MEASURE, IPBENCH_PHASE_COOLDOWN };
+	static uint64_t last_ns, last_sequence;
+
+	if (host == NULL)
+		return;
+	struct ipbench_progress *p = host->progress;
+	p->phase = names[phase];
+	p->elapsed_ns = elapsed_ns;
+	p->expected_ns = s->rampup_ns + s->warmup_ns + s->test_ns + s->cooldown_ns;
+	p->sent = s->measured;
+	if (elapsed_ns > last_ns)
+		p->sent_bps = (uint64_t)((double)(s->sequence - last_sequence) * s->size * 8e9 / (double)(elapsed_ns - last_ns));
+	last_ns = elapsed_ns;
+	last_sequence = s->sequence;
+	p->updates++;
+}
+
+static int start(struct timeval *stamp)
+{
+	int status;
+
+	gettimeofday(stamp, NULL);
+	status = sender_run(&sender, report, &err);
+	if (host != NULL)
+		host->progress->phase = IPBENCH_PHASE_DONE;
+	return status < 0 ? ipb_error_print(&err, "discard") : 0;
+}
+
+static int stop(struct timeval *stamp)
+{
+	gettimeofday(stamp, NULL);
+	sender.stopping = 1;
+	return 0;
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	int extended = host != NULL && host->form == IPBENCH_FORM_EXTENDED;
+	uint64_t bytes = sender.measured * sender.size, us = sender.test_ns / 1000;
+	struct ipb_writer w;
+
+	(void)running_time;
+	*size = extended ? RESULT_EXTENDED : RESULT_ORIGINAL;
+	*data = malloc((size_t)*size);
+	if (*data == NULL)
+		return -1;
+	ipb_writer_init(&w, *data, (size_t)*size);
+	ipb_write_u64(&w, bytes);
+	ipb_write_u64(&w, us);
+	ipb_write_u64(&w, (uint64_t)((double)bytes * 8e9 / (double)sender.test_ns));
+	ipb_write_u64(&w, sender.measured);
+	ipb_write_u64(&w, sender.size);
+	ipb_write_u64(&w, (uint64_t)sender.bps);
+	ipb_write_u64(&w, sender.again);
+	ipb_write_u64(&w, sender.failed);
+	if (extended) {
+		ipb_write_u64(&w, sender.sequence);
+		ipb_write_u64(&w, sender.given_up);
+		ipb_write_u64(&w, sender.window_start_ns);
+		ipb_write_u64(&w, sender.window_end_ns);
+	}
+	sender_close(&sender);
+	return 0;
+}
+
+static void cleanup(char **data)
+{
+	free(*data);
+	*data = NULL;
+}
+
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	if (input == NULL || (len != RESULT_ORIGINAL && len != RESULT_EXTENDED))
+		return ipb_error(&err, "the result has %d bytes; discard's has %d or %d", len, RESULT_ORIGINAL, RESULT_EXTENDED);
+	*data = malloc((size_t)len);
+	if (*data == NULL)
+		return -1;
+	memcpy(*data, input, (size_t)len);
+	*data_len = len;
+	return 0;
+}
+
+static int parse(const struct client_data *data, struct result *r)
+{
+	uint64_t *field[] = { &r->bytes, &r->us, &r->sent_bps, &r->sends, &r->size, &r->requested_bps, &r->again, &r->failed,
+		              &r->packets, &r->given_up, &r->window_start_ns, &r->window_end_ns };
+	struct ipb_reader in;
+
+	memset(r, 0, sizeof *r);
+	if (data->data == NULL || data->size < RESULT_ORIGINAL)
+		return -1;
+	ipb_reader_init(&in, data->data, (size_t)data->size);
+	for (int i = 0; i < data->size / 8 && i < 12; i++)
+		*field[i] = ipb_read_u64(&in);
+	return 0;
+}
+
+static void metric(struct ipb_json *j, const char *name, uint64_t value, const char *unit)
+{
+	ipb_json_object(j, NULL);
+	ipb_json_string(j, "name", name);
+	ipb_json_uint(j, "value", value);
+	ipb_json_string(j, "unit", unit);
+	ipb_json_end_object(j);
+}
+
+static void reasons(struct ipb_json *j, const struct result *r)
+{
+	if (r->given_up == 0)
+		return;
+	ipb_json_array(j, "reasons");
+	ipb_json_object(j, NULL);
+	ipb_json_string(j, "level", "SUSPECT");
+	ipb_json_string(j, "code", "rate-not-reached");
+	ipb_json_format(j, "text", "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets",
+	                r->requested_bps, r->given_up);
+	ipb_json_end_object(j);
+	ipb_json_end_array(j);
+}
+
+static int results(const struct client_data *data, char **json)
+{
+	struct ipb_json j;
+	struct result r;
+
+	if (parse(data, &r) < 0)
+		return -1;
+	ipb_json_init(&j);
+	ipb_json_object(&j, NULL);
+	ipb_json_object(&j, "rates");
+	ipb_json_uint(&j, "requested_bps", r.requested_bps);
+	ipb_json_uint(&j, "sent_bps", r.sent_bps);
+	ipb_json_null(&j, "received_bps");
+	ipb_json_end_object(&j);
+	ipb_json_array(&j, "metrics");
+	metric(&j, "sent_packets", r.sends, "");
+	metric(&j, "sent_bytes", r.bytes, "byte");
+	metric(&j, "send_queue_full", r.again, "");
+	metric(&j, "send_failures", r.failed, "");
+	if (data->size >= RESULT_EXTENDED) {
+		metric(&j, "packets_all_phases", r.packets, "");
+		metric(&j, "packets_given_up", r.given_up, "");
+	}
+	ipb_json_end_array(&j);
+	if (data->size >= RESULT_EXTENDED) {
+		ipb_json_object(&j, "window");
+		ipb_json_uint(&j, "start_ns", r.window_start_ns);
+		ipb_json_uint(&j, "end_ns", r.window_end_ns);
+		ipb_json_end_object(&j);
+		reasons(&j, &r);
+	}
+	ipb_json_end_object(&j);
+	*json = ipb_json_take(&j);
+	return *json != NULL ? 0 : -1;
+}
+
+/* Requested and sent rate of all clients together, and the size of a packet, as the original prints them. */
+static int output(struct client_data data[], int n)
+{
+	uint64_t requested = 0, sent = 0, size = 0;
+	struct result r;
+
+	for (int i = 0; i < n; i++)
+		if (parse(&data[i], &r) == 0) {
+			requested += r.requested_bps;
+			sent += r.sent_bps;
+			size = r.size;
+		}
+	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", requested, sent, size);
+	return 0;
+}
+
+static int expected_duration(const char *args, uint64_t *ns)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
+		return -1;
+	*ns = ipb_args_ns(&a, "rampup") + ipb_args_ns(&a, "warmup") + ipb_args_ns(&a, "test_time") +
+	      ipb_args_ns(&a, "cooldown") + 2000000000ull;
+	ipb_args_free(&a);
+	return 0;
+}
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = "discard",
+	.id = 0x5,
+	.descr = "Sends as fast as asked over raw Ethernet or UDP; nothing comes back",
+	.default_port = DISCARD_PORT,
+	.type = IPBENCH_CLIENT,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = cleanup,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = cleanup,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = options,
+	.option_count = OPTION_COUNT,
+	.csv_header = "Requested_Throughput,Send_Throughput,Packet_Size",
+	.attach = attach,
+	.expected_duration = expected_duration,
+	.results = results,
+	.results_cleanup = cleanup,
+};

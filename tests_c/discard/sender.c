@@ -1,0 +1,183 @@
+/* Sends numbered packets at a rate; see sender.h.  SPDX-License-Identifier: MIT */
+#include "sender.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "ipb_bytes.h"
+#include "ipb_clock.h"
+#include "ipb_sock.h"
+
+#define REPORT_NS 200000000ull
+
+static int open_packets(struct sender *s, struct ipb_error *err)
+{
+	s->packets = calloc(SENDER_BATCH, s->size);
+	if (s->packets == NULL)
+		return ipb_error(err, "no memory for packets of %u bytes", s->size);
+	for (unsigned i = 0; s->raw && i < SENDER_BATCH; i++)
+		memcpy(s->packets + (size_t)i * s->size, s->ethernet, DISCARD_ETHERNET);
+	return 0;
+}
+
+int sender_open_udp(struct sender *s, const char *host, uint16_t port, struct ipb_error *err)
+{
+	struct ipb_sock_options o = { .sndbuf = SENDER_BUFFER, .dscp = -1 };
+
+	s->raw = 0;
+	s->fd = ipb_sock_connect(host, port, SOCK_DGRAM, &o, err);
+	return s->fd < 0 ? -1 : open_packets(s, err);
+}
+
+int sender_open_raw(struct sender *s, const char *mac, const char *iface, uint16_t ether_type, struct ipb_error *err)
+{
+	struct ipb_sock_options o = { .sndbuf = SENDER_BUFFER, .dscp = -1 };
+
+	s->raw = 1;
+	s->fd = -1;
+	if (ipb_parse_mac(mac, s->ethernet) < 0)
+		return ipb_error(err, "the target \"%.64s\" is no Ethernet address such as 02:00:00:00:00:01", mac);
+	s->fd = ipb_sock_raw(iface, 0, NULL, s->ethernet + 6, err);
+	if (s->fd < 0)
+		return -1;
+	ipb_sock_apply(s->fd, AF_PACKET, &o, NULL);
+	ipb_put_be(s->ethernet + 12, ether_type, 2);
+	return open_packets(s, err);
+}
+
+void sender_close(struct sender *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	free(s->packets);
+	s->packets = NULL;
+}
+
+static void fill(struct sender *s, unsigned index, enum discard_phase phase)
+{
+	uint8_t *p = s->packets + (size_t)index * s->size + (s->raw ? DISCARD_ETHERNET : 0);
+
+	ipb_put_be(p, s->sequence++, 8);
+	ipb_put_be(p + 8, DISCARD_MAGIC, 4);
+	ipb_put_be(p + 12, s->flow, 4);
+	ipb_put_be(p + 16, s->run_id, 8);
+	ipb_put_be(p + 24, s->measured, 8);
+	p[32] = (uint8_t)phase;
+	if (phase == DISCARD_MEASURE)
+		s->measured++;
+}
+
+/* Errors that the other end or a full queue causes, and after which sending goes on. */
+static int passing(int error)
+{
+	return error == EAGAIN || error == ENOBUFS || error == EINTR || error == ECONNREFUSED || error == EHOSTUNREACH ||
+	       error == ENETUNREACH;
+}
+
+static int give(struct sender *s, unsigned count, uint64_t deadline_ns, struct ipb_error *err)
+{
+	struct mmsghdr messages[SENDER_BATCH] = { 0 };
+	struct iovec parts[SENDER_BATCH];
+
+	for (unsigned i = 0; i < count; i++) {
+		parts[i] = (struct iovec){ s->packets + (size_t)i * s->size, s->size };
+		messages[i].msg_hdr.msg_iov = &parts[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	for (unsigned done = 0; done < count;) {
+		int n = sendmmsg(s->fd, messages + done, count - done, 0);
+		if (n > 0) {
+			done += (unsigned)n;
+			continue;
+		}
+		if (!passing(errno))
+			return ipb_error_errno(err, errno, "cannot send packets of %u bytes", s->size);
+		if (errno == EAGAIN || errno == ENOBUFS) {
+			struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+			s->again++;
+			poll(&p, 1, 1);
+		} else {
+			s->failed++;
+		}
+		if (s->stopping || ipb_now_ns() > deadline_ns)
+			return ipb_error(err, "the network took no more packets: the send queue stayed full until the end");
+	}
+	return 0;
+}
+
+static void wait_until(uint64_t due_ns)
+{
+	uint64_t now = ipb_now_ns();
+
+	if (due_ns > now + 2 * SENDER_SPIN_NS) {
+		uint64_t wake = due_ns - SENDER_SPIN_NS;
+		struct timespec t = { .tv_sec = (time_t)(wake / IPB_NS_PER_S), .tv_nsec = (long)(wake % IPB_NS_PER_S) };
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	}
+	while (ipb_now_ns() < due_ns)
+		ipb_clock_relax();
+}
+
+static enum discard_phase phase_at(const struct sender *s, uint64_t elapsed_ns)
+{
+	if (elapsed_ns < s->rampup_ns + s->warmup_ns)
+		return DISCARD_WARMUP;
+	return elapsed_ns < s->rampup_ns + s->warmup_ns + s->test_ns ? DISCARD_MEASURE : DISCARD_COOLDOWN;
+}
+
+/* A few last packets, apart in time, so that one of them tells the receiver how many there were. */
+static int end(struct sender *s, struct ipb_error *err)
+{
+	struct timespec pause = { .tv_nsec = 20000000 };
+
+	for (int i = 0; i < SENDER_ENDS && !s->stopping; i++) {
+		fill(s, 0, DISCARD_END);
+		if (give(s, 1, ipb_now_ns() + IPB_NS_PER_S, err) < 0)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int sender_run(struct sender *s, void (*report)(const struct sender *s, enum discard_phase phase, uint64_t elapsed_ns),
+               struct ipb_error *err)
+{
+	struct ipb_sizes sizes = { .count = 1, .size = { s->size }, .weight = { 1 }, .total = 1, .largest = s->size,
+		                   .smallest = s->size, .mean = s->size };
+	struct ipb_sched sched;
+	uint64_t start = ipb_now_ns(), end_ns = start + s->rampup_ns + s->warmup_ns + s->test_ns + s->cooldown_ns;
+	uint64_t reported = 0;
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	ipb_sched_init(&sched, IPB_ARRIVAL_CONSTANT, 1, s->bps, &sizes, 1, start, s->rampup_ns);
+	s->window_start_ns = start + s->rampup_ns + s->warmup_ns;
+	s->window_end_ns = s->window_start_ns + s->test_ns;
+	while (!s->stopping && sched.due_ns < end_ns) {
+		wait_until(sched.due_ns);
+		uint64_t now = ipb_now_ns();
+		unsigned count = 0;
+		for (; count < SENDER_BATCH && sched.due_ns <= now && sched.due_ns < end_ns; count++) {
+			fill(s, count, phase_at(s, sched.due_ns - start));
+			ipb_sched_next(&sched);
+		}
+		if (give(s, count, end_ns + IPB_NS_PER_S, err) < 0)
+			return -1;
+		now = ipb_now_ns();
+		while (now > sched.due_ns + SENDER_BEHIND_NS && sched.due_ns < end_ns) {
+			ipb_sched_next(&sched);
+			s->given_up++;
+		}
+		if (now - reported > REPORT_NS) {
+			report(s, phase_at(s, now - start), now - start);
+			reported = now;
+		}
+	}
+	return end(s, err);
+}

@@ -1,0 +1,45 @@
+/*
+ * What arrived, by sender.  SPDX-License-Identifier: MIT
+ */
+#ifndef FLOWS_H
+#define FLOWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "discard.h"
+
+#define FLOWS_MAX 1024          /* senders that are told apart; further ones are counted as unnumbered */
+#define FLOW_WINDOW 65536       /* packets back to which a duplicate is known from a late one */
+
+struct flow {
+	uint64_t run_id;
+	uint32_t number;
+	uint64_t source;        /* hash of the sender's address */
+	uint64_t first, highest; /* sequence numbers */
+	uint64_t unique, duplicate, reordered;
+	uint64_t measured;      /* unique packets of the measured phase */
+	uint64_t measured_sent; /* how many the sender sent, as far as its packets have told */
+	uint64_t *seen;         /* FLOW_WINDOW bits */
+};
+
+struct flows {
+	uint64_t packets, bytes, unnumbered;
+	uint64_t measured_bytes, measured_packets, measured_first_ns, measured_last_ns;
+	uint32_t count;
+	struct flow *last; /* the one that the packet before belonged to */
+	struct flow flow[FLOWS_MAX];
+};
+
+struct flow_totals {
+	uint64_t missing, duplicate, reordered, measured, measured_sent;
+	double loss; /* share of the measured phase's packets, 0..1 */
+	double received_bps;
+};
+
+/* Counts one packet of size bytes (raw: of the whole frame), whose first `known` bytes of payload are at data. */
+void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size, uint64_t source, uint64_t now_ns);
+void flows_totals(const struct flows *f, struct flow_totals *t);
+void flows_free(struct flows *f);
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * sink: counts what `discard` sends, by its sequence numbers, until STOP; see README.md.
+ * SPDX-License-Identifier: MIT
+ */
+#define IPBENCH_TEST_TARGET
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "flows.h"
+#include "ipb_args.h"
+#include "ipb_clock.h"
+#include "ipb_json.h"
+#include "ipb_report.h"
+#include "ipb_sock.h"
+
+#define BATCH 64
+#define KNOWN 64                  /* bytes of a packet that are looked at */
+#define SINK_BUFFER (16 << 20)    /* bytes of socket buffer */
+#define PROGRESS_MS 200
+#define DRAIN_NS 200000000ull     /* longest time after STOP for what is already in the sockets */
+
+static const struct ipbench_option options[] = {
+	{ "udp", "int", "", "9", "0..65535", "UDP port to count on; 0 takes a free one. Left out when only raw is named.", 0, 0 },
+	{ "raw", "string", "", "", "", "Interface on which to count Ethernet frames.", 0, 0 },
+	{ "proto", "int", "", "24585", "1536..65535", "Ethernet type for raw, decimal; 24585 is 0x6009.", 0, 0 },
+	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+struct batch {
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	struct sockaddr_storage names[BATCH];
+	uint8_t data[BATCH][KNOWN];
+};
+
+static const struct ipbench_host *host;
+static struct ipb_error err;
+static int udp_fd = -1, raw_fd = -1, stop_event = -1;
+static volatile int stopping;
+static struct flows flows;
+static struct batch batch;
+static uint64_t dropped;
+
+static int attach(const struct ipbench_host *given)
+{
+	host = given;
+	ipb_error_attach(&err, given);
+	return 0;
+}
+
+static int setup_controller(char *arg)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
+		return ipb_error_print(&err, "sink");
+	ipb_args_free(&a);
+	return 0;
+}
+
+static int open_sockets(const struct ipb_args *a)
+{
+	struct ipb_sock_options o = { .rcvbuf = SINK_BUFFER, .dscp = -1 };
+	const char *iface = ipb_args_string(a, "raw");
+
+	if (*iface == '\0' || ipb_args_given(a, "udp")) {
+		udp_fd = ipb_sock_listen(ipb_args_string(a, "ip"), (uint16_t)ipb_args_uint(a, "udp"), SOCK_DGRAM, &o, &err);
+		if (udp_fd < 0)
+			return -1;
+		fprintf(stderr, "sink: UDP on port %u\n", ipb_sock_port(udp_fd));
+	}
+	if (*iface != '\0') {
+		raw_fd = ipb_sock_raw(iface, (uint16_t)ipb_args_uint(a, "proto"), NULL, NULL, &err);
+		if (raw_fd < 0)
+			return -1;
+		ipb_sock_apply(raw_fd, AF_PACKET, &o, NULL);
+		fprintf(stderr, "sink: raw Ethernet on %s\n", iface);
+	}
+	return 0;
+}
+
+static int setup(char *arg)
+{
+	struct ipb_args a;
+	int status;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
+		return ipb_error_print(&err, "sink");
+	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	status = stop_event < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_sockets(&a);
+	ipb_args_free(&a);
+	for (int i = 0; i < BATCH; i++) {
+		batch.parts[i] = (struct iovec){ batch.data[i], KNOWN };
+		batch.messages[i].msg_hdr = (struct msghdr){ .msg_name = &batch.names[i], .msg_iov = &batch.parts[i],
+			                                     .msg_iovlen = 1 };
+	}
+	return status < 0 ? ipb_error_print(&err, "sink") : 0;
+}
+
+/* A number for the sender's address, so that two testers without an ipbench of ours keep apart. */
+static uint64_t source_of(const struct sockaddr_storage *name, const uint8_t *frame)
+{
+	const uint8_t *bytes = NULL;
+	size_t size = 0;
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	if (frame != NULL) {
+		bytes = frame + 6;
+		size = 6;
+	} else if (name->ss_family == AF_INET6) {
+		bytes = (const uint8_t *)name + offsetof(struct sockaddr_in6, sin6_addr);
+		size = 16;
+	} else if (name->ss_family == AF_INET) {
+		bytes = (const uint8_t *)name + offsetof(struct sockaddr_in, sin_addr);
+		size = 4;
+	}
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3ull;
+	return hash;
+}
+
+/* Takes one batch; returns how many packets it had. */
+static int take(int fd, int raw)
+{
+	for (int i = 0; i < BATCH; i++)
+		batch.messages[i].msg_hdr.msg_namelen = sizeof batch.names[i];
+	int n = recvmmsg(fd, batch.messages, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	uint64_t now = ipb_now_ns();
+	for (int i = 0; i < n; i++) {
+		size_t size = batch.messages[i].msg_len, known = size < KNOWN ? size : KNOWN;
+		const uint8_t *data = batch.data[i];
+		if (raw) {
+			const struct sockaddr_ll *from = (const struct sockaddr_ll *)&batch.names[i];
+			if (from->sll_pkttype == PACKET_OUTGOING || known < DISCARD_ETHERNET)
+				continue;
+			flows_count(&flows, data + DISCARD_ETHERNET, known - DISCARD_ETHERNET, size,
+			            source_of(NULL, data), now);
+		} else {
+			flows_count(&flows, data, known, size, source_of(&batch.names[i], NULL), now);
+		}
+	}
+	return n > 0 ? n : 0;
+}
+
+static void report(uint64_t begin_ns)
+{
+	static uint64_t last_ns, last_bytes;
+	uint64_t now = ipb_now_ns();
+
+	if (host == NULL)
+		return;
+	struct ipbench_progress *p = host->progress;
+	p->phase = IPBENCH_PHASE_MEASURE;
+	p->elapsed_ns = now - begin_ns;
+	p->ok = flows.packets;
+	if (last_ns != 0 && now > last_ns)
+		p->rate_bps = (uint64_t)((double)(flows.bytes - last_bytes) * 8e9 / (double)(now - last_ns));
+	last_ns = now;
+	last_bytes = flows.bytes;
+	p->updates++;
+}
+
+static int start(struct timeval *stamp)
+{
+	struct pollfd p[3] = { { .fd = stop_event, .events = POLLIN }, { .fd = udp_fd, .events = POLLIN },
+		               { .fd = raw_fd, .events = POLLIN } };
+	uint64_t begin = ipb_now_ns(), reported = begin, stop_ns = 0;
+
+	gettimeofday(stamp, NULL);
+	for (;;) {
+		int got = (udp_fd >= 0 ? take(udp_fd, 0) : 0) + (raw_fd >= 0 ? take(raw_fd, 1) : 0);
+		uint64_t now = ipb_now_ns();
+		if (stopping && stop_ns == 0)
+			stop_ns = now;
+		if (stop_ns != 0 && (got == 0 || now - stop_ns > DRAIN_NS))
+			return 0;
+		if (now - reported > PROGRESS_MS * 1000000ull) {
+			report(begin);
+			reported = now;
+		}
+		if (got == 0)
+			poll(p, 3, PROGRESS_MS);
+	}
+}
+
+static int stop(struct timeval *stamp)
+{
+	uint64_t one = 1;
+
+	gettimeofday(stamp, NULL);
+	stopping = 1;
+	if (write(stop_event, &one, sizeof one) < 0)
+		return 0; /* start looks at the flag as well */
+	return 0;
+}
+
+/* Packets that the kernel threw away because this program was too slow. */
+static uint64_t count_dropped(void)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	struct tpacket_stats stats = { 0 };
+	socklen_t size = sizeof info;
+	uint64_t count = 0;
+
+	if (udp_fd >= 0 && getsockopt(udp_fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0)
+		count += info[SK_MEMINFO_DROPS];
+	size = sizeof stats;
+	if (raw_fd >= 0 && getsockopt(raw_fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
+		count += stats.tp_drops;
+	return count;
+}
+
+static void metric(struct ipb_json *j, const char *name, double value, const char *unit)
+{
+	ipb_json_object(j, NULL);
+	ipb_json_string(j, "name", name);
+	ipb_json_number(j, "value", value);
+	ipb_json_string(j, "unit", unit);
+	ipb_json_end_object(j);
+}
+
+static char *figures(const struct flow_totals *t)
+{
+	struct ipb_json j;
+
+	ipb_json_init(&j);
+	ipb_json_object(&j, NULL);
+	ipb_json_array(&j, "metrics");
+	metric(&j, "received_rate", t->received_bps, "bit/s");
+	metric(&j, "loss", 100 * t->loss, "%");
+	metric(&j, "measured_sent", (double)t->measured_sent, "");
+	metric(&j, "measured_received", (double)t->measured, "");
+	metric(&j, "packets", (double)flows.packets, "");
+	metric(&j, "bytes", (double)flows.bytes, "byte");
+	metric(&j, "gaps", (double)t->missing, "");
+	metric(&j, "duplicates", (double)t->duplicate, "");
+	metric(&j, "reordered", (double)t->reordered, "");
+	metric(&j, "unnumbered", (double)flows.unnumbered, "");
+	metric(&j, "senders", flows.count, "");
+	metric(&j, "dropped_here", (double)dropped, "");
+	ipb_json_end_array(&j);
+	if (dropped > 0) {
+		ipb_json_array(&j, "reasons");
+		ipb_json_object(&j, NULL);
+		ipb_json_string(&j, "level", "SUSPECT");
+		ipb_json_string(&j, "code", "sink-overrun");
+		ipb_json_format(&j, "text", "sink was too slow: its sockets overflowed and lost %" PRIu64 " packets", dropped);
+		ipb_json_end_object(&j);
+		ipb_json_end_array(&j);
+	}
+	ipb_json_end_object(&j);
+	return ipb_json_take(&j);
+}
+
+static int marshall(char **data, int *size, double running_time)
+{
+	struct flow_totals t;
+	char text[200];
+
+	(void)running_time;
+	dropped = count_dropped();
+	flows_totals(&flows, &t);
+	snprintf(text, sizeof text, "%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.4f", t.received_bps, flows.packets,
+	         flows.bytes, t.missing, t.duplicate, 100 * t.loss);
+	char *json = host != NULL && host->form == IPBENCH_FORM_EXTENDED ? figures(&t) : NULL;
+	flows_free(&flows);
+	return ipb_report_marshall(text, json, data, size);
+}
+
+static int unmarshall(char *input, int len, char **data, int *data_len)
+{
+	return ipb_report_unmarshall(input, len, data, data_len, &err);
+}
+
+static int output(struct client_data *data)
+{
+	printf("%s\n", ipb_report_text(data));
+	return 0;
+}
+
+static int results(const struct client_data *data, char **json)
+{
+	return ipb_report_results(data, NULL, json);
+}
+
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
+	.magic = IPBENCH_PLUGIN_MAGIC,
+	.name = "sink",
+	.id = 0x13,
+	.descr = "Counts what discard sends: packets, bytes, gaps, duplicates, loss",
+	.default_port = DISCARD_PORT,
+	.type = IPBENCH_TARGET,
+	.setup = setup,
+	.setup_controller = setup_controller,
+	.start = start,
+	.stop = stop,
+	.marshall = marshall,
+	.marshall_cleanup = ipb_report_free,
+	.unmarshall = unmarshall,
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output,
+};
+
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
+	.major = IPBENCH_EXT_MAJOR,
+	.minor = IPBENCH_EXT_MINOR,
+	.size = sizeof(struct ipbench_plugin_ext),
+	.option_size = sizeof(struct ipbench_option),
+	.version = "1.0.0",
+	.options = options,
+	.option_count = OPTION_COUNT,
+	.csv_header = "Received_Throughput,Received_Packets,Received_Bytes,Gaps,Duplicates,Loss_Percent",
+	.attach = attach,
+	.results = results,
+	.results_cleanup = ipb_report_free,
+};
