@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { parseClock, parseProgress, parseReply, parseResultStamps } from "../protocol/mod.ts";
 import { monotonicNowNs } from "../ffi/clock.ts";
-import { handshake, type RawClient, targetSetup, TestDaemon, testerSetup } from "./util/mod.ts";
+import { handshake, type RawClient, targetSetup, TestDaemon, testerSetup, until } from "./util/mod.ts";
 
 async function clockOf(client: RawClient): Promise<{ rxNs: bigint; txNs: bigint }> {
   return parseClock(parseReply((await client.ask("CLOCK"))[0] ?? ""));
@@ -38,7 +38,7 @@ Deno.test("CLOCK, START at, and the stamps of a result follow a shifted clock", 
     using client = await daemon.greeted();
     const { rxNs } = await clockOf(client);
     const distance = rxNs - shift - monotonicNowNs();
-    assert.ok(distance < 0n && distance > -2_000_000_000n, `${distance}`);
+    assert.ok(distance < 0n && distance > -10_000_000_000n, `${distance}`);
     await handshake(client, "dummy", testerSetup("seconds=0.1"), "SETUP");
     const planned = (await clockOf(client)).txNs + 300_000_000n;
     await client.send(`START at::${planned}\n`);
@@ -47,7 +47,7 @@ Deno.test("CLOCK, START at, and the stamps of a result follow a shifted clock", 
     const stamps = parseResultStamps(parseReply(line));
     assert.ok(stamps !== null);
     assert.equal(stamps.plannedNs, planned);
-    assert.ok(stamps.actualNs >= planned && stamps.actualNs < planned + 500_000_000n);
+    assert.ok(stamps.actualNs >= planned && stamps.actualNs < planned + 5_000_000_000n);
     assert.ok(stamps.endedNs >= stamps.actualNs + 100_000_000n);
   }
 });
@@ -123,21 +123,22 @@ Deno.test("WATCH: idle, then a test's progress from elsewhere, five times a seco
   using watcher = await daemon.greeted();
   assert.deepEqual(await watcher.ask("WATCH"), ["150 PROGRESS (idle)"]);
   using client = await daemon.greeted();
-  await handshake(client, "dummy", testerSetup("seconds=5"));
+  await handshake(client, "dummy", testerSetup("seconds=30"));
   const started = performance.now();
   let reports = 0;
   let elapsed = 0;
-  while (performance.now() - started < 1_500) {
+  while (elapsed < 800_000_000) {
     const report = parseProgress(parseReply(await watcher.readLine()));
     reports++;
     if (report === null || report.phase !== "measure") continue;
     assert.equal(report.test, "dummy");
-    assert.equal(report.expectedNs, 5_000_000_000);
+    assert.equal(report.expectedNs, 30_000_000_000);
     assert.ok(report.elapsedNs >= elapsed);
     elapsed = report.elapsedNs;
   }
-  assert.ok(reports >= 4 && reports <= 12, `${reports} reports in 1.5 s`);
-  assert.ok(elapsed > 500_000_000, `elapsed ${elapsed}`);
+  // A busy machine may miss some; it never sends more.
+  const seconds = (performance.now() - started) / 1000;
+  assert.ok(reports >= 2 && reports <= seconds * 5 + 3, `${reports} reports in ${seconds} s`);
   await watcher.send("\n");
   let line = "150";
   while (line.startsWith("150")) line = await watcher.readLine();
@@ -152,6 +153,16 @@ Deno.test("CONTINUE: 400 when no test waits", async () => {
   using owner = await daemon.greeted();
   await handshake(owner, "dummy", testerSetup("seconds=5"));
   assert.deepEqual(await client.ask("CONTINUE"), ["400 ERROR (No test waits)"]);
+});
+
+Deno.test("CONTINUE: the test wait goes on, and gives its result to its owner", async () => {
+  await using daemon = await TestDaemon.start();
+  using owner = await daemon.greeted();
+  await handshake(owner, "wait", testerSetup("deadline=60s"));
+  using other = await daemon.greeted();
+  await until("it waits", 2_000, async () => (await other.ask("CONTINUE"))[0] === "200 OK");
+  assert.match((await resultOf(owner)).line, /^220 VALID DATA/);
+  await daemon.assertFree();
 });
 
 Deno.test("HELP EXTENSIONS lists what is new", async () => {
