@@ -29,6 +29,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new M
   ["continue", () => import("./continue.ts")],
   ["echo", () => import("./echo.ts")],
   ["report", () => import("./report.ts")],
+  ["compare", () => import("./compare.ts")],
   ["recover", () => import("./recover.ts")],
   ["deploy", () => import("./deploy.ts")],
   ["completions", () => import("./completions.ts")],

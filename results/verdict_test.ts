@@ -18,9 +18,9 @@ Deno.test("each cause gives its verdict and a sentence that names the host", () 
   const cases: [(d: ResultDocument) => void, string, RegExp, ("SUSPECT" | "INVALID")][] = [
     [
       (d) => d.clients[1]!.error = "SETUP: port 7 refused",
-      "client-error",
+      "missing-client",
       /^tester2.*port 7 refused/,
-      "INVALID",
+      "SUSPECT",
     ],
     [(d) => d.targets[0]!.error = "stop timed out", "target-error", /^sut.*timed out/, "INVALID"],
     [

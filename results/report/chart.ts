@@ -49,6 +49,8 @@ export interface Chart {
   caption: string;
   legend: LegendEntry[];
   options: (frame: Frame) => EChartsOptions;
+  /** Heights of its own, where the number of rows decides. */
+  heights?: { wide: number; narrow: number };
   /** The numbers behind the drawing: a header and rows. */
   data: { columns: string[]; rows: (string | number | null)[][] };
 }

@@ -187,7 +187,9 @@ function figuresOf(section: ChartSection): Markup {
 export function figure(chart: Chart, heading: string | null = null): Markup {
   const draw = (size: "wide" | "narrow") =>
     raw(
-      withVariables(renderChart(chart, FRAMES[size])).replace(
+      withVariables(
+        renderChart(chart, { ...FRAMES[size], height: chart.heights?.[size] ?? FRAMES[size].height }),
+      ).replace(
         /^<svg /,
         `<svg role="img" aria-labelledby="t-${chart.name}" focusable="false" `,
       ),

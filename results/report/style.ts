@@ -23,7 +23,7 @@ header{background:var(--card);border-bottom:1px solid var(--line);padding:1.75re
 h1{font-size:1.65rem;line-height:1.25;margin:0 0 .35rem;overflow-wrap:anywhere;letter-spacing:-.01em}
 .sub{color:var(--muted);margin:0;overflow-wrap:anywhere}
 .verdict{display:flex;gap:.9rem;align-items:flex-start;margin:1.1rem 0 0;padding:.8rem 1rem;border-radius:10px;border:1px solid}
-.verdict b{font-size:1.05rem;letter-spacing:.04em;white-space:nowrap}
+.verdict b{font-size:1.05rem;letter-spacing:.04em;white-space:nowrap}.verdict b.sentence{white-space:normal;letter-spacing:0}
 .verdict p,.verdict ul{margin:0;overflow-wrap:anywhere}.verdict ul{padding-left:1.1rem}
 .VALID{color:var(--ok);background:var(--ok-bg);border-color:currentColor}
 .SUSPECT{color:var(--warn);background:var(--warn-bg);border-color:currentColor}

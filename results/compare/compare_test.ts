@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { makeDocument } from "../../tests/fixtures/documents.ts";
+import type { ResultDocument } from "../document.ts";
+import { type ReportPoint, reportPoint } from "../report/point.ts";
+import { seededNormal } from "../testing.ts";
+import { compareSides, DEFAULT_REPETITIONS } from "./compare.ts";
+import { failures, parseFailIf } from "./fail_if.ts";
+import { compareHtml } from "./html.ts";
+import { compareMarkdown } from "./markdown.ts";
+
+const template = reportPoint(makeDocument({ samples: 200, intervals: 2 }), "a.json");
+
+/** A run whose latencies scatter from run to run, and percentiles a little more of their own. */
+function simulated(normal: () => number, slowdown: number, spread: number): ReportPoint {
+  const run = slowdown * Math.exp(spread * normal());
+  const response = {
+    ...template.response!,
+    p50_ns: 10_000 * run * Math.exp(0.002 * normal()),
+    p99_ns: 25_000 * run * Math.exp(0.01 * normal()),
+    p999_ns: 90_000 * run * Math.exp(0.05 * normal()),
+  };
+  const ok = 200_000 - Math.max(0, Math.round(3 + 2 * normal()));
+  return {
+    ...template,
+    response,
+    receivedBps: 1e8 * (1 + 1e-5 * normal()),
+    counts: { ...template.counts!, sent: 200_000, ok, lost: 200_000 - ok },
+  };
+}
+
+function side(
+  normal: () => number,
+  slowdown: number,
+  spread: number,
+  count = DEFAULT_REPETITIONS,
+): ReportPoint[] {
+  return Array.from({ length: count }, () => simulated(normal, slowdown, spread));
+}
+
+Deno.test("A/A comparisons raise a false alarm in at most 5 % of 200", () => {
+  const normal = seededNormal(41);
+  let alarms = 0;
+  for (let i = 0; i < 200; i++) {
+    const { rows } = compareSides(side(normal, 1, 0.02), side(normal, 1, 0.02));
+    assert.equal(rows.length, 5);
+    if (rows.some((row) => row.finding !== "none")) alarms++;
+  }
+  assert.ok(alarms <= 10, `${alarms} of 200`);
+});
+
+Deno.test("a 5 % latency shift is found in at least 95 % of 200 with the default repetitions", () => {
+  const normal = seededNormal(42);
+  let found = 0;
+  let inside = 0;
+  for (let i = 0; i < 200; i++) {
+    const { rows } = compareSides(side(normal, 1, 0.02), side(normal, 1.05, 0.02));
+    const p50 = rows.find((row) => row.metric.name === "p50")!;
+    if (rows.some((row) => row.metric.kind === "time" && row.finding === "worse")) found++;
+    if (p50.interval!.low <= 0.05 && 0.05 <= p50.interval!.high) inside++;
+  }
+  assert.ok(found >= 190, `found in ${found} of 200`);
+  assert.ok(inside >= 184, `interval holds 5 % in ${inside} of 200`);
+});
+
+Deno.test("no difference seen says what would have been", () => {
+  const normal = seededNormal(7);
+  const comparison = compareSides(side(normal, 1, 0.02), side(normal, 1, 0.02));
+  const text = compareMarkdown(comparison, { a: "before", b: "after" });
+  assert.match(text, /\*\*No difference seen\.\*\*/);
+  assert.match(text, /no difference seen; \d+(\.\d+)? % would have been/);
+  assert.match(text, /independent of each other/);
+  assert.match(text, /Mann–Whitney/);
+});
+
+Deno.test("too few repetitions are not tested, and that is said", () => {
+  const normal = seededNormal(8);
+  const comparison = compareSides(side(normal, 1, 0.02, 2), side(normal, 1.5, 0.02, 2));
+  assert.ok(comparison.rows.every((row) => row.finding === "untested" && row.p === null));
+  assert.match(compareMarkdown(comparison, { a: "a", b: "b" }), /too few repetitions to say/);
+  assert.match(compareMarkdown(comparison, { a: "a", b: "b" }), /10 are recommended/);
+});
+
+function points(change: (d: ResultDocument) => void, options = {}): ReportPoint[] {
+  return [1, 2, 3].map((seed) => {
+    const made = makeDocument({ samples: 300, intervals: 2, seed, ...options });
+    change(made);
+    return reportPoint(made, `${seed}.json`);
+  });
+}
+
+Deno.test("what is not comparable is refused, with the reason, unless told otherwise", () => {
+  const base = points(() => {});
+  const cases: [ReportPoint[], RegExp][] = [
+    [points(() => {}, { kernel: "6.12.1" }), /kernel is 6\.18\.5-amd64 in A and 6\.12\.1 in B/],
+    [points(() => {}, { size: 512 }), /size is 64 in A and 512 in B/],
+    [points((d) => d.run.verdict = "SUSPECT"), /runs are VALID in A and SUSPECT in B/],
+    [points((d) => d.run.verdict = "INVALID"), /3 of 3 runs of B are INVALID/],
+    [points((d) => d.test.name = "latency-check"), /test is latency in A and latency-check in B/],
+    [points(() => {}, { clients: 3, bps: 100e6 }), /2 tester\(s\) in A and 3 in B/],
+  ];
+  for (const [other, message] of cases) {
+    const refused = compareSides(base, other);
+    assert.equal(refused.rows.length, 0, String(message));
+    assert.ok(
+      refused.pairing.refusals.some((text) => message.test(text)),
+      refused.pairing.refusals.join("; "),
+    );
+    const forced = compareSides(base, other, { anyway: true });
+    assert.ok(forced.rows.length > 0, `${message}: forced`);
+    assert.match(compareMarkdown(forced, { a: "a", b: "b" }), /Compared all the same/);
+  }
+});
+
+Deno.test("points pair by arguments and load; the rest is listed", () => {
+  const a = [...points(() => {}), ...points(() => {}, { bps: 300e6 })];
+  const b = [...points(() => {}, { bps: 300e6 }), ...points(() => {}, { bps: 500e6 })];
+  const { pairing } = compareSides(a, b);
+  assert.deepEqual(pairing.pairs.map((pair) => [pair.label, pair.a.length, pair.b.length]), [[
+    "64 B, 300 Mbit/s",
+    3,
+    3,
+  ]]);
+  assert.deepEqual(pairing.unmatched.map((cell) => `${cell.side} ${cell.label}`), [
+    "A 64 B, 100 Mbit/s",
+    "B 64 B, 500 Mbit/s",
+  ]);
+});
+
+Deno.test("many points are tested together as well", () => {
+  const at = (bps: number, slowdown: number, seed: number) =>
+    reportPoint(makeDocument({ bps, slowdown, seed, samples: 2000, intervals: 2, spread: 0.001 }), "x.json");
+  const loads = [50e6, 100e6, 150e6, 200e6, 250e6, 300e6, 350e6];
+  const { overall, rows } = compareSides(
+    loads.map((bps, i) => at(bps, 1, i + 1)),
+    loads.map((bps, i) => at(bps, 1.05, i + 101)),
+  );
+  assert.ok(rows.every((row) => row.finding === "untested"));
+  const p50 = overall.find((one) => one.metric.name === "p50")!;
+  assert.equal(p50.points, 7);
+  assert.ok(p50.change > 0.03 && p50.change < 0.07, String(p50.change));
+  assert.ok(p50.p < 0.05);
+});
+
+Deno.test("fail conditions are met by real changes in their direction only", () => {
+  const normal = seededNormal(9);
+  const slower = compareSides(side(normal, 1, 0.01), side(normal, 1.1, 0.01));
+  const faster = compareSides(side(normal, 1.1, 0.01), side(normal, 1, 0.01));
+  const same = compareSides(side(normal, 1, 0.05), side(normal, 1, 0.05));
+  const p99 = [parseFailIf("p99 +5%")];
+  assert.equal(failures(slower, p99).length, 1);
+  assert.equal(failures(slower, [parseFailIf("p99 +20%")]).length, 0);
+  assert.equal(failures(faster, p99).length, 0);
+  assert.equal(failures(faster, [parseFailIf("p99 -5%")]).length, 1);
+  assert.equal(failures(same, [parseFailIf("p99 +0%")]).length, 0);
+  for (const wrong of ["p99", "p99 5%", "p98 +5%", "+5%", "p99 +x%"]) {
+    assert.throws(() => parseFailIf(wrong), /expected a metric|no metric/, wrong);
+  }
+  assert.equal(parseFailIf("loss +0.1%").limit, 0.1);
+  assert.equal(parseFailIf("throughput -2%").limit, -0.02);
+});
+
+Deno.test("the page escapes what users wrote and has no script", () => {
+  const evil = points((d) => d.run.reasons = []);
+  for (const point of evil) point.params.set("size", '<script>alert("x")</script>');
+  const page = compareHtml(compareSides(evil, evil), { a: "<img src=x onerror=1>", b: "</title><script>" });
+  assert.doesNotMatch(page, /<script|<img/i);
+  assert.match(page, /&lt;script&gt;/);
+});

@@ -1,0 +1,57 @@
+/**
+ * `--fail-if "p99 +5%"`: when a comparison ends in failure.
+ *
+ * @module
+ */
+import type { Comparison, Row } from "./compare.ts";
+import { type ComparedMetric, MetricError, metricOf } from "./metrics.ts";
+
+/** One condition. */
+export interface FailCondition {
+  text: string;
+  metric: ComparedMetric;
+  /** Change beyond which it fails, with its sign: a share, or percentage points for loss and CPU use. */
+  limit: number;
+}
+
+/**
+ * Reads a condition: a metric and a signed change, such as `p99 +5%`, `throughput -2%`, `loss +0.1%` (percentage
+ * points, as `cpu`).
+ *
+ * @throws {MetricError} saying what was found and what is expected.
+ */
+export function parseFailIf(text: string): FailCondition {
+  const match = /^\s*([a-z0-9.-]+?)\s*([+-])\s*(\d+(?:\.\d+)?)\s*(%|pp)\s*$/i.exec(text);
+  if (match === null) {
+    throw new MetricError(
+      `--fail-if "${
+        text.slice(0, 80)
+      }": expected a metric and a signed change, such as "p99 +5%" or "throughput -2%"`,
+    );
+  }
+  const metric = metricOf(match[1]!);
+  const size = Number(match[3]) * (match[2] === "-" ? -1 : 1);
+  return { text: text.trim(), metric, limit: metric.scale === "relative" ? size / 100 : size };
+}
+
+/** A condition that a row has met. */
+export interface Failure {
+  condition: FailCondition;
+  row: Row;
+}
+
+/**
+ * Rows that fail a condition: the estimated change lies beyond the limit, and, where repetitions allow a test, chance
+ * would not do for a difference at all.
+ */
+export function failures(comparison: Comparison, conditions: readonly FailCondition[]): Failure[] {
+  return conditions.flatMap((condition) =>
+    comparison.rows.filter((row) =>
+      row.metric.name === condition.metric.name &&
+      (condition.limit < 0
+        ? row.change <= condition.limit
+        : row.change >= condition.limit && row.change > 0) &&
+      row.finding !== "none"
+    ).map((row) => ({ condition, row }))
+  );
+}

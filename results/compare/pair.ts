@@ -1,0 +1,176 @@
+/**
+ * Which points of two sides belong together, and whether they may be compared.
+ *
+ * @module
+ */
+import { formatRate } from "../report/figures.ts";
+import type { ReportPoint } from "../report/point.ts";
+
+/** Loads that differ by less than this share are the same. */
+const LOAD_TOLERANCE = 0.001;
+
+/** Repetitions of one point on both sides. */
+export interface Pair {
+  label: string;
+  load: number;
+  a: ReportPoint[];
+  b: ReportPoint[];
+}
+
+/** What was found. */
+export interface Pairing {
+  pairs: Pair[];
+  /** Points of one side that the other lacks. */
+  unmatched: { side: "A" | "B"; label: string; runs: number }[];
+  /** Why the sides should not be compared; empty when they may be. */
+  refusals: string[];
+}
+
+/**
+ * Pairs the points of two sides by test, arguments and load.
+ *
+ * @param a Points of the base.
+ * @param b Points of the other side.
+ * @param anyway Pairs points whose arguments differ between the sides, too, as long as each side has one value.
+ */
+export function pairPoints(a: readonly ReportPoint[], b: readonly ReportPoint[], anyway: boolean): Pairing {
+  const refusals: string[] = [];
+  const differing = differingArguments(a, b);
+  for (const { name, left, right } of differing) refusals.push(`${name} is ${left} in A and ${right} in B`);
+  const ignored = anyway ? new Set(differing.map((difference) => difference.name)) : new Set<string>();
+  const left = cells(a, ignored);
+  const right = cells(b, ignored);
+  const pairs: Pair[] = [];
+  const unmatched: Pairing["unmatched"] = [];
+  const taken = new Set<CellOf>();
+  for (const cell of left) {
+    const other = right.find((candidate) => !taken.has(candidate) && same(cell, candidate));
+    if (other === undefined) {
+      unmatched.push({ side: "A", label: labelOf(cell), runs: cell.points.length });
+      continue;
+    }
+    taken.add(other);
+    pairs.push({ label: labelOf(cell), load: cell.load, a: cell.points, b: other.points });
+  }
+  for (const cell of right) {
+    if (!taken.has(cell)) unmatched.push({ side: "B", label: labelOf(cell), runs: cell.points.length });
+  }
+  refusals.push(...hostRefusals(a, b), ...verdictRefusals(pairs), ...shapeRefusals(pairs));
+  return { pairs, unmatched, refusals: [...new Set(refusals)] };
+}
+
+interface CellOf {
+  key: string;
+  words: string;
+  load: number;
+  points: ReportPoint[];
+}
+
+function cells(points: readonly ReportPoint[], ignored: ReadonlySet<string>): CellOf[] {
+  const result: CellOf[] = [];
+  for (const point of points) {
+    const params = [...point.params].filter(([name]) => !ignored.has(name)).sort();
+    const test = ignored.has("test") ? "" : point.test;
+    const cell: CellOf = {
+      key: JSON.stringify([test, params]),
+      words: params.filter(([name]) => name === "size" || name === "socktype").map(([, value]) => value).join(
+        " ",
+      ),
+      load: point.offeredBps ?? 0,
+      points: [point],
+    };
+    const known = result.find((candidate) => same(candidate, cell));
+    if (known === undefined) result.push(cell);
+    else known.points.push(point);
+  }
+  return result.sort((x, y) => x.key < y.key ? -1 : x.key > y.key ? 1 : x.load - y.load);
+}
+
+function same(a: CellOf, b: CellOf): boolean {
+  return a.key === b.key && Math.abs(a.load - b.load) <= LOAD_TOLERANCE * Math.max(a.load, b.load);
+}
+
+function labelOf(cell: CellOf): string {
+  const load = cell.load > 0 ? formatRate(cell.load) : "";
+  const size = cell.points[0]?.params.get("size");
+  return [size === undefined ? "" : `${size} B`, load].filter((part) => part !== "").join(", ") ||
+    (cell.points[0]?.test ?? "run");
+}
+
+/** Arguments (and the test) that have one value on each side, and not the same. */
+function differingArguments(
+  a: readonly ReportPoint[],
+  b: readonly ReportPoint[],
+): { name: string; left: string; right: string }[] {
+  const result: { name: string; left: string; right: string }[] = [];
+  const compare = (name: string, pick: (point: ReportPoint) => string) => {
+    const [left, ...moreLeft] = new Set(a.map(pick));
+    const [right, ...moreRight] = new Set(b.map(pick));
+    if (left === undefined || right === undefined || moreLeft.length > 0 || moreRight.length > 0) return;
+    if (left !== right) result.push({ name, left, right });
+  };
+  compare("test", (point) => point.test);
+  const names = new Set([...a, ...b].flatMap((point) => [...point.params.keys()]));
+  for (const name of names) compare(name, (point) => point.params.get(name) ?? "not given");
+  return result;
+}
+
+/** Facts of hosts that have to be the same for the rest to mean anything. */
+const DECISIVE =
+  /(^|\.)(kernel|release|kernel_release|kernel_version)(\.release|\.version)?$|cpu\.model$|(^|\.)cpu_model$/i;
+
+function factsOf(points: readonly ReportPoint[]): Map<string, Set<string>> {
+  const facts = new Map<string, Set<string>>();
+  for (const point of points) {
+    for (const environment of point.environments.values()) {
+      for (const [name, value] of environment) {
+        if (!DECISIVE.test(name)) continue;
+        const seen = facts.get(name) ?? new Set();
+        facts.set(name, seen.add(value));
+      }
+    }
+  }
+  return facts;
+}
+
+function hostRefusals(a: readonly ReportPoint[], b: readonly ReportPoint[]): string[] {
+  const left = factsOf(a);
+  const right = factsOf(b);
+  return [...left].flatMap(([name, values]) => {
+    const others = right.get(name);
+    if (others === undefined) return [];
+    const here = [...values].sort().join(", ");
+    const there = [...others].sort().join(", ");
+    return here === there ? [] : [`the hosts' ${name} is ${here} in A and ${there} in B`];
+  });
+}
+
+function verdictRefusals(pairs: readonly Pair[]): string[] {
+  return pairs.flatMap((pair) => {
+    const found: string[] = [];
+    for (const [side, points] of [["A", pair.a], ["B", pair.b]] as const) {
+      const invalid = points.filter((point) => point.verdict === "INVALID").length;
+      if (invalid > 0) {
+        found.push(`${pair.label}: ${invalid} of ${points.length} runs of ${side} are INVALID`);
+      }
+    }
+    const verdicts = [pair.a, pair.b].map((points) =>
+      [...new Set(points.map((point) => point.verdict))].sort().join("/")
+    );
+    if (found.length === 0 && verdicts[0] !== verdicts[1]) {
+      found.push(`${pair.label}: the runs are ${verdicts[0]} in A and ${verdicts[1]} in B`);
+    }
+    return found;
+  });
+}
+
+function shapeRefusals(pairs: readonly Pair[]): string[] {
+  return pairs.flatMap((pair) => {
+    const testers = (
+      points: ReportPoint[],
+    ) => [...new Set(points.map((point) => point.clientCount - point.failedClients))];
+    const here = testers(pair.a).sort().join("/");
+    const there = testers(pair.b).sort().join("/");
+    return here === there ? [] : [`${pair.label}: ${here} tester(s) in A and ${there} in B`];
+  });
+}

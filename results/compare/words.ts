@@ -1,0 +1,89 @@
+/**
+ * A comparison in words: values, changes, findings, assumptions.
+ *
+ * @module
+ */
+import { digits, formatChange, formatRate, formatTime } from "../report/figures.ts";
+import { type Comparison, DEFAULT_REPETITIONS, POWER, type Row } from "./compare.ts";
+import type { ComparedMetric } from "./metrics.ts";
+
+/** A value of a metric. */
+export function valueText(metric: ComparedMetric, value: number): string {
+  if (metric.kind === "time") return formatTime(value);
+  if (metric.kind === "rate") return formatRate(value);
+  return `${digits(value, 3)} %`;
+}
+
+/** A change of a metric, with its sign. */
+export function changeText(metric: ComparedMetric, change: number): string {
+  if (metric.scale === "relative") return formatChange(change);
+  return change === 0 ? "±0 pp" : `${change < 0 ? "−" : "+"}${digits(Math.abs(change), 3)} pp`;
+}
+
+/** The interval of a row. */
+export function intervalText(row: Row): string {
+  if (row.interval === null) return "–";
+  return `${changeText(row.metric, row.interval.low)} … ${changeText(row.metric, row.interval.high)}`;
+}
+
+/** A probability. */
+export function probabilityText(p: number | null): string {
+  if (p === null) return "–";
+  return p < 0.0001 ? "< 0.0001" : digits(p, 2);
+}
+
+/** What a row comes to. */
+export function findingText(row: Row): string {
+  if (row.finding === "better" || row.finding === "worse") return row.finding;
+  if (row.finding === "untested") return "too few repetitions to say";
+  if (row.detectable === null) return "no difference seen";
+  if (row.detectable === 0) return "no difference seen (runs do not scatter)";
+  const could = row.metric.scale === "relative"
+    ? `${digits(row.detectable * 100, 2)} %`
+    : `${digits(row.detectable, 2)} pp`;
+  return `no difference seen; ${could} would have been`;
+}
+
+/** One sentence on the whole. */
+export function summaryText(comparison: Comparison): string {
+  const { rows } = comparison;
+  if (rows.length === 0) return "Nothing was compared.";
+  const worse = rows.filter((row) => row.finding === "worse").length;
+  const better = rows.filter((row) => row.finding === "better").length;
+  const untested = rows.filter((row) => row.finding === "untested").length;
+  if (untested === rows.length) {
+    return "Too few repetitions to tell a difference from chance; only the changes are shown.";
+  }
+  if (worse + better === 0) return "No difference seen.";
+  const parts = [worse > 0 ? `${worse} worse` : "", better > 0 ? `${better} better` : ""].filter((part) =>
+    part !== ""
+  );
+  return `B against A: ${parts.join(", ")}, of ${rows.length - untested} figures tested.`;
+}
+
+/** How the figures were made and what they take for granted. */
+export function assumptions(comparison: Comparison): string[] {
+  const methods = [...new Set(comparison.rows.filter((row) => row.p !== null).map((row) => row.method))];
+  const share = Math.round(100 * comparison.alpha);
+  const fewest = Math.min(...comparison.rows.flatMap((row) => row.repetitions), Infinity);
+  return [
+    "Changes are from A to B: Hodges–Lehmann estimates over the repetitions, with " +
+    `${100 - share} % intervals that belong to the rank test.`,
+    ...(methods.length > 0
+      ? [
+        `Test: ${
+          methods.join("; ")
+        }; two-sided. Probabilities are corrected for asking ${comparison.tested} questions ` +
+        `(Holm): the chance of even one false alarm is at most ${share} %.`,
+        "It assumes that repetitions are independent of each other and were taken in mixed order (--shuffle), not all of " +
+        "A on one day and all of B on the next. It does not assume normal noise.",
+      ]
+      : []),
+    `"Would have been" is the change that these repetitions show in ${
+      100 * POWER
+    } of 100 cases (one figure, uncorrected).`,
+    ...(fewest < DEFAULT_REPETITIONS
+      ? [`Some points have ${fewest} repetition(s) a side; ${DEFAULT_REPETITIONS} are recommended.`]
+      : []),
+  ];
+}
