@@ -93,7 +93,7 @@ async function collectClient(
   const after = client.side === null ? [] : await client.side.finish(probesAfter(session));
   const interval = after.length === 0 ? null : combineProbes(after);
   client.done = true;
-  if (!part.valid) {
+  if (!part.valid && part.results?.reasons?.some((reason) => reason.level === "INVALID") !== true) {
     session.reasons.push({
       level: "INVALID",
       code: "invalid-data",

@@ -150,30 +150,6 @@ export class Peer {
   }
 
   /**
-   * Asks for the machine's environment.
-   *
-   * @param iface the network interface that is used; `null`: whichever leads to the target
-   * @param target the machine under test; `null`: none
-   * @returns the record, or `null` when the daemon cannot tell
-   * @throws {RunError} when the connection is lost
-   */
-  async environment(iface: string | null, target: string | null): Promise<Record<string, unknown> | null> {
-    if (!this.has("env")) return null;
-    const { replyMs, environmentBytes, transferStallMs } = this.context.limits;
-    return await this.#guard("", async () => {
-      const connection = this.#open();
-      await this.#send({ name: "ENV", iface, target });
-      const heard = await connection.hear(replyMs);
-      if (heard.type !== "begin") return null;
-      if (heard.length > environmentBytes) {
-        throw this.fail("limit", `its environment record of ${heard.length} bytes is too large`);
-      }
-      const body = await connection.readBody(heard.length, transferStallMs, replyMs);
-      return readRecord(body);
-    });
-  }
-
-  /**
    * Asks for the daemon's clock, several times.
    *
    * @param probes how many times
@@ -388,16 +364,5 @@ function codeOf(error: unknown): RunErrorCode {
       return "protocol";
     default:
       return "closed";
-  }
-}
-
-function readRecord(body: Uint8Array): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? value as Record<string, unknown>
-      : null;
-  } catch {
-    return null;
   }
 }

@@ -4,6 +4,7 @@ import { LIMITS } from "./limits.ts";
 import { Peer } from "./peer.ts";
 import type { RunPhase } from "./progress.ts";
 import { RunError, type RunErrorCode } from "./run_error.ts";
+import { SideChannel } from "./side_channel.ts";
 import { scriptedDaemon, type Step } from "./testing.ts";
 
 const GREETING = "100 IPBENCH V1.0\n";
@@ -111,28 +112,38 @@ Deno.test("extensions are used where they are announced, and only there", async 
   const plain = peerAt(original.port).peer;
   await plain.connect();
   assert.deepEqual(await plain.probeClock(3), []);
-  assert.equal(await plain.environment(null, null), null);
   assert.deepEqual(original.lines, []);
   plain.close();
 });
 
-Deno.test("clock and environment come over the same connection", async () => {
+Deno.test("clock and environment come over connections of their own kind", async () => {
   const record = '{"kernel":"6.18"}';
   await using daemon = scriptedDaemon([
     OURS,
     "200 OK (rx=100 tx=120)\n",
     "200 OK (rx=200 tx=220)\n",
-    `220 VALID DATA (Data to follow)\nContent-length: ${record.length}\n${record}`,
     "200 OK (Ready to go)\n",
+  ], [
+    OURS,
+    `220 VALID DATA (Data to follow)\nContent-length: ${record.length}\n${record}`,
+    "150 PROGRESS (idle)\n150 PROGRESS (pid=1 test=x phase=measure sent=5)\n",
+    "200 OK\n",
+    "200 OK (rx=300 tx=320)\n",
   ]);
   const { peer } = peerAt(daemon.port);
   await peer.connect();
   const probes = await peer.probeClock(2);
   assert.deepEqual(probes.map((p) => [p.rxNs, p.txNs]), [[100n, 120n], [200n, 220n]]);
   assert.ok(probes.every((p) => p.receivedNs > p.sentNs));
-  assert.deepEqual(await peer.environment("eth0", "10.0.0.1"), { kernel: "6.18" });
   await peer.hello(false);
-  assert.equal(daemon.lines[2], "ENV iface::eth0||target::10.0.0.1\n");
+
+  const side = (await SideChannel.open(peer.name, peer.context))!;
+  assert.deepEqual(await side.environment("eth0", "10.0.0.1"), { kernel: "6.18" });
+  assert.equal(daemon.lines.at(-1), "ENV iface::eth0||target::10.0.0.1\n");
+  const seen = Promise.withResolvers<number>();
+  side.watch((report) => seen.resolve(report.sent));
+  assert.equal(await seen.promise, 5);
+  assert.deepEqual((await side.finish(1)).map((p) => p.rxNs), [300n]);
   peer.close();
 });
 

@@ -28,6 +28,8 @@ export interface ClientRun {
   window: PlannedWindow | null;
   before: OffsetInterval | null;
   environment: Record<string, unknown> | null;
+  /** Settled when `environment` is known, or will not be. */
+  described: Promise<void>;
   /** Set up and not failed. */
   ready: boolean;
   /** Its result is in the document. */
@@ -45,6 +47,8 @@ export interface TargetRun {
   meter: boolean;
   before: OffsetInterval | null;
   environment: Record<string, unknown> | null;
+  /** Settled when `environment` is known, or will not be. */
+  described: Promise<void>;
   /** The beginning of its result, awaited from START on. */
   head: Promise<ResultHead> | null;
   stopped: boolean;
@@ -110,6 +114,7 @@ export class Session {
       window: null,
       before: null,
       environment: null,
+      described: Promise.resolve(),
       ready: false,
       done: false,
     }));
@@ -122,6 +127,7 @@ export class Session {
       meter: false,
       before: null,
       environment: null,
+      described: Promise.resolve(),
       head: null,
       stopped: false,
       stopSent: Promise.withResolvers<void>(),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Extension } from "../protocol/greeting.ts";
 import type { SetupFields } from "../protocol/setup_fields.ts";
 import { pause } from "./deadline.ts";
 import type { Half } from "./plugin_half.ts";
@@ -29,7 +30,7 @@ export async function setUp(session: Session): Promise<void> {
   session.phase("connect", `connecting to ${clients.length} client(s) and ${targets.length} target(s)`);
   const halves = openHalves(session);
   const greeted = clients.map((client) =>
-    session.clientStep(client, () => network.run(() => greetClient(session, client)))
+    session.clientStep(client, () => network.run(() => greet(session, client)))
   );
   const readyTargets = targets.map((target) =>
     session.targetStep(target, async () => {
@@ -42,12 +43,6 @@ export async function setUp(session: Session): Promise<void> {
   );
   await session.unlessStopped(halves).catch(endOn(session));
   await session.unlessStopped(Promise.all(readyTargets));
-  // What a machine is like takes a while to find out; meanwhile the clients are set up.
-  const described = targets.map((target) =>
-    session.targetStep(target, async () => {
-      target.environment = await target.peer.environment(null, null);
-    })
-  );
   session.phase("setup", `setting up ${clients.length} client(s)`);
   const readyClients = clients.map(async (client, n) => {
     await greeted[n];
@@ -55,7 +50,7 @@ export async function setUp(session: Session): Promise<void> {
     await session.clientStep(client, () => network.run(() => setUpClient(session, client)));
   });
   await session.unlessStopped(enough(session, readyClients));
-  await session.unlessStopped(Promise.all(described));
+  await session.unlessStopped(Promise.all([...clients, ...targets].map((run) => run.described)));
   session.check();
 }
 
@@ -105,13 +100,34 @@ async function greet(session: Session, run: ClientRun | TargetRun): Promise<void
   }
   if (reset) await peer.reset();
   await peer.hello(reset);
+  run.described = describe(session, run);
 }
 
-/** While the targets are being set up, each client's machine tells what it is like. */
-async function greetClient(session: Session, client: ClientRun): Promise<void> {
-  await greet(session, client);
-  const { args, target } = client.description;
-  client.environment = await client.peer.environment(splitArgs(args).get("iface") ?? null, target);
+/**
+ * Asks a machine what it is like, over a second connection that later tells of progress and of the clock: it takes a
+ * while, and nothing else waits for it. What goes wrong with it costs the record, not the run.
+ */
+async function describe(session: Session, run: ClientRun | TargetRun): Promise<void> {
+  const { peer } = run;
+  if (!["env", "watch", "clock"].some((name) => peer.has(name as Extension))) return;
+  const side = await SideChannel.open(peer.name, session.parts.access);
+  if (side === null) {
+    session.warn(peer.name, "the daemon takes no second connection: there is no live progress of it");
+    return;
+  }
+  if (session.signal.aborted) return side.close();
+  run.side = side;
+  if (!peer.has("env")) return;
+  const isClient = "done" in run;
+  const iface = isClient ? splitArgs(run.description.args).get("iface") ?? null : null;
+  try {
+    run.environment = await side.environment(iface, isClient ? run.description.target : null);
+  } catch (error) {
+    if (session.signal.aborted) return;
+    session.warn(peer.name, `the daemon does not describe its machine: ${messageOf(error)}`);
+    side.close();
+    run.side = null;
+  }
 }
 
 async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
@@ -119,7 +135,6 @@ async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
   target.meter = isMeter(target.half.info, description.args);
   await peer.load(description.test);
   await peer.setup({ ...common(session, target.half, peer.has("form")), args: description.args });
-  await openSide(session, target);
 }
 
 async function setUpClient(session: Session, client: ClientRun): Promise<void> {
@@ -136,7 +151,6 @@ async function setUpClient(session: Session, client: ClientRun): Promise<void> {
     args,
     flowBase: client.index,
   });
-  await openSide(session, client);
   client.ready = true;
 }
 
@@ -157,10 +171,4 @@ function clientArgs(session: Session, client: ClientRun): string {
     return args;
   }
   return `${args}${args === "" ? "" : ","}until_ci=${untilCi}`;
-}
-
-async function openSide(session: Session, run: ClientRun | TargetRun): Promise<void> {
-  const { peer } = run;
-  if (!peer.has("watch") && !peer.has("clock")) return;
-  run.side = await SideChannel.open(peer.name, session.parts.access);
 }

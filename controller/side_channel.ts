@@ -33,6 +33,32 @@ export class SideChannel {
   }
 
   /**
+   * Asks for the machine's environment.
+   *
+   * @param iface the network interface that is used; `null`: whichever leads to the target
+   * @param target the machine under test; `null`: none
+   * @returns the record
+   * @throws {Error} when there is none
+   */
+  async environment(iface: string | null, target: string | null): Promise<Record<string, unknown>> {
+    const { replyMs, environmentBytes, transferStallMs } = this.access.limits;
+    await this.connection.say({ name: "ENV", iface, target });
+    const heard = await this.connection.hear(replyMs);
+    if (heard.type !== "begin") {
+      throw new Error("reply" in heard ? heard.reply.message ?? heard.reply.text : `it sent a ${heard.type}`);
+    }
+    if (heard.length > environmentBytes) {
+      throw new RangeError(`a record of ${heard.length} bytes is too large`);
+    }
+    const body = await this.connection.readBody(heard.length, transferStallMs, replyMs);
+    const record: unknown = JSON.parse(new TextDecoder().decode(body));
+    if (typeof record !== "object" || record === null || Array.isArray(record)) {
+      throw new TypeError("its record is no JSON object");
+    }
+    return record as Record<string, unknown>;
+  }
+
+  /**
    * Begins to watch.
    *
    * @param onReport called for each report of a running test
