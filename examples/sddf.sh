@@ -13,6 +13,7 @@ phases=${PHASES:-warmup=10,cooldown=10,samples=200000}
 size=${SIZE:-1472}
 
 n=0
+status=0
 client_args=
 for client in $clients; do
 	n=$((n + 1))
@@ -21,11 +22,13 @@ done
 
 for rate in "$@"; do
 	"$ipbench" abort $clients >&2 || true
-	# Each client offers its share of the rate; the row is kept on one line.
+	# Each client offers its share of the rate. A run that is not valid (status 1) still has its row, and its reasons are
+	# on stderr.
 	row=$("$ipbench" --debug --test latency-check --port 8036 $client_args \
 		--test-args "socktype=udp,bps=$((rate / n)),size=$size,$phases" \
 		--test-target "$target" --test-port "${ECHO_PORT:-1235}" \
-		--target-test cpu_target_lukem --target-test-hostname "$target" --target-test-port "${METER_PORT:-1237}")
+		--target-test cpu_target_lukem --target-test-hostname "$target" --target-test-port "${METER_PORT:-1237}") || status=$?
 	printf '%s' "$row" | tr -d '\n'
 	echo
 done
+exit "$status"
