@@ -1,0 +1,419 @@
+/* link: ../latency/options.c ../latency/marshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* The engine and the marshalled forms, against a spoiling echo in a thread of its own. Rates are low: sanitizers and a
+ * busy machine must not decide.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../tests/fixtures/fault_echo/faults.h"
+#include "../latency/latency.h"
+#include "ipb_clock.h"
+#include "ipb_json.h"
+#include "ipb_rng.h"
+
+struct server {
+	int fd;
+	struct faults faults;
+	struct sockaddr_storage from;
+	socklen_t from_size;
+	pthread_t thread;
+	int over; /* atomic */
+};
+
+static void answer(void *context, const uint8_t *frame, uint32_t size)
+{
+	struct server *s = context;
+
+	sendto(s->fd, frame, size, 0, (struct sockaddr *)&s->from, s->from_size);
+}
+
+static void *serve(void *context)
+{
+	static uint8_t frame[FAULTS_FRAME_MAX];
+	struct server *s = context;
+
+	while (!__atomic_load_n(&s->over, __ATOMIC_RELAXED)) {
+		struct pollfd p = { .fd = s->fd, .events = POLLIN };
+		poll(&p, 1, 2);
+		struct sockaddr_storage from;
+		socklen_t size = sizeof from;
+		ssize_t n;
+		while ((n = recvfrom(s->fd, frame, sizeof frame, MSG_DONTWAIT, (struct sockaddr *)&from, &size)) >= 0) {
+			s->from = from;
+			s->from_size = size;
+			faults_handle(&s->faults, frame, (uint32_t)n, ipb_now_ns());
+			size = sizeof from;
+		}
+		faults_tick(&s->faults, ipb_now_ns());
+	}
+	return NULL;
+}
+
+static void begin(struct server *s, const char *faults, uint32_t every, int check)
+{
+	struct ipb_error err = { 0 };
+
+	memset(s, 0, sizeof *s);
+	s->faults = (struct faults){ .every = every, .delay_ns = 2500000000ull, .twice_ns = 5000000, .rng = 1, .check = check,
+	                             .send = answer, .context = s };
+	assert_int_equal(faults_parse(&s->faults, faults) | faults_init(&s->faults), 0);
+	struct ipb_sock_options options = { .rcvbuf = 8 << 20, .dscp = -1 };
+	s->fd = ipb_sock_listen("127.0.0.1", 0, SOCK_DGRAM, &options, &err);
+	assert_true(s->fd >= 0);
+	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void end(struct server *s)
+{
+	__atomic_store_n(&s->over, 1, __ATOMIC_RELAXED);
+	pthread_join(s->thread, NULL);
+	close(s->fd);
+	for (; s->faults.delayed.count > 0; s->faults.delayed.count--)
+		free(s->faults.delayed.items[(s->faults.delayed.first + s->faults.delayed.count - 1) % FAULTS_HELD_MAX].bytes);
+	for (; s->faults.again.count > 0; s->faults.again.count--)
+		free(s->faults.again.items[(s->faults.again.first + s->faults.again.count - 1) % FAULTS_HELD_MAX].bytes);
+	free(s->faults.delayed.items);
+	free(s->faults.again.items);
+}
+
+/* Opens and runs; the arguments must outlive the engine. */
+static struct ipb_engine *run(struct ipb_args *args, const char *text, uint16_t port)
+{
+	struct ipb_engine_config config;
+	struct ipb_error err = { 0 };
+
+	if (ipb_args_parse(args, latency_options, LATENCY_OPTION_COUNT, text, 0, &err) < 0 ||
+	    latency_configure(&config, args, "127.0.0.1", port, &err) < 0)
+		fail_msg("%s", ipb_error_text(&err));
+	config.run_id = 77;
+	struct ipb_engine *e = ipb_engine_open(&config, &err);
+	if (e == NULL)
+		fail_msg("%s", ipb_error_text(&err));
+	assert_int_equal(ipb_engine_run(e, NULL), 0);
+	return e;
+}
+
+static const struct ipb_reason *reason_of(const struct ipb_engine_result *r, const char *code)
+{
+	for (uint32_t i = 0; i < r->reason_count; i++)
+		if (strcmp(r->reasons[i].code, code) == 0)
+			return &r->reasons[i];
+	return NULL;
+}
+
+#define FAULTS "drop,duplicate,twice,delay,reorder,corrupt,truncate,alien"
+
+static void counts_are_exact(const char *extra)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+	char text[300];
+
+	begin(&s, FAULTS, 5, 0);
+	snprintf(text, sizeof text, "socktype=udp,noise=0,warmup=0,cooldown=0,drain=2,late=3,%s", extra);
+	struct ipb_engine *e = run(&args, text, ipb_sock_port(s.fd));
+	ipb_engine_result(e, &r);
+	end(&s);
+	const uint64_t *n = s.faults.counts;
+	assert_true(r.counts.sent > 1000);
+	assert_int_equal(s.faults.packets, r.counts.sent);
+	assert_int_equal(r.counts.lost, n[FAULT_DROP]);
+	assert_int_equal(r.counts.late, n[FAULT_DELAY]);
+	assert_int_equal(r.counts.corrupt, n[FAULT_CORRUPT] + n[FAULT_TRUNCATE]);
+	assert_int_equal(r.counts.duplicate, n[FAULT_DUPLICATE] + n[FAULT_TWICE]);
+	assert_int_equal(r.counts.reordered, n[FAULT_REORDER]);
+	assert_int_equal(r.stray, n[FAULT_ALIEN]);
+	assert_int_equal(r.counts.ok + r.counts.lost + r.counts.late + r.counts.corrupt, r.counts.sent);
+	assert_int_equal(r.response->count, r.counts.ok);
+	assert_int_equal(r.service->count, r.counts.ok);
+	assert_int_equal(r.lateness->count, r.counts.sent);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+static void every_fault_is_counted(void **state)
+{
+	(void)state;
+	counts_are_exact("bps=1M,size=64,duration=1");
+}
+
+static void every_fault_is_counted_in_batches(void **state)
+{
+	(void)state;
+	counts_are_exact("engine=mmsg,bps=2M,size=200,arrival=burst:16,duration=1");
+}
+
+static void every_fault_is_counted_with_mixed_sizes(void **state)
+{
+	(void)state;
+	counts_are_exact("sizes=\"64:7,594:4,1400:1\",bps=5M,arrival=poisson,duration=1");
+}
+
+static void a_stamped_round_trip_adds_up(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_json j;
+
+	(void)state;
+	begin(&s, "drop", 100, 0);
+	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0,cooldown=0,bps=500k,duration=0.5,timestamps=kernel",
+	                           ipb_sock_port(s.fd));
+	end(&s);
+	ipb_json_init(&j);
+	ipb_json_object(&j, NULL);
+	ipb_engine_report(e, &j);
+	ipb_json_end_object(&j);
+	char *text = ipb_json_take(&j);
+	assert_int_equal(ipb_json_check(text, strlen(text)), 0);
+	assert_non_null(strstr(text, "\"used\":\"kernel\""));
+	assert_non_null(strstr(text, "\"send_path\":{\"count\":"));
+	free(text);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+static void a_silent_target_is_named(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+
+	(void)state;
+	begin(&s, "drop", 1, 0);
+	uint64_t before = ipb_now_ns();
+	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0.2,cooldown=5,bps=100k,samples=10000", ipb_sock_port(s.fd));
+	assert_true(ipb_now_ns() - before < 10 * IPB_NS_PER_S);
+	ipb_engine_result(e, &r);
+	assert_non_null(reason_of(&r, "target-silent"));
+	assert_int_equal(r.invalid, 1);
+	end(&s);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+static void an_unreachable_target_is_named(void **state)
+{
+	struct ipb_args args;
+	struct ipb_engine_result r;
+	struct ipb_error err = { 0 };
+
+	(void)state;
+	int fd = ipb_sock_listen("127.0.0.1", 0, SOCK_DGRAM, NULL, &err);
+	uint16_t port = ipb_sock_port(fd);
+	close(fd);
+	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0,cooldown=0,bps=100k,samples=1000", port);
+	ipb_engine_result(e, &r);
+	assert_non_null(reason_of(&r, "target-unreachable"));
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+struct tcp_end {
+	int fd, reset;
+};
+
+/* Echoes a little and then closes or resets. */
+static void *tcp_serve(void *context)
+{
+	struct tcp_end *t = context;
+	struct pollfd p = { .fd = t->fd, .events = POLLIN };
+	char bytes[6400];
+	struct linger linger = { 1, 0 };
+
+	poll(&p, 1, 5000);
+	int fd = accept(t->fd, NULL, NULL);
+	for (size_t all = 0; all < sizeof bytes;) {
+		ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+		if (n <= 0)
+			break;
+		all += (size_t)send(fd, bytes, (size_t)n, 0);
+	}
+	if (t->reset)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	else
+		shutdown(fd, SHUT_WR);
+	if (!t->reset)
+		while (recv(fd, bytes, sizeof bytes, 0) > 0)
+			;
+	close(fd);
+	return NULL;
+}
+
+static void tcp_ends_with(int reset, const char *code)
+{
+	struct ipb_args args;
+	struct ipb_engine_result r;
+	struct ipb_error err = { 0 };
+	struct tcp_end t = { ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, NULL, &err), reset };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, tcp_serve, &t), 0);
+	struct ipb_engine *e = run(&args, "noise=0,warmup=0,cooldown=0,bps=500k,samples=100000", ipb_sock_port(t.fd));
+	ipb_engine_result(e, &r);
+	if (reason_of(&r, code) == NULL)
+		fail_msg("%s", r.reason_count > 0 ? r.reasons[0].code : "no reason");
+	assert_int_equal(r.invalid, 1);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+	pthread_join(thread, NULL);
+	close(t.fd);
+}
+
+static void tcp_end_of_file_is_named(void **state)
+{
+	(void)state;
+	tcp_ends_with(0, "target-closed");
+}
+
+static void tcp_reset_is_named(void **state)
+{
+	(void)state;
+	tcp_ends_with(1, "target-reset");
+}
+
+/* Every cut and many mutations of a result are refused or read, and never harm. */
+static void torture(const char *data, int size)
+{
+	struct ipb_error err = { 0 };
+	struct ipb_rng rng;
+	char *copy = malloc((size_t)size + 100);
+
+	for (int cut = 0; cut < size; cut += cut < 400 ? 1 : 37) {
+		char *exact = malloc((size_t)cut + 1); /* so that a read beyond the end is seen */
+		memcpy(exact, data, (size_t)cut);
+		char *shrunk = realloc(exact, cut > 0 ? (size_t)cut : 1);
+		assert_null(latency_unmarshal(shrunk, (size_t)cut, &err));
+		free(shrunk);
+	}
+	memcpy(copy, data, (size_t)size);
+	memset(copy + size, 0, 100);
+	assert_null(latency_unmarshal(copy, (size_t)size + 3, &err));
+	ipb_rng_seed(&rng, 5);
+	for (int i = 0; i < 3000; i++) {
+		memcpy(copy, data, (size_t)size);
+		for (uint32_t k = 0; k <= ipb_rng_below(&rng, 3); k++)
+			copy[ipb_rng_below(&rng, (uint32_t)(size < 600 ? size : 600))] = (char)ipb_rng_next(&rng);
+		struct latency_result *r = latency_unmarshal(copy, (size_t)size, &err);
+		if (r != NULL)
+			free(latency_json(r));
+		latency_result_free(r);
+	}
+	free(copy);
+}
+
+static void both_forms_come_back(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+	struct ipb_error err = { 0 };
+	char *data;
+	int size;
+
+	(void)state;
+	begin(&s, "drop", 50, 0);
+	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0,cooldown=0.1,drain=0.5,bps=500k,samples=400",
+	                           ipb_sock_port(s.fd));
+	end(&s);
+	ipb_engine_result(e, &r);
+	assert_true(r.counts.ok >= 400);
+
+	assert_int_equal(latency_marshal_original(&r, 400, &data, &size), 0);
+	assert_int_equal(size, 8 * (8 + 400));
+	struct latency_result *back = latency_unmarshal(data, (size_t)size, &err);
+	assert_non_null(back);
+	assert_true(back->samples == 400 && back->sends == r.counts.sent && back->recvs == r.counts.ok && back->size == 64);
+	assert_int_equal(back->sample_ns[7], r.samples_ns[7] / 1000 * 1000);
+	latency_result_free(back);
+	torture(data, size);
+	free(data);
+
+	assert_int_equal(latency_marshal_extended(&r, e, 1, 0, &data, &size), 0);
+	back = latency_unmarshal(data, (size_t)size, &err);
+	if (back == NULL)
+		fail_msg("%s", ipb_error_text(&err));
+	assert_memory_equal(&back->counts, &r.counts, sizeof r.counts);
+	assert_memory_equal(back->response.counts, r.response->counts, IPB_HIST_LENGTH * sizeof(uint64_t));
+	assert_true(back->service.min_ns == r.service->min_ns && back->service.max_ns == r.service->max_ns);
+	assert_int_equal(back->samples, r.samples_kept);
+	assert_int_equal(back->sample_ns[7], r.samples_ns[7]);
+	char *json = latency_json(back);
+	assert_int_equal(ipb_json_check(json, strlen(json)), 0);
+	free(json);
+	latency_result_free(back);
+	torture(data, size);
+	free(data);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+static void stop_ends_it(void **state);
+
+struct stopper {
+	struct ipb_engine *e;
+};
+
+static void *stop_soon(void *context)
+{
+	struct timespec pause = { 0, 200000000 };
+
+	nanosleep(&pause, NULL);
+	ipb_engine_stop(((struct stopper *)context)->e);
+	return NULL;
+}
+
+static void stop_ends_it(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_config config;
+	struct ipb_engine_result r;
+	struct ipb_error err = { 0 };
+	pthread_t thread;
+
+	(void)state;
+	begin(&s, "drop", 1000000, 0);
+	assert_int_equal(ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, "socktype=udp,noise=0,warmup=60,bps=100k", 0,
+	                                &err), 0);
+	assert_int_equal(latency_configure(&config, &args, "127.0.0.1", ipb_sock_port(s.fd), &err), 0);
+	struct stopper stopper = { ipb_engine_open(&config, &err) };
+	assert_non_null(stopper.e);
+	assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stopper), 0);
+	uint64_t before = ipb_now_ns();
+	ipb_engine_run(stopper.e, NULL);
+	assert_true(ipb_now_ns() - before < 20 * IPB_NS_PER_S);
+	pthread_join(thread, NULL);
+	ipb_engine_result(stopper.e, &r);
+	assert_non_null(reason_of(&r, "stopped"));
+	ipb_engine_close(stopper.e);
+	ipb_args_free(&args);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_fault_is_counted),
+		cmocka_unit_test(every_fault_is_counted_in_batches),
+		cmocka_unit_test(every_fault_is_counted_with_mixed_sizes),
+		cmocka_unit_test(a_stamped_round_trip_adds_up),
+		cmocka_unit_test(a_silent_target_is_named),
+		cmocka_unit_test(an_unreachable_target_is_named),
+		cmocka_unit_test(tcp_end_of_file_is_named),
+		cmocka_unit_test(tcp_reset_is_named),
+		cmocka_unit_test(both_forms_come_back),
+		cmocka_unit_test(stop_ends_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+/* Packets: what is ours, damaged, or a stranger's.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <string.h>
+
+#include "ipb_header.h"
+
+#define SIZE 200u
+static uint8_t pattern[SIZE];
+static struct ipb_header ours, other;
+
+static int prepare(void **state)
+{
+	(void)state;
+	ipb_header_pattern(pattern, SIZE);
+	ours = (struct ipb_header){ 1, 0x1234567812345678ull, 5ull << 32, pattern };
+	other = (struct ipb_header){ 1, 0x8765432187654321ull, 9ull << 32, pattern };
+	return 0;
+}
+
+static void make(uint8_t *packet, const struct ipb_header *h, uint32_t size, uint64_t number)
+{
+	memcpy(packet, pattern, size);
+	ipb_header_write(h, packet, size, number, 3);
+}
+
+static void whole_packets_are_ours(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	for (uint32_t size = IPB_HEADER_SIZE; size <= SIZE; size += 19) {
+		make(packet, &ours, size, 42);
+		assert_int_equal(ipb_header_read(&ours, packet, size, size, 43, &number), IPB_REPLY_OK);
+		assert_int_equal(number, 42);
+		memset(packet + 8, 0xee, 8); /* word 1 is the target's */
+		assert_int_equal(ipb_header_read(&ours, packet, size, size, 43, &number), IPB_REPLY_OK);
+		assert_int_equal(ipb_header_read(&ours, packet, size, size, 42, &number), IPB_REPLY_STRAY);
+	}
+	uint64_t word;
+	make(packet, &ours, 64, 42);
+	memcpy(&word, packet, 8);
+	assert_int_equal(word, 42);
+}
+
+static void every_flipped_bit_is_found(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	for (uint32_t bit = 0; bit < SIZE * 8; bit++) {
+		if (bit / 8 >= 8 && bit / 8 < 16)
+			continue;
+		make(packet, &ours, SIZE, 1000);
+		packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		number = 0;
+		assert_int_equal(ipb_header_read(&ours, packet, SIZE, SIZE, 5000, &number), IPB_REPLY_CORRUPT);
+		assert_int_equal(number, 1000);
+	}
+}
+
+static void truncated_packets_are_found(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	make(packet, &ours, SIZE, 1000);
+	for (uint32_t size = 0; size < SIZE; size++)
+		assert_int_equal(ipb_header_read(&ours, packet, size, SIZE, 5000, &number),
+		                 size < 8 ? IPB_REPLY_UNKNOWN : IPB_REPLY_CORRUPT);
+}
+
+static void other_runs_are_strays(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	make(packet, &other, SIZE, 1000);
+	assert_int_equal(ipb_header_read(&ours, packet, SIZE, SIZE, 5000, &number), IPB_REPLY_STRAY);
+	memset(packet, 0x55, SIZE);
+	assert_int_equal(ipb_header_read(&ours, packet, SIZE, SIZE, 5000, &number), IPB_REPLY_STRAY);
+}
+
+static void plain_packets(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	ours.full = other.full = 0;
+	make(packet, &ours, 40, 7);
+	assert_int_equal(ipb_header_read(&ours, packet, 40, 40, 8, &number), IPB_REPLY_OK);
+	assert_int_equal(number, 7);
+	assert_int_equal(ipb_header_read(&ours, packet, 39, 40, 8, &number), IPB_REPLY_CORRUPT);
+	assert_int_equal(ipb_header_read(&ours, packet, 7, 40, 8, &number), IPB_REPLY_UNKNOWN);
+	packet[20] ^= 1;
+	assert_int_equal(ipb_header_read(&ours, packet, 40, 40, 8, &number), IPB_REPLY_CORRUPT);
+	make(packet, &other, 40, 7);
+	assert_int_equal(ipb_header_read(&ours, packet, 40, 40, 8, &number), IPB_REPLY_STRAY);
+}
+
+static void checksum_is_crc32c(void **state)
+{
+	(void)state;
+	assert_int_equal(ipb_crc32c(0, "123456789", 9), 0xe3069283u);
+	assert_int_equal(ipb_crc32c(ipb_crc32c(0, "1234", 4), "56789", 5), 0xe3069283u);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(whole_packets_are_ours, prepare),
+		cmocka_unit_test_setup(every_flipped_bit_is_found, prepare),
+		cmocka_unit_test_setup(truncated_packets_are_found, prepare),
+		cmocka_unit_test_setup(other_runs_are_strays, prepare),
+		cmocka_unit_test_setup(plain_packets, prepare),
+		cmocka_unit_test(checksum_is_crc32c),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* When packets are due: drift, distribution, repeatability.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipb_sched.h"
+
+static struct ipb_sizes sizes_of(const char *text)
+{
+	struct ipb_sizes s;
+	struct ipb_error err = { 0 };
+
+	assert_int_equal(ipb_sizes_parse(&s, text, 8, 65507, &err), 0);
+	return s;
+}
+
+static void constant_arrivals_do_not_drift(void **state)
+{
+	static const double rates[] = { 10e6, 512.0 * 3, 333333.3, 1e9 / 7, 51.2e9 };
+	struct ipb_sizes sizes = sizes_of("64");
+
+	(void)state;
+	for (size_t k = 0; k < sizeof rates / sizeof *rates; k++) {
+		struct ipb_sched s;
+		ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, rates[k], &sizes, 1, 1000, 0);
+		uint64_t n = (uint64_t)(10 * rates[k] / 512);
+		n = n > 20000000 ? 20000000 : n;
+		for (uint64_t i = 0; i < n; i++)
+			ipb_sched_next(&s);
+		double exact = (double)n * 512e9 / rates[k], got = (double)(s.due_ns - 1000);
+		assert_true(fabs(got - exact) <= 1 + exact * 1e-9); /* the claim is 1e-4 */
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Largest distance between the gaps' distribution and the exponential one. */
+static double ks_distance(uint64_t seed, int n, double *gaps)
+{
+	struct ipb_sizes sizes = sizes_of("64");
+	struct ipb_sched s;
+	double d = 0;
+	uint64_t last = 0;
+
+	ipb_sched_init(&s, IPB_ARRIVAL_POISSON, 1, 512e3, &sizes, seed, 0, 0); /* 1,000 packets a second */
+	for (int i = 0; i < n; i++) {
+		gaps[i] = (double)(s.due_ns - last) / 1e6;
+		last = s.due_ns;
+		ipb_sched_next(&s);
+	}
+	qsort(gaps, (size_t)n, sizeof *gaps, compare);
+	for (int i = 0; i < n; i++) {
+		double f = 1 - exp(-gaps[i]);
+		d = fmax(d, fmax(fabs(f - (double)i / n), fabs((double)(i + 1) / n - f)));
+	}
+	return d;
+}
+
+static void poisson_gaps_are_exponential(void **state)
+{
+	enum { N = 10000, RUNS = 200 };
+	double *gaps = malloc(N * sizeof *gaps);
+	int rejected = 0;
+
+	(void)state;
+	for (int run = 0; run < RUNS; run++)
+		rejected += ks_distance((uint64_t)run + 1, N, gaps) > 1.628 / sqrt(N); /* 1 % level */
+	free(gaps);
+	assert_in_range(rejected, 0, 8); /* 2 expected; more than 8 of 200 happens once in 4,000 */
+}
+
+static void poisson_rate_is_kept(void **state)
+{
+	struct ipb_sizes sizes = sizes_of("64");
+	struct ipb_sched s;
+
+	(void)state;
+	ipb_sched_init(&s, IPB_ARRIVAL_POISSON, 1, 51.2e6, &sizes, 9, 0, 0);
+	for (int i = 0; i < 1000000; i++)
+		ipb_sched_next(&s);
+	assert_true(fabs((double)s.due_ns / 1e10 - 1) < 0.004); /* four standard deviations */
+}
+
+static void bursts_come_together(void **state)
+{
+	struct ipb_sizes sizes = sizes_of("64");
+	struct ipb_sched s;
+
+	(void)state;
+	ipb_sched_init(&s, IPB_ARRIVAL_BURST, 8, 512e3, &sizes, 1, 0, 0);
+	for (int i = 0; i < 80; i++) {
+		assert_int_equal(s.due_ns, (uint64_t)(i / 8) * 8000000);
+		ipb_sched_next(&s);
+	}
+}
+
+static void sizes_keep_their_weights(void **state)
+{
+	struct ipb_sizes sizes = sizes_of("IMIX");
+	struct ipb_sched s;
+	int counts[3] = { 0 };
+
+	(void)state;
+	assert_int_equal(sizes.count, 3);
+	assert_true(fabs(sizes.mean - (64 * 7 + 594 * 4 + 1518) / 12.0) < 1e-9);
+	ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, 1e6, &sizes, 5, 0, 0);
+	for (int i = 0; i < 120000; i++) {
+		for (int k = 0; k < 3; k++)
+			counts[k] += s.size == sizes.size[k];
+		ipb_sched_next(&s);
+	}
+	assert_int_equal(counts[0] + counts[1] + counts[2], 120000);
+	assert_in_range(counts[0], 69000, 71000);
+	assert_in_range(counts[1], 39000, 41000);
+	assert_in_range(counts[2], 9500, 10500);
+}
+
+static void same_seed_same_packets(void **state)
+{
+	struct ipb_sizes sizes = sizes_of("64:1,128:2,1000");
+	struct ipb_sched a, b, c;
+	int differ = 0;
+
+	(void)state;
+	ipb_sched_init(&a, IPB_ARRIVAL_POISSON, 1, 1e6, &sizes, 77, 5, 0);
+	ipb_sched_init(&b, IPB_ARRIVAL_POISSON, 1, 1e6, &sizes, 77, 5, 0);
+	ipb_sched_init(&c, IPB_ARRIVAL_POISSON, 1, 1e6, &sizes, 78, 5, 0);
+	for (int i = 0; i < 1000; i++) {
+		assert_true(a.due_ns == b.due_ns && a.size == b.size);
+		differ += a.due_ns != c.due_ns;
+		ipb_sched_next(&a);
+		ipb_sched_next(&b);
+		ipb_sched_next(&c);
+	}
+	assert_true(differ > 900);
+}
+
+static void ramp_rises_evenly(void **state)
+{
+	struct ipb_sizes sizes = sizes_of("64");
+	struct ipb_sched s;
+	int first_half = 0, second_half = 0;
+	uint64_t last = 0;
+
+	(void)state;
+	ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, 512e3, &sizes, 1, 0, 1000000000);
+	while (s.due_ns < 1000000000) {
+		assert_true(s.due_ns >= last);
+		last = s.due_ns;
+		first_half += s.due_ns < 500000000;
+		second_half += s.due_ns >= 500000000;
+		ipb_sched_next(&s);
+	}
+	assert_in_range(first_half, 123, 126);  /* a quarter of the 500 */
+	assert_in_range(second_half, 373, 376);
+	ipb_sched_next(&s);
+	assert_int_equal(s.due_ns, 1001000000);
+}
+
+static void wrong_words_are_named(void **state)
+{
+	struct ipb_sizes sizes;
+	struct ipb_error err = { 0 };
+	enum ipb_arrival arrival;
+	uint32_t burst;
+
+	(void)state;
+	assert_int_equal(ipb_sizes_parse(&sizes, "64:x", 8, 1500, &err), -1);
+	assert_int_equal(ipb_sizes_parse(&sizes, "", 8, 1500, &err), -1);
+	assert_int_equal(ipb_sizes_parse(&sizes, "7", 8, 1500, &err), -1);
+	assert_int_equal(ipb_sizes_parse(&sizes, "64:0", 8, 1500, &err), -1);
+	assert_int_equal(ipb_arrival_parse(&arrival, &burst, "burst:0", &err), -1);
+	assert_int_equal(ipb_arrival_parse(&arrival, &burst, "sometimes", &err), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "sometimes"));
+	assert_int_equal(ipb_arrival_parse(&arrival, &burst, "burst:16", &err), 0);
+	assert_int_equal(burst, 16);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(constant_arrivals_do_not_drift), cmocka_unit_test(poisson_gaps_are_exponential),
+		cmocka_unit_test(poisson_rate_is_kept),           cmocka_unit_test(bursts_come_together),
+		cmocka_unit_test(sizes_keep_their_weights),       cmocka_unit_test(same_seed_same_packets),
+		cmocka_unit_test(ramp_rises_evenly),              cmocka_unit_test(wrong_words_are_named),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,96 @@
+/* What became of each packet: sent = ok + lost + late + corrupt, whatever happens.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include "ipb_rng.h"
+#include "ipb_track.h"
+
+static void each_fate_is_counted_once(void **state)
+{
+	struct ipb_track t;
+	struct ipb_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(ipb_track_init(&t, 100, 1000, 1, 1000, &err), 0);
+	ipb_track_sent(&t, 0, 0, 64, 0);
+	for (int i = 0; i < 10; i++)
+		ipb_track_sent(&t, 10, 10, 64, 1);
+	ipb_track_sent(&t, 20, 20, 64, 0);
+	assert_int_equal(t.first, 1);
+	assert_int_equal(t.end, 11);
+	assert_int_equal(ipb_track_reply(&t, 0, 0, 0, 30), IPB_TRACK_UNMEASURED);
+	assert_int_equal(ipb_track_reply(&t, 11, 0, 0, 30), IPB_TRACK_UNMEASURED);
+	assert_int_equal(ipb_track_reply(&t, 2, 0, 0, 30), IPB_TRACK_SAMPLE); /* after 11: overtaken */
+	assert_int_equal(ipb_track_reply(&t, 2, 0, 0, 31), IPB_TRACK_DUPLICATE);
+	assert_int_equal(ipb_track_reply(&t, 3, 0, 1, 31), IPB_TRACK_CORRUPT);
+	assert_int_equal(ipb_track_reply(&t, 3, 0, 0, 31), IPB_TRACK_DUPLICATE);
+	assert_int_equal(ipb_track_reply(&t, 4, 0, 0, 1011), IPB_TRACK_LATE);
+	assert_int_equal(ipb_track_reply(&t, 5, 0, 0, 1010), IPB_TRACK_SAMPLE);
+	ipb_track_unknown(&t);
+	ipb_track_finish(&t);
+	assert_int_equal(t.counts.sent, 10);
+	assert_int_equal(t.counts.ok, 2);
+	assert_int_equal(t.counts.late, 1);
+	assert_int_equal(t.counts.corrupt, 2);
+	assert_int_equal(t.counts.lost, 5);
+	assert_int_equal(t.counts.duplicate, 2);
+	assert_int_equal(t.counts.reordered, 2);
+	ipb_track_free(&t);
+}
+
+static void the_sum_always_holds(void **state)
+{
+	struct ipb_rng r;
+
+	(void)state;
+	ipb_rng_seed(&r, 4);
+	for (int run = 0; run < 50; run++) {
+		struct ipb_track t;
+		struct ipb_error err = { 0 };
+		assert_int_equal(ipb_track_init(&t, 100, 20000, 3, 500, &err), 0);
+		for (uint64_t now = 0; now < 20000; now++) {
+			ipb_track_sent(&t, now, now, 64, now >= 1000 && now < 15000);
+			for (uint32_t k = ipb_rng_below(&r, 4); k > 0; k--) {
+				uint64_t back = ipb_rng_below(&r, 2500);
+				if (back < t.next)
+					ipb_track_reply(&t, t.next - 1 - back, ipb_rng_below(&r, 3), ipb_rng_below(&r, 10) == 0, now);
+			}
+			if (ipb_rng_below(&r, 1000) == 0)
+				ipb_track_unknown(&t);
+		}
+		uint64_t fates[4] = { 0 };
+		for (uint64_t i = t.first; i < t.end; i++)
+			fates[ipb_track_fate(&t, i)]++;
+		assert_true(fates[IPB_FATE_OK] == t.counts.ok && fates[IPB_FATE_LATE] == t.counts.late &&
+		            fates[IPB_FATE_CORRUPT] == t.counts.corrupt);
+		ipb_track_finish(&t);
+		const struct ipb_counts *c = &t.counts;
+		assert_int_equal(c->sent, 14000);
+		assert_int_equal(c->ok + c->lost + c->late + c->corrupt, c->sent);
+		ipb_track_free(&t);
+	}
+}
+
+static void packets_out_of_the_ring_are_late(void **state)
+{
+	struct ipb_track t;
+	struct ipb_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(ipb_track_init(&t, 1, 5000, 1, UINT64_MAX, &err), 0);
+	for (int i = 0; i < 3000; i++)
+		ipb_track_sent(&t, 0, 0, 64, 1);
+	assert_null(ipb_track_record(&t, 3000 - IPB_TRACK_RING_MIN - 1));
+	assert_non_null(ipb_track_record(&t, 3000 - IPB_TRACK_RING_MIN));
+	assert_int_equal(ipb_track_reply(&t, 0, 0, 0, 1), IPB_TRACK_LATE);
+	assert_int_equal(ipb_track_reply(&t, 2999, 0, 0, 1), IPB_TRACK_SAMPLE);
+	ipb_track_free(&t);
+	assert_int_equal(ipb_track_init(&t, 1, IPB_TRACK_STATES_MAX + 1, 1, 1, &err), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(each_fate_is_counted_once),
+		                            cmocka_unit_test(the_sum_always_holds),
+		                            cmocka_unit_test(packets_out_of_the_ring_are_late) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
