@@ -21,6 +21,9 @@ const SILENCE_MS = 10_000;
 /** Where there is no terminal, a line a daemon so often. */
 const PLAIN_INTERVAL_MS = 1_000;
 
+/** Most lines that stay in place on a terminal. */
+const MAX_LIVE_LINES = 20;
+
 const HELP = `
 Shows phase, elapsed time, rate, loss and percentiles until Ctrl-C; with --until-idle until no test runs any more. On
 a terminal the lines stay in place, elsewhere there is one line a daemon and second, on stdout.
@@ -132,12 +135,14 @@ function openScreen(daemons: Watched[]): { changed(daemon: Watched | null, now: 
       },
     };
   }
-  let drawn = false;
+  let drawn = 0;
   return {
     changed() {
-      const up = drawn ? `\x1b[${daemons.length}A` : "";
-      out(up + daemons.map((each) => `\x1b[K${fit(text(each), columns() - 1)}\n`).join(""));
-      drawn = true;
+      const lines = daemons.slice(0, MAX_LIVE_LINES).map(text);
+      if (daemons.length > lines.length) lines.push(`… and ${daemons.length - lines.length} more`);
+      const up = drawn > 0 ? `\x1b[${drawn}A` : "";
+      out(up + lines.map((line) => `\x1b[K${fit(line, columns() - 1)}\n`).join(""));
+      drawn = lines.length;
     },
   };
 }

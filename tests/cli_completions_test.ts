@@ -69,6 +69,31 @@ for (const shell of ["zsh", "fish"]) {
   });
 }
 
+Deno.test("fish offers commands, options and choices", async () => {
+  const { stdout: script } = await runProgram("ipbench", ["completions", "fish"]);
+  const asked = ["ipbench sta", "ipbench run --target-test-h", "ipbench completions "];
+  const ran = await tool(
+    "fish",
+    ["-"],
+    script + asked.map((line) => `complete -C "${line}"; echo --\n`).join(""),
+  );
+  if (ran === null) return;
+  const offers = ran.stdout.split("--\n").map((part) =>
+    part.trim().split("\n").map((line) => line.split("\t")[0])
+  );
+  assert.deepEqual(offers.slice(0, 3), [["status"], ["--target-test-hostname"], ["bash", "fish", "zsh"]]);
+});
+
+Deno.test("zsh registers its function", async () => {
+  const { stdout: script } = await runProgram("ipbench", ["completions", "zsh"]);
+  const ran = await tool(
+    "zsh",
+    ["-f", "-s"],
+    `autoload -U compinit; compinit -D -u\n${script}\nprint $_comps[ipbench]\n`,
+  );
+  if (ran !== null) assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, "_ipbench\n", ""]);
+});
+
 Deno.test("the manual page is set without a warning and has every command", async () => {
   const { code, stdout: page } = await runProgram("ipbench", ["man"]);
   assert.equal(code, 0);
