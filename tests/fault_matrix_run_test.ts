@@ -21,10 +21,10 @@ const SLOW_ENDS_WITHIN_MS = (3 * TIMEOUT_S + 5) * 1000;
 const WARMUP_MS = 150, MEASURED_MS = 500;
 const ARGS = "socktype=udp,bps=1000000,size=125,samples=400,warmup=0.3,cooldown=0.1";
 /** Cells that run at the same time. */
-const STATIONS = 4;
+const STATIONS = 3;
 
 const NETWORK_CELLS: Cell[] = (["tester", "target"] as const).flatMap((link) =>
-  (["reset", "close", "silent", "slow", "rubbish"] as const).flatMap((fault) =>
+  (["reset", "silent", "slow", "rubbish"] as const).flatMap((fault) =>
     MOMENTS.filter((moment) => link === "tester" || moment !== "warmup")
       .map((moment) => ({ link, fault, moment }))
   )
@@ -69,13 +69,17 @@ function nameOf(cell: Cell): string {
     : `${cell.victim}: ${cell.signal} at ${cell.moment}`;
 }
 
+/** The run ended, of another cause, before the fault could be injected: on a machine that is too busy for its steps. */
+class MomentNeverCame extends Error {}
+
 /** Runs one cell and gives what was wrong, `null` when nothing was. */
-async function tryCell(station: Station, cell: Cell): Promise<string | null> {
+async function tryCell(station: Station, cell: Cell, attempts = 3): Promise<string | null> {
   try {
     await station.ready();
     await runCell(station, cell);
     return null;
   } catch (error) {
+    if (error instanceof MomentNeverCame && attempts > 1) return await tryCell(station, cell, attempts - 1);
     return `${nameOf(cell)}: ${error instanceof Error ? error.message : error}`;
   }
 }
@@ -125,7 +129,7 @@ async function breakRun(station: Station, cell: Cell, mark: string): Promise<voi
       ["--timeout", String(TIMEOUT_S)],
       {
         env: { IPBENCH_TEST_MARK: mark },
-        deadlineMs: 30_000,
+        deadlineMs: 60_000,
       },
     );
   } catch (error) {
@@ -133,7 +137,9 @@ async function breakRun(station: Station, cell: Cell, mark: string): Promise<voi
   }
   const endedAt = performance.now();
   for (const pid of stopped) kill(pid, "SIGCONT");
-  assert.ok(proxy.brokeAt !== null, `the moment never came: ${failure ?? outcome?.stderr}`);
+  if (proxy.brokeAt === null) {
+    throw new MomentNeverCame(`the moment never came: ${failure ?? outcome?.stderr}`);
+  }
   const tookMs = endedAt - proxy.brokeAt;
   if ("victim" in cell && cell.victim === "controller") {
     checkControllerCell(cell, outcome);
