@@ -75,10 +75,10 @@ Deno.test("fish offers commands, options and choices", async () => {
   const ran = await tool(
     "fish",
     ["-"],
-    script + asked.map((line) => `complete -C "${line}"; echo --\n`).join(""),
+    script + asked.map((line) => `complete -C "${line}"; echo ==\n`).join(""),
   );
   if (ran === null) return;
-  const offers = ran.stdout.split("--\n").map((part) =>
+  const offers = ran.stdout.split("==\n").map((part) =>
     part.trim().split("\n").map((line) => line.split("\t")[0])
   );
   assert.deepEqual(offers.slice(0, 3), [["status"], ["--target-test-hostname"], ["bash", "fish", "zsh"]]);
