@@ -74,10 +74,11 @@ Deno.test("fish offers commands, options and choices", async () => {
   const asked = ["ipbench sta", "ipbench run --target-test-h", "ipbench completions "];
   const ran = await tool(
     "fish",
-    ["-"],
+    [],
     script + asked.map((line) => `complete -C "${line}"; echo ==\n`).join(""),
   );
   if (ran === null) return;
+  assert.deepEqual([ran.code, ran.stderr], [0, ""]);
   const offers = ran.stdout.split("==\n").map((part) =>
     part.trim().split("\n").map((line) => line.split("\t")[0])
   );
