@@ -30,6 +30,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new M
   ["echo", () => import("./echo.ts")],
   ["report", () => import("./report.ts")],
   ["compare", () => import("./compare.ts")],
+  ["export", () => import("./export.ts")],
+  ["csv", () => import("./csv.ts")],
   ["recover", () => import("./recover.ts")],
   ["deploy", () => import("./deploy.ts")],
   ["completions", () => import("./completions.ts")],

@@ -8,6 +8,8 @@ import { normalCdf } from "./distributions.ts";
 
 /** Largest product of the sample sizes for which the exact distribution is computed. */
 export const EXACT_LIMIT = 2500;
+/** The same where values are equal: that distribution is another for each set of ties, and not remembered. */
+export const EXACT_TIES_LIMIT = 400;
 
 /** What a test says. */
 export interface TestResult {
@@ -80,8 +82,8 @@ export function knownMannWhitneyCdf(n: number, m: number): Float64Array {
  *
  * @param a Repetitions of one side, at least one.
  * @param b Those of the other.
- * @returns the exact probability where there are no ties and the samples are small, else the normal approximation
- *   with corrections for ties and continuity.
+ * @returns the exact probability where the samples are small, else the normal approximation with corrections for ties
+ *   and continuity.
  * @throws {RangeError} when a side is empty.
  */
 export function mannWhitney(a: readonly number[], b: readonly number[]): TestResult {
@@ -96,12 +98,42 @@ export function mannWhitney(a: readonly number[], b: readonly number[]): TestRes
     const tail = cdf[Math.min(u, n * m - u)]!;
     return { p: Math.min(1, 2 * tail), method: "Mann–Whitney, exact", statistic: u };
   }
+  if (n * m <= EXACT_TIES_LIMIT) {
+    return { p: permutationTail(ranked, m, rankSum), method: "Mann–Whitney, exact with ties", statistic: u };
+  }
   const total = n + m;
   const variance = ((n * m) / 12) * (total + 1 - ties / (total * (total - 1)));
   const method = "Mann–Whitney, normal approximation with ties";
   if (variance <= 0) return { p: 1, method, statistic: u };
   const z = Math.max(0, Math.abs(u - (n * m) / 2) - 0.5) / Math.sqrt(variance);
   return { p: Math.min(1, 2 * (1 - normalCdf(z))), method, statistic: u };
+}
+
+/**
+ * Share of all ways to choose `m` of the ranks whose sum is at least as far from its mean as `observed`: the exact
+ * distribution where ranks are shared. Ranks are halves at most, so their doubles are whole numbers.
+ */
+function permutationTail(ranked: readonly number[], m: number, observed: number): number {
+  const doubled = ranked.map((rank) => 2 * rank);
+  const most = doubled.reduce((sum, rank) => sum + rank, 0);
+  const ways = Array.from({ length: m + 1 }, () => new Float64Array(most + 1));
+  ways[0]![0] = 1;
+  for (const rank of doubled) {
+    for (let k = m; k >= 1; k--) {
+      const from = ways[k - 1]!;
+      const to = ways[k]!;
+      for (let sum = most; sum >= rank; sum--) to[sum]! += from[sum - rank]!;
+    }
+  }
+  const centre = (most * m) / ranked.length;
+  const distance = Math.abs(2 * observed - centre);
+  let total = 0;
+  let far = 0;
+  for (const [sum, count] of ways[m]!.entries()) {
+    total += count;
+    if (Math.abs(sum - centre) >= distance - 1e-9) far += count;
+  }
+  return Math.min(1, far / total);
 }
 
 /**

@@ -82,7 +82,13 @@ Deno.test("the rank test gives known probabilities", () => {
   close(s.mannWhitney([1.1, 2.2, 3.3, 4.4], [5.5, 6.6, 7.7, 8.8]).p, 2 / 70, 1e-12);
   close(s.mannWhitney([1, 2, 3], [1, 2, 3]).p, 1, 0.01);
   assert.equal(s.mannWhitney([5, 5], [5, 5]).p, 1);
-  assert.match(s.mannWhitney([1, 2], [2, 3]).method, /ties/);
+  // All six ways to choose two of the ranks 1, 2.5, 2.5, 4: four are as far from the middle as (2.5, 4).
+  const tied = s.mannWhitney([1, 2], [2, 3]);
+  assert.match(tied.method, /exact with ties/);
+  close(tied.p, 4 / 6, 1e-12);
+  // Without ties both exact ways agree; the shared value 9 on both sides leaves the rest as it was.
+  const many = Array.from({ length: 30 }, (_, i) => i % 3);
+  assert.match(s.mannWhitney(many, many).method, /normal approximation/);
   // R: wilcox.test(1:6 with signs + + + + + -, exact): V = 20, p = 0.0625 for ranks 1..6 with only rank 1 negative.
   close(s.wilcoxonSignedRank([-1, 2, 3, 4, 5, 6]).p, 0.0625, 1e-12);
   assert.equal(s.wilcoxonSignedRank([0, 0]).p, 1);

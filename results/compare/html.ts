@@ -53,7 +53,9 @@ export function compareHtml(
           <p class="brand">ipbench compare</p>
           <h1>${names.b} <span class="quiet">against</span> ${names.a}</h1>
           <p class="sub">A is ${names.a}, the base; B is ${names.b}.</p>
-          <div class="verdict ${mood}"><b class="sentence">${summaryText(comparison)}</b><div>${failed.length > 0 &&
+          <div class="verdict ${mood}"><b class="sentence">${summaryText(
+            comparison,
+          )}</b><div>${failed.length > 0 &&
             html`<ul>${
               failed.map((f) =>
                 html`<li>failed ${f.condition.text}: ${f.row.pair.label}, ${f.row.metric.label} ${
@@ -64,7 +66,9 @@ export function compareHtml(
         </div>
       </header>
       <main id="main">${notes(comparison)}
-      <section><h2>Changes</h2>${charts.map((chart) => figure(chart))}</section>
+      <section><h2>Changes</h2>${charts.length === 0
+        ? html`<p>No figure changed.</p>`
+        : charts.map((chart) => figure(chart))}</section>
       <section><h2>Figures</h2>${table("Figures", [
         { name: "Point" },
         { name: "Figure" },
@@ -110,7 +114,10 @@ function notes(comparison: Comparison): Markup | "" {
 
 /** One drawing a metric: the change at each point with its interval. */
 function chartsOf(comparison: Comparison): Chart[] {
-  const metrics = [...new Set(comparison.rows.map((row) => row.metric))];
+  const metrics = [...new Set(comparison.rows.map((row) => row.metric))].filter((metric) =>
+    // What did not move at all needs no drawing.
+    comparison.rows.some((row) => row.metric === metric && Math.abs(row.change) > 1e-4)
+  );
   return metrics.map((metric) => {
     const rows = comparison.rows.filter((row) => row.metric === metric).slice(0, DRAWN_ROWS);
     return forest(rows, metric.label, metric.name, metric.scale === "relative" ? 100 : 1);
@@ -142,7 +149,13 @@ function forest(rows: readonly Row[], label: string, name: string, factor: numbe
       grid: { left: frame.narrow ? 112 : 160, right: 24, top: 14, bottom: 50 },
       xAxis: {
         ...axis({ type: "value", min: -reach * 1.1, max: reach * 1.1, name: `change, ${unit}` }, frame),
-        axisLabel: { color: colour("muted"), hideOverlap: true, formatter: (value: number) => signed(value) },
+        axisLabel: {
+          color: colour("muted"),
+          hideOverlap: true,
+          showMinLabel: false,
+          showMaxLabel: false,
+          formatter: (value: number) => signed(value),
+        },
         splitNumber: frame.narrow ? 3 : 6,
         splitLine: { show: true, lineStyle: { color: colour("grid") } },
       },

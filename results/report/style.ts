@@ -61,7 +61,7 @@ summary:hover{color:var(--ink)}
 figure .scroll{max-height:18rem}
 table{border-collapse:collapse;width:100%;font-size:.84rem}
 th,td{padding:.4rem .55rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
-td{overflow-wrap:anywhere;min-width:4.5rem;max-width:24rem}td:first-child{min-width:10rem}td.n,th.n{min-width:0}
+td{overflow-wrap:anywhere;min-width:6.5rem;max-width:24rem}td:first-child{min-width:10rem}td.n,th.n{min-width:0}
 tbody tr:last-child td{border-bottom:0}
 th{color:var(--muted);font-weight:600;white-space:nowrap;position:sticky;top:0;background:var(--card)}
 .n{text-align:right;white-space:nowrap}

@@ -1,0 +1,84 @@
+/**
+ * `ipbench export`: results in other programs' formats.
+ *
+ * @module
+ */
+import { type Command, Option } from "@commander-js/extra-typings";
+import type { ResultDocument } from "../results/document.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { note, out } from "./io.ts";
+import { readDocuments, type ReadResult, writeWhole } from "./read_documents.ts";
+
+/** Documents of one export: a sweep's and to spare; larger sets are exported in parts. */
+export const EXPORT_LIMIT = 10_000;
+
+/** Adds the subcommand. */
+export function register(program: Command): void {
+  program
+    .command("export")
+    .summary("write results in other programs' formats")
+    .description(
+      "Writes result documents as HdrHistogram logs, for Prometheus' textfile collector, or as JUnit XML.",
+    )
+    .argument("<paths...>", "result documents, or folders of them")
+    .addOption(
+      new Option("-f, --format <format>", "hlog: HdrHistogram log; prometheus: textfile; junit: XML for CI")
+        .choices(["hlog", "prometheus", "junit"] as const).makeOptionMandatory(),
+    )
+    .option("-o, --output <file>", "write to a file instead of the standard output")
+    .option("--strict", "junit: a SUSPECT run is a failure, too")
+    .action(async (paths, options) => {
+      const read = await readAll(paths);
+      const documents = read.filter((one): one is { file: string; document: ResultDocument } =>
+        "document" in one
+      );
+      if (documents.length === 0 && options.format !== "junit") {
+        throw new ExitError(EXIT.FAILED, `no result document in ${paths.join(", ")}`);
+      }
+      const text = await convert(options.format, read, options.strict === true);
+      if (options.output === undefined || options.output === "-") out(text);
+      else await write(options.output, text);
+    });
+}
+
+async function readAll(paths: readonly string[]): Promise<ReadResult[]> {
+  const read: ReadResult[] = [];
+  for await (const result of readDocuments(paths)) {
+    if ("error" in result) note(`ipbench: ${result.file}: ${result.error}`);
+    if (read.length >= EXPORT_LIMIT) {
+      throw new ExitError(EXIT.USAGE, `more than ${EXPORT_LIMIT} documents; export them in parts`);
+    }
+    read.push(result);
+  }
+  return read;
+}
+
+async function convert(
+  format: "hlog" | "prometheus" | "junit",
+  read: ReadResult[],
+  strict: boolean,
+): Promise<string> {
+  const documents = read.flatMap((one) => "document" in one ? [one.document] : [])
+    .toSorted((a, b) => a.run.started < b.run.started ? -1 : 1);
+  switch (format) {
+    case "hlog":
+      return (await import("../results/export/histogram_log.ts")).histogramLog(documents);
+    case "prometheus":
+      return (await import("../results/export/prometheus.ts")).prometheusText(documents);
+    case "junit":
+      return (await import("../results/export/junit.ts")).junitXml(read, strict);
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  try {
+    await writeWhole(path, text);
+  } catch (cause) {
+    throw new ExitError(
+      EXIT.FAILED,
+      `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+  note(`ipbench: ${path} written`);
+}

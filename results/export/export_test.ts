@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { parseXml } from "@rgrove/parse-xml";
+import * as hdr from "hdr-histogram-js";
+import { makeDocument } from "../../tests/fixtures/documents.ts";
+import { histogramLog } from "./histogram_log.ts";
+import { junitXml } from "./junit.ts";
+import { originalHeader, originalRow } from "./original_csv.ts";
+import { prometheusText } from "./prometheus.ts";
+
+const documents = [
+  makeDocument({ samples: 2000, intervals: 3 }),
+  makeDocument({ samples: 2000, intervals: 3, at: 30 }),
+];
+
+Deno.test("HdrHistogram's log reader reads the log", () => {
+  const log = histogramLog(documents);
+  const reader = new hdr.HistogramLogReader(log);
+  let count = 0;
+  for (let h = reader.nextIntervalHistogram(); h !== null; h = reader.nextIntervalHistogram()) {
+    count++;
+    const one = h as hdr.Histogram;
+    if (one.tag === "response") {
+      assert.equal(one.totalCount, 4000);
+      const expected = documents[0]!.total.latency.response!.p99_ns;
+      const other = documents[1]!.total.latency.response!.p99_ns;
+      const p99 = one.getValueAtPercentile(99);
+      assert.ok([expected, other].some((ns) => Math.abs(p99 - ns) / ns < 0.002), `${p99}`);
+    }
+  }
+  assert.equal(count, 2 * (2 + 4));
+  assert.match(log, /^Tag=service:tester2\.lab\.example,30\.000,/m);
+});
+
+Deno.test("a damaged histogram is left out of the log", () => {
+  const broken = makeDocument({ samples: 100, intervals: 2 });
+  broken.total.histograms!.response = "AAAA";
+  assert.doesNotMatch(histogramLog([broken]), /^Tag=response,/m);
+});
+
+Deno.test("Prometheus' text is well formed whatever the names", () => {
+  const evil = makeDocument({ samples: 100, intervals: 2 });
+  evil.targets[0]!.host = 'a"b\\c\nd';
+  const text = prometheusText([...documents, evil]);
+  for (const line of text.trim().split("\n")) {
+    assert.match(
+      line,
+      /^(# (HELP|TYPE) ipbench_\w+ .+|ipbench_\w+\{(\w+="([^"\\\n]|\\["\\n])*",?)+\} -?[0-9.e+-]+)$/,
+    );
+  }
+  assert.match(text, /ipbench_response_time_seconds\{.*quantile="0\.99"\} 0\.0000/);
+  assert.match(text, /ipbench_response_time_seconds_count\{.*\} 4000/);
+  assert.equal(text.match(/# TYPE ipbench_rate_bps/g)?.length, 1);
+  const names = text.split("\n").map((line) => line.replace(/ [^ ]*$/, ""));
+  assert.equal(new Set(names).size, names.length, "a line came twice");
+});
+
+Deno.test("JUnit counts failures and errors, and is XML whatever the texts", () => {
+  const invalid = makeDocument({ samples: 100, intervals: 2 });
+  invalid.run.verdict = "INVALID";
+  invalid.run.reasons = ['<b>"&]]>\u0000'];
+  const suspect = makeDocument({ samples: 100, intervals: 2 });
+  suspect.run.verdict = "SUSPECT";
+  const cases = [
+    { file: "a.json", document: documents[0]! },
+    { file: "b.json", document: invalid },
+    { file: "c.json", document: suspect },
+    { file: "d.json", error: "truncated" },
+  ];
+  for (const [strict, failures] of [[false, 1], [true, 2]] as const) {
+    const suite = parseXml(junitXml(cases, strict)).root!;
+    assert.deepEqual(
+      [suite.attributes["tests"], suite.attributes["failures"], suite.attributes["errors"]],
+      ["4", String(failures), "1"],
+    );
+  }
+});
+
+Deno.test("rows are what the plugins printed, else made from the totals", () => {
+  const [document] = documents;
+  assert.equal(originalRow(document!), document!.csv.trim());
+  assert.match(originalHeader(document!)!, /^Requested_Throughput,.*CPU$/);
+  const broken = { ...document!, csv: "", csv_header: null };
+  const row = originalRow(broken)!.split(",");
+  assert.equal(row.length, 9);
+  assert.equal(row[3], "64");
+  assert.equal(originalHeader(broken)!.split(",").length, 9);
+  assert.equal(originalRow({ ...broken, test: { name: "dummy", args: "" } }), null);
+});
