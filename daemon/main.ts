@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { monotonicNowNs, type PluginHostOptions, sdNotify, VERSION } from "../ffi/mod.ts";
+import { type HostDeadlines, monotonicNowNs, type PluginHostOptions, sdNotify, VERSION } from "../ffi/mod.ts";
 import { createNonce, createProver, type Prover, secretFromFile, socketAddress } from "../protocol/mod.ts";
 import { isLoopback } from "./cidr.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
+import { messageOf } from "./failure.ts";
 import { AuthGuard } from "./guard.ts";
 import { continueOnEnter } from "./terminal.ts";
 import { LAST_RESULT_MS, MAX_SECRET_BYTES, SHUTDOWN_MS } from "./limits.ts";
@@ -51,7 +52,7 @@ export async function main(args: string[]): Promise<number> {
       log.error("{message}", { message: error.message });
       return USAGE;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     log.error("cannot listen on {place}: {message}", { place: describePlace(options), message });
     return FAILED;
   }
@@ -82,6 +83,7 @@ async function serve(options: DaemonOptions): Promise<number> {
       pluginDirs: [...options.pluginDirs],
       debug: options.debug,
       log: hostLog,
+      ...options.callTimeoutMs !== null && { limits: limitsOf(options.callTimeoutMs) },
       ...options.childMemoryBytes > 0 && { memoryLimitBytes: options.childMemoryBytes },
     },
     maxResultBytes: options.maxResultBytes,
@@ -143,11 +145,16 @@ function sayReady(options: DaemonOptions, server: Server): void {
   sdNotify("READY=1");
 }
 
+/** One limit for each call that a daemon makes but `start`, whose length the test decides. */
+function limitsOf(ms: number): Partial<HostDeadlines> {
+  return { loadMs: ms, setupMs: ms, stopMs: ms, startReturnsMs: ms, marshallMs: ms, environmentMs: ms };
+}
+
 function clockOf(): ReturnType<typeof createClock> {
   try {
     return createClock(Deno.env.get(SHIFT_VARIABLE), monotonicNowNs);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(messageOf(error), { cause: error });
   }
 }
 
@@ -160,7 +167,7 @@ async function readSecret(path: string): Promise<Prover> {
     }
     return await createProver(secretFromFile(content));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new UsageError(`cannot take the secret from ${path}: ${why}`, { cause: error });
   }
 }
@@ -170,7 +177,7 @@ function readTls(options: DaemonOptions): { cert: string; key: string } | null {
   try {
     return { cert: Deno.readTextFileSync(options.tlsCert), key: Deno.readTextFileSync(options.tlsKey) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new UsageError(`cannot read ${options.tlsCert} and ${options.tlsKey}: ${why}`, { cause: error });
   }
 }
@@ -193,7 +200,7 @@ function allowExec(dirs: readonly string[]): void {
       if (!Deno.statSync(dir).isDirectory) throw new Error("it is no folder");
       return Deno.realPathSync(dir);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new UsageError(`--allow-exec ${dir}: ${why}`, { cause: error });
     }
   });

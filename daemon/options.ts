@@ -31,6 +31,8 @@ export interface DaemonOptions {
   readonly idleTimeoutMs: number;
   readonly maxTestMs: number;
   readonly maxResultBytes: number;
+  /** Longest time of a call of a plugin other than `start`, in milliseconds; `null`: each call has its own. */
+  readonly callTimeoutMs: number | null;
   /** Longest data segment of a plugin's process; 0: no limit. */
   readonly childMemoryBytes: number;
 }
@@ -85,6 +87,7 @@ export function parseDaemonOptions(
       idleTimeoutMs: options.idleTimeout,
       maxTestMs: options.maxTestTime,
       maxResultBytes: options.maxResult,
+      callTimeoutMs: options.callTimeout ?? null,
       childMemoryBytes: options.childMemory,
     };
   } catch (error) {
@@ -123,6 +126,7 @@ function describeCommand() {
       IDLE_CONNECTION_MS,
     )
     .option("--max-test-time <seconds>", "end a test that takes longer", seconds, MAX_TEST_MS)
+    .option("--call-timeout <seconds>", "end a test whose LOAD, SETUP, STOP or result takes longer", seconds)
     .option("--max-result <bytes>", "largest result of a test", whole(1, MAX_RESULT_BYTES), MAX_RESULT_BYTES)
     .option(
       "--child-memory <bytes>",

@@ -7,6 +7,7 @@ import type { Logger } from "@logtape/logtape";
 import { socketAddress } from "../protocol/mod.ts";
 import { type Cidr, isInRanges } from "./cidr.ts";
 import { Connection, type RawConnection } from "./connection.ts";
+import { messageOf } from "./failure.ts";
 import { withKeepalive } from "./keepalive.ts";
 import { ACCEPT_PAUSE_MS, TICK_MS, TLS_HANDSHAKE_MS } from "./limits.ts";
 import { Session, type SessionContext } from "./session.ts";
@@ -172,7 +173,7 @@ export class Server {
 
 async function shakeHands(raw: Deno.TlsConn, log: Logger, name: string): Promise<boolean> {
   const shaken = raw.handshake().then(() => true, (error) => {
-    log.warn("{name}: TLS: {why}", { name, why: error instanceof Error ? error.message : String(error) });
+    log.warn("{name}: TLS: {why}", { name, why: messageOf(error) });
     return false;
   });
   if (await within(shaken, TLS_HANDSHAKE_MS) && await shaken) return true;

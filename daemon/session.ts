@@ -25,6 +25,7 @@ import {
 } from "../protocol/mod.ts";
 import type { DaemonClock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
+import { messageOf, SlotBusyError, TestError } from "./failure.ts";
 import type { AuthGuard } from "./guard.ts";
 import {
   IDLE_OWNER_MS,
@@ -36,7 +37,7 @@ import {
   UNAUTHENTICATED_MS,
   WRITE_MS,
 } from "./limits.ts";
-import { SlotBusyError, type SlotOwner, TestError, type TestSlot } from "./slot.ts";
+import type { SlotOwner, TestSlot } from "./slot.ts";
 import { delay, within } from "./wait.ts";
 
 /** What all sessions of a daemon share. */
@@ -124,7 +125,7 @@ export class Session implements SlotOwner {
     } catch (error) {
       log.debug("{name}: {why}", {
         name: this.name,
-        why: error instanceof Error ? error.message : String(error),
+        why: messageOf(error),
       });
       this.#dispatch({ type: "lost" });
     }
@@ -211,7 +212,7 @@ export class Session implements SlotOwner {
 
   #attempt(work: () => Promise<void> | void): Promise<void> | void {
     const lose = (error: unknown): void => {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       this.#context.log.debug("{name}: {why}", { name: this.name, why });
       this.#connection.destroy();
       this.#dispatch({ type: "lost" });
@@ -277,7 +278,7 @@ export class Session implements SlotOwner {
 
   #failure(error: unknown): DaemonEvent {
     if (error instanceof SlotBusyError) return { type: "busy" };
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     if (!this.gone) this.#context.log.warn("{name}: {message}", { name: this.name, message });
     if (!(error instanceof TestError)) {
       this.#context.log.error("internal error: {error}", { error: String(error) });
@@ -295,7 +296,7 @@ export class Session implements SlotOwner {
       (json): DaemonEvent => ({ type: "environment", json: encoder.encode(json) }),
       (error): DaemonEvent => ({
         type: "no-environment",
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
       }),
     ).then((event) => this.#dispatch(event));
   }

@@ -13,7 +13,9 @@ import {
   type TestResult,
 } from "../protocol/mod.ts";
 import type { DaemonClock } from "./clock.ts";
-import { MAX_RESULT_BYTES, MAX_TEST_MS, POLITE_STOP_MS, SLOT_WAIT_MS, SPARE_CHILD_MS } from "./limits.ts";
+import { MAX_RESULT_BYTES, MAX_TEST_MS, POLITE_STOP_MS, SLOT_WAIT_MS } from "./limits.ts";
+import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
+import { SpareChild } from "./spare.ts";
 import { delay, within } from "./wait.ts";
 
 /** Who can have the slot: a session. */
@@ -40,16 +42,6 @@ export interface SlotOptions {
   readonly onFree?: (started: boolean) => void;
 }
 
-/** HELLO while another connection has the slot. */
-export class SlotBusyError extends Error {
-  override readonly name = "SlotBusyError";
-}
-
-/** A test that failed; the message is the whole text of the 451. */
-export class TestError extends Error {
-  override readonly name = "TestError";
-}
-
 interface Occupation {
   readonly owner: SlotOwner;
   readonly host: PluginHost;
@@ -73,13 +65,13 @@ const WAITING_TEST = "wait";
 export class TestSlot {
   readonly #options: SlotOptions;
   #current: Occupation | null = null;
-  #spare: PluginHost | null = null;
+  readonly #spare: SpareChild;
   #closing = false;
-  #spareTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options Settings of the slot. */
   constructor(options: SlotOptions) {
     this.#options = options;
+    this.#spare = new SpareChild(() => PluginHost.spawn(options.host));
   }
 
   /** Process of the test, or `null` when the slot is free. */
@@ -96,22 +88,11 @@ export class TestSlot {
   /** Starts a process ahead of HELLO, so that LOAD finds it ready; kept for a while. */
   warm(): void {
     if (this.#current !== null || this.#closing) return;
-    clearTimeout(this.#spareTimer);
-    this.#spareTimer = setTimeout(() => void this.cool(), SPARE_CHILD_MS);
-    if (this.#spare !== null) return;
     try {
-      this.#spare = this.#spawn();
+      this.#spare.warm();
     } catch (error) {
       this.#options.log("error", messageOf(error)); // HELLO will try again, and tell its peer.
     }
-  }
-
-  /** Ends the process that {@linkcode warm} started, if nobody took it. */
-  async cool(): Promise<void> {
-    clearTimeout(this.#spareTimer);
-    const spare = this.#spare;
-    this.#spare = null;
-    await spare?.kill();
   }
 
   /**
@@ -128,9 +109,7 @@ export class TestSlot {
       if (left <= 0 || !await within(this.#current.ending, left)) break;
     }
     if (this.#current !== null || owner.gone) throw new SlotBusyError();
-    clearTimeout(this.#spareTimer);
-    const host = this.#spare ?? this.#trySpawn();
-    this.#spare = null;
+    const host = this.#takeChild();
     const occupation: Occupation = {
       owner,
       host,
@@ -223,8 +202,13 @@ export class TestSlot {
         test.stampsAsked = true;
         await delay(Number(atNs - clock.now()) / 1e6);
       }
-      await test.host.stop();
-      const report = await (test.run as Promise<StartReport>);
+      const run = test.run as Promise<StartReport>;
+      await test.host.stop().catch(async (error) => {
+        // Both calls hear of a crash: it happened in the one that was there first.
+        if (error instanceof PluginError && error.code === "crash") await run;
+        throw error;
+      });
+      const report = await run;
       checkReport(report);
       return await this.#collect(test, report);
     });
@@ -293,7 +277,7 @@ export class TestSlot {
    */
   async environment(iface: string | null, target: string | null): Promise<string> {
     this.warm();
-    const host = this.#current?.host ?? this.#spare;
+    const host = this.#current?.host ?? this.#spare.host;
     if (host === null) throw new Error("no process can be started to look at the machine");
     const record = await host.environment({
       ...iface !== null && { iface },
@@ -305,7 +289,7 @@ export class TestSlot {
   /** Ends everything: the daemon goes down. */
   async shutdown(): Promise<void> {
     this.#closing = true;
-    await Promise.all([this.cool(), this.#current === null ? null : this.#end(this.#current)]);
+    await Promise.all([this.#spare.cool(), this.#current === null ? null : this.#end(this.#current)]);
   }
 
   #of(owner: SlotOwner): Occupation {
@@ -370,24 +354,14 @@ export class TestSlot {
     }
   }
 
-  #spawn(): PluginHost {
-    const host = PluginHost.spawn(this.#options.host);
-    host.exited.then(() => {
-      if (this.#spare === host) this.#spare = null;
-    });
-    return host;
-  }
-
-  #trySpawn(): PluginHost {
+  #takeChild(): PluginHost {
     try {
-      return this.#spawn();
+      return this.#spare.take();
     } catch (error) {
       throw new TestError(messageOf(error), { cause: error });
     }
   }
 }
-
-const START_FAILED = "Plugin failed to start!";
 
 const NO_PROGRESS = {
   phase: "idle",
@@ -407,29 +381,4 @@ const NO_PROGRESS = {
 
 function checkReport(report: StartReport): void {
   if (!report.ok) throw new PluginError("start", "start", report.error ?? `start returned ${report.status}`);
-}
-
-/**
- * The text of a 451: the original's words, then what the plugin or its process said.
- *
- * @param failure The original's words for this step.
- * @param plugin Name of the test.
- * @param error What happened.
- */
-export function describeFailure(failure: string, plugin: string, error: unknown): string {
-  if (error instanceof PluginError && error.code === "not-found") return `Can not find plugin: ${plugin}`;
-  const step = error instanceof PluginError && error.code === "start"
-    ? START_FAILED
-    : error instanceof PluginError && error.code === "marshall"
-    ? "Plugin failed to marshall!"
-    : failure;
-  const why = messageOf(error);
-  const prefix =
-    [`plugin ${plugin}: `, `plugin ${plugin} `, `${plugin}: `].find((text) => why.startsWith(text)) ?? "";
-  const rest = why.slice(prefix.length);
-  return rest === "" ? `${step}: ${plugin}` : `${step}: ${plugin}: ${rest}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

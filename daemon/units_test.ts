@@ -4,7 +4,7 @@ import { PluginError } from "../ffi/errors.ts";
 import { createClock } from "./clock.ts";
 import { Connection, type RawConnection, WriteDeadlineError } from "./connection.ts";
 import { formatRecord } from "./log.ts";
-import { describeFailure } from "./slot.ts";
+import { describeFailure } from "./failure.ts";
 
 Deno.test("clock: shifted both ways, nonsense refused", () => {
   const clock = createClock("-3000000000", () => 10_000_000_000n);

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  type DaemonEffect,
-  type DaemonEvent,
-  type DaemonState,
-  daemonTransition,
-  initialDaemonState,
-  ownsSlot,
-} from "./daemon_state.ts";
+import { daemonTransition, initialDaemonState, ownsSlot } from "./daemon_state.ts";
+import type { DaemonEffect, DaemonEvent, DaemonState } from "./daemon_types.ts";
 import { formatGreeting } from "./greeting.ts";
 import { MAX_QUEUED_LINES } from "./limits.ts";
 import { LineReader } from "./line_reader.ts";

@@ -19,6 +19,7 @@ export * from "./auth.ts";
 export * from "./clock.ts";
 export * from "./command.ts";
 export * from "./daemon_state.ts";
+export * from "./daemon_types.ts";
 export * from "./dialogue.ts";
 export * from "./error.ts";
 export * from "./greeting.ts";

@@ -1,0 +1,52 @@
+/**
+ * How tests fail, and the words that a 451 has for it.
+ *
+ * @module
+ */
+import { PluginError } from "../ffi/mod.ts";
+
+/** HELLO while another connection has the slot. */
+export class SlotBusyError extends Error {
+  override readonly name = "SlotBusyError";
+}
+
+/** A test that failed; the message is the whole text of the 451. */
+export class TestError extends Error {
+  override readonly name = "TestError";
+}
+
+/** The original's words for a test that does not start. */
+export const START_FAILED = "Plugin failed to start!";
+
+/** The words for a call that failed, whichever command was at work then. */
+const FAILED_CALL: Readonly<Record<string, string>> = {
+  start: START_FAILED,
+  stop: "Plugin failed to stop!",
+  marshall: "Plugin failed to marshall!",
+};
+
+/**
+ * The text of a 451: the original's words, then what the plugin or its process said.
+ *
+ * @param failure The original's words for this step.
+ * @param plugin Name of the test.
+ * @param error What happened.
+ */
+export function describeFailure(failure: string, plugin: string, error: unknown): string {
+  if (error instanceof PluginError && error.code === "not-found") return `Can not find plugin: ${plugin}`;
+  const step = error instanceof PluginError ? FAILED_CALL[error.call] ?? failure : failure;
+  const why = messageOf(error);
+  const prefix =
+    [`plugin ${plugin}: `, `plugin ${plugin} `, `${plugin}: `].find((text) => why.startsWith(text)) ?? "";
+  const rest = why.slice(prefix.length);
+  return rest === "" ? `${step}: ${plugin}` : `${step}: ${plugin}: ${rest}`;
+}
+
+/**
+ * What an error says.
+ *
+ * @param error Anything that was thrown.
+ */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

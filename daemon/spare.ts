@@ -1,0 +1,60 @@
+/**
+ * A process that waits for the next test, so that LOAD need not wait for it to start.
+ *
+ * @module
+ */
+import type { PluginHost } from "../ffi/mod.ts";
+import { SPARE_CHILD_MS } from "./limits.ts";
+
+/** At most one process ahead; ended when nobody takes it for a while. */
+export class SpareChild {
+  readonly #spawn: () => PluginHost;
+  #host: PluginHost | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param spawn Starts a process. */
+  constructor(spawn: () => PluginHost) {
+    this.#spawn = spawn;
+  }
+
+  /** The process that waits, or `null`. */
+  get host(): PluginHost | null {
+    return this.#host;
+  }
+
+  /**
+   * Starts a process, unless one waits already.
+   *
+   * @throws {PluginError} when none can be started.
+   */
+  warm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.cool(), SPARE_CHILD_MS);
+    if (this.#host !== null) return;
+    const host = this.#spawn();
+    this.#host = host;
+    host.exited.then(() => {
+      if (this.#host === host) this.#host = null;
+    });
+  }
+
+  /**
+   * Hands the process over; starts one if none waits.
+   *
+   * @throws {PluginError} when none can be started.
+   */
+  take(): PluginHost {
+    clearTimeout(this.#timer);
+    const host = this.#host ?? this.#spawn();
+    this.#host = null;
+    return host;
+  }
+
+  /** Ends the process, if nobody took it. */
+  async cool(): Promise<void> {
+    clearTimeout(this.#timer);
+    const host = this.#host;
+    this.#host = null;
+    await host?.kill();
+  }
+}
