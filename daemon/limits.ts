@@ -50,6 +50,9 @@ export const RELEASE_WAIT_MS = 3_000;
 /** How long a plugin that is ended may take to stop by itself before it is killed. */
 export const POLITE_STOP_MS = 250;
 
+/** Connections that may wait for the answer to ENV at once. */
+export const MAX_WAITING_LOOKS = 32;
+
 /** How long a warm child without a connection is kept. */
 export const SPARE_CHILD_MS = 60_000;
 

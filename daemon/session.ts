@@ -292,7 +292,7 @@ export class Session implements SlotOwner {
   }
 
   #environment(iface: string | null, target: string | null): void {
-    this.#context.slot.environment(iface, target).then(
+    this.#context.slot.environment(this, iface, target).then(
       (json): DaemonEvent => ({ type: "environment", json: encoder.encode(json) }),
       (error): DaemonEvent => ({
         type: "no-environment",

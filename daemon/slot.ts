@@ -13,7 +13,7 @@ import {
   type TestResult,
 } from "../protocol/mod.ts";
 import type { DaemonClock } from "./clock.ts";
-import { MAX_RESULT_BYTES, MAX_TEST_MS, POLITE_STOP_MS, SLOT_WAIT_MS } from "./limits.ts";
+import { MAX_RESULT_BYTES, MAX_TEST_MS, MAX_WAITING_LOOKS, POLITE_STOP_MS, SLOT_WAIT_MS } from "./limits.ts";
 import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
 import { SpareChild } from "./spare.ts";
 import { delay, within } from "./wait.ts";
@@ -67,6 +67,9 @@ export class TestSlot {
   #current: Occupation | null = null;
   readonly #spare: SpareChild;
   #closing = false;
+  /** Those who look at the machine, or wait for their turn; settled when the last of them is done. */
+  #looking = 0;
+  #lastLook: Promise<void> = Promise.resolve();
 
   /** @param options Settings of the slot. */
   constructor(options: SlotOptions) {
@@ -269,21 +272,34 @@ export class TestSlot {
   }
 
   /**
-   * ENV.
+   * ENV. One look at the machine at a time, and none for others while a test runs: it would disturb the test.
    *
+   * @param owner Who asks.
    * @param iface Network interface to describe.
    * @param target Machine under test, whose route tells the interface.
    * @returns JSON.
    */
-  async environment(iface: string | null, target: string | null): Promise<string> {
-    this.warm();
-    const host = this.#current?.host ?? this.#spare.host;
-    if (host === null) throw new Error("no process can be started to look at the machine");
-    const record = await host.environment({
-      ...iface !== null && { iface },
-      ...target !== null && { target },
-    });
-    return JSON.stringify(record);
+  async environment(owner: SlotOwner, iface: string | null, target: string | null): Promise<string> {
+    if (this.#looking >= MAX_WAITING_LOOKS) throw new Error("too many ask for the environment at once");
+    const turn = this.#lastLook;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#lastLook = promise;
+    this.#looking++;
+    try {
+      await turn;
+      if (this.#current !== null && this.#current.owner !== owner) throw new Error("a test is running");
+      this.warm();
+      const host = this.#current?.host ?? this.#spare.host;
+      if (host === null) throw new Error("no process can be started to look at the machine");
+      const record = await host.environment({
+        ...iface !== null && { iface },
+        ...target !== null && { target },
+      });
+      return JSON.stringify(record);
+    } finally {
+      this.#looking--;
+      resolve();
+    }
   }
 
   /** Ends everything: the daemon goes down. */

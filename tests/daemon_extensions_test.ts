@@ -118,6 +118,19 @@ Deno.test("ENV: JSON, before HELLO and after, and the connection goes on", async
   assert.match(await client.readToEnd(), /^220 .*\nContent-length: [0-9]+\n\{.*\}222 CLOSING/s);
 });
 
+Deno.test("ENV: many at once take turns, and none disturbs the test of another", async () => {
+  await using daemon = await TestDaemon.start();
+  const clients = await Promise.all(Array.from({ length: 12 }, () => daemon.greeted({ deadlineMs: 20_000 })));
+  for (const client of clients) await client.send("ENV\n");
+  using owner = await daemon.greeted({ deadlineMs: 20_000 });
+  await handshake(owner, "dummy", testerSetup("seconds=0.3,text=x"));
+  assert.match((await resultOf(owner)).line, /^220 /);
+  for (const client of clients) {
+    assert.match(await client.readLine(), /^220 |^400 ERROR \(a test is running\)$/);
+    client.close();
+  }
+});
+
 Deno.test("WATCH: idle, then a test's progress from elsewhere, five times a second, until a line comes", async () => {
   await using daemon = await TestDaemon.start();
   using watcher = await daemon.greeted();
