@@ -3,14 +3,11 @@
  */
 #define IPBENCH_TEST_CLIENT
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "ipb_args.h"
@@ -20,10 +17,9 @@
 
 #define PROGRESS_NS 200000000ull
 #define RESULT_SIZE 9 /* bytes: waited in ns, and who ended it */
-#define TTY_VARIABLE "IPBENCH_TTY"
 
-enum ended_by { BY_CONTINUE, BY_ENTER, BY_DEADLINE };
-static const char *const ended_by_words[] = { "continue", "enter", "deadline" };
+enum ended_by { BY_CONTINUE, BY_DEADLINE };
+static const char *const ended_by_words[] = { "continue", "deadline" };
 
 static const struct ipbench_option options[] = {
 	{ "deadline", "time", "s", "1h", "0.001..168h", "When the test ends if nobody has ended it.", 0, 0 },
@@ -33,7 +29,7 @@ static const struct ipbench_option options[] = {
 static const struct ipbench_host *host;
 static struct ipb_error err;
 static uint64_t deadline_ns;
-static int stop_event = -1, terminal = -1;
+static int stop_event = -1;
 static volatile int stopping;
 static uint64_t waited_ns;
 static enum ended_by ended_by;
@@ -58,7 +54,6 @@ static int setup_controller(char *arg)
 static int setup(char *hostname, int port, char *arg)
 {
 	struct ipb_args a;
-	const char *path = getenv(TTY_VARIABLE);
 
 	(void)hostname;
 	(void)port;
@@ -69,20 +64,7 @@ static int setup(char *hostname, int port, char *arg)
 	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (stop_event < 0)
 		return ipb_error_errno(&err, errno, "cannot make an event");
-	if (path != NULL && *path != '\0')
-		terminal = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	return 0;
-}
-
-/* A child that is not in the terminal's foreground may look whether there is input, and throw it away, but not read. */
-static void flush_terminal(void)
-{
-	sigset_t background;
-
-	sigemptyset(&background);
-	sigaddset(&background, SIGTTOU);
-	pthread_sigmask(SIG_BLOCK, &background, NULL);
-	tcflush(terminal, TCIFLUSH);
 }
 
 static void progress(uint64_t begin_ns, enum ipbench_phase phase)
@@ -97,32 +79,20 @@ static void progress(uint64_t begin_ns, enum ipbench_phase phase)
 
 static int start(struct timeval *stamp)
 {
-	struct pollfd p[2] = { { .fd = stop_event, .events = POLLIN }, { .fd = terminal, .events = POLLIN } };
+	struct pollfd p = { .fd = stop_event, .events = POLLIN };
 	uint64_t begin = ipb_now_ns(), now = begin;
 
 	gettimeofday(stamp, NULL);
-	if (terminal >= 0) {
-		flush_terminal();
-		fprintf(stderr, "wait: press Enter to go on\n");
-	}
 	ended_by = BY_DEADLINE;
 	while (now - begin < deadline_ns) {
 		uint64_t left = deadline_ns - (now - begin), slice = left < PROGRESS_NS ? left : PROGRESS_NS;
 		struct timespec wait = { .tv_nsec = (long)slice };
-		p[1].fd = terminal;
-		ppoll(p, 2, &wait, NULL);
+		ppoll(&p, 1, &wait, NULL);
 		now = ipb_now_ns();
-		if (stopping || p[0].revents != 0) {
+		if (stopping || p.revents != 0) {
 			ended_by = BY_CONTINUE;
 			break;
 		}
-		if (terminal >= 0 && (p[1].revents & POLLIN) != 0) {
-			flush_terminal();
-			ended_by = BY_ENTER;
-			break;
-		}
-		if (p[1].revents & (POLLHUP | POLLERR | POLLNVAL))
-			terminal = -1; /* the terminal is gone; the rest still works */
 		progress(begin, IPBENCH_PHASE_MEASURE);
 	}
 	waited_ns = now - begin;
@@ -130,7 +100,7 @@ static int start(struct timeval *stamp)
 	return 0;
 }
 
-/* `ipbench continue HOST` gets here. */
+/* `ipbench continue HOST`, and Enter at the daemon's terminal, get here. */
 static int stop(struct timeval *stamp)
 {
 	uint64_t one = 1;
