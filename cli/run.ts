@@ -70,10 +70,17 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
   }
   for (const path of [options.json, options.csv]) if (path !== undefined) await checkWritable(path);
   const progress = openProgress(options.quiet ? "quiet" : description.debug ? "plain" : "live");
-  const document = await runAndSave(description, options, progress);
+  const told: string[] = [];
+  const document = await runAndSave(description, options, {
+    ...progress,
+    take(event) {
+      if (event.kind === "error") told.push(event.text);
+      progress.take(event);
+    },
+  });
   out(document.csv);
   if (options.csv !== undefined) await appendCsv(options.csv, document);
-  tellOutcome(document, options);
+  tellOutcome(document, options, told);
   const status = exitStatus(document, options.strict ?? false);
   if (status !== EXIT.OK) throw new ExitError(status);
 }
@@ -121,16 +128,16 @@ function log(level: LogLevel, message: string, debug: boolean, progress: Progres
   }
 }
 
-function tellOutcome(document: ResultDocument, options: RunCommandOptions): void {
+function tellOutcome(document: ResultDocument, options: RunCommandOptions, told: readonly string[]): void {
   const { run } = document;
   if (options.quiet && run.verdict === "VALID" && run.failed !== true && run.interrupted !== true) return;
-  const [verdict = "", ...reasons] = outcomeLines(document);
+  const [verdict = "", ...reasons] = outcomeLines(document, told);
   note(`ipbench: ${verdict}`);
   reasons.forEach(note);
   for (const part of [...document.clients, ...document.targets]) {
     const said = run.reasons.some((reason) => part.error !== undefined && reason.includes(part.error));
     if (part.error !== undefined && !said) {
-      note(`  ${labelled("error", `${formatAddress(part)}: ${part.error}`)}`);
+      note(`  ${labelled("error", `${formatAddress(part)}: ${error}`)}`);
     }
   }
   if (options.quiet) return;

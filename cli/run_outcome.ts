@@ -29,15 +29,17 @@ export function exitStatus(document: ResultDocument, strict: boolean): number {
  * Verdict, reasons and main figures.
  *
  * @param document The result.
+ * @param told Sentences that the user has been told already; reasons that only repeat them are left out.
  * @returns Lines for stderr; the verdict comes first.
  */
-export function outcomeLines(document: ResultDocument): string[] {
+export function outcomeLines(document: ResultDocument, told: readonly string[] = []): string[] {
   const { run } = document;
   const lines = [
     `${run.verdict}${run.interrupted === true ? " (interrupted)" : run.failed === true ? " (failed)" : ""}`,
   ];
-  for (const reason of run.reasons.slice(0, MAX_REASONS)) lines.push(`  ${plainText(reason)}`);
-  if (run.reasons.length > MAX_REASONS) lines.push(`  … and ${run.reasons.length - MAX_REASONS} more`);
+  const reasons = run.reasons.filter((reason) => !told.some((text) => reason.includes(text)));
+  for (const reason of reasons.slice(0, MAX_REASONS)) lines.push(`  ${plainText(reason)}`);
+  if (reasons.length > MAX_REASONS) lines.push(`  … and ${reasons.length - MAX_REASONS} more`);
   return lines;
 }
 

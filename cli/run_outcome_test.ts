@@ -38,6 +38,11 @@ Deno.test("the verdict comes first, then the reasons, without control characters
     ],
   );
   assert.equal(outcomeLines(documentWith({ verdict: "INVALID", failed: true }))[0], "INVALID (failed)");
+  const failed = documentWith({
+    verdict: "INVALID",
+    reasons: ["the run ended early: a: gone", "a: gone", "late"],
+  });
+  assert.deepEqual(outcomeLines(failed, ["a: gone"]), ["INVALID", "  late"]);
   const many = outcomeLines(documentWith({ reasons: Array.from({ length: 30 }, (_, i) => `r${i}`) }));
   assert.equal(many.length, 22);
   assert.equal(many.at(-1), "  … and 10 more");
