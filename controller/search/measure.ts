@@ -7,6 +7,7 @@
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ClientResult, Counts, ResultDocument } from "../../results/document.ts";
 import { divide, removeArgs, setTestArg } from "../test_args.ts";
+import { isTargetFault } from "../target_fault.ts";
 import type { Trial } from "./classify.ts";
 
 /** How trials are told to the test. */
@@ -29,9 +30,6 @@ export type Outcome =
   /** The run did not come to its end. */
   | { kind: "failed"; reasons: string[] }
   | { kind: "interrupted" };
-
-/** Reasons of an INVALID run that are the target's doing: such a trial lost what it lost. */
-const TARGET_FAULTS: ReadonlySet<string> = new Set(["no-answers"]);
 
 /**
  * Describes the run of one trial.
@@ -96,7 +94,8 @@ export function readOutcome(
     }) does not count its packets, as a search needs`;
     return { kind: "failed", reasons: [text] };
   }
-  if (run.verdict === "INVALID" && !isTargetFault(document)) return { kind: "invalid", reasons: run.reasons };
+  const gaveWay = run.verdict === "INVALID" && isTargetFault(document);
+  if (run.verdict === "INVALID" && !gaveWay) return { kind: "invalid", reasons: run.reasons };
   if (strict && run.verdict === "SUSPECT") return { kind: "invalid", reasons: run.reasons };
   if (counts.sent === 0) return { kind: "invalid", reasons: ["nothing was sent"] };
   const { response, service } = document.total.latency;
@@ -104,7 +103,8 @@ export function readOutcome(
   const trial: Trial = {
     load,
     seconds,
-    lossRatio: (counts.sent - counts.ok) / counts.sent,
+    // A target that gave way ended the trial early: what came back until then does not speak for it.
+    lossRatio: gaveWay ? 1 : (counts.sent - counts.ok) / counts.sent,
     receivedLoad: share === null ? null : load * share,
     latency: { response, service },
   };
@@ -116,11 +116,6 @@ function failures(document: ResultDocument): string[] {
   return document.clients.flatMap((client) =>
     client.error === undefined ? [] : [`${client.host}: ${client.error}`]
   );
-}
-
-function isTargetFault(document: ResultDocument): boolean {
-  const invalid = (document.run.details ?? []).filter((reason) => reason.level === "INVALID");
-  return invalid.length > 0 && invalid.every((reason) => TARGET_FAULTS.has(reason.code));
 }
 
 /** Sums the testers' counts; `null` when one of them has none. */

@@ -15,7 +15,7 @@ import { type BackToBack, backToBack, longestBurst } from "./back_to_back.ts";
 import { type Carrier, carrierText, type FrameSize, frameSize, framesPerSecond, fullLoad } from "./frames.ts";
 import { parseGoal } from "./goal.ts";
 import { lossCurve, type LossPoint } from "./loss_curve.ts";
-import { describeTrial, readOutcome, type TrialShape } from "./measure.ts";
+import { describeTrial, readOutcome, secondsText, type TrialShape } from "./measure.ts";
 import type { StopCode } from "./mlr_search.ts";
 import { runSearch } from "./run_search.ts";
 import { type TrialContext, TrialError, validTrial } from "./trials.ts";
@@ -187,7 +187,7 @@ class FrameBench {
     if (tests.has("throughput")) record.throughput = await this.#throughput(run, size, full);
     if (tests.has("latency")) await this.#latency(run, record);
     if (tests.has("loss")) record.loss = await this.#loss(run, size, full);
-    if (tests.has("burst")) await this.#bursts(run, record, full);
+    if (tests.has("burst")) await this.#bursts(run, record);
   }
 
   async #throughput(run: RunDescription, size: FrameSize, full: number): Promise<ThroughputRecord> {
@@ -281,7 +281,7 @@ class FrameBench {
     );
   }
 
-  async #bursts(run: RunDescription, record: FrameRecord, full: number): Promise<void> {
+  async #bursts(run: RunDescription, record: FrameRecord): Promise<void> {
     const { burstSeconds, burstRepeat } = this.#options;
     const testers = run.clients.length;
     const max = Math.max(1, Math.floor(record.full_frames_per_second * burstSeconds / testers));
@@ -292,8 +292,8 @@ class FrameBench {
         async (frames) => {
           if (unknown !== null) return false;
           const trial = await this.#trial(
-            describeBurst(run, full, frames),
-            (document) => readOutcome(document, full, 1),
+            describeBurst(run, record.size, frames),
+            (document) => readOutcome(document, 1, 1, this.#options.strict),
           );
           if ("unknown" in trial) {
             unknown = trial.unknown;
@@ -350,14 +350,18 @@ class FrameBench {
   }
 }
 
+/** The measured phase of a burst; the next burst would be due behind it. */
+const BURST_PHASE_SECONDS = 0.2;
+
 /** One burst of so many frames from each tester, back to back, and nothing else. */
-export function describeBurst(run: RunDescription, full: number, frames: number): RunDescription {
-  const perTester = Math.max(1, Math.floor(full / run.clients.length));
+export function describeBurst(run: RunDescription, size: number, frames: number): RunDescription {
+  // As many bit/s as make the burst's period a little longer than the measured phase: one burst is due in it.
+  const bps = Math.max(1, Math.floor(frames * size * 8 / BURST_PHASE_SECONDS) - 1);
   const clients = run.clients.map((client) => {
-    let args = removeArgs(client.args, "rampup", "duration", "sizes");
+    let args = removeArgs(client.args, "rampup", "sizes");
     const values: [string, string][] = [
-      ["bps", String(perTester)],
-      ["samples", String(frames)],
+      ["bps", String(bps)],
+      ["duration", secondsText(BURST_PHASE_SECONDS)],
       ["arrival", `burst:${frames}`],
       ["warmup", "0"],
       ["cooldown", "0"],

@@ -44,7 +44,7 @@ const sum = (description: RunDescription, name: string) =>
 function target(framesPerSecond: number, buffer: number) {
   return (description: RunDescription) => {
     const arrival = getArg(description.clients[0]?.args ?? "", "arrival");
-    const sent = arrival?.startsWith("burst:") === true ? sum(description, "samples") : 1e6;
+    const sent = arrival === null ? 1e6 : description.clients.length * Number(arrival.slice("burst:".length));
     const size = Number(getArg(description.clients[0]?.args ?? "", "size"));
     const offered = sum(description, "bps") / (size * 8);
     const lost = arrival === null

@@ -54,6 +54,9 @@ export type SearchEvent =
   | { kind: "trial"; n: number; request: TrialRequest }
   | { kind: "outcome"; record: TrialRecord; results: GoalResult[] };
 
+const NO_ANSWER =
+  "no packet of any trial was answered: does something echo at the target's address and port?";
+
 /** Histograms of the full-length trials at each load, to be merged at the end. */
 type Histograms = Map<number, { seconds: number; response: string | null; service: string | null }[]>;
 
@@ -100,7 +103,8 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
     deps.onEvent?.({ kind: "outcome", record, results: search.results() });
   }
   const results = search.results();
-  const failed = results.some((result) => result.stop === "failed");
+  if (isMute(trials)) reasons = [NO_ANSWER];
+  const failed = isMute(trials) || results.some((result) => result.stop === "failed");
   return {
     format: SEARCH_FORMAT,
     ipbench: options.ipbench,
@@ -132,6 +136,12 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
       elapsed_seconds: Number((deps.clock.seconds() - startedSeconds).toFixed(3)),
     },
   };
+}
+
+/** True when trials were run and none was answered: nothing was found out about the target's speed. */
+function isMute(trials: readonly TrialRecord[]): boolean {
+  const valid = trials.filter((trial) => trial.outcome === "valid");
+  return valid.length > 0 && valid.every((trial) => trial.counts?.ok === 0);
 }
 
 function optionsOf(deps: SearchDependencies): { signal?: AbortSignal } {

@@ -74,6 +74,8 @@ Deno.test("a document is read as what it is", () => {
   assert.equal(kind({ verdict: "INVALID", failed: true }), "failed");
   assert.equal(kind({ verdict: "INVALID", failed: true, interrupted: true }), "interrupted");
   assert.equal(kind({ counts: null }), "failed");
+  const died = readOutcome(fakeDocument(base, { verdict: "INVALID", code: "target-died", lost: 10 }), 1e6, 1);
+  assert.equal(died.kind === "valid" ? died.trial.lossRatio : null, 1);
   assert.equal(readOutcome(fakeDocument(base, { verdict: "SUSPECT" }), 1e6, 1, true).kind, "invalid");
   const outcome = readOutcome(fakeDocument(base, { sent: 1000, lost: 10, receivedShare: 0.9 }), 1e6, 1);
   assert.ok(outcome.kind === "valid");
@@ -151,6 +153,15 @@ Deno.test("runs that fail end the search after a few, with their reason", async 
   assert.deepEqual([document.search.failed, document.search.reasons], [true, ["no daemon"]]);
   assert.equal(document.goals[0]?.stop.code, "failed");
   assert.match(trialLine(document.trials[0]!, "bit/s"), /^trial 1: 1G bit\/s for 1 s: failed \(no daemon\)$/);
+});
+
+Deno.test("a target that never answers is a failure, not a slow target", async () => {
+  const document = await search({}, {
+    run: (description) =>
+      Promise.resolve(fakeDocument(description, { verdict: "INVALID", code: "no-answers", lost: 1000 })),
+  });
+  assert.equal(document.search.failed, true);
+  assert.match(document.search.reasons[0] ?? "", /no packet of any trial was answered/);
 });
 
 Deno.test("an interrupted search gives what it has", async () => {

@@ -8,6 +8,7 @@ import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document.ts";
 import type { ProgressEvent } from "../progress.ts";
 import type { Clock, Runner } from "../runner.ts";
+import { isTargetFault } from "../target_fault.ts";
 import { figuresOf } from "./figures.ts";
 import { branchOf, describePoint, executionOrder, rankOf, SweepError, type SweepPlan } from "./plan.ts";
 import { checkSame, type IndexPoint, newIndex, type SweepIndex } from "./sweep_index.ts";
@@ -79,6 +80,8 @@ class Sweep {
   /** Wall seconds of the points measured by this call. */
   #spent: number[] = [];
   #failedInARow = 0;
+  /** INVALID points at which the target gave way: as bad as can be, so that conditions apply to them, too. */
+  readonly #gaveWay = new Set<string>();
 
   constructor(options: SweepOptions, deps: SweepDependencies) {
     this.#options = options;
@@ -175,6 +178,7 @@ class Sweep {
     point.status = isUsable(document) ? "done" : "invalid";
     point.reason = document.run.reasons[0] ?? null;
     point.figures = figuresOf(document);
+    if (isTargetFault(document)) this.#gaveWay.add(point.id);
     point.started ??= document.run.started;
     point.ended ??= document.run.ended;
     point.attempts = Math.max(1, point.attempts);
@@ -184,7 +188,7 @@ class Sweep {
   #endBranches(index: SweepIndex, point: IndexPoint): void {
     const { plan, until } = this.#options;
     const { figures } = point;
-    if (point.status !== "done" || figures === null) return;
+    if (figures === null || (point.status !== "done" && !this.#gaveWay.has(point.id))) return;
     const met = until.find((condition) => condition.holds(figures));
     if (met === undefined) return;
     const branch = branchOf(point, plan);

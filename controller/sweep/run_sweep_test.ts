@@ -173,6 +173,14 @@ Deno.test("a branch ends where a condition is met; other branches go on; --resum
   assert.equal(store.writes.length, 8);
 });
 
+Deno.test("a target that gives way ends the branch, too, though its point is INVALID", async () => {
+  const clock = new FakeClock();
+  const run = runner(clock, (n) => n >= 2 ? { verdict: "INVALID", code: "no-answers", lost: 1000 } : {});
+  const plan = { ...options().plan, axes: [parseAxis("bps=1,2,3")], repeat: 1 };
+  const { index } = await sweep({ plan, until: [parseUntil("loss>1%")] }, { clock, run });
+  assert.deepEqual(index.points.map((point) => point.status), ["done", "invalid", "skipped"]);
+});
+
 Deno.test("a document whose index entry was lost in a crash is taken over; a damaged or foreign one is not", async () => {
   const clock = new FakeClock();
   const { index, store } = await sweep({});
