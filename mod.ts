@@ -28,11 +28,18 @@
 export { type LogLevel, runBenchmark, type RunOptions } from "./controller/run.ts";
 export type { PeerName, ProgressEvent, RunPhase, TestProgress } from "./controller/progress.ts";
 export { LIMITS, type Limits } from "./controller/limits.ts";
+export { DocumentSaver, recoverDocument, saveDocument } from "./controller/save.ts";
+export { RunError, type RunErrorCode } from "./controller/run_error.ts";
 export {
+  buildDescription,
+  checkRunDescription,
   type ClientDescription,
+  ConfigError,
   DEFAULT_CLIENT_PORT,
   DEFAULT_TARGET_PORT,
+  parseConfigFile,
   type RunDescription,
   type TargetDescription,
-} from "./config/run_description.ts";
+} from "./config/mod.ts";
 export * from "./results/document.ts";
+export { parseDocument } from "./results/parse.ts";

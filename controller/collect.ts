@@ -43,7 +43,7 @@ export async function collectAll(session: Session, agreement: Agreement): Promis
     ),
   );
   session.check();
-  session.phase("stop", `stopping ${session.targets.length} target(s)`);
+  if (session.targets.length > 0) session.phase("stop", `stopping ${session.targets.length} target(s)`);
   await Promise.all(session.targets.map((target) => session.targetStep(target, () => stopTarget(target))));
   await session.unlessStopped(Promise.all(meters));
   session.check();

@@ -150,6 +150,12 @@ export class Session {
     this.parts.emit({ kind: "warning", peer, text });
   }
 
+  /** Who takes part, for people. */
+  everybody(clients = this.clients.length): string {
+    const targets = this.targets.length;
+    return `${clients} client(s)${targets === 0 ? "" : ` and ${targets} target(s)`}`;
+  }
+
   /** Clients that have not failed. */
   alive(): ClientRun[] {
     return this.clients.filter((client) => client.peer.error === null);

@@ -27,7 +27,7 @@ const STRAGGLER_POLL_MS = 20;
 export async function setUp(session: Session): Promise<void> {
   const { clients, targets, parts } = session;
   const network = new Semaphore(parts.limits.parallel);
-  session.phase("connect", `connecting to ${clients.length} client(s) and ${targets.length} target(s)`);
+  session.phase("connect", `connecting to ${session.everybody()}`);
   const halves = openHalves(session);
   const greeted = clients.map((client) =>
     session.clientStep(client, () => network.run(() => greet(session, client)))

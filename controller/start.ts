@@ -40,7 +40,7 @@ export async function startAll(session: Session): Promise<Agreement> {
   const clients = session.clients.filter((client) => client.ready);
   const startNs = monotonicNowNs() + leadNs(session, clients);
   const agreement = { startNs, window: commonPlan(clients.map((client) => client.window)) };
-  session.phase("start", `starting ${session.targets.length} target(s) and ${clients.length} client(s)`);
+  session.phase("start", `starting ${session.everybody(clients.length)}`);
   await session.unlessStopped(Promise.all(
     session.targets.map((target) =>
       session.targetStep(target, async () => {
