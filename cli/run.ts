@@ -135,10 +135,9 @@ function tellOutcome(document: ResultDocument, options: RunCommandOptions, told:
   note(`ipbench: ${verdict}`);
   reasons.forEach(note);
   for (const part of [...document.clients, ...document.targets]) {
-    const said = run.reasons.some((reason) => part.error !== undefined && reason.includes(part.error));
-    if (part.error !== undefined && !said) {
-      note(`  ${labelled("error", `${formatAddress(part)}: ${error}`)}`);
-    }
+    const { error } = part;
+    if (error === undefined || [...run.reasons, ...told].some((text) => text.includes(error))) continue;
+    note(`  ${labelled("error", `${formatAddress(part)}: ${error}`)}`);
   }
   if (options.quiet) return;
   const figures = figuresLine(document);
