@@ -5,23 +5,17 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import {
-  formatDuration,
-  formatNanoseconds,
-  requireNumber,
-  requireSeconds,
-  UnitError,
-} from "../config/values.ts";
+import { requireNumber, requireSeconds, UnitError } from "../config/values.ts";
 import type { SweepSection } from "../config/mod.ts";
 import { parseAxis, SweepError, type SweepPlan } from "../controller/sweep/plan.ts";
-import type { SweepEvent, SweepOptions } from "../controller/sweep/run_sweep.ts";
+import type { SweepOptions } from "../controller/sweep/run_sweep.ts";
 import type { IndexPoint, SweepIndex } from "../controller/sweep/sweep_index.ts";
 import { parseUntil } from "../controller/sweep/until.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note, out, stderrIsTerminal } from "./io.ts";
-import { openProgress, type Progress } from "./live_screen.ts";
+import { note, out } from "./io.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
+import { SweepTeller } from "./sweep_teller.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
 
 interface SweepCommandOptions extends RunOptionValues {
@@ -159,7 +153,7 @@ async function runIn(
   const { runSweep } = await import("../controller/sweep/run_sweep.ts");
   const { FolderStore } = await import("../controller/sweep/store.ts");
   const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
-  const teller = new Teller(options.quiet === true);
+  const teller = new SweepTeller(options.quiet === true);
   using interruption = catchInterruption((name) =>
     teller.line(`ipbench: ${name}: ending this point; what is measured is kept (once more: at once)`)
   );
@@ -180,67 +174,6 @@ async function runIn(
   } finally {
     teller.close();
   }
-}
-
-/** Says on stderr how far the sweep is. */
-class Teller {
-  readonly #quiet: boolean;
-  #progress: Progress | null = null;
-
-  constructor(quiet: boolean) {
-    this.#quiet = quiet;
-  }
-
-  take(event: SweepEvent): void {
-    if (event.kind === "progress") this.#progress?.take(event.event);
-    else if (event.kind === "point") {
-      this.close();
-      this.#progress = openProgress(!this.#quiet && stderrIsTerminal() ? "live" : "quiet");
-      if (event.attempt > 1) {
-        this.line(`ipbench: ${nameOf(event.point)}: INVALID, measured again (${event.point.reason})`);
-      }
-    } else this.line(lineOf(event));
-  }
-
-  line(text: string): void {
-    if (this.#quiet) return;
-    if (this.#progress === null) note(text);
-    else this.#progress.line(text);
-  }
-
-  close(): void {
-    this.#progress?.close();
-    this.#progress = null;
-  }
-}
-
-function lineOf(event: Exclude<SweepEvent, { kind: "progress" | "point" }>): string {
-  if (event.kind === "begin") return `ipbench: ${event.total} points, ${event.done} done already`;
-  if (event.kind === "branch") {
-    return `ipbench: ${event.until}: the branch ${event.branch} ends, ${event.skipped} points left out`;
-  }
-  const { point, finished, total, secondsLeft } = event;
-  const left = secondsLeft === null || secondsLeft === 0 ? "" : `; ${formatDuration(secondsLeft)} left`;
-  return `ipbench: ${finished}/${total} ${nameOf(point)}: ${outcomeOf(point)}${left}`;
-}
-
-function nameOf(point: IndexPoint): string {
-  return [...Object.entries(point.values).map(([name, value]) => `${name}=${value}`), `#${point.repetition}`]
-    .join(" ");
-}
-
-function outcomeOf(point: IndexPoint): string {
-  const { figures, verdict, reason } = point;
-  if (verdict === null) return "not measured";
-  const parts: string[] = [verdict];
-  if (figures?.loss_ratio !== null && figures?.loss_ratio !== undefined) {
-    parts.push(`loss ${Number((figures.loss_ratio * 100).toPrecision(3))}%`);
-  }
-  if (figures?.p99_ns !== null && figures?.p99_ns !== undefined) {
-    parts.push(`p99 ${formatNanoseconds(figures.p99_ns)}`);
-  }
-  if (verdict !== "VALID" && reason !== null) parts.push(reason);
-  return parts.join(", ");
 }
 
 function tellEnd(index: SweepIndex, folder: string, options: SweepCommandOptions): void {

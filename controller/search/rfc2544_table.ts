@@ -5,7 +5,7 @@
  */
 
 import { formatNanoseconds, formatQuantity } from "../../config/values.ts";
-import type { FrameRecord, Rfc2544Document } from "./rfc2544.ts";
+import type { FrameRecord, Rfc2544Document } from "./rfc2544_document.ts";
 import { alignColumns } from "./table.ts";
 
 const NONE = "-";

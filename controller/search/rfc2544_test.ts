@@ -5,7 +5,8 @@ import { getArg } from "../test_args.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { frameSize, framesPerSecond, fullLoad, STANDARD_FRAME_SIZES } from "./frames.ts";
 import { lossCurve } from "./loss_curve.ts";
-import { RFC2544_TESTS, type Rfc2544Options, runRfc2544 } from "./rfc2544.ts";
+import { RFC2544_TESTS, type Rfc2544Options } from "./frame_bench.ts";
+import { runRfc2544 } from "./rfc2544.ts";
 import { rfc2544Table } from "./rfc2544_table.ts";
 
 const SHAPE = {

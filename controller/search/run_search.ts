@@ -68,72 +68,90 @@ type Histograms = Map<number, { seconds: number; response: string | null; servic
  * @throws {RangeError} when the smallest load cannot be divided over the testers.
  */
 export async function runSearch(options: SearchOptions, deps: SearchDependencies): Promise<SearchDocument> {
-  const { base, shape, config } = options;
-  const search = new MlrSearch(config);
-  describeTrial(base, shape, search.config.minLoad, 1); // throws now rather than in the middle
-  const started = deps.clock.now();
-  const startedSeconds = deps.clock.seconds();
-  const trials: TrialRecord[] = [];
-  const histograms: Histograms = new Map();
+  const search = new MlrSearch(options.config);
+  describeTrial(options.base, options.shape, search.config.minLoad, 1); // throws now rather than in the middle
+  const log: SearchLog = {
+    started: deps.clock.now().toISOString(),
+    startedSeconds: deps.clock.seconds(),
+    trials: [],
+    histograms: new Map(),
+    reasons: [],
+  };
   let failures = 0;
-  let reasons: string[] = [];
   for (let request = search.next(); request !== null; request = search.next()) {
     if (deps.signal?.aborted === true) {
       search.halt("interrupted");
       break;
     }
-    if (trials.length > 0 && options.settleSeconds > 0) {
-      await deps.clock.sleep(options.settleSeconds, deps.signal);
-    }
-    const n = trials.length + 1;
+    if (log.trials.length > 0) await deps.clock.sleep(options.settleSeconds, deps.signal);
+    const n = log.trials.length + 1;
     deps.onEvent?.({ kind: "trial", n, request });
-    const document = await deps.run(
-      describeTrial(base, shape, request.load, request.seconds),
-      optionsOf(deps),
-    );
+    const description = describeTrial(options.base, options.shape, request.load, request.seconds);
+    const document = await deps.run(description, optionsOf(deps));
     const outcome = readOutcome(document, request.load, request.seconds, options.strict);
     const record = recordOf(n, request, outcome, document);
-    trials.push(record);
+    log.trials.push(record);
     if (deps.keep !== undefined && outcome.kind !== "interrupted") record.file = await deps.keep(n, document);
     failures = outcome.kind === "failed" ? failures + 1 : 0;
-    if (outcome.kind === "failed") reasons = outcome.reasons;
+    if (outcome.kind === "failed") log.reasons = outcome.reasons;
     if (failures >= options.failureLimit) search.halt("failed");
     tell(search, request, outcome);
-    if (outcome.kind === "valid") remember(histograms, request, document);
+    if (outcome.kind === "valid") remember(log.histograms, request, document);
     deps.onEvent?.({ kind: "outcome", record, results: search.results() });
   }
+  return documentOf(options, deps, search, log);
+}
+
+/** What a search has written down so far. */
+interface SearchLog {
+  started: string;
+  startedSeconds: number;
+  trials: TrialRecord[];
+  histograms: Histograms;
+  /** Why the last failed run failed. */
+  reasons: string[];
+}
+
+function documentOf(
+  options: SearchOptions,
+  deps: SearchDependencies,
+  search: MlrSearch,
+  log: SearchLog,
+): SearchDocument {
+  const { base, shape, unit } = options;
+  const { trials } = log;
   const results = search.results();
-  if (isMute(trials)) reasons = [NO_ANSWER];
-  const failed = isMute(trials) || results.some((result) => result.stop === "failed");
+  const mute = isMute(trials);
+  const failed = mute || results.some((result) => result.stop === "failed");
   return {
     format: SEARCH_FORMAT,
     ipbench: options.ipbench,
     search: {
       id: crypto.randomUUID(),
-      started: started.toISOString(),
+      started: log.started,
       ended: deps.clock.now().toISOString(),
       regular: results.every((result) => result.regular),
       ...(deps.signal?.aborted === true ? { interrupted: true } : {}),
       ...(failed ? { failed: true } : {}),
-      reasons: failed ? reasons : [],
+      reasons: mute ? [NO_ANSWER] : failed ? log.reasons : [],
     },
     config: base,
     test: { name: base.test },
     load: {
       arg: shape.loadArg,
-      unit: options.unit,
+      unit,
       min: search.config.minLoad,
       max: search.config.maxLoad,
       testers: base.clients.length,
       bits_per_packet: bitsPerPacket(base, shape.loadArg),
     },
-    goals: results.map((result) => goalRecord(result, options.unit, latencyAt(result, histograms))),
+    goals: results.map((result) => goalRecord(result, unit, latencyAt(result, log.histograms))),
     trials,
     totals: {
       trials: trials.length,
       invalid_trials: trials.filter((trial) => trial.outcome === "invalid").length,
       trial_seconds: Number(trials.reduce((sum, trial) => sum + trial.seconds, 0).toFixed(6)),
-      elapsed_seconds: Number((deps.clock.seconds() - startedSeconds).toFixed(3)),
+      elapsed_seconds: Number((deps.clock.seconds() - log.startedSeconds).toFixed(3)),
     },
   };
 }

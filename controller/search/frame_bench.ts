@@ -1,0 +1,273 @@
+/**
+ * The benchmarks of RFC 2544 and RFC 9004 at one frame size.
+ *
+ * @module
+ */
+
+import type { RunDescription } from "../../config/run_description.ts";
+import type { ResultDocument, Summary } from "../../results/document.ts";
+import { summarize } from "../../results/histogram.ts";
+import { mergeHistograms } from "../../results/histogram_codec.ts";
+import type { Clock, Runner } from "../runner.ts";
+import { removeArgs, setTestArg } from "../test_args.ts";
+import { backToBack, longestBurst } from "./back_to_back.ts";
+import { type Carrier, type FrameSize, framesPerSecond, fullLoad } from "./frames.ts";
+import { parseGoal } from "./goal.ts";
+import { lossCurve, type LossPoint } from "./loss_curve.ts";
+import { describeTrial, readOutcome, secondsText, type TrialShape } from "./measure.ts";
+import type { FrameRecord, ThroughputRecord } from "./rfc2544_document.ts";
+import { runSearch } from "./run_search.ts";
+import { type TrialContext, TrialError, validTrial } from "./trials.ts";
+
+/** Names of the benchmarks. */
+export const RFC2544_TESTS = ["throughput", "latency", "loss", "burst"] as const;
+/** One of {@linkcode RFC2544_TESTS}. */
+export type Rfc2544Test = typeof RFC2544_TESTS[number];
+
+/** What to measure. The defaults of the RFCs are those of the command line. */
+export interface Rfc2544Options {
+  base: RunDescription;
+  carrier: Carrier;
+  /** Ethernet frame sizes, with FCS. */
+  frames: readonly number[];
+  /** Bit/s of the medium. */
+  lineRate: number;
+  tests: ReadonlySet<Rfc2544Test>;
+  trialSeconds: number;
+  /** Relative width at which the throughput is known. */
+  width: number;
+  latencySeconds: number;
+  latencyRepeat: number;
+  /** Longest burst, in seconds at the full rate. */
+  burstSeconds: number;
+  burstRepeat: number;
+  shape: TrialShape;
+  settleSeconds: number;
+  invalidLimit: number;
+  /** Take SUSPECT trials for INVALID ones. */
+  strict?: boolean;
+  ipbench: { version: string; build: string };
+}
+
+/** What it works with. */
+export interface Rfc2544Dependencies {
+  run: Runner;
+  clock: Clock;
+  signal?: AbortSignal;
+  /** A line for whoever waits. */
+  onLine?: (text: string) => void;
+  keep?: (n: number, document: ResultDocument) => Promise<string>;
+}
+
+/** The four benchmarks at one frame size. */
+export class FrameBench {
+  readonly #options: Rfc2544Options;
+  readonly #deps: Rfc2544Dependencies;
+  readonly #number: () => number;
+
+  constructor(options: Rfc2544Options, deps: Rfc2544Dependencies, number: () => number) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#number = number;
+  }
+
+  async measure(size: FrameSize, record: FrameRecord): Promise<void> {
+    const { base, tests, lineRate } = this.#options;
+    const full = Math.floor(fullLoad(lineRate, size));
+    const clients = base.clients.map((client) => ({
+      ...client,
+      args: setTestArg(client.args, "size", String(size.size)),
+    }));
+    const run: RunDescription = { ...base, clients };
+    if (tests.has("throughput")) record.throughput = await this.#throughput(run, size, full);
+    if (tests.has("latency")) await this.#latency(run, record);
+    if (tests.has("loss")) record.loss = await this.#loss(run, size, full);
+    if (tests.has("burst")) await this.#bursts(run, record);
+  }
+
+  async #throughput(run: RunDescription, size: FrameSize, full: number): Promise<ThroughputRecord> {
+    const options = this.#options;
+    const final = Number(options.trialSeconds);
+    const [goal] = parseGoal("rfc2544");
+    if (goal === undefined) throw new Error("the preset rfc2544 gives no goal");
+    const found = await runSearch({
+      base: run,
+      config: {
+        goals: [{
+          ...goal,
+          initialTrialSeconds: Math.min(1, final),
+          finalTrialSeconds: final,
+          durationSumSeconds: final,
+          width: options.width,
+        }],
+        minLoad: Math.max(run.clients.length * size.size * 8, full / 1000),
+        maxLoad: full,
+        invalidLimit: options.invalidLimit,
+        maxTrials: 1000,
+        maxTrialSeconds: Infinity,
+      },
+      shape: options.shape,
+      unit: "bit/s",
+      settleSeconds: options.settleSeconds,
+      failureLimit: options.invalidLimit,
+      strict: options.strict === true,
+      ipbench: options.ipbench,
+    }, { ...this.#common(), ...this.#keeper() });
+    if (found.search.interrupted === true) throw new TrialError("interrupted", "interrupted");
+    if (found.search.failed === true) throw new TrialError("failed", found.search.reasons.join("; "));
+    const [result] = found.goals;
+    if (result === undefined) throw new Error("a search for one goal gave no result");
+    const load = result.lower_bound;
+    const rate = load === null ? null : framesPerSecond(load, size);
+    this.#say(
+      size.frame,
+      `throughput ${rate === null ? "none" : Math.round(rate)} frames/s (${result.stop.code})`,
+    );
+    return {
+      load,
+      frames_per_second: rate,
+      percent_of_line: load === null ? null : 100 * load / full,
+      regular: result.regular || result.stop.code === "max-load",
+      stop: result.stop,
+      trials: found.totals.trials,
+    };
+  }
+
+  async #latency(run: RunDescription, record: FrameRecord): Promise<void> {
+    const { latencySeconds: seconds, latencyRepeat, shape } = this.#options;
+    const load = record.throughput?.load ?? null;
+    if (load === null) {
+      record.notes.push("latency: not measured, there is no throughput to measure it at");
+      return;
+    }
+    const documents: ResultDocument[] = [];
+    for (let i = 0; i < latencyRepeat; i++) {
+      const description = describeTrial(run, shape, load, seconds);
+      const trial = await this.#trial(
+        description,
+        (document) => readOutcome(document, load, seconds, this.#options.strict),
+      );
+      if ("unknown" in trial) record.notes.push(`latency: ${trial.unknown}`);
+      else documents.push(trial.document);
+    }
+    if (documents.length === 0) return;
+    record.latency = {
+      trials: documents.length,
+      response: merged(documents, "response"),
+      service: merged(documents, "service"),
+    };
+    this.#say(record.frame, `latency over ${documents.length} trials of ${seconds} s`);
+  }
+
+  async #loss(run: RunDescription, size: FrameSize, full: number): Promise<LossPoint[]> {
+    const { trialSeconds, shape } = this.#options;
+    return await lossCurve(
+      full,
+      async (load) => {
+        const description = describeTrial(run, shape, load, trialSeconds);
+        const trial = await this.#trial(
+          description,
+          (document) => readOutcome(document, load, trialSeconds, this.#options.strict),
+        );
+        return "unknown" in trial ? trial : { lossRatio: trial.outcome.trial.lossRatio };
+      },
+      (point) =>
+        this.#say(size.frame, `${point.percent}% of the line: loss ${point.loss_ratio ?? point.reason}`),
+    );
+  }
+
+  async #bursts(run: RunDescription, record: FrameRecord): Promise<void> {
+    const { burstSeconds, burstRepeat } = this.#options;
+    const testers = run.clients.length;
+    const max = Math.max(1, Math.floor(record.full_frames_per_second * burstSeconds / testers));
+    const bursts: number[] = [];
+    for (let i = 0; i < burstRepeat; i++) {
+      let unknown: string | null = null;
+      const length = await longestBurst(
+        async (frames) => {
+          if (unknown !== null) return false;
+          const trial = await this.#trial(
+            describeBurst(run, record.size, frames),
+            (document) => readOutcome(document, 1, 1, this.#options.strict),
+          );
+          if ("unknown" in trial) {
+            unknown = trial.unknown;
+          }
+          return "outcome" in trial && trial.outcome.trial.lossRatio === 0;
+        },
+        max,
+        Math.max(1, Math.floor(max / 1000)),
+      );
+      if (unknown === null) bursts.push(length * testers);
+      else record.notes.push(`back-to-back: repetition ${i + 1}: ${unknown}`);
+    }
+    if (bursts.length === 0) return;
+    const throughput = record.throughput?.frames_per_second ?? 0;
+    record.back_to_back = backToBack(bursts, max * testers, record.full_frames_per_second, throughput);
+    this.#say(record.frame, `bursts of ${Math.round(record.back_to_back.average)} frames without loss`);
+  }
+
+  /** A valid trial, or why there is none; failing runs and Ctrl-C end everything. */
+  async #trial(description: RunDescription, read: Parameters<typeof validTrial>[1]) {
+    const keep = this.#deps.keep;
+    const context: TrialContext = {
+      ...this.#common(),
+      settleSeconds: this.#options.settleSeconds,
+      attempts: this.#options.invalidLimit,
+      ...(keep === undefined
+        ? {}
+        : { keep: async (document: ResultDocument) => void await keep(this.#number(), document) }),
+    };
+    try {
+      return await validTrial(description, read, context);
+    } catch (error) {
+      if (error instanceof TrialError && error.kind === "invalid") {
+        return { unknown: `INVALID: ${error.message}` };
+      }
+      throw error;
+    }
+  }
+
+  #common() {
+    const { run, clock, signal } = this.#deps;
+    return signal === undefined ? { run, clock } : { run, clock, signal };
+  }
+
+  #keeper() {
+    const { keep } = this.#deps;
+    return keep === undefined
+      ? {}
+      : { keep: (_: number, document: ResultDocument) => keep(this.#number(), document) };
+  }
+
+  #say(frame: number, text: string): void {
+    this.#deps.onLine?.(`${frame}-byte frames: ${text}`);
+  }
+}
+
+/** The measured phase of a burst; the next burst would be due behind it. */
+const BURST_PHASE_SECONDS = 0.2;
+
+/** One burst of so many frames from each tester, back to back, and nothing else. */
+export function describeBurst(run: RunDescription, size: number, frames: number): RunDescription {
+  // As many bit/s as make the burst's period a little longer than the measured phase: one burst is due in it.
+  const bps = Math.max(1, Math.floor(frames * size * 8 / BURST_PHASE_SECONDS) - 1);
+  const clients = run.clients.map((client) => {
+    let args = removeArgs(client.args, "rampup", "sizes");
+    const values: [string, string][] = [
+      ["bps", String(bps)],
+      ["duration", secondsText(BURST_PHASE_SECONDS)],
+      ["arrival", `burst:${frames}`],
+      ["warmup", "0"],
+      ["cooldown", "0"],
+    ];
+    for (const [name, value] of values) args = setTestArg(args, name, value);
+    return { ...client, args };
+  });
+  return { ...run, clients, untilCi: null };
+}
+
+function merged(documents: readonly ResultDocument[], time: "response" | "service"): Summary | null {
+  const histogram = mergeHistograms(documents.map((document) => document.total.histograms?.[time] ?? null));
+  return histogram === null ? null : summarize(histogram);
+}
