@@ -28,6 +28,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new M
   ["abort", () => import("./abort.ts")],
   ["continue", () => import("./continue.ts")],
   ["echo", () => import("./echo.ts")],
+  ["plugins", () => import("./plugins.ts")],
+  ["plugin", () => import("./plugin.ts")],
   ["report", () => import("./report.ts")],
   ["compare", () => import("./compare.ts")],
   ["export", () => import("./export.ts")],

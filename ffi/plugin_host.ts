@@ -28,6 +28,8 @@ export interface PluginHostOptions {
   log: HostLog;
   /** Deadlines other than {@linkcode DEFAULT_DEADLINES}. */
   limits?: Partial<HostDeadlines>;
+  /** Variables to add to the process's environment. */
+  env?: Record<string, string>;
   /** Longest sum of a plugin's data segments, in bytes; 0 or absent: no limit. */
   memoryLimitBytes?: number;
 }
@@ -90,7 +92,7 @@ export class PluginHost {
    */
   static spawn(options: PluginHostOptions): PluginHost {
     const deadlines = { ...DEFAULT_DEADLINES, ...options.limits };
-    const process = new PluginProcess(options.log, deadlines);
+    const process = new PluginProcess(options.log, deadlines, options.env ?? {});
     const host = new PluginHost(process, deadlines);
     const hello = {
       call: "hello",

@@ -63,15 +63,17 @@ export class PluginProcess {
    *
    * @param log takes the process's stderr, a line at a time, and warnings
    * @param deadlines how long calls may take
+   * @param extra variables to add to its environment
    * @throws {PluginError} when the process cannot be started
    */
-  constructor(log: HostLog, deadlines: HostDeadlines) {
+  constructor(log: HostLog, deadlines: HostDeadlines, extra: Record<string, string>) {
     this.#log = log;
     this.#deadlines = deadlines;
     const self = selfCommand([PLUGIN_HOST_ARGUMENT, String(Deno.pid)]);
     try {
       const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-      this.#child = new Deno.Command(self.path, { args: self.args, env: self.env, ...pipes }).spawn();
+      this.#child = new Deno.Command(self.path, { args: self.args, env: { ...self.env, ...extra }, ...pipes })
+        .spawn();
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new PluginError("crash", "spawn", `cannot start ${self.path} to host a plugin: ${why}`, {
@@ -153,6 +155,8 @@ export class PluginProcess {
   }
 
   #reaped = false;
+  /** The file that the search for plugins is opening. */
+  #opening: string | null = null;
 
   async #watch(messages: Promise<void>, lines: Promise<void>): Promise<ProcessEnd> {
     const status = await this.#child.status;
@@ -214,6 +218,11 @@ export class PluginProcess {
       this.#log(header.log === "warning" ? "warning" : "debug", String(header.message));
       return;
     }
+    if (typeof header.opening === "string") {
+      this.#opening = header.opening;
+      return;
+    }
+    this.#opening = null;
     const pending = this.#pending.get(Number(header.id));
     if (pending === undefined) return;
     this.#pending.delete(Number(header.id));
@@ -236,7 +245,8 @@ export class PluginProcess {
   #ended(kind: { call: string }): PluginError {
     const end = this.#end!;
     if (end.code !== "crash" || end.call === "kill") return end;
-    return new PluginError("crash", kind.call, `${this.subject} ${end.message} in ${kind.call}`);
+    const subject = this.#opening === null ? this.subject : `plugin file ${this.#opening}`;
+    return new PluginError("crash", kind.call, `${subject} ${end.message} in ${kind.call}`);
   }
 }
 

@@ -38,7 +38,12 @@ class Server {
     this.#library = library;
     this.#out = out;
     this.#parent = parent;
-    this.#search = { library, pluginDirs: [], log: (level, message) => this.#log(level, message) };
+    this.#search = {
+      library,
+      pluginDirs: [],
+      log: (level, message) => this.#log(level, message),
+      opening: (file) => this.#send({ opening: file }),
+    };
   }
 
   /** Serves one call; `start` is answered later, everything else before this returns. */

@@ -16,6 +16,8 @@ export interface Search {
   library: Library;
   pluginDirs: string[];
   log: (level: "debug" | "warning", message: string) => void;
+  /** Told which file is opened next: opening runs code of the file, which may end the process. */
+  opening: (file: string) => void;
 }
 
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
@@ -58,6 +60,7 @@ function tryOpen(search: Search, file: string): OpenPlugin | null {
       search.log("debug", `${file} is no plugin: it is no shared object`);
       return null;
     }
+    search.opening(file);
     return openPlugin(search.library, absolute(file), file);
   } catch (error) {
     if (!(error instanceof NotAPlugin)) {

@@ -1,0 +1,64 @@
+/**
+ * What the tests use beyond what the program needs: Debian packages, found by what they install.
+ *
+ * @module
+ */
+
+import { run, say } from "./steps.ts";
+
+/** A package, and a shell command that succeeds where it is installed. */
+const PACKAGES: [name: string, probe: string][] = [
+  [
+    "libcmocka-dev",
+    "printf '#include <stdarg.h>\\n#include <stddef.h>\\n#include <stdint.h>\\n#include <setjmp.h>\\n#include <cmocka.h>\\n' | gcc -E - ",
+  ],
+  ["clang", "command -v clang"],
+  [
+    "libclang-rt-14-dev",
+    "ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer*.a",
+  ],
+  ["iproute2", "command -v ip"],
+  ["libnfs-dev", "printf '#include <nfsc/libnfs.h>\\n' | gcc -E -"],
+  ["chromium", "command -v chromium"],
+  ["openssl", "command -v openssl"],
+  ["python3", "command -v python3"],
+  ["libcap2-bin", "command -v setcap"],
+  ["libxml2-utils", "command -v xmllint"],
+];
+const INSTALL_DEADLINE_MS = 600_000;
+
+async function missing(): Promise<string[]> {
+  const names: string[] = [];
+  for (const [name, probe] of PACKAGES) {
+    // `ls` of several patterns fails when one has no match, so its output counts.
+    const { code, output } = await run("sh", ["-c", `{ ${probe}; } 2>/dev/null`]);
+    if (code !== 0 && !(probe.startsWith("ls ") && output.includes("/"))) names.push(name);
+  }
+  return names;
+}
+
+/**
+ * Installs what is missing where that is possible: as root on Debian.
+ *
+ * @returns names of the packages that are missing still; the tests that need them are skipped
+ */
+export async function providePackages(): Promise<string[]> {
+  const wanted = await missing();
+  if (wanted.length === 0) return [];
+  const canInstall = Deno.uid() === 0 && (await run("sh", ["-c", "command -v apt-get"])).code === 0;
+  if (!canInstall) {
+    say(`not installed: ${wanted.join(" ")}; tests that need them are skipped`);
+    return wanted;
+  }
+  say(`installing Debian packages for the tests: ${wanted.join(" ")}`);
+  const command = "apt-get update -q && apt-get install -q -y --no-install-recommends";
+  for (const names of [wanted, ...wanted.map((name) => [name])]) {
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    const options = { env, deadlineMs: INSTALL_DEADLINE_MS };
+    const { code } = await run("sh", ["-c", `${command} ${names.join(" ")}`], options);
+    if (code === 0 && names === wanted) break;
+  }
+  const still = await missing();
+  if (still.length > 0) say(`could not be installed: ${still.join(" ")}; tests that need them are skipped`);
+  return still;
+}

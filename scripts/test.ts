@@ -1,0 +1,221 @@
+/**
+ * Builds everything and runs every check and test, one part after another.
+ *
+ *     deno task test [PART…] [--filter TEXT]
+ *
+ * Parts: check (formatting, lint, types, import rules), build, c (C tests under the sanitizers), compile (deno compile
+ * as far as it goes here), unit, process. The last line counts what passed, failed and was skipped.
+ *
+ * @module
+ */
+
+import { checkImports } from "./check_imports.ts";
+import { compile } from "./lib/compile.ts";
+import { builtPlugins } from "./lib/embed.ts";
+import { MARK, markedProcesses, namespaces } from "./lib/leftovers.ts";
+import { providePackages } from "./lib/packages.ts";
+import { type Outcome, ROOT, run, say, StepError } from "./lib/steps.ts";
+
+/** What a part counted. */
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Folders with TypeScript of our own. */
+const CODE = [
+  "protocol",
+  "config",
+  "ffi",
+  "results",
+  "controller",
+  "daemon",
+  "cli",
+  "scripts",
+  "tests",
+  "bench",
+];
+const UNIT = ["protocol", "config", "ffi", "results", "controller", "daemon", "cli"];
+const PART_DEADLINE_MS = 3_600_000;
+const mark = crypto.randomUUID();
+let environment: Record<string, string> = { [MARK]: mark, NO_COLOR: "1" };
+const filter = Deno.args.includes("--filter")
+  ? Deno.args.slice(Deno.args.indexOf("--filter"), Deno.args.indexOf("--filter") + 2)
+  : [];
+
+const PARTS: Record<string, () => Promise<Count>> = {
+  check,
+  build,
+  c: cTests,
+  compile: compileListing,
+  unit: () => denoTest(["--parallel", ...UNIT]),
+  process: () => denoTest(["tests"]),
+};
+
+/** One check that has no parts: shows its output when it fails. */
+function one(name: string, { code, output }: Outcome): Count {
+  if (code !== 0) say(`${name} failed:\n${output}`);
+  else say(`${name}: ok`);
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+}
+
+function sum(counts: Count[]): Count {
+  const total: Count = { passed: 0, failed: 0, skipped: 0 };
+  for (const key of ["passed", "failed", "skipped"] as const) {
+    for (const count of counts) total[key] += count[key];
+  }
+  return total;
+}
+
+async function check(): Promise<Count> {
+  const deno = Deno.execPath();
+  const { problems, report } = await checkImports();
+  for (const line of report) say(line);
+  return sum([
+    one("formatting", await run(deno, ["fmt", "--check"])),
+    one("lint", await run(deno, ["lint", "--quiet"])),
+    one("types", await run(deno, ["check", "--quiet", "--frozen", "mod.ts", ...CODE])),
+    one("import rules", { code: problems.length === 0 ? 0 : 1, output: problems.join("\n") }),
+  ]);
+}
+
+async function build(): Promise<Count> {
+  const args = ["run", "--allow-all", "scripts/build.ts"];
+  const built = await run(Deno.execPath(), args, { env: environment });
+  say(built.output.trim());
+  return one("build", built);
+}
+
+async function cTests(): Promise<Count> {
+  if (environment.IPBENCH_TEST_MISSING?.split(",").includes("libcmocka-dev")) {
+    say("C tests: skipped, they need libcmocka-dev");
+    return { passed: 0, failed: 0, skipped: 1 };
+  }
+  const { code, output } = await run("make", ["--no-print-directory", "-C", "tests_c", "check"], {
+    env: environment,
+  });
+  const total = /^C tests: (\d+) passed, (\d+) failed/m.exec(output);
+  say(output.split("\n").filter((line) => /^(ok|not ok|C tests:|\s)|error/.test(line)).join("\n"));
+  if (total === null) return one("C tests", { code: code === 0 ? 1 : code, output });
+  const failed = Number(total[2]);
+  return { passed: Number(total[1]), failed: failed === 0 && code !== 0 ? 1 : failed, skipped: 0 };
+}
+
+/** Compiles onto any executable and looks for the plugins in what comes out; it cannot be started. */
+async function compileListing(): Promise<Count> {
+  const folder = await Deno.makeTempDir();
+  const before = Deno.env.get("DENORT_BIN");
+  Deno.env.set("DENORT_BIN", before ?? "/bin/true");
+  try {
+    const result = await compile(folder + "/ipbench");
+    const counts = [one("deno compile", result)];
+    if (result.code !== 0) return sum(counts);
+    say(
+      result.output.split("\n").filter((line) => /plugins|libipbench|embedded|Size|Files:/.test(line)).join(
+        "\n",
+      ),
+    );
+    const program = await Deno.readFile(folder + "/ipbench");
+    for (
+      const name of [...(await builtPlugins()).map((plugin) => `plugins/${plugin}.so`), "libipbench.so.1"]
+    ) {
+      const there = indexOfBytes(program, await Deno.readFile(`${ROOT}build/${name}`)) >= 0;
+      counts.push(
+        one(`embedded ${name}`, { code: there ? 0 : 1, output: "its bytes are not in the program" }),
+      );
+    }
+    return sum(counts);
+  } finally {
+    if (before === undefined) Deno.env.delete("DENORT_BIN");
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function indexOfBytes(haystack: Uint8Array, needle: Uint8Array): number {
+  const head = needle.subarray(0, Math.min(needle.length, 4096));
+  outer: for (let at = haystack.indexOf(head[0]!); at >= 0; at = haystack.indexOf(head[0]!, at + 1)) {
+    for (let i = 1; i < needle.length; i++) {
+      if (haystack[at + i] !== needle[i]) continue outer;
+    }
+    return at;
+  }
+  return -1;
+}
+
+/** Runs Deno's tests, shows them as they go, and reads the counts of the last line. */
+async function denoTest(args: string[]): Promise<Count> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-all", "--no-check", "--quiet", "--frozen", ...filter, ...args],
+    cwd: ROOT,
+    env: environment,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+    signal: AbortSignal.timeout(PART_DEADLINE_MS),
+  });
+  const child = command.spawn();
+  let tail = "";
+  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+    await Deno.stderr.write(new TextEncoder().encode(chunk));
+    tail = (tail + chunk).slice(-4096);
+  }
+  const { code } = await child.status;
+  const found = (word: string) =>
+    Number(
+      new RegExp(`(\\d+) ${word}`).exec(tail.split("\n").findLast((line) => /\d+ passed/.test(line)) ?? "")
+        ?.[1] ?? 0,
+    );
+  const count = { passed: found("passed"), failed: found("failed"), skipped: found("ignored") };
+  if (code !== 0 && count.failed === 0) count.failed = 1;
+  return count;
+}
+
+/** Nothing of this run may be left, whatever the tests did. */
+async function leftovers(before: string[]): Promise<Count> {
+  const processes = markedProcesses(mark);
+  const spaces = (await namespaces()).filter((name) => !before.includes(name));
+  for (const { pid, command } of processes) {
+    say(`left behind: process ${pid}: ${command}`);
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
+  }
+  for (const name of spaces) say(`left behind: network namespace ${name}`);
+  return one("nothing left behind", { code: processes.length + spaces.length, output: "" });
+}
+
+async function main(): Promise<number> {
+  const wanted = Deno.args.filter((arg) => arg in PARTS);
+  const parts = wanted.length > 0 ? wanted : Object.keys(PARTS);
+  const counts: Count[] = [];
+  if (parts.some((part) => part !== "check")) {
+    const packages = await providePackages();
+    environment = { ...environment, IPBENCH_TEST_MISSING: packages.join(",") };
+  }
+  const before = await namespaces();
+  for (const part of parts) {
+    const begin = performance.now();
+    const count = await PARTS[part]!();
+    const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+    say(
+      `== ${part}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped (${seconds} s)`,
+    );
+    counts.push(count);
+    if (part === "build" && count.failed > 0) break; // nothing that follows would tell anything
+  }
+  counts.push(await leftovers(before));
+  const total = sum(counts);
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+try {
+  Deno.exit(await main());
+} catch (error) {
+  if (!(error instanceof StepError)) throw error;
+  say(`test: ${error.message}`);
+  Deno.exit(1);
+}
