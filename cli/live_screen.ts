@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { ProgressEvent } from "../controller/progress.ts";
+import { formatAddress } from "../config/address.ts";
+import type { PeerName, ProgressEvent } from "../controller/progress.ts";
 import { plainText } from "./format.ts";
 import { columns, err, note, stderrHasColours, stderrIsTerminal } from "./io.ts";
 import { LiveView } from "./live_view.ts";
@@ -59,14 +60,20 @@ export function openProgress(wish: Verbosity): Progress {
       const now = performance.now();
       view.take(event, now);
       if (event.kind === "error") line(labelled("error", event.text));
-      else if (event.kind === "warning") line(labelled("warning", event.text));
-      else if (wish !== "quiet" && !live) view.plain(event, now).forEach(note);
+      else if (event.kind === "warning") {
+        line(labelled("warning", `${whose(event.peer, event.text)}${event.text}`));
+      } else if (wish !== "quiet" && !live) view.plain(event, now).forEach(note);
     },
     close() {
       clearInterval(timer);
       erase();
     },
   };
+}
+
+/** Whom a warning is about, unless it says so itself. */
+function whose(peer: PeerName | null, text: string): string {
+  return peer === null || text.includes(peer.host) ? "" : `${formatAddress(peer)}: `;
 }
 
 /** "ipbench: error: …", coloured where that can be seen. */
