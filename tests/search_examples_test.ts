@@ -21,7 +21,7 @@ Deno.test("examples/search.xml: two goals at once, over two testers", async () =
     const { code, stdout, stderr } = await runProgram("ipbench", [
       "search",
       `${folder}/search.xml`,
-      ...["--max", "20M", "--min", "1M", "--invalid", "6"],
+      ...["--max", "20M", "--min", "1M", "--invalid", "6", "--rampup", "50ms", "--warmup", "50ms"],
       ...["--goal", "pdr:10%,final=300ms,initial=300ms,sum=600ms"],
       ...["--goal", "pdr:20%,final=300ms,initial=300ms,sum=600ms"],
     ], { deadlineMs: 80_000 });
@@ -43,7 +43,7 @@ Deno.test("ipbench rfc2544: all four benchmarks at one frame size", async () => 
       "rfc2544",
       ...["--client", `${tester.host}:${tester.port}`, "--test", "latency", "--test-target", "127.0.0.1"],
       ...["--test-port", String(echo.port), "--test-args", `socktype=udp,${QUICK}`],
-      ...["--line-rate", "8M", "--frames", "512", "--trial", "300ms", "--width", "40%", "--invalid", "6"],
+      ...["--line-rate", "6M", "--frames", "512", "--trial", "300ms", "--width", "40%", "--invalid", "6"],
       ...[
         "--rampup",
         "0",
@@ -65,7 +65,7 @@ Deno.test("ipbench rfc2544: all four benchmarks at one frame size", async () => 
     assert.ok((record.throughput?.load ?? 0) > 1e6 && (record.throughput?.load ?? 0) < 6e6, stdout + stderr);
     assert.ok((record.latency?.response?.count ?? 0) > 100);
     const [full] = record.loss ?? [];
-    assert.ok(full?.percent === 100 && (full.loss_ratio ?? 0) > 0.3, JSON.stringify(record.loss));
+    assert.ok(full?.percent === 100 && (full.loss_ratio ?? 0) > 0.15, JSON.stringify(record.loss));
     const burst = record.back_to_back?.average ?? 0;
     assert.ok(burst >= 0.8 * buffer / size && burst <= 2 * buffer / size, `${burst}\n${stderr}`);
     assert.equal(code, 0, stdout + stderr);

@@ -24,7 +24,10 @@ async function adapt(name: string, folder: string, echoPort: number): Promise<st
   const text = await Deno.readTextFile(`${projectRoot()}/examples/${name}`);
   const short = text.replaceAll("192.0.2.", NETWORK)
     .replaceAll('port="7"', `port="${echoPort}"`)
-    .replaceAll("warmup=2,cooldown=1,duration=10", "warmup=100ms,cooldown=50ms,duration=300ms")
+    .replaceAll(
+      "warmup=2,cooldown=1,duration=10",
+      "warmup=100ms,cooldown=50ms,duration=300ms,drain=200ms,late=100ms,noise=20ms",
+    )
     .replaceAll('"10M:100M:10M"', '"1M,2M"')
     .replace('"64,512,1472"', '"64,1472"')
     .replace('repeat="3"', 'repeat="1"');

@@ -4,13 +4,15 @@ import { EchoProcess } from "./fixtures/echo_process.ts";
 import { deadline, kill, programCommand, runProgram, TestDaemon, until } from "./util/mod.ts";
 
 const POINTS = 16;
+/** Real-time priority, because tests run on busy machines; short phases and waits. */
+const TEST_ARGS = "socktype=udp,warmup=0,cooldown=0,duration=200ms,rt=5,drain=100ms,late=50ms,noise=20ms";
 
 function arguments_(tester: TestDaemon, echo: EchoProcess, folder: string): string[] {
   return [
     "sweep",
     ...["--client", `${tester.host}:${tester.port}`],
     ...["--test", "latency", "--test-target", "127.0.0.1", "--test-port", String(echo.port)],
-    ...["--test-args", "socktype=udp,warmup=0,cooldown=0,duration=300ms"],
+    ...["--test-args", TEST_ARGS],
     ...["--over", "bps=1M:4M:1M", "--over", "size=64,512", "--repeat", "2", "--retry", "5", "--out", folder],
   ];
 }
