@@ -25,8 +25,10 @@ $(OBJ)/$(NAME)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(PLUGIN_CFLAGS) -MMD -MP -c -o $@ $<
 
+ifndef LIB_IS_BUILT # plugins made side by side must not each make the library
 $(IPB_LIB): FORCE
 	@$(MAKE) --no-print-directory -C $(TESTS_C)/lib VARIANT=$(VARIANT)
+endif
 FORCE:
 clean:
 	rm -rf $(OUT) $(OBJ)/$(NAME)
