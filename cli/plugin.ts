@@ -9,7 +9,7 @@ import { embedded } from "../ffi/embedded.ts";
 import { type PluginCheck, PluginError, PluginHost } from "../ffi/mod.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
-import { leaksOf, sanitizerEnvironment } from "./sanitizer.ts";
+import { findingsOf, prepareSanitizer, type Sanitizer } from "./sanitizer.ts";
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 
@@ -92,39 +92,40 @@ async function checkPlugin(file: string, debug: boolean): Promise<void> {
   const path = await Deno.realPath(file).catch((cause) => {
     throw new ExitError(EXIT.FAILED, `${file} cannot be read: ${cause.message}`, { cause });
   });
-  const sanitizer = await sanitizerEnvironment(path);
-  const lines: string[] = [];
-  const host = PluginHost.spawn({
-    pluginDirs: [],
-    debug,
-    ...(sanitizer === null ? {} : { env: sanitizer }),
-    log: (_level, text) => lines.push(text),
-  });
-  let check: PluginCheck;
+  const sanitizer = await prepareSanitizer(path);
   try {
-    check = await host.check(path);
+    const { info, findings } = await examine(path, debug, sanitizer);
+    if (sanitizer !== null) {
+      const leaks = await findingsOf(sanitizer, path);
+      for (const line of leaks) note(line);
+      findings.push({
+        ok: leaks.length === 0,
+        text: leaks.length === 0 ? "no leaks" : "it leaks memory, see above",
+      });
+    }
+    out(`${file}: ${info.name}, ${info.side} test, ${info.descr}\n`);
+    for (const { ok, text } of findings) out(`${ok ? "ok   " : "WRONG"}  ${text}\n`);
+    const wrong = findings.filter(({ ok }) => !ok).length;
+    if (wrong > 0) {
+      throw new ExitError(EXIT.FAILED, `${file}: ${wrong === 1 ? "1 fault" : `${wrong} faults`}`);
+    }
+  } finally {
+    if (sanitizer !== null) await Deno.remove(sanitizer.folder, { recursive: true });
+  }
+}
+
+async function examine(path: string, debug: boolean, sanitizer: Sanitizer | null): Promise<PluginCheck> {
+  const log = (_level: string, text: string) => note(text);
+  const env = sanitizer === null ? {} : { env: sanitizer.env };
+  const host = PluginHost.spawn({ pluginDirs: [], debug, log, ...env });
+  try {
+    const check = await host.check(path);
     await host.quit();
+    return check;
   } catch (error) {
-    for (const line of lines) note(line);
     if (error instanceof PluginError) throw new ExitError(EXIT.FAILED, error.message, { cause: error });
     throw error;
   } finally {
     await host.kill();
   }
-  const findings = [...check.findings];
-  if (sanitizer === null) {
-    for (const line of lines) note(line);
-  } else {
-    const leaks = leaksOf(lines, path);
-    for (const line of leaks) note(line);
-    findings.push({
-      ok: leaks.length === 0,
-      text: leaks.length === 0 ? "no leaks" : "it leaks memory, see above",
-    });
-  }
-  const { info } = check;
-  out(`${file}: ${info.name}, ${info.side} test, ${info.descr}\n`);
-  for (const { ok, text } of findings) out(`${ok ? "ok   " : "WRONG"}  ${text}\n`);
-  const wrong = findings.filter(({ ok }) => !ok).length;
-  if (wrong > 0) throw new ExitError(EXIT.FAILED, `${wrong} findings`);
 }

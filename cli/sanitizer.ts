@@ -1,47 +1,56 @@
 /**
  * Checks of a plugin that was built with AddressSanitizer: how its process has to be started, and which of the leaks
- * that it reports are the plugin's.
+ * that are reported at its end are the plugin's.
  *
  * @module
  */
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** Frames of a report: the allocator, the plugin's function, its caller. More would reach the runtime in every one. */
+const FRAMES = 3;
+
+/** A prepared check. */
+export interface Sanitizer {
+  /** What the environment of the process needs. */
+  env: Record<string, string>;
+  /** Where the reports go; whoever prepared it removes it. */
+  folder: string;
+}
 
 /**
  * @param file the plugin
- * @returns what the environment of a process needs that opens it; `null` when it was not built with the sanitizer
+ * @returns how to start a process that opens it; `null` when it was not built with the sanitizer
  */
-export async function sanitizerEnvironment(file: string): Promise<Record<string, string> | null> {
+export async function prepareSanitizer(file: string): Promise<Sanitizer | null> {
   const { size } = await Deno.stat(file);
   if (size > MAX_FILE_BYTES) return null;
   const text = new TextDecoder("latin1").decode(await Deno.readFile(file));
   const runtime = /\0(libasan\.so\.\d+)\0/.exec(text);
   if (runtime === null) return null;
-  return {
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-check-" });
+  // The runtime of JavaScript frees little at its end: those are no findings.
+  await Deno.writeTextFile(`${folder}/suppressions`, "leak:deno\nleak:ipbench-runtime\nleak:/dist/ipbench\n");
+  const env = {
     LD_PRELOAD: runtime[1]!,
-    // The runtime of JavaScript has leaks of its own, and ends by itself: both are no findings.
-    ASAN_OPTIONS: "detect_leaks=1:exitcode=0:halt_on_error=1:log_to_syslog=0",
-    LSAN_OPTIONS: "exitcode=0:report_objects=0:max_leaks=0",
+    ASAN_OPTIONS: `detect_leaks=1:exitcode=0:malloc_context_size=${FRAMES}:log_path=${folder}/report`,
+    LSAN_OPTIONS: `exitcode=0:print_suppressions=0:suppressions=${folder}/suppressions`,
   };
+  return { env, folder };
 }
 
 /**
- * @param lines stderr of the process
+ * @param sanitizer the check, whose process has ended
  * @param file the plugin
- * @returns the reports in which the plugin allocated what nobody freed
+ * @returns lines of the reports about what the plugin allocated and nobody freed, or about worse
  */
-export function leaksOf(lines: string[], file: string): string[] {
+export async function findingsOf({ folder }: Sanitizer, file: string): Promise<string[]> {
   const found: string[] = [];
-  let block: string[] = [];
-  for (const line of [...lines, ""]) {
-    if (line !== "") {
-      block.push(line);
-      continue;
+  for await (const entry of Deno.readDir(folder)) {
+    if (!entry.name.startsWith("report")) continue;
+    for (const block of (await Deno.readTextFile(`${folder}/${entry.name}`)).split("\n\n")) {
+      const isOwn = block.includes(file) && /(Direct|Indirect) leak of|ERROR: AddressSanitizer/.test(block);
+      if (isOwn) found.push(...block.split("\n"));
     }
-    const isLeak = /^(Direct|Indirect) leak of/.test(block[0] ?? "");
-    // Frame 0 is the allocator, the next ones are who called it.
-    if (isLeak && block.slice(1, 4).some((frame) => frame.includes(file))) found.push(...block);
-    block = [];
   }
   return found;
 }

@@ -297,6 +297,7 @@ export class Plugin {
   #cleanup(name: "marshall_cleanup" | "unmarshall_cleanup" | "results_cleanup", cell: PointerCell): void {
     const cleanup = this.#functions[name];
     if (cleanup !== undefined && cell.address !== 0n) callable(cleanup, "cleanup").call(cell.cell);
+    cell.cell[0] = 0n; // whatever it did, nobody knows the address any more: a leak checker then finds what is left
   }
 
   #keep<T extends Uint8Array>(bytes: T): T {
