@@ -43,3 +43,22 @@ export {
 } from "./config/mod.ts";
 export * from "./results/document.ts";
 export { parseDocument } from "./results/parse.ts";
+export { type Clock, type Runner, SYSTEM_CLOCK } from "./controller/runner.ts";
+export {
+  type LatencyLimit,
+  parseGoal,
+  parseLatencyLimit,
+  type SearchGoal,
+} from "./controller/search/goal.ts";
+export { runSearch, type SearchDependencies, type SearchOptions } from "./controller/search/run_search.ts";
+export type { GoalRecord, SearchDocument, TrialRecord } from "./controller/search/document.ts";
+export { parseAxis, type SweepPlan } from "./controller/sweep/plan.ts";
+export {
+  runSweep,
+  type SweepDependencies,
+  type SweepOptions,
+  type SweepStore,
+} from "./controller/sweep/run_sweep.ts";
+export type { SweepIndex } from "./controller/sweep/sweep_index.ts";
+export { FolderStore } from "./controller/sweep/store.ts";
+export { parseUntil } from "./controller/sweep/until.ts";
