@@ -161,11 +161,11 @@ static int marshall(char **data, int *size, double running_time)
 		failed = latency_marshal_original(&r, test.config.samples, data, size);
 	if (failed)
 		return ipb_error(&test.error, "no memory for the result"), ipb_error_print(&test.error, NAME);
-	if (r.invalid) {
-		ipb_error(&test.error, "%s", r.reason_count > 0 ? r.reasons[0].text : "the result is not valid");
+	if (r.broken) {
+		ipb_error(&test.error, "%s", r.reason_count > 0 ? r.reasons[0].text : "nothing came back");
 		ipb_error_print(&test.error, NAME);
 	}
-	return r.invalid;
+	return r.broken;
 }
 
 static void marshall_cleanup(char **data)

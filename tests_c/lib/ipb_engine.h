@@ -132,7 +132,8 @@ struct ipb_engine_result {
 	struct ipb_confidence mean, median;
 	const struct ipb_reason *reasons;
 	uint32_t reason_count;
-	int invalid;
+	int invalid;   /* a reason says INVALID */
+	int broken;    /* the test did not come to its end, or nothing came back */
 };
 void ipb_engine_result(const struct ipb_engine *e, struct ipb_engine_result *r);
 

@@ -13,6 +13,7 @@
 #define INTERVALS_MIN 20u
 #define CATCH_UP_MAX_NS 10000.0          /* overdue packets leave at least at this rate, or 8 times their own */
 #define CATCH_UP_SHARE 8.0
+#define CATCH_UP_MIN_NS 1000.0           /* below this they leave in batches, back to back */
 
 uint64_t ipb_engine_measured_ns(const struct ipb_engine_config *c)
 {
@@ -99,8 +100,8 @@ static int open_results(struct ipb_engine *e, struct ipb_error *err)
 			return ipb_error(err, "no memory for %llu samples", (unsigned long long)e->samples_room);
 		memset(e->samples, 0, (e->samples_room + 1) * sizeof *e->samples);
 	}
-	e->catch_up_ns = (uint64_t)(1e9 / pps / CATCH_UP_SHARE < CATCH_UP_MAX_NS ? 1e9 / pps / CATCH_UP_SHARE
-	                                                                         : CATCH_UP_MAX_NS);
+	double step = 1e9 / pps / CATCH_UP_SHARE;
+	e->catch_up_ns = (uint64_t)(step < CATCH_UP_MIN_NS ? 0 : step < CATCH_UP_MAX_NS ? step : CATCH_UP_MAX_NS);
 	return open_series(e, err);
 }
 
@@ -205,6 +206,7 @@ void ipb_engine_result(const struct ipb_engine *e, struct ipb_engine_result *r)
 	r->median = e->median;
 	r->reasons = e->reasons;
 	r->reason_count = e->reason_count;
+	r->broken = e->failed || e->early || e->deadline_missed || e->track.counts.ok == 0;
 	for (uint32_t i = 0; i < e->reason_count; i++)
 		r->invalid |= e->reasons[i].invalid;
 }

@@ -91,6 +91,7 @@ struct ipb_engine {
 	char failed_code[32], failed_text[256];
 	int stop;                       /* atomic */
 	int early;                      /* ended by stop */
+	int deadline_missed;            /* the samples did not come in in time */
 };
 
 /* A reply of got bytes came on a flow; now_ns: read after the call that gave it. stamp: kernel receive time in ns of

@@ -71,8 +71,12 @@ static int gso_receive(struct ipb_engine *e)
 			}
 			uint64_t now = ipb_clock_now(&e->clock);
 			uint32_t size = segment_size(e, &m, (uint32_t)n);
-			for (uint32_t at = 0; at < (uint32_t)n; at += size, got++)
+			uint32_t at = 0;
+			do { /* a datagram may be empty, too */
 				ipb_engine_reply(e, flow, g->in + at, (uint32_t)n - at < size ? (uint32_t)n - at : size, now, 0);
+				at += size;
+				got++;
+			} while (at < (uint32_t)n);
 		}
 	return got;
 }

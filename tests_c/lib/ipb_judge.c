@@ -6,6 +6,8 @@
 
 #include "ipb_engine_private.h"
 
+#define BURST_STEP_NS 10000u /* time that each packet of a burst may take to leave */
+
 void ipb_engine_reason(struct ipb_engine *e, int invalid, const char *code, const char *format, ...)
 {
 	va_list args;
@@ -32,9 +34,11 @@ static int judge_sending(struct ipb_engine *e, double seconds)
 	double wanted = e->config.rate_bps * seconds / 8, missing = wanted > 0 ? 1 - e->window_sent_bytes / wanted : 0;
 	int bad = 0;
 
-	if (p99 > l->lateness_p99_suspect_ns) {
+	/* The packets of a burst are due together and leave one after another. */
+	uint64_t in_burst = e->config.burst > 1 ? (uint64_t)e->config.burst * BURST_STEP_NS : 0;
+	if (p99 > l->lateness_p99_suspect_ns + in_burst) {
 		bad = 1;
-		ipb_engine_reason(e, p99 > l->lateness_p99_invalid_ns, "send-lateness",
+		ipb_engine_reason(e, p99 > l->lateness_p99_invalid_ns + in_burst, "send-lateness",
 		                  "packets left late: 1 %% of them %.3f ms or more after they were due (limit %.3f ms, worst %.3f ms)",
 		                  ms(p99), ms(l->lateness_p99_suspect_ns), ms(e->lateness.max_ns));
 	}

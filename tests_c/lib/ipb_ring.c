@@ -11,7 +11,7 @@
 #include "ipb_raw.h"
 
 #define FRAME 2048u
-#define FRAMES 2048u      /* in each ring */
+#define FRAMES 8192u      /* in each ring */
 #define BLOCK (FRAME * 32u)
 #define BATCH 64u
 #define RECEIVE_MAX 64    /* frames handled before packets are sent again */
