@@ -37,6 +37,8 @@ export class Server {
   readonly #sessions = new Map<Session, Promise<void>>();
   readonly #accepting: Promise<void>[] = [];
   #tick: ReturnType<typeof setInterval> | undefined;
+  /** TLS handshakes under way. */
+  #shaking = 0;
   #closing = false;
   #lastBusyMs = performance.now();
 
@@ -141,7 +143,11 @@ export class Server {
       return closeQuietly(raw);
     }
     if ("handshake" in raw) {
-      if (!await shakeHands(raw, log, name)) return;
+      if (this.#shaking >= this.#options.maxConnections) return closeQuietly(raw);
+      this.#shaking++;
+      const shaken = await shakeHands(raw, log, name);
+      this.#shaking--;
+      if (!shaken) return;
     } else raw.setNoDelay(true);
     if (!this.#makeRoom()) {
       log.warn("{name}: too many connections", { name });

@@ -16,6 +16,7 @@ import type { DaemonClock } from "./clock.ts";
 import { MAX_RESULT_BYTES, MAX_TEST_MS, MAX_WAITING_LOOKS, POLITE_STOP_MS, SLOT_WAIT_MS } from "./limits.ts";
 import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
 import { SpareChild } from "./spare.ts";
+import { Turns } from "./turns.ts";
 import { delay, within } from "./wait.ts";
 
 /** Who can have the slot: a session. */
@@ -67,9 +68,7 @@ export class TestSlot {
   #current: Occupation | null = null;
   readonly #spare: SpareChild;
   #closing = false;
-  /** Those who look at the machine, or wait for their turn; settled when the last of them is done. */
-  #looking = 0;
-  #lastLook: Promise<void> = Promise.resolve();
+  readonly #looks = new Turns(MAX_WAITING_LOOKS);
 
   /** @param options Settings of the slot. */
   constructor(options: SlotOptions) {
@@ -182,6 +181,7 @@ export class TestSlot {
       test.run = test.host.start(atNs === null ? {} : { atNs: clock.toKernel(atNs) });
       test.running = true;
       test.run.catch(() => {}).finally(() => test.running = false);
+      this.#options.log("info", `test ${test.plugin} of ${owner.name} is started`);
       this.#options.onStart?.(test.plugin === WAITING_TEST);
       const report = await this.#bounded(test, test.run);
       checkReport(report);
@@ -280,13 +280,7 @@ export class TestSlot {
    * @returns JSON.
    */
   async environment(owner: SlotOwner, iface: string | null, target: string | null): Promise<string> {
-    if (this.#looking >= MAX_WAITING_LOOKS) throw new Error("too many ask for the environment at once");
-    const turn = this.#lastLook;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#lastLook = promise;
-    this.#looking++;
-    try {
-      await turn;
+    return await this.#looks.run(async () => {
       if (this.#current !== null && this.#current.owner !== owner) throw new Error("a test is running");
       this.warm();
       const host = this.#current?.host ?? this.#spare.host;
@@ -296,10 +290,7 @@ export class TestSlot {
         ...target !== null && { target },
       });
       return JSON.stringify(record);
-    } finally {
-      this.#looking--;
-      resolve();
-    }
+    });
   }
 
   /** Ends everything: the daemon goes down. */
@@ -342,6 +333,10 @@ export class TestSlot {
     if (data.length > limit) {
       throw new Error(`its result of ${data.length} bytes is over the limit of ${limit} bytes`);
     }
+    this.#options.log(
+      "info",
+      `test ${test.plugin} of ${test.owner.name} has ended with ${data.length} bytes`,
+    );
     const { clock } = this.#options;
     const stamps = !test.stampsAsked ? null : {
       plannedNs: clock.fromKernel(report.plannedNs ?? report.actualNs),

@@ -5,6 +5,7 @@ import { createClock } from "./clock.ts";
 import { Connection, type RawConnection, WriteDeadlineError } from "./connection.ts";
 import { formatRecord } from "./log.ts";
 import { describeFailure } from "./failure.ts";
+import { Turns } from "./turns.ts";
 
 Deno.test("clock: shifted both ways, nonsense refused", () => {
   const clock = createClock("-3000000000", () => 10_000_000_000n);
@@ -98,4 +99,25 @@ Deno.test("Connection: a write goes on where the kernel took a part", async () =
   await connection.write(new Uint8Array(5));
   assert.deepEqual(taken, [5, 3, 1]);
   connection.destroy();
+});
+
+Deno.test("Turns: one at a time, in order, a bounded number, and a failure ends one turn only", async () => {
+  const turns = new Turns(3);
+  const events: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const work = (name: string) => async () => {
+    events.push(`${name} begins`);
+    if (name === "a") await gate.promise;
+    events.push(`${name} ends`);
+    if (name === "b") throw new Error("b fails");
+    return name;
+  };
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => turns.run(work(name)));
+  await assert.rejects(d as Promise<string>, /too many/);
+  const failed = assert.rejects(b as Promise<string>, /b fails/);
+  gate.resolve();
+  assert.deepEqual([await a, await c], ["a", "c"]);
+  await failed;
+  assert.deepEqual(events, ["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
+  assert.equal(await turns.run(work("e")), "e");
 });

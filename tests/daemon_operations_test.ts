@@ -77,6 +77,14 @@ Deno.test("--max-result: a result over the limit is a 451 with both numbers", as
   assert.match(await client.readToEnd(), /^451 [^(]*\([^()]*dummy[^()]*13 bytes[^()]*limit of 10 bytes\)\n$/);
 });
 
+Deno.test("--child-memory: a test that needs more is lost, the daemon is not", async () => {
+  await using daemon = await TestDaemon.start({ args: ["--child-memory", "1000000"] });
+  using client = await daemon.greeted({ deadlineMs: 20_000 });
+  await client.send(`HELLO\nLOAD dummy\n${testerSetup("seconds=0.05")}\nSTART\n`);
+  assert.match(await client.readToEnd(), /451 LOCAL PROCESSING ERROR \([^()]+\)\n$/);
+  await daemon.assertFree();
+});
+
 Deno.test("--max-runs: ends after so many tests, when the last result is delivered", async () => {
   await using daemon = await TestDaemon.start({ args: ["--max-runs", "2"] });
   using looker = await daemon.greeted();

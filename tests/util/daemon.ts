@@ -19,6 +19,8 @@ export interface DaemonStart {
   /** More arguments. */
   args?: string[];
   env?: Record<string, string>;
+  /** A command that starts it in its own process, such as `ip netns exec NAME`. */
+  wrap?: string[];
   /** How long it may take to be ready; 20,000 ms by default. */
   readyMs?: number;
 }
@@ -60,8 +62,10 @@ export class TestDaemon {
     const command = programCommand("ipbenchd");
     const mark = crypto.randomUUID();
     const ip = options.ip === undefined ? "127.0.0.1" : options.ip;
-    const child = new Deno.Command(command.path, {
+    const [path = "", ...before] = [...options.wrap ?? [], command.path];
+    const child = new Deno.Command(path, {
       args: [
+        ...before,
         ...command.args,
         ...options.role === "target" ? ["--target"] : [],
         ...ip === null ? [] : ["--ip", ip],
