@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "discard.h"
+#include "../discard/discard.h"
 
 #define FLOWS_MAX 1024          /* senders that are told apart; further ones are counted as unnumbered */
 #define FLOW_WINDOW 65536       /* packets back to which a duplicate is known from a late one */
