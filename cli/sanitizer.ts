@@ -6,8 +6,8 @@
  */
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
-/** Frames of a report: the allocator, the plugin's function, its caller. More would reach the runtime in every one. */
-const FRAMES = 3;
+/** Frames of a report: the allocator and who called it. One more would be the runtime's, in every report. */
+const FRAMES = 2;
 
 /** A prepared check. */
 export interface Sanitizer {
