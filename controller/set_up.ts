@@ -18,6 +18,9 @@ import { isMeter, plannedWindow, splitArgs } from "./window_plan.ts";
 /** How often to look whether enough clients are ready, when not all are needed. */
 const STRAGGLER_POLL_MS = 20;
 
+/** What a second connection is good for. */
+const SIDE_EXTENSIONS: readonly Extension[] = ["env", "watch", "clock"];
+
 /**
  * Loads the controller's halves, connects to everybody, and sets up each target and then each client, side by side.
  *
@@ -99,24 +102,33 @@ async function greet(session: Session, run: ClientRun | TargetRun): Promise<void
     session.warn(peer.name, "the daemon asks for no secret: anyone who reaches its port can use it");
   }
   if (reset) await peer.reset();
+  const side = await openSide(session, run);
+  // Asked before HELLO, because a daemon whose test slot is taken describes its machine to the owner alone.
+  if (side !== null) run.described = describe(session, run, side);
   await peer.hello(reset);
-  run.described = describe(session, run);
 }
 
-/**
- * Asks a machine what it is like, over a second connection that later tells of progress and of the clock: it takes a
- * while, and nothing else waits for it. What goes wrong with it costs the record, not the run.
- */
-async function describe(session: Session, run: ClientRun | TargetRun): Promise<void> {
+/** Opens the second connection, for what goes on beside the dialogue; `null` when there is nothing to do on it. */
+async function openSide(session: Session, run: ClientRun | TargetRun): Promise<SideChannel | null> {
   const { peer } = run;
-  if (!["env", "watch", "clock"].some((name) => peer.has(name as Extension))) return;
+  if (!SIDE_EXTENSIONS.some((name) => peer.has(name))) return null;
   const side = await SideChannel.open(peer.name, session.parts.access);
   if (side === null) {
     session.warn(peer.name, "the daemon takes no second connection: there is no live progress of it");
-    return;
+  } else if (session.signal.aborted) {
+    side.close();
+  } else {
+    run.side = side;
   }
-  if (session.signal.aborted) return side.close();
-  run.side = side;
+  return run.side;
+}
+
+/**
+ * Asks a machine what it is like: it takes a while, and nothing else waits for it. What goes wrong costs the record,
+ * not the run.
+ */
+async function describe(session: Session, run: ClientRun | TargetRun, side: SideChannel): Promise<void> {
+  const { peer } = run;
   if (!peer.has("env")) return;
   const isClient = "done" in run;
   const iface = isClient ? splitArgs(run.description.args).get("iface") ?? null : null;
@@ -125,6 +137,7 @@ async function describe(session: Session, run: ClientRun | TargetRun): Promise<v
   } catch (error) {
     if (session.signal.aborted) return;
     session.warn(peer.name, `the daemon does not describe its machine: ${messageOf(error)}`);
+    if (side.usable) return;
     side.close();
     run.side = null;
   }

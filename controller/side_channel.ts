@@ -13,6 +13,8 @@ import { withDeadline } from "./deadline.ts";
 /** A second connection. What goes wrong with it costs figures, never the run. */
 export class SideChannel {
   #watching: Promise<void> | null = null;
+  /** Whether further commands can be said: no answer is missing. */
+  usable = true;
 
   private constructor(readonly connection: Connection, readonly access: DaemonAccess) {}
 
@@ -42,8 +44,10 @@ export class SideChannel {
    */
   async environment(iface: string | null, target: string | null): Promise<Record<string, unknown>> {
     const { replyMs, environmentBytes, transferStallMs } = this.access.limits;
+    this.usable = false;
     await this.connection.say({ name: "ENV", iface, target });
     const heard = await this.connection.hear(replyMs);
+    this.usable = heard.type === "reply";
     if (heard.type !== "begin") {
       throw new Error("reply" in heard ? heard.reply.message ?? heard.reply.text : `it sent a ${heard.type}`);
     }
@@ -51,6 +55,7 @@ export class SideChannel {
       throw new RangeError(`a record of ${heard.length} bytes is too large`);
     }
     const body = await this.connection.readBody(heard.length, transferStallMs, replyMs);
+    this.usable = true;
     const record: unknown = JSON.parse(new TextDecoder().decode(body));
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
       throw new TypeError("its record is no JSON object");
