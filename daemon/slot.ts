@@ -272,7 +272,7 @@ export class TestSlot {
   }
 
   /**
-   * ENV. One look at the machine at a time, and none for others while a test runs: it would disturb the test.
+   * ENV. One look at the machine at a time, and none for others after START: it would disturb the test.
    *
    * @param owner Who asks.
    * @param iface Network interface to describe.
@@ -281,7 +281,9 @@ export class TestSlot {
    */
   async environment(owner: SlotOwner, iface: string | null, target: string | null): Promise<string> {
     return await this.#looks.run(async () => {
-      if (this.#current !== null && this.#current.owner !== owner) throw new Error("a test is running");
+      if (this.#current !== null && this.#current.run !== null && this.#current.owner !== owner) {
+        throw new Error("a test is running");
+      }
       this.warm();
       const host = this.#current?.host ?? this.#spare.host;
       if (host === null) throw new Error("no process can be started to look at the machine");
