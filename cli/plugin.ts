@@ -96,7 +96,7 @@ async function checkPlugin(file: string, debug: boolean): Promise<void> {
   try {
     const { info, findings } = await examine(path, debug, sanitizer);
     if (sanitizer !== null) {
-      const leaks = await findingsOf(sanitizer, path);
+      const leaks = await findingsOf(sanitizer);
       for (const line of leaks) note(line);
       findings.push({
         ok: leaks.length === 0,

@@ -40,16 +40,16 @@ export async function prepareSanitizer(file: string): Promise<Sanitizer | null> 
 
 /**
  * @param sanitizer the check, whose process has ended
- * @param file the plugin
  * @returns lines of the reports about what the plugin allocated and nobody freed, or about worse
  */
-export async function findingsOf({ folder }: Sanitizer, file: string): Promise<string[]> {
+export async function findingsOf({ folder }: Sanitizer): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
     if (!entry.name.startsWith("report")) continue;
     for (const block of (await Deno.readTextFile(`${folder}/${entry.name}`)).split("\n\n")) {
-      const isOwn = block.includes(file) && /(Direct|Indirect) leak of|ERROR: AddressSanitizer/.test(block);
-      if (isOwn) found.push(...block.split("\n"));
+      if (/(Direct|Indirect) leak of|ERROR: AddressSanitizer/.test(block)) {
+        found.push(...block.trim().split("\n"));
+      }
     }
   }
   return found;
