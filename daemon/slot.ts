@@ -281,6 +281,7 @@ export class TestSlot {
    */
   async environment(owner: SlotOwner, iface: string | null, target: string | null): Promise<string> {
     return await this.#looks.run(async () => {
+      if (this.#current?.ending) await within(this.#current.ending, SLOT_WAIT_MS);
       if (this.#current !== null && this.#current.run !== null && this.#current.owner !== owner) {
         throw new Error("a test is running");
       }
