@@ -13,29 +13,39 @@ export interface CommandModule {
   register(program: Command): void;
 }
 
-/** Name of each subcommand and how to load it. */
-export const COMMANDS: ReadonlyMap<string, () => Promise<CommandModule>> = new Map<
-  string,
-  () => Promise<CommandModule>
->([
-  ["run", () => import("./run.ts")],
-  ["check", () => import("./check.ts")],
-  ["sweep", () => import("./sweep.ts")],
-  ["search", () => import("./search.ts")],
-  ["rfc2544", () => import("./rfc2544.ts")],
-  ["status", () => import("./status.ts")],
-  ["watch", () => import("./watch.ts")],
-  ["abort", () => import("./abort.ts")],
-  ["continue", () => import("./continue.ts")],
-  ["echo", () => import("./echo.ts")],
-  ["plugins", () => import("./plugins.ts")],
-  ["plugin", () => import("./plugin.ts")],
-  ["report", () => import("./report.ts")],
-  ["compare", () => import("./compare.ts")],
-  ["export", () => import("./export.ts")],
-  ["csv", () => import("./csv.ts")],
-  ["recover", () => import("./recover.ts")],
-  ["deploy", () => import("./deploy.ts")],
-  ["completions", () => import("./completions.ts")],
-  ["man", () => import("./completions.ts")],
+/** Heading in the help and loader of one subcommand. */
+interface CommandEntry {
+  group: string;
+  load: () => Promise<CommandModule>;
+}
+
+const entry = (group: string, load: () => Promise<CommandModule>): CommandEntry => ({ group, load });
+const MEASURE = "Measure:";
+const RESULTS = "Understand results:";
+const DAEMONS = "Daemons and targets:";
+const TESTS = "Tests:";
+const PROGRAM = "This program:";
+
+/** The subcommands by name. */
+export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
+  ["run", entry(MEASURE, () => import("./run.ts"))],
+  ["check", entry(MEASURE, () => import("./check.ts"))],
+  ["sweep", entry(MEASURE, () => import("./sweep.ts"))],
+  ["search", entry(MEASURE, () => import("./search.ts"))],
+  ["rfc2544", entry(MEASURE, () => import("./rfc2544.ts"))],
+  ["report", entry(RESULTS, () => import("./report.ts"))],
+  ["compare", entry(RESULTS, () => import("./compare.ts"))],
+  ["csv", entry(RESULTS, () => import("./csv.ts"))],
+  ["export", entry(RESULTS, () => import("./export.ts"))],
+  ["recover", entry(RESULTS, () => import("./recover.ts"))],
+  ["status", entry(DAEMONS, () => import("./status.ts"))],
+  ["watch", entry(DAEMONS, () => import("./watch.ts"))],
+  ["abort", entry(DAEMONS, () => import("./abort.ts"))],
+  ["continue", entry(DAEMONS, () => import("./continue.ts"))],
+  ["echo", entry(DAEMONS, () => import("./echo.ts"))],
+  ["deploy", entry(DAEMONS, () => import("./deploy.ts"))],
+  ["plugins", entry(TESTS, () => import("./plugins.ts"))],
+  ["plugin", entry(TESTS, () => import("./plugin.ts"))],
+  ["completions", entry(PROGRAM, () => import("./completions.ts"))],
+  ["man", entry(PROGRAM, () => import("./completions.ts"))],
 ]);

@@ -28,6 +28,7 @@ export async function makeProgram(only?: string): Promise<Command> {
   const program = new Command("ipbench")
     .description("Measures networks and network stacks: one controller, any number of testers and targets.")
     .usage("[run] [options] [CONFIG.xml] | COMMAND …")
+    .helpCommand("help [command]", "show the help of a command")
     .helpOption("-h, --help", "show this help, or that of a command")
     .option("-V, --version", "show version, build and platform")
     .showSuggestionAfterError(true)
@@ -45,11 +46,14 @@ export async function makeProgram(only?: string): Promise<Command> {
     .exitOverride();
   // One file may hold two subcommands.
   for (const module of new Set(await loadModules(only))) module.register(program as unknown as Command);
+  for (const command of program.commands) {
+    command.helpGroup(COMMANDS.get(command.name())?.group ?? "Commands:");
+  }
   return program as unknown as Command;
 }
 
 function loadModules(only: string | undefined): Promise<CommandModule[]> {
-  const load = only === undefined ? undefined : COMMANDS.get(only);
+  const load = only === undefined ? undefined : COMMANDS.get(only)?.load;
   if (load !== undefined) return Promise.all([load()]);
-  return Promise.all(Array.from(COMMANDS.values(), (each) => each()));
+  return Promise.all(Array.from(COMMANDS.values(), ({ load }) => load()));
 }
