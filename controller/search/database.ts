@@ -62,6 +62,12 @@ export class TrialDatabase {
     return { lower, upper };
   }
 
+  /** True when there are trials and nothing came back in any: there may be no target at all. */
+  get isMute(): boolean {
+    const all = [...this.#trials.values()].flat();
+    return all.length > 0 && all.every((trial) => trial.lossRatio === 1);
+  }
+
   /**
    * Guesses the capacity from what came back at the smallest load that was too much: a target that drops forwards what
    * it can, one that queues answers at its own pace.

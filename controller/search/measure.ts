@@ -6,9 +6,10 @@
 
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ClientResult, Counts, ResultDocument } from "../../results/document.ts";
-import { divide, removeArgs, setTestArg } from "../test_args.ts";
+import { divide, getArg, removeArgs, setTestArg } from "../test_args.ts";
 import { isTargetFault } from "../target_fault.ts";
-import type { Trial } from "./classify.ts";
+import { exceeds, type Trial } from "./classify.ts";
+import type { SearchGoal } from "./goal.ts";
 
 /** How trials are told to the test. */
 export interface TrialShape {
@@ -116,6 +117,21 @@ function failures(document: ResultDocument): string[] {
   return document.clients.flatMap((client) =>
     client.error === undefined ? [] : [`${client.host}: ${client.error}`]
   );
+}
+
+/**
+ * True when a trial misses a limit only because its packets left late: response times hold the tester's own lateness,
+ * service times do not. With TCP a slow target holds up the sends, so there lateness is the target's.
+ *
+ * @param trial A valid trial that exceeds the goal.
+ * @param document Where it came from.
+ */
+export function isTesterLate(trial: Trial, goal: SearchGoal, document: ResultDocument): boolean {
+  const late = (document.run.details ?? []).some((reason) => reason.code === "send-lateness");
+  const tcp = document.clients.some((client) => (getArg(client.args, "socktype") ?? "tcp") === "tcp");
+  if (!late || tcp || trial.lossRatio > goal.lossRatio || !exceeds(trial, goal)) return false;
+  const latency = goal.latency.map((limit) => ({ ...limit, time: "service" as const }));
+  return !exceeds(trial, { ...goal, latency });
 }
 
 /** Sums the testers' counts; `null` when one of them has none. */

@@ -135,6 +135,7 @@ export class Navigator {
     const { min } = this.#range;
     const guess = this.#guess(min, top, phase, database);
     if (guess !== null) return guess;
+    if (database.isMute) return min; // Whether there is a target is told soonest by the load that is easiest for it.
     if (!this.#anchored) return middle(min, top) <= min * (1 + phase.width) ? min : middle(min, top);
     return Math.max(min, top / this.#stretch(phase));
   }

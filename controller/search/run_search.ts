@@ -18,7 +18,14 @@ import {
   type SearchDocument,
   type TrialRecord,
 } from "./document.ts";
-import { describeTrial, type Outcome, readOutcome, totalCounts, type TrialShape } from "./measure.ts";
+import {
+  describeTrial,
+  isTesterLate,
+  type Outcome,
+  readOutcome,
+  totalCounts,
+  type TrialShape,
+} from "./measure.ts";
 import { type GoalResult, MlrSearch, type SearchConfig, type TrialRequest } from "./mlr_search.ts";
 
 /** What to search. */
@@ -88,7 +95,7 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
     deps.onEvent?.({ kind: "trial", n, request });
     const description = describeTrial(options.base, options.shape, request.load, request.seconds);
     const document = await deps.run(description, optionsOf(deps));
-    const outcome = readOutcome(document, request.load, request.seconds, options.strict);
+    const outcome = judgeTrial(document, request, options);
     const record = recordOf(n, request, outcome, document);
     log.trials.push(record);
     if (deps.keep !== undefined && outcome.kind !== "interrupted") record.file = await deps.keep(n, document);
@@ -100,6 +107,15 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
     deps.onEvent?.({ kind: "outcome", record, results: search.results() });
   }
   return documentOf(options, deps, search, log);
+}
+
+/** A trial's outcome, where lateness of the tester's own that makes it miss a latency limit is the tester's fault. */
+function judgeTrial(document: ResultDocument, request: TrialRequest, options: SearchOptions): Outcome {
+  const outcome = readOutcome(document, request.load, request.seconds, options.strict);
+  if (outcome.kind !== "valid") return outcome;
+  const { trial } = outcome;
+  if (!options.config.goals.some((goal) => isTesterLate(trial, goal, document))) return outcome;
+  return { kind: "invalid", reasons: ["slow only because packets left late", ...document.run.reasons] };
 }
 
 /** What a search has written down so far. */
@@ -194,7 +210,7 @@ function recordOf(n: number, request: TrialRequest, outcome: Outcome, document: 
     step: request.step,
     outcome: outcome.kind,
     verdict: document.run.verdict,
-    reasons: document.run.reasons,
+    reasons: outcome.kind === "invalid" ? outcome.reasons : document.run.reasons,
     loss_ratio: valid?.trial.lossRatio ?? null,
     counts: totalCounts(document),
     latency: valid?.trial.latency ?? null,

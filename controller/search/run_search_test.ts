@@ -139,6 +139,25 @@ Deno.test("a latency goal finds where a target gets slow though it loses nothing
   assert.deepEqual(goal.goal.latency, ["p99<200us"]);
 });
 
+Deno.test("slow answers that are the tester's own lateness make a trial invalid; with TCP they do not", async () => {
+  const goals = parseGoal("ndr", [parseLatencyLimit("p99<200us")]);
+  const run = (description: RunDescription) => {
+    const document = fakeDocument(description, { verdict: "SUSPECT", code: "send-lateness", p99Ns: 5e6 });
+    const service = fakeDocument(description).total.latency.service;
+    return Promise.resolve({
+      ...document,
+      total: { ...document.total, latency: { ...document.total.latency, service } },
+    });
+  };
+  const config = { ...options().config, goals };
+  const udp = await search({ config }, { run });
+  assert.ok(udp.trials.length > 0 && udp.trials.every((trial) => trial.outcome === "invalid"));
+  assert.equal(udp.goals[0]?.stop.code, "tester-limited");
+  assert.match(udp.trials[0]?.reasons[0] ?? "", /packets left late/);
+  const tcp = await search({ config, base: fakeDescription("socktype=tcp") }, { run });
+  assert.equal(tcp.goals[0]?.stop.code, "min-load");
+});
+
 Deno.test("runs that fail end the search after a few, with their reason", async () => {
   let runs = 0;
   const document = await search({}, {
@@ -162,6 +181,12 @@ Deno.test("a target that never answers is a failure, not a slow target", async (
   });
   assert.equal(document.search.failed, true);
   assert.match(document.search.reasons[0] ?? "", /no packet of any trial was answered/);
+  assert.deepEqual(
+    document.trials.slice(0, 2).map((trial) => trial.load),
+    [1e9, 1e6],
+    "straight to the smallest load",
+  );
+  assert.ok(document.trials.length < 10);
 });
 
 Deno.test("an interrupted search gives what it has", async () => {
