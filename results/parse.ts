@@ -127,7 +127,7 @@ function parseJson(source: string): unknown {
   try {
     return JSON.parse(source);
   } catch (cause) {
-    const ended = !/[}\]]\s*$/.test(source.slice(-200));
+    const ended = /^\s*[{[]/.test(source.slice(0, 200)) && !/[}\]]\s*$/.test(source.slice(-200));
     const message = cause instanceof Error ? cause.message.slice(0, 200) : "";
     const what = source.trim() === ""
       ? "the file is empty"

@@ -40,7 +40,7 @@ Deno.test("a damaged histogram is left out of the log", () => {
 Deno.test("Prometheus' text is well formed whatever the names", () => {
   const evil = makeDocument({ samples: 100, intervals: 2 });
   evil.targets[0]!.host = 'a"b\\c\nd';
-  const text = prometheusText([...documents, evil]);
+  const text = prometheusText([evil, ...documents]);
   for (const line of text.trim().split("\n")) {
     assert.match(
       line,

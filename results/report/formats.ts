@@ -95,7 +95,7 @@ export function reportMarkdown(model: ReportModel): string {
     .map((v) => `${model.verdictCounts[v]} ${v}`).join(", ");
   lines.push(model.points.length === 1 ? `**${model.verdict}**` : `**${model.verdict}** (${counts})`, "");
   for (const reason of new Set(model.points.flatMap((point) => point.reasons))) lines.push(`- ${md(reason)}`);
-  lines.push("", `${md(first.test)}, ${formatDate(first.started)}`, "");
+  lines.push("", `${md(first.test)}, ${md(formatDate(first.started))}`, "");
   for (const card of cards(model)) {
     lines.push(
       `- ${md(card.name)}: **${md(card.value)}**${card.note === undefined ? "" : ` (${md(card.note)})`}`,
@@ -136,9 +136,9 @@ export function reportMarkdown(model: ReportModel): string {
 
 /** Escapes what Markdown or HTML inside it would take for markup. */
 export function md(text: string): string {
-  return text.replace(/[\r\n]+/g, " ").replace(
+  return plain(text).replace(
     /[\\`*_[\]<>|#&]/g,
-    (c) => c === "<" ? "&lt;" : c === "&" ? "&amp;" : `\\${c}`,
+    (character) => character === "<" ? "&lt;" : character === "&" ? "&amp;" : `\\${character}`,
   );
 }
 
@@ -187,7 +187,7 @@ export function reportGnuplot(model: ReportModel): ReportFile[] {
     });
     const head =
       "# offered_mbps received lowest highest loss p50_us p99_us p99_lowest p99_highest p999_us service_p99_us";
-    files.push({ name: file, text: `# ${comment(group.label)}\n${head}\n${rows.join("\n")}\n` });
+    files.push({ name: file, text: `# ${plain(group.label)}\n${head}\n${rows.join("\n")}\n` });
   }
   const titled = (file: string, using: string, label: string, style: string) =>
     `'${file}' using ${using} with ${style} title ${quoted(label)}`;
@@ -219,10 +219,11 @@ function scaled(value: number | null | undefined, scale: number): number | strin
 
 /** A gnuplot string that runs and expands nothing: single quotes keep backquotes and backslashes as they are. */
 function quoted(label: string): string {
-  return `'${comment(label).replaceAll("'", "''").replace(/[_^@{}~&`]/g, " ")}'`;
+  return `'${plain(label).replaceAll("'", "''").replace(/[_^@{}~&`]/g, " ")}'`;
 }
 
-function comment(text: string): string {
-  // deno-lint-ignore no-control-regex -- a line break would end the comment
-  return text.replace(/[\x00-\x1f\x7f]/g, " ");
+/** One line without control characters, those that turn the direction of writing among them. */
+function plain(text: string): string {
+  // deno-lint-ignore no-control-regex -- these are what is looked for
+  return text.replace(/[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+/g, " ");
 }

@@ -79,7 +79,7 @@ export function page(title: string, body: Markup): string {
     ${body}
       </body>
     </html>
-  `.text;
+  `.text.trimStart();
 }
 
 function header(model: ReportModel): Markup {

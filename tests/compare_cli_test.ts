@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { makeDocument } from "./fixtures/documents.ts";
+import { TemporaryFolder } from "./fixtures/folders.ts";
+import { runProgram } from "./util/mod.ts";
+
+function* repetitions(slowdown: number, seed: number, kernel = "6.18.5-amd64") {
+  for (let i = 0; i < 10; i++) {
+    yield makeDocument({ slowdown, seed: seed + i, spread: 0.01, samples: 3000, intervals: 2, kernel });
+  }
+}
+
+Deno.test("compare finds a slowdown, fails where told to, and writes a page", async () => {
+  using folder = TemporaryFolder.make();
+  using slower = TemporaryFolder.make();
+  folder.writeSweep(repetitions(1, 1));
+  slower.writeSweep(repetitions(1.1, 101));
+  const page = `${folder.path}/page.html`;
+  const done = await runProgram("ipbench", ["compare", folder.path, "--with", slower.path, "-o", page]);
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /\| 64 B, 100 Mbit\/s \| response p50 .* worse/);
+  assert.match(Deno.readTextFileSync(page), /id="chart-change-p50"/);
+  const args = ["compare", folder.path, "--with", slower.path, "--fail-if"];
+  const failed = await runProgram("ipbench", [...args, "p99 +5%"]);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /--fail-if "p99 \+5%" is met at 64 B, 100 Mbit\/s/);
+  const passed = await runProgram("ipbench", [...args, "p99 +50%", "throughput -2%"]);
+  assert.equal(passed.code, 0, passed.stderr);
+});
+
+Deno.test("compare refuses another kernel until told otherwise, and wrong use exits 2", async () => {
+  using folder = TemporaryFolder.make();
+  using other = TemporaryFolder.make();
+  folder.writeSweep(repetitions(1, 1));
+  other.writeSweep(repetitions(1, 201, "6.12.0"));
+  const refused = await runProgram("ipbench", ["compare", folder.path, "--with", other.path]);
+  assert.equal(refused.code, 2);
+  assert.match(
+    refused.stderr,
+    /not comparable:\nipbench: {3}- the hosts' kernel is 6\.18\.5-amd64 in A and 6\.12\.0 in B\n/,
+  );
+  assert.equal(refused.stdout, "");
+  const forced = await runProgram("ipbench", ["compare", folder.path, "--with", other.path, "--anyway"]);
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.match(forced.stdout, /Compared all the same/);
+  for (
+    const [args, message] of [
+      [["compare", folder.path], /--with/],
+      [
+        ["compare", folder.path, "--with", folder.path, "--fail-if", "p42 +5%"],
+        /no metric "p42"; there are min, mean/,
+      ],
+      [["compare", folder.path, "--with", folder.path, "--alpha", "7"], /--alpha 7: expected a share/],
+      [["compare", folder.path, "--with", "/nowhere"], /no result document for B/],
+    ] as const
+  ) {
+    const wrong = await runProgram("ipbench", [...args]);
+    assert.equal(wrong.code, 2, args.join(" "));
+    assert.match(wrong.stderr, message);
+  }
+});
+
+Deno.test("export and csv print to the standard output and nothing else does", async () => {
+  using folder = TemporaryFolder.make();
+  const file = folder.write("run.json", makeDocument({ samples: 500, intervals: 2 }));
+  for (
+    const [format, start] of [
+      ["hlog", /^#\[Logged with ipbench\]\n/],
+      ["prometheus", /^# HELP ipbench_verdict/],
+      [
+        "junit",
+        /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuite name="ipbench" tests="1" failures="0"/,
+      ],
+    ] as const
+  ) {
+    const done = await runProgram("ipbench", ["export", file, "--format", format]);
+    assert.equal(done.code, 0, done.stderr);
+    assert.match(done.stdout, start);
+    assert.equal(done.stderr, "");
+  }
+  const csv = await runProgram("ipbench", ["csv", file]);
+  assert.match(csv.stdout, /^Requested_Throughput,[^\n]*\n100000000,[^\n]*CPU3: [\d.]+\n$/);
+  const bare = await runProgram("ipbench", ["csv", "--no-header", file]);
+  assert.equal(bare.stdout.split("\n").length, 2);
+  const wrong = await runProgram("ipbench", ["export", file, "--format", "pdf"]);
+  assert.equal(wrong.code, 2);
+});
