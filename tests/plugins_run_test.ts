@@ -1,0 +1,208 @@
+/** Each of the lesser tests in a whole run with `dist/`, and plugins written for the original. */
+import assert from "node:assert/strict";
+import type { Metric } from "../results/document.ts";
+import { runConfig } from "./fixtures/run_config.ts";
+import { fixturePlugins, markedProcesses, runProgram, TestDaemon, until } from "./util/mod.ts";
+
+/** A free port for UDP and, most likely, for TCP. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+function metric(metrics: Metric[], name: string): number {
+  const found = metrics.find((m) => m.name === name);
+  assert.ok(found !== undefined, `metric ${name} in ${JSON.stringify(metrics)}`);
+  return found.value;
+}
+
+Deno.test("discard and sink: what was sent is what arrived, and the loss is known", async () => {
+  await using tester = await TestDaemon.start();
+  await using target = await TestDaemon.start({ role: "target" });
+  const port = freePort();
+  const { code, stdout, stderr, document } = await runConfig({
+    test: "discard",
+    args: "socktype=udp,bps=8M,size=500,warmup=0.2,test_time=0.5,cooldown=0.2",
+    testPort: port,
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [{ test: "sink", args: `udp=${port},ip=127.0.0.1`, host: target.host, port: target.port }],
+  });
+  assert.equal(code, 0, stderr);
+  const client = document.clients[0]!;
+  const sink = document.targets[0]!;
+  const sent = metric(client.metrics, "sent_packets");
+  assert.equal(metric(sink.metrics, "measured_sent"), sent);
+  assert.equal(metric(sink.metrics, "packets"), metric(client.metrics, "packets_all_phases"));
+  assert.equal(metric(sink.metrics, "loss"), 0);
+  assert.equal(metric(sink.metrics, "duplicates"), 0);
+  assert.equal(client.rates?.requested_bps, 8_000_000);
+  assert.equal(client.rates?.received_bps, null, "the sender cannot know");
+  const rows = stdout.trim().split("\n").map((row) => row.split(","));
+  assert.deepEqual([rows[0]![0], rows[0]![2]], ["8000000", "500"]);
+  assert.equal(rows[1]!.length, 6, "received rate, packets, bytes, gaps, duplicates, loss");
+});
+
+Deno.test("latency-check counts exactly the wrong answers of an echo target", async () => {
+  await using tester = await TestDaemon.start();
+  await using target = await TestDaemon.start({ role: "target" });
+  const bad = async (echo: string, socktype: string): Promise<number> => {
+    const port = freePort();
+    const { document, stderr, stdout } = await runConfig({
+      test: "latency-check",
+      args: `socktype=${socktype},bps=1M,size=64,samples=500,warmup=0,cooldown=0`,
+      testPort: port,
+      clients: [{ host: tester.host, port: tester.port }],
+      targets: [{
+        test: "echo",
+        args: `udp=${port},tcp=${port},${echo}`,
+        host: target.host,
+        port: target.port,
+      }],
+    });
+    assert.equal(document.run.failed, undefined, stderr);
+    return Number(stdout.split("\n")[0]!.split(",")[9]);
+  };
+  assert.equal(await bad("check", "udp"), 0);
+  assert.equal(await bad("check,check_size=64", "tcp"), 0);
+  assert.equal(await bad("check,spoil=10", "udp"), 50, "every tenth of 500");
+  assert.equal(await bad("check=0", "udp"), 500, "a plain echo never adds one");
+});
+
+Deno.test("client_wrapper and target_wrapper run programs below an allowed directory", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-exec-" });
+  try {
+    const program = `${folder}/work.sh`;
+    await Deno.writeTextFile(
+      program,
+      '#!/bin/sh\necho "worked on $1 and $2"\necho note >&2\nexit ${3:-0}\n',
+      { mode: 0o755 },
+    );
+    const slow = `${folder}/slow.sh`;
+    await Deno.writeTextFile(
+      slow,
+      "#!/bin/sh\nsetsid sh -c 'trap \"\" TERM; exec sleep 600' &\nexec sleep 600\n",
+      { mode: 0o755 },
+    );
+    await using tester = await TestDaemon.start({ args: ["--allow-exec", folder] });
+    await using target = await TestDaemon.start({ role: "target", args: ["--allow-exec", folder] });
+    const clients = [{ host: tester.host, port: tester.port }];
+    await t.step("the output is the result, with quotes as typed", async () => {
+      const { code, stdout, stderr, document } = await runConfig({
+        test: "client_wrapper",
+        args: `start="${program} 'one, two' three"`,
+        clients,
+        targets: [{
+          test: "target_wrapper",
+          args: `start=${slow},output="${program} a b"`,
+          host: target.host,
+          port: target.port,
+        }],
+      });
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout, "worked on one, two and three\nworked on a and b\n");
+      assert.equal(metric(document.clients[0]!.metrics, "start_exit_status"), 0);
+      assert.equal(metric(document.targets[0]!.metrics, "output_exit_status"), 0);
+    });
+    await t.step("a program that fails fails the run, and its status is told", async () => {
+      const { code, stderr } = await runConfig({
+        test: "client_wrapper",
+        args: `start="${program} a b 3"`,
+        clients,
+        targets: [],
+      });
+      assert.equal(code, 1);
+      assert.match(stderr, /work\.sh ended with status 3/);
+    });
+    await t.step("ABORT ends the program and all that it started", async () => {
+      const run = runConfig({ test: "client_wrapper", args: `start=${slow}`, clients, targets: [] });
+      await until("the programs run", 10_000, async () => {
+        const running = await markedProcesses(tester.mark);
+        return running.length >= 5; // daemon, plugin host, keeper, two sleeps
+      });
+      const daemon = `${tester.host}:${tester.port}`;
+      const abort = await runProgram("ipbench", ["abort", daemon]);
+      assert.equal(abort.code, 0, abort.stderr);
+      const { code } = await run;
+      assert.equal(code, 1);
+      await until("nothing but the daemon and a warm child is left", 10_000, async () => {
+        return (await markedProcesses(tester.mark)).length <= 2;
+      });
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a wrapper without permission says what to start the daemon with", async () => {
+  await using tester = await TestDaemon.start();
+  const { code, stderr } = await runConfig({
+    test: "client_wrapper",
+    args: "start=/bin/sh",
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [],
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /start it with --allow-exec \/\S+/);
+});
+
+Deno.test("wait ends on ipbench continue, and at its deadline", async () => {
+  await using tester = await TestDaemon.start();
+  const clients = [{ host: tester.host, port: tester.port }];
+  const waited = runConfig({ test: "wait", args: "deadline=60", clients, targets: [] });
+  const daemon = `${tester.host}:${tester.port}`;
+  await until("the daemon lets the test continue", 20_000, async () => {
+    return (await runProgram("ipbench", ["continue", daemon])).code === 0;
+  });
+  const { code, document, stderr } = await waited;
+  assert.equal(code, 0, stderr);
+  assert.ok(metric(document.clients[0]!.metrics, "waited") < 60);
+  const late = await runConfig({ test: "wait", args: "deadline=0.2", clients, targets: [] });
+  assert.equal(late.code, 0, late.stderr);
+  assert.ok(metric(late.document.clients[0]!.metrics, "waited") >= 0.2);
+});
+
+Deno.test("CPU meters: figures in range, per CPU, over the window", async () => {
+  await using tester = await TestDaemon.start();
+  await using target = await TestDaemon.start({ role: "target" });
+  await using other = await TestDaemon.start({ role: "target" });
+  const { code, stdout, stderr, document } = await runConfig({
+    test: "dummy",
+    args: "seconds=0.5",
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [
+      { test: "cpu_target", host: target.host, port: target.port },
+      { test: "cpu_target_lukem", host: other.host, port: other.port },
+    ],
+  });
+  assert.equal(code, 0, stderr);
+  const rows = stdout.trim().split("\n");
+  assert.match(rows[1]!, /^\d+\.\d,CPU\d+: \d+\.\d(,CPU\d+: \d+\.\d)*$/);
+  assert.match(rows[2]!, /^\d+\.\d$/);
+  for (const { metrics } of document.targets) {
+    const use = metric(metrics, "cpu_use");
+    assert.ok(use >= 0 && use <= 100);
+    const each = metrics.filter((m) => /^cpu\d+_use$/.test(m.name)).map((m) => m.value);
+    assert.equal(each.length, metric(metrics, "cpus"));
+    const mean = each.reduce((sum, value) => sum + value, 0) / each.length;
+    assert.ok(Math.abs(mean - use) < 0.01, "the figure is the mean of the CPUs'");
+    assert.ok(metric(metrics, "cpu_steal") >= 0);
+  }
+});
+
+Deno.test("plugins compiled for the original run on both sides", async (t) => {
+  const args = ["--plugin-dir", fixturePlugins()];
+  await using tester = await TestDaemon.start({ args });
+  await using target = await TestDaemon.start({ role: "target", args });
+  for (const test of ["old_client", "old_client_needed"]) {
+    await t.step(test, async () => {
+      const { code, stdout, stderr } = await runConfig({
+        test,
+        args: "value=7,sockopts=SO_BROADCAST=1;SO_RCVBUF=65536",
+        clients: [{ host: tester.host, port: tester.port }],
+        targets: [{ test: "old_target", args: "prefix=slept", host: target.host, port: target.port }],
+      }, args);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^7,49\nslept:\d+\n?$/);
+    });
+  }
+});
