@@ -1,0 +1,386 @@
+/**
+ * Benchmarks of the measurement engine against a bare loop on the same sockets, sockperf and iperf3, alternated, with
+ * ratios and their spread. Prints Markdown.
+ *
+ *     deno run -A bench/engine.ts [--repetitions 10] [--seconds 1] [--only udp,ping,gso,ring,lateness,cost,verdict]
+ *
+ * Needs two processors (one for each side), gcc and make; root and iproute2 for `ring`; sockperf and iperf3 where they
+ * are installed. Nothing else should run on the machine.
+ *
+ * @module
+ */
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const BARE = `${ROOT}build/bench/bare`;
+const COST = `${ROOT}build/bench/cost`;
+const DRIVE = `${ROOT}build/drive`;
+const LATENCY = `${ROOT}build/plugins/latency.so`;
+const PORT = 17100;
+
+function option(name: string, fallback: string): string {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at >= 0 ? Deno.args[at + 1] ?? fallback : fallback;
+}
+
+const repetitions = Number(option("repetitions", "10"));
+const seconds = Number(option("seconds", "1"));
+const only = option("only", "udp,ping,gso,ring,lateness,cost,verdict").split(",");
+
+async function run(command: string, ...args: string[]): Promise<string> {
+  const output = await new Deno.Command(command, { args, stdout: "piped", stderr: "piped", stdin: "null" })
+    .output();
+  return new TextDecoder().decode(output.stdout) + new TextDecoder().decode(output.stderr);
+}
+
+/** Runs on one processor. */
+const onCpu = (cpu: number, ...command: string[]) => run("taskset", "-c", String(cpu), ...command);
+
+/** Starts a server on processor 1, runs the body, ends the server and gives what it printed. */
+async function withServer<T>(command: string[], body: () => Promise<T>): Promise<[T, string]> {
+  const child = new Deno.Command("taskset", {
+    args: ["-c", "1", ...command],
+    stdout: "piped",
+    stderr: "null",
+    stdin: "null",
+  })
+    .spawn();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  try {
+    const value = await body();
+    child.kill("SIGTERM");
+    return [value, new TextDecoder().decode((await child.output()).stdout)];
+  } catch (error) {
+    child.kill("SIGKILL");
+    await child.output();
+    throw error;
+  }
+}
+
+interface Result {
+  rates: { sent_bps: number; received_bps: number };
+  latency: { service: { p50_ns: number } };
+  pacing: { lateness: Record<string, number>; achieved_pps: number; requested_pps: number };
+  reasons: { level: string; code: string }[];
+}
+
+async function ours(target: string, port: number, args: string): Promise<Result> {
+  const text = await onCpu(
+    0,
+    DRIVE,
+    LATENCY,
+    target,
+    String(port),
+    `cooldown=0,noise=0,keep_samples=0,${args}`,
+  );
+  return JSON.parse(text.split("\n").find((line) => line.startsWith("{")) ?? text) as Result;
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
+
+function quartiles(values: number[]): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? NaN;
+  return `${at(0.25).toFixed(3)}–${at(0.75).toFixed(3)}`;
+}
+
+const rows: string[] = [];
+
+/** One line: ours against theirs, run in turn. */
+async function compare(
+  what: string,
+  unit: string,
+  aim: string,
+  mine: () => Promise<number>,
+  theirs: () => Promise<number>,
+): Promise<void> {
+  const a: number[] = [], b: number[] = [];
+  for (let i = 0; i < repetitions; i++) {
+    const first = i % 2 === 0;
+    if (first) a.push(await mine());
+    b.push(await theirs());
+    if (!first) a.push(await mine());
+  }
+  const ratios = a.map((value, i) => value / (b[i] ?? NaN));
+  const row =
+    `| ${what} | ${median(a).toFixed(0)} | ${median(b).toFixed(0)} | ${unit} | ${
+      median(ratios).toFixed(3)
+    } ` +
+    `(${quartiles(ratios)}) | ${aim} |`;
+  rows.push(row);
+  console.error(row);
+}
+
+const numberIn = (text: string, pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? NaN);
+const exists = async (command: string) => (await run("sh", "-c", `command -v ${command}`)) !== "";
+
+async function udp(): Promise<void> {
+  for (const size of [64, 1472]) {
+    const rate = 2e6 * size * 8;
+    const mine = async () => {
+      const [result] = await withServer(
+        [BARE, "echo", String(PORT), "32"],
+        () =>
+          ours(
+            "127.0.0.1",
+            PORT,
+            `socktype=udp,size=${size},bps=${rate},duration=${seconds},warmup=0.2,drain=0.2,late=0`,
+          ),
+      );
+      return result.rates.received_bps / size / 8;
+    };
+    await compare(`echoed ${size} B UDP, bare loop`, "packets/s", "≥ 0.9", mine, async () => {
+      const [text] = await withServer(
+        [BARE, "echo", String(PORT), "32"],
+        () => onCpu(0, BARE, "load", String(PORT), String(size), String(seconds), "32"),
+      );
+      return numberIn(text, /^(\d+)/);
+    });
+    if (await exists("sockperf")) {
+      await compare(
+        `echoed ${size} B UDP, sockperf under-load --mps=max`,
+        "packets/s",
+        "> 1",
+        mine,
+        async () => {
+          const [text] = await withServer(
+            ["sockperf", "server", "-i", "127.0.0.1", "-p", String(PORT + 1)],
+            () =>
+              onCpu(
+                0,
+                "sockperf",
+                "under-load",
+                "-i",
+                "127.0.0.1",
+                "-p",
+                String(PORT + 1),
+                "-t",
+                String(seconds),
+                "-m",
+                String(size),
+                "--mps=max",
+                "--reply-every=1",
+              ),
+          );
+          const took = numberIn(text, /RunTime=([\d.]+)/), got = numberIn(text, /ReceivedMessages=(\d+)/);
+          return got / took;
+        },
+      );
+    }
+    if (await exists("iperf3")) {
+      await compare(`echoed ${size} B UDP, iperf3 one way (received)`, "packets/s", "> 1", mine, async () => {
+        const [text] = await withServer(
+          ["iperf3", "-s", "-p", String(PORT + 2)],
+          () =>
+            onCpu(
+              0,
+              "iperf3",
+              "-c",
+              "127.0.0.1",
+              "-p",
+              String(PORT + 2),
+              "-u",
+              "-b",
+              "0",
+              "-l",
+              String(size),
+              "-t",
+              String(seconds),
+              "-J",
+            ),
+        );
+        const end = JSON.parse(text).end;
+        const sum = end.sum_received ?? end.sum;
+        return (sum.packets - sum.lost_packets) / sum.seconds;
+      });
+    }
+  }
+}
+
+async function ping(): Promise<void> {
+  const mine = async (server: string[], port: number) => {
+    const [result] = await withServer(
+      server,
+      () => ours("127.0.0.1", port, `socktype=udp,size=64,bps=${20e3 * 512},duration=${seconds},warmup=0.2`),
+    );
+    return result.latency.service.p50_ns;
+  };
+  const bare = [BARE, "echo", String(PORT), "1"];
+  await compare(
+    "median RTT, 20 k/s against one outstanding of a bare loop",
+    "ns",
+    "≤ 1.03",
+    () => mine(bare, PORT),
+    async () => {
+      const [text] = await withServer(bare, () => onCpu(0, BARE, "ping", String(PORT), "64", "50000"));
+      return numberIn(text, /^(\d+)/);
+    },
+  );
+  if (!(await exists("sockperf"))) return;
+  const server = ["sockperf", "server", "-i", "127.0.0.1", "-p", String(PORT + 1), "--nonblocked"];
+  await compare(
+    "median RTT, 20 k/s against sockperf ping-pong (its half doubled)",
+    "ns",
+    "≤ 1.03",
+    () => mine(server, PORT + 1),
+    async () => {
+      const [text] = await withServer(
+        server,
+        () =>
+          onCpu(
+            0,
+            "sockperf",
+            "ping-pong",
+            "-i",
+            "127.0.0.1",
+            "-p",
+            String(PORT + 1),
+            "-t",
+            String(seconds),
+            "-m",
+            "64",
+            "--nonblocked",
+          ),
+      );
+      return numberIn(text, /percentile 50\.000 *= *([\d.]+)/) * 2000;
+    },
+  );
+}
+
+async function gso(): Promise<void> {
+  for (const size of [64, 1472]) {
+    const sink = async (body: () => Promise<unknown>) => {
+      const [, text] = await withServer([BARE, "sink", String(PORT)], body);
+      return numberIn(text, /^(\d+)/) / seconds;
+    };
+    const args = `socktype=udp,engine=gso,size=${size},bps=${
+      20e6 * size * 8
+    },duration=${seconds},warmup=0,drain=3,late=0`;
+    await compare(
+      `GSO delivery, ${size} B, bare loop`,
+      "packets/s",
+      "≥ 0.9",
+      () => sink(() => ours("127.0.0.1", PORT, args)),
+      () => sink(() => onCpu(0, BARE, "gso", String(PORT), String(size), String(seconds))),
+    );
+  }
+}
+
+async function ring(): Promise<void> {
+  const space = `ipbb${Deno.pid}`, near = `vb${Deno.pid}a`, far = `vb${Deno.pid}b`;
+  if (!(await run("ip", "netns", "add", space)).match(/^$/)) {
+    return void console.error("ring: needs root and iproute2");
+  }
+  try {
+    await run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", space);
+    await run("ip", "link", "set", near, "up");
+    await run("ip", "-n", space, "link", "set", far, "up");
+    const mac = (await run("ip", "netns", "exec", space, "cat", `/sys/class/net/${far}/address`)).trim();
+    const frames = async (body: () => Promise<unknown>) => {
+      const count = async () => Number(await run("cat", `/sys/class/net/${near}/statistics/tx_packets`));
+      const before = await count();
+      await body();
+      return (await count() - before) / seconds;
+    };
+    for (const size of [64, 1514]) {
+      const args = `socktype=raw,iface=${near},engine=ring,size=${size},bps=${
+        4e6 * size * 8
+      },duration=${seconds},warmup=0,drain=3,late=0`;
+      await compare(
+        `AF_PACKET ring on veth, ${size} B, bare loop`,
+        "frames/s",
+        "≥ 0.9",
+        () => frames(() => ours(mac, 0, args)),
+        () => frames(() => onCpu(0, BARE, "ring", near, mac, String(size), String(seconds))),
+      );
+    }
+  } finally {
+    await run("ip", "link", "del", near);
+    await run("ip", "netns", "del", space);
+  }
+}
+
+async function lateness(): Promise<void> {
+  console.log("\n| rate | lateness p50 | p99 | p99.9 | max | rate error |\n|---|---|---|---|---|---|");
+  for (const pps of [10e3, 50e3, 100e3]) {
+    const all: Result[] = [];
+    for (let i = 0; i < repetitions; i++) {
+      const [result] = await withServer(
+        [BARE, "echo", String(PORT), "1"],
+        () =>
+          ours(
+            "127.0.0.1",
+            PORT,
+            `socktype=udp,size=64,bps=${pps * 512},duration=${seconds},warmup=0.2,drain=0.2`,
+          ),
+      );
+      all.push(result);
+    }
+    const at = (key: string) =>
+      `${(median(all.map((r) => r.pacing.lateness[key] ?? NaN)) / 1000).toFixed(2)} µs`;
+    const error = median(all.map((r) => Math.abs(r.pacing.achieved_pps / r.pacing.requested_pps - 1)));
+    console.log(
+      `| ${pps / 1000} k/s | ${at("p50_ns")} | ${at("p99_ns")} | ${at("p999_ns")} | ${at("max_ns")} | ` +
+        `${(error * 100).toFixed(4)} % |`,
+    );
+  }
+}
+
+async function verdict(): Promise<void> {
+  const args = `socktype=udp,size=64,bps=${10e3 * 512},duration=2,warmup=0.3,cpu=0`;
+  const once = async () => {
+    const [result] = await withServer([BARE, "echo", String(PORT), "1"], () => ours("127.0.0.1", PORT, args));
+    return result.reasons.map((reason) => `${reason.level} ${reason.code}`).join(", ") || "VALID";
+  };
+  const quiet: string[] = [], burnt: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    quiet.push(await once());
+    const burner = new Deno.Command("taskset", { args: ["-c", "0", "sh", "-c", "while :; do :; done"] })
+      .spawn();
+    burnt.push(await once());
+    burner.kill("SIGKILL");
+    await burner.output();
+  }
+  console.log(
+    `\nVerdicts, quiet: ${quiet.join("; ")}\n\nVerdicts, with a burner on the tester's processor: ${
+      burnt.join("; ")
+    }`,
+  );
+}
+
+async function main(): Promise<void> {
+  await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
+  console.error(await run("make", "-s", "-C", `${ROOT}tests_c`));
+  console.error(await run("gcc", "-O2", "-D_GNU_SOURCE", "-o", BARE, `${ROOT}bench/engine/bare.c`));
+  console.error(
+    await run(
+      "gcc",
+      "-O2",
+      "-D_GNU_SOURCE",
+      `-I${ROOT}tests_c/lib`,
+      `-I${ROOT}tests_c/include`,
+      "-o",
+      COST,
+      `${ROOT}bench/engine/cost.c`,
+      `${ROOT}build/obj/lib/libipb.a`,
+      "-lm",
+    ),
+  );
+  if (only.includes("cost")) console.log(await onCpu(0, COST));
+  if (only.includes("udp")) await udp();
+  if (only.includes("ping")) await ping();
+  if (only.includes("gso")) await gso();
+  if (only.includes("ring")) await ring();
+  if (rows.length > 0) {
+    console.log(
+      "| what, against | ours | theirs | unit | ratio (quartiles) | aim |\n|---|---|---|---|---|---|",
+    );
+    console.log(rows.join("\n"));
+  }
+  if (only.includes("lateness")) await lateness();
+  if (only.includes("verdict")) await verdict();
+}
+
+await main();
