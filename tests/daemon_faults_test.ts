@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import {
   deadline,
+  fixturePlugins,
   handshake,
   HANDSHAKE_STEPS,
   isAlive,
@@ -134,14 +135,22 @@ Deno.test("a peer that sends and never reads is closed at its deadline and costs
   assert.ok(daemon.residentBytes < before + 64 * 1024 * 1024, "and does not keep their answers");
 });
 
-Deno.test("a slow reader of a result loses it, not the slot", async () => {
-  await using daemon = await TestDaemon.start();
-  using client = await daemon.greeted();
-  await handshake(client, "dummy", testerSetup("seconds=0.1"));
+Deno.test("a big result arrives whole; a peer that does not read it loses it at the deadline, nobody else anything", async () => {
+  const size = 32 * 1024 * 1024;
+  await using daemon = await TestDaemon.start({ args: ["--plugin-dir", fixturePlugins()] });
+  using deaf = await daemon.greeted({ deadlineMs: 20_000 });
+  await handshake(deaf, "fault_big_result", testerSetup());
   await daemon.assertFree(3_000);
-  using next = await daemon.greeted();
-  assert.deepEqual(await next.ask("HELLO"), ["200 OK (Ready to go)"]);
-  assert.match(await client.readToEnd(), /^220 VALID DATA/);
+  using client = await daemon.greeted({ deadlineMs: 20_000 });
+  await handshake(client, "fault_big_result", testerSetup());
+  assert.equal(await client.readLine(), "220 VALID DATA (Data to follow)");
+  assert.equal(await client.readLine(), `Content-length: ${size}`);
+  const data = await client.readBytes(size);
+  assert.ok(data.every((byte, at) => byte === at % 251));
+  assert.equal(await client.readToEnd(), "", "nothing follows");
+  await sleep(10_500);
+  const rest = await deaf.readToEnd();
+  assert.ok(rest.length < size, `the deaf one got ${rest.length} bytes`);
 });
 
 Deno.test("SIGKILL of the daemon leaves no process", async () => {

@@ -7,6 +7,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  type DaemonEffect,
+  type DaemonEvent,
+  type DaemonRole,
+  daemonTransition,
+  initialDaemonState,
+  LineReader,
+} from "../protocol/mod.ts";
+import {
   deadline,
   Dice,
   fuzzDialogue,
@@ -117,6 +125,74 @@ Deno.test(`fuzz: ${DIALOGUES} mutated dialogues, side by side`, async () => {
   await inParallel(DIALOGUES, send);
   await assertSound(daemon, before);
 });
+
+Deno.test(`fuzz: ${DIALOGUES * 20} mutated dialogues at the state machine alone end closed, without the slot`, () => {
+  for (let index = 0; index < DIALOGUES * 20; index++) {
+    const { phase, taken } = playDialogue(new Dice(SEED + index));
+    assert.deepEqual({ phase, taken }, { phase: "closed", taken: false }, `seed ${SEED + index}`);
+  }
+});
+
+/** One dialogue with a slot that is always free, and plugins whose work ends at a random moment. */
+function playDialogue(dice: Dice): { phase: string; taken: boolean } {
+  const reader = new LineReader();
+  let state = initialDaemonState(dice.once(2) ? "tester" : "target", dice.once(4));
+  let taken = false;
+  const pending: DaemonEvent[] = [];
+  const happens = (event: DaemonEvent): void => {
+    const [next, effects] = daemonTransition(state, event);
+    state = next;
+    for (const effect of effects) {
+      if (effect.type === "take") taken = true;
+      if (effect.type === "release") taken = false;
+      const answer = answerTo(effect, state.role, dice);
+      if (answer !== null) pending.push(answer);
+    }
+  };
+  const settle = (all: boolean): void => {
+    for (let event = pending[0]; event !== undefined && (all || dice.once(2)); event = pending[0]) {
+      pending.shift();
+      happens(event);
+    }
+  };
+  reader.push(fuzzDialogue(dice, 2));
+  for (let token = reader.readLine(); token !== null; token = reader.readLine()) {
+    if (token.type === "line") happens({ type: "line", line: { text: token.text, rxNs: 0n } });
+    else if (token.reason === "too-long") happens({ type: "overflow" });
+    else happens({ type: "line", line: { text: null, rxNs: 0n } });
+    settle(false);
+  }
+  happens({ type: "eof" });
+  settle(true);
+  return { phase: state.phase, taken };
+}
+
+function answerTo(effect: DaemonEffect, role: DaemonRole, dice: Dice): DaemonEvent | null {
+  const result: DaemonEvent = {
+    type: "result",
+    result: { valid: true, data: new Uint8Array(1), stamps: null },
+  };
+  switch (effect.type) {
+    case "take":
+      return { type: "taken" };
+    case "load":
+      return dice.once(5) ? { type: "failed", message: "x" } : { type: "loaded" };
+    case "setup":
+      return { type: "set-up" };
+    case "start":
+      return role === "tester" ? result : null;
+    case "stop":
+      return result;
+    case "environment":
+      return { type: "environment", json: new Uint8Array(1) };
+    case "continue":
+      return { type: "continued", ok: false };
+    case "authenticate":
+      return { type: "rejected" };
+    default:
+      return null;
+  }
+}
 
 Deno.test("fuzz: any order of commands over two connections ends with a free slot", async () => {
   await using daemon = await TestDaemon.start({ role: "target" });

@@ -19,7 +19,10 @@ const encoder = new TextEncoder();
 export class RawClient {
   readonly conn: Deno.Conn;
   readonly #deadlineMs: number;
-  #buffer = new Uint8Array(0);
+  /** What was read and not taken: the bytes from #begin to #end. */
+  #space = new Uint8Array(64 * 1024);
+  #begin = 0;
+  #end = 0;
   #ended = false;
   #closed = false;
 
@@ -147,16 +150,30 @@ export class RawClient {
       this.#ended = true;
       return false;
     }
-    const joined = new Uint8Array(this.#buffer.length + count);
-    joined.set(this.#buffer);
-    joined.set(chunk.subarray(0, count), this.#buffer.length);
-    this.#buffer = joined;
+    this.#append(chunk.subarray(0, count));
     return true;
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#end + bytes.length > this.#space.length) {
+      const held = this.#buffer;
+      const space = new Uint8Array(Math.max(this.#space.length, 2 * (held.length + bytes.length)));
+      space.set(held);
+      this.#space = space;
+      this.#begin = 0;
+      this.#end = held.length;
+    }
+    this.#space.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  get #buffer(): Uint8Array {
+    return this.#space.subarray(this.#begin, this.#end);
   }
 
   #take(count: number): Uint8Array {
     const bytes = this.#buffer.slice(0, count);
-    this.#buffer = this.#buffer.slice(count);
+    this.#begin += bytes.length;
     return bytes;
   }
 
