@@ -1,0 +1,115 @@
+/** nfs_latency against a real NFS server (nfs-ganesha), v4 and, where a port mapper is installed, v3. */
+import assert from "node:assert/strict";
+import { runConfig } from "./fixtures/run_config.ts";
+import { Veth } from "./fixtures/veth.ts";
+import { projectRoot, TestDaemon, until } from "./util/mod.ts";
+
+const FILE_BYTES = 262_144;
+const SERVER_READY_MS = 30_000;
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+const rpcbind = ["/usr/sbin/rpcbind", "/sbin/rpcbind"].find(isThere);
+const ganesha = ["/usr/bin/ganesha.nfsd", "/usr/sbin/ganesha.nfsd"].find(isThere);
+const plugin = isThere(`${projectRoot()}/build/plugins/nfs_latency.so`);
+
+/** The server's configuration: one directory, read only, high ports, no locks, no grace period. */
+function configuration(folder: string): string {
+  const protocols = rpcbind === undefined ? "4" : "3, 4";
+  return `NFS_CORE_PARAM { NFS_Port = 18049; MNT_Port = 18050; Protocols = ${protocols};
+  Enable_NLM = false; Enable_RQUOTA = false; }
+NFSv4 { Graceless = true; RecoveryBackend = fs; RecoveryRoot = ${folder}/recovery; }
+EXPORT { Export_Id = 1; Path = ${folder}/export; Pseudo = /data; Access_Type = RO; Squash = No_Root_Squash;
+  SecType = sys; Protocols = ${protocols}; Transports = TCP; FSAL { Name = VFS; } }
+`;
+}
+
+/** Both servers in the link's namespace, with a /run of their own; they end with the shell. */
+class NfsServer {
+  private constructor(readonly child: Deno.ChildProcess, readonly log: string) {}
+
+  static async start(link: Veth, folder: string): Promise<NfsServer> {
+    await Deno.mkdir(`${folder}/export`);
+    await Deno.mkdir(`${folder}/recovery`);
+    await Deno.writeFile(`${folder}/export/data.bin`, new Uint8Array(FILE_BYTES).fill(7));
+    await Deno.writeTextFile(`${folder}/ganesha.conf`, configuration(folder));
+    const mapper = rpcbind === undefined ? "" : `mkdir -p /run/rpcbind; ${rpcbind} -f -w & sleep 0.5;`;
+    const script = `mount -t tmpfs none /run && { ${mapper} mkdir -p /run/ganesha;
+      exec ${ganesha} -F -f ${folder}/ganesha.conf -p ${folder}/pid -L ${folder}/log; }`;
+    // A process number space of its own: when its first process ends, the kernel ends the rest.
+    const [path, ...args] = [
+      ...link.wrap,
+      ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
+    ];
+    const child = new Deno.Command(path!, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+    const server = new NfsServer(child, `${folder}/log`);
+    try {
+      await until("the NFS server is ready", SERVER_READY_MS, async () => {
+        return (await Deno.readTextFile(server.log).catch(() => "")).includes("NFS SERVER INITIALIZED");
+      });
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.child.status;
+  }
+}
+
+Deno.test("nfs_latency reads from a real server", async (t) => {
+  if (ganesha === undefined || !plugin) {
+    console.error("skipped: needs nfs-ganesha and libnfs (apt-get install nfs-ganesha-vfs libnfs-dev)");
+    return;
+  }
+  using link = Veth.make("n");
+  if (link === null) return;
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-nfs-" });
+  try {
+    await using _server = await NfsServer.start(link, folder);
+    await using tester = await TestDaemon.start();
+    const clients = [{ host: tester.host, port: tester.port, testTarget: link.farAddress }];
+    const load = "rate=500,samples=400,warmup=0.1,cooldown=0.1,filename=data.bin";
+    const kinds = [["v4", "path=/data,version=4,nfsport=18049"]];
+    if (rpcbind !== undefined) kinds.push(["v3 through the port mapper", `path=${folder}/export`]);
+    for (const [kind, args] of kinds) {
+      await t.step(kind!, async () => {
+        const { stdout, stderr, document } = await runConfig({
+          test: "nfs_latency",
+          args: `${args},${load}`,
+          clients,
+          targets: [],
+        });
+        assert.equal(document.run.failed, undefined, stderr);
+        const { counts, latency } = document.clients[0]!;
+        assert.deepEqual([counts!.sent, counts!.ok, counts!.corrupt], [400, 400, 0], stderr);
+        assert.equal(latency!.response!.count, 400);
+        const [header, row] = stdout.trim().split("\n");
+        assert.match(header!, /^# /);
+        assert.equal(row!.split(",").length, 14);
+        assert.equal(row!.split(",")[0], "500");
+      });
+    }
+    await t.step("a file that is not there fails the set-up, by name", async () => {
+      const { code, stderr } = await runConfig({
+        test: "nfs_latency",
+        args: "path=/data,version=4,nfsport=18049,filename=nothing.bin",
+        clients,
+        targets: [],
+      });
+      assert.equal(code, 1);
+      assert.match(stderr, /cannot open nothing\.bin/);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
