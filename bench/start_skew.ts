@@ -1,0 +1,68 @@
+/**
+ * How exactly testers start together: N real daemons on this machine, R runs, each tester's actual start against the
+ * agreed instant; and how long a run takes from its beginning to START.
+ *
+ * `deno run -A bench/start_skew.ts [TESTERS [RUNS]]`, 16 and 20 unless said otherwise. Prints one JSON line.
+ *
+ * @module
+ */
+import { runBenchmark } from "../mod.ts";
+import { TestDaemon } from "../tests/util/mod.ts";
+
+const [testers = 16, runs = 20] = Deno.args.map(Number);
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+}
+
+const daemons: TestDaemon[] = [];
+const skewNs: number[] = [], boundNs: number[] = [], spreadNs: number[] = [], toStartMs: number[] = [];
+try {
+  for (let n = 0; n < testers; n++) {
+    daemons.push(await TestDaemon.start({ ip: `127.0.1.${n + 1}`, readyMs: 60_000 }));
+  }
+  for (let run = 0; run < runs; run++) {
+    const began = performance.now();
+    const document = await runBenchmark({
+      test: "dummy",
+      controllerArgs: "",
+      clients: daemons.map(({ host, port }) => ({
+        host,
+        port,
+        target: "127.0.0.1",
+        targetPort: 7,
+        args: "seconds=0.2",
+      })),
+      targets: [],
+      reset: false,
+      debug: false,
+      timeoutSeconds: null,
+      require: "all",
+      pluginDirs: [],
+      secretFile: null,
+      tls: null,
+      untilCi: null,
+    }, {
+      onProgress: (event) => {
+        if (event.kind === "schedule") toStartMs.push(performance.now() - began);
+      },
+    });
+    if (document.run.failed === true) throw new Error(document.run.reasons.join("; "));
+    const starts = document.clients.map((client) => client.start!);
+    for (const start of starts) skewNs.push(Math.abs(start.actual_ns - start.planned_ns));
+    for (const client of document.clients) boundNs.push(client.clock!.error_ns);
+    const seen = starts.map((start) => Number(start.actual_controller_ns));
+    spreadNs.push(Math.max(...seen) - Math.min(...seen));
+  }
+} finally {
+  for (const daemon of daemons) await daemon[Symbol.asyncDispose]();
+}
+for (const list of [skewNs, boundNs, spreadNs, toStartMs]) list.sort((a, b) => a - b);
+console.log(JSON.stringify({
+  testers,
+  runs,
+  skew_us: [0.5, 0.99, 1].map((share) => Math.round(quantile(skewNs, share) / 1e3)),
+  clock_bound_us: [0.5, 0.99].map((share) => Math.round(quantile(boundNs, share) / 1e3)),
+  spread_us: [0.5, 0.99].map((share) => Math.round(quantile(spreadNs, share) / 1e3)),
+  to_start_ms: [0.5, 0.99].map((share) => Math.round(quantile(toStartMs, share))),
+}));
