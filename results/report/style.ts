@@ -14,7 +14,7 @@ export const STYLE = `
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;scroll-padding-top:3.5rem;-webkit-text-size-adjust:100%}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-body{margin:0;background:var(--page);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
+body{margin:0;overflow-wrap:anywhere;background:var(--page);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
 font-variant-numeric:tabular-nums}
 .skip{position:absolute;left:-999px}.skip:focus{left:1rem;top:1rem;background:var(--card);padding:.5rem 1rem;z-index:9}
 main,header .in,footer{max-width:1040px;margin:0 auto;padding:0 1.25rem}
@@ -41,7 +41,7 @@ h2{font-size:1.2rem;margin:0 0 .85rem;letter-spacing:-.005em}
 h3{font-size:1rem;margin:0 0 .25rem;overflow-wrap:anywhere}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(152px,1fr));gap:.75rem;margin:0;padding:0}
 .cards>div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.75rem .9rem;min-width:0}
-.cards dt{color:var(--muted);font-size:.8rem;margin:0}
+.cards dt{overflow-wrap:anywhere;color:var(--muted);font-size:.8rem;margin:0}
 .cards dd{margin:0;font-size:1.3rem;font-weight:600;letter-spacing:-.01em;white-space:nowrap}
 .cards dd.note{color:var(--muted);font-size:.775rem;font-weight:400;letter-spacing:0;white-space:normal;overflow-wrap:anywhere}
 .warnings{list-style:none;margin:0;padding:0;display:grid;gap:.5rem}

@@ -4,7 +4,7 @@
  * @module
  */
 import { axis, type Chart, curve, type EChartsOptions, type Frame } from "../chart.ts";
-import { formatRate } from "../figures.ts";
+import { digits, formatRate } from "../figures.ts";
 import type { Group, ReportModel } from "../model.ts";
 import { colour } from "../palette.ts";
 import type { ReportPoint } from "../point.ts";
@@ -33,8 +33,9 @@ function lastWithIntervals(group: Group): ReportPoint | null {
 
 function chartOf(group: Group, point: ReportPoint, index: number, several: boolean, many: boolean): Chart {
   const seconds = (ns: number) => ns / 1e9;
+  const time = timeUnit(point);
   const steps = (pick: (t: ReportPoint["timeline"][number]) => number): [number, number][] =>
-    point.timeline.map((t) => [seconds(t.t_ns), pick(t)]);
+    point.timeline.map((t) => [t.t_ns / time.scale, pick(t)]);
   const most = Math.max(1, ...point.timeline.map((t) => t.sent / seconds(t.length_ns)));
   const scale = most >= 1e6 ? 1e6 : most >= 1e3 ? 1e3 : 1;
   const unit = scale === 1e6 ? "million packets/s" : scale === 1e3 ? "thousand packets/s" : "packets/s";
@@ -63,7 +64,13 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
           gridIndex: 0,
         },
         {
-          ...axis({ type: "value", min: 0, max: "dataMax", name: "seconds of the measured phase" }, frame),
+          ...axis({
+            type: "value",
+            min: 0,
+            max: "dataMax",
+            name: `${time.name} of the measured phase`,
+            axisLabel: timeLabel,
+          }, frame),
           gridIndex: 1,
         },
       ],
@@ -94,7 +101,7 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
           xAxisIndex: 0,
           yAxisIndex: 0,
         },
-        lossSeries(point, lost),
+        lossSeries(point, lost, time.scale),
       ],
     }),
     data: {
@@ -104,7 +111,17 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
   };
 }
 
-function lossSeries(point: ReportPoint, lost: number[]): EChartsOptions {
+/** Labels of times; the last stands at no round number. */
+const timeLabel = { showMaxLabel: false, formatter: (value: number) => digits(value, 3) };
+
+/** Seconds, or what suits a very short or long phase. */
+function timeUnit(point: ReportPoint): { scale: number; name: string } {
+  const span = point.timeline.at(-1)?.t_ns ?? 0;
+  if (span < 2e9) return { scale: 1e6, name: "milliseconds" };
+  return span < 600e9 ? { scale: 1e9, name: "seconds" } : { scale: 60e9, name: "minutes" };
+}
+
+function lossSeries(point: ReportPoint, lost: number[], scale: number): EChartsOptions {
   return {
     name: "lost",
     type: "line",
@@ -113,7 +130,7 @@ function lossSeries(point: ReportPoint, lost: number[]): EChartsOptions {
     showSymbol: false,
     xAxisIndex: 1,
     yAxisIndex: 1,
-    data: point.timeline.map((t, i) => [t.t_ns / 1e9, lost[i]]),
+    data: point.timeline.map((t, i) => [t.t_ns / scale, lost[i]]),
     lineStyle: { color: colour("bad"), width: 1.5 },
     areaStyle: { color: colour("bad"), opacity: 0.25 },
     itemStyle: { color: colour("bad") },
