@@ -254,6 +254,22 @@ Deno.test("the sweep section comes out as written", () => {
   });
 });
 
+Deno.test("twenty thousand testers in one line are read in seconds, right or wrong", () => {
+  const file = (attribute: string) => {
+    const clients = Array.from(
+      { length: 20_000 },
+      (_, i) => `<client ${attribute}="10.0.${i >> 8}.${i & 255}"/>`,
+    );
+    return `<ipbench><test name="latency" target="t">${clients.join("")}</test></ipbench>`;
+  };
+  const begun = performance.now();
+  assert.equal(build({}, file("hostname")).description.clients.length, 20_000);
+  const errors = errorsOf({}, file("hostnmae"));
+  assert.equal(errors.length, 101, "a hundred, and how many more");
+  assert.match(errors.at(-1) ?? "", /^… and \d+ more$/);
+  assert.ok(performance.now() - begun < 60_000, "not quadratic: that would take many minutes");
+});
+
 Deno.test("property: what is built passes the check of descriptions, and survives JSON", () => {
   const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6());
   const port = fc.integer({ min: 1, max: 65535 });
