@@ -223,6 +223,7 @@ function tellEnd(document: SearchDocument, given: SearchCommandOptions): void {
       `ipbench: ${totals.trials} trials${invalid}; ${totals.trial_seconds} s measured in ${totals.elapsed_seconds} s`,
     );
     if (given.json !== undefined) note(`ipbench: search document: ${given.json}`);
+    if (given.out !== undefined) note(`ipbench: see the trials with: ipbench report ${given.out}`);
   }
   if (search.interrupted === true) throw new ExitError(EXIT.INTERRUPTED, "interrupted");
   if (search.failed === true) throw new ExitError(EXIT.FAILED, `trials failed: ${search.reasons.join("; ")}`);
