@@ -31,15 +31,15 @@ function goal(
   };
 }
 
-// The four goals and six points in time of RFC 9971's worked example. Its text calls the load a lower bound for the
-// fourth goal at points 5 and 6, with 42.9 % and 27.3 % of the time spent in high-loss trials where 20 % are allowed;
+// The four goals and six points in time of the worked example in RFC 9971's drafts. Their text calls the load a lower
+// bound for the fourth goal at points 5 and 6, with 42.9 % and 27.3 % of the time spent in high-loss trials where 20 % are allowed;
 // by the algorithm of its appendix A it is an upper bound, and that is what is asserted here.
 const RFC2544 = goal(60, 60, 0, 0);
 const TST009 = goal(60, 120, 0, 50);
 const ONE_SECOND = goal(1, 120, 0.5, 50);
 const TWENTY_PERCENT = goal(60, 60, 0.5, 20);
 
-Deno.test("loads are classified as in the worked example of RFC 9971", () => {
+Deno.test("loads are classified as in the worked example of RFC 9971 and its appendix A", () => {
   const points: [Trial[], string[]][] = [
     [trials([59, 1, 0]), ["undecided", "undecided", "undecided", "undecided"]],
     [trials([59, 1, 0], [1, 1, 1]), ["upper", "undecided", "undecided", "undecided"]],
