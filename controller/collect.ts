@@ -152,11 +152,12 @@ async function collectTarget(session: Session, target: TargetRun, agreement: Agr
     timely.catch(() => {});
     const head = await headAfterStop(session, target);
     await timely;
-    target.raw = await peer.resultBody(head);
-    const shown = await half.show(target.raw);
+    const raw = await peer.resultBody(head);
+    const shown = await half.show(raw);
+    target.stamps = raw.stamps;
     const after = target.side === null ? [] : await target.side.finish(probesAfter(session));
     const interval = after.length === 0 ? null : combineProbes(after);
-    if (!target.raw.valid) {
+    if (!raw.valid && shown.results?.reasons?.some((reason) => reason.level === "INVALID") !== true) {
       session.reasons.push({
         level: "INVALID",
         code: "invalid-data",
@@ -164,13 +165,8 @@ async function collectTarget(session: Session, target: TargetRun, agreement: Agr
         host: session.hostOf(peer),
       });
     }
-    await session.setTarget(target.index, targetPart(session, target, shown, agreement, interval));
-    session.parts.emit({
-      kind: "result",
-      peer: peer.name,
-      valid: target.raw.valid,
-      bytes: target.raw.data.length,
-    });
+    await session.setTarget(target.index, targetPart(target, shown, agreement, interval));
+    session.parts.emit({ kind: "result", peer: peer.name, valid: raw.valid, bytes: raw.data.length });
   });
 }
 

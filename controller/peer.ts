@@ -13,7 +13,7 @@ import type { SetupFields } from "../protocol/setup_fields.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import { type Connection, ConnectionError, type Heard } from "./connection.ts";
 import { abortDaemon, type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
-import { pause } from "./deadline.ts";
+import { pause, withDeadline } from "./deadline.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
 import { messageOf, RunError, type RunErrorCode } from "./run_error.ts";
 
@@ -54,6 +54,10 @@ export class Peer {
   #connection: Connection | null = null;
   #ownership: Ownership = "none";
   #unansweredAt = -Infinity;
+  /** The run is over for this peer: whatever step is still under way must not take the daemon. */
+  #abandoned = false;
+  /** HELLO is on its way: settled when it is known whose the slot is. */
+  #asking: Promise<unknown> = Promise.resolve();
 
   /**
    * @param name which daemon
@@ -86,6 +90,10 @@ export class Peer {
     );
     this.#connection = opened.connection;
     this.greeting = opened.greeting;
+    if (this.#abandoned) {
+      opened.connection.close();
+      throw this.fail("interrupted", "the run has ended");
+    }
   }
 
   /**
@@ -108,6 +116,12 @@ export class Peer {
    * @throws {RunError} with code "busy" when another controller has it
    */
   async hello(afterReset: boolean): Promise<void> {
+    const asking = this.#hello(afterReset);
+    this.#asking = asking.catch(() => {});
+    await asking;
+  }
+
+  async #hello(afterReset: boolean): Promise<void> {
     for (let attempt = 0;; attempt++) {
       this.#enter("hello");
       const reply = await this.#exchange({ name: "HELLO" }, this.context.limits.replyMs);
@@ -240,6 +254,9 @@ export class Peer {
    * @returns whether the daemon is known to be free of our test
    */
   async abort(): Promise<boolean> {
+    this.#abandoned = true;
+    // An original whose controller vanishes between HELLO and its answer stays taken for ever.
+    await withDeadline(this.#asking, this.context.limits.abortMs, () => new Error("late")).catch(() => {});
     const connection = this.#connection;
     const owned = this.#ownership === "taken";
     this.#ownership = "over";
@@ -309,6 +326,7 @@ export class Peer {
 
   async #exchange(command: Command, ms: number): Promise<Reply> {
     return await this.#guard("see the daemon's log", async () => {
+      if (this.#abandoned) throw new ConnectionError("closed", "the run has ended");
       await this.#send(command);
       const heard = await this.#open().hear(ms);
       if (heard.type === "reply") return heard.reply;

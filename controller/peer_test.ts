@@ -246,6 +246,25 @@ Deno.test("ABORT goes out for a test that is ours, over a second connection when
   assert.equal(daemon.lines.filter((line) => line === "ABORT\n").length, 2);
 });
 
+Deno.test("a run that ends during the handshake leaves no daemon taken behind its back", async () => {
+  await using daemon = scriptedDaemon([GREETING, "200 OK (Ready to go)\n", "SILENT"]);
+  const { peer } = peerAt(daemon.port);
+  await peer.connect();
+  const greeting = peer.hello(false);
+  const aborting = peer.abort();
+  await greeting;
+  await fails(peer.load("latency"), "closed", /the run has ended/);
+  await aborting;
+  assert.deepEqual(daemon.lines.slice(0, 2), ["HELLO\n", "ABORT\n"]);
+
+  await using late = scriptedDaemon([GREETING, "SILENT"]);
+  const other = peerAt(late.port).peer;
+  const connecting = other.connect();
+  await other.abort();
+  await fails(connecting, "interrupted", /the run has ended/);
+  assert.deepEqual(late.lines, []);
+});
+
 Deno.test("a daemon that is not ours is never aborted", async () => {
   await using daemon = scriptedDaemon([GREETING, "421 SERVICE NOT AVAILABLE (Already Running)\n", "SILENT"]);
   const { peer } = peerAt(daemon.port);

@@ -70,7 +70,6 @@ export function clientPart(
 /**
  * Makes a target's part of the document.
  *
- * @param session the run
  * @param target which target
  * @param shown what its plugin made of its result
  * @param agreement when the run was started
@@ -78,20 +77,17 @@ export function clientPart(
  * @returns the part
  */
 export function targetPart(
-  session: Session,
   target: TargetRun,
   shown: { results: PluginResults | null; text: string },
   agreement: Agreement,
   after: OffsetInterval | null,
 ): Partial<TargetResult> {
   const { metrics, reasons, window, environment, ...more } = shown.results ?? {};
-  const { peer, before } = target;
-  const stamps = target.raw?.stamps ?? null;
+  const { peer, before, stamps } = target;
   const measured = window ??
     (stamps === null ? undefined : { start_ns: Number(stamps.actualNs), end_ns: Number(stamps.endedNs) });
   const converted = inOurClock(measured, before, after);
   const record = { ...target.environment, ...environment };
-  void session;
   return {
     ...more,
     peer: peer.greeting?.peer ?? null,

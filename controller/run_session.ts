@@ -71,5 +71,5 @@ async function cleanUp(session: Session): Promise<void> {
     await run.peer.abort();
   });
   const closing = [clientHalf, ...targetHalves.values()].map((half) => half.close());
-  await Promise.allSettled([...ending, ...closing]);
+  await Promise.allSettled([...ending, ...closing, ...session.endings]);
 }

@@ -5,11 +5,12 @@
  */
 
 import type { ClientDescription, RunDescription, TargetDescription } from "../config/run_description.ts";
+import type { ResultStamps } from "../protocol/result.ts";
 import type { ClientResult, ResultDocument, TargetResult } from "../results/document.ts";
 import type { HostReason } from "../results/verdict.ts";
 import type { OffsetInterval } from "./clock_estimate.ts";
 import type { Limits } from "./limits.ts";
-import { Peer, type PeerContext, type RawResult, type ResultHead } from "./peer.ts";
+import { Peer, type PeerContext, type ResultHead } from "./peer.ts";
 import type { Half } from "./plugin_half.ts";
 import type { PeerName, ProgressEvent, RunPhase } from "./progress.ts";
 import { hostPort, messageOf, RunError } from "./run_error.ts";
@@ -54,7 +55,8 @@ export interface TargetRun {
   stopped: boolean;
   /** Resolved when STOP goes out. */
   readonly stopSent: PromiseWithResolvers<void>;
-  raw: RawResult | null;
+  /** When it was to start, started and ended, if it can tell; known with its result. */
+  stamps: ResultStamps | null;
 }
 
 /** The run ends early: because of an error, or because somebody interrupted it. */
@@ -92,6 +94,8 @@ export class Session {
   /** Reasons of the controller's own, for the verdict. */
   readonly reasons: HostReason[] = [];
   readonly merger = new Merger();
+  /** Daemons that are being freed while the run goes on without them. */
+  readonly endings: Promise<unknown>[] = [];
   /** What ended the run early. */
   failure: Error | null = null;
   interrupted = false;
@@ -131,7 +135,7 @@ export class Session {
       head: null,
       stopped: false,
       stopSent: Promise.withResolvers<void>(),
-      raw: null,
+      stamps: null,
     }));
   }
 
@@ -187,7 +191,7 @@ export class Session {
     await this.setClient(client.index, { error: failure.message, peer: client.peer.greeting?.peer ?? null });
     client.side?.close();
     if (this.alive().length < this.parts.required) this.end(failure);
-    else void client.peer.abort();
+    else this.endings.push(client.peer.abort());
   }
 
   /**
