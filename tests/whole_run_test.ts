@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { runConfig } from "./fixtures/run_config.ts";
-import { TestDaemon } from "./util/mod.ts";
+import { TestDaemon, until } from "./util/mod.ts";
 
 const ARGS = "socktype=udp,bps=2000000,size=125,samples=1500,warmup=0.3,cooldown=0.2";
 
@@ -133,4 +133,37 @@ Deno.test("a test that is nowhere is named before anything starts", async () => 
   assert.match(stderr, /no_such_test/);
   assert.match(stderr, /ipbench plugins/);
   await tester.assertFree();
+});
+
+Deno.test("a tester that dies in mid-run: without it when the rest is enough, results of the others kept either way", async () => {
+  for (const lenient of [false, true]) {
+    await using steady = await TestDaemon.start();
+    const dying = await TestDaemon.start({ ip: "127.0.0.2" });
+    const timer = setInterval(async () => {
+      if (await steady.testPid().catch(() => null) === null && started) {
+        clearInterval(timer);
+        dying.signal("SIGKILL");
+      }
+    }, 50);
+    let started = false;
+    const running = runConfig({
+      test: "dummy",
+      args: "",
+      clients: [
+        { host: steady.host, port: steady.port, args: "seconds=0.3" },
+        { host: dying.host, port: dying.port, args: "seconds=20" },
+      ],
+      targets: [],
+    }, lenient ? ["--require", "1"] : []);
+    await until("the test runs", 20_000, async () => started = await steady.testPid() !== null);
+    const { code, document, stderr, ms } = await running;
+    clearInterval(timer);
+    await dying.stop("SIGKILL").catch(() => {});
+    assert.equal(code, lenient ? 0 : 1, stderr);
+    assert.equal(document.run.verdict, lenient ? "SUSPECT" : "INVALID", document.run.reasons.join("; "));
+    assert.match(document.clients[1]!.error!, new RegExp(`client 127\\.0\\.0\\.2:${dying.port}: run: `));
+    assert.equal(document.clients[0]!.metrics[0]?.name, "text_size", "what came in is kept");
+    assert.equal(document.csv !== "", lenient, "a failed run has no row");
+    assert.ok(ms < 15_000, `ended after ${ms} ms, not when the dead tester's test would have`);
+  }
 });
