@@ -5,11 +5,12 @@
  * @module
  */
 
-import { buildInfo, PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
+import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
 import { ConfigError, formatProblem } from "../config/config_error.ts";
 import { MAX_PROBLEMS } from "../config/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { err, out } from "./io.ts";
+import { versionLine } from "./version.ts";
 
 /** First argument that makes a program run from its sources be the daemon. */
 const DAEMON_ARGUMENT = "__daemon";
@@ -38,11 +39,6 @@ export async function main(args: string[], name: "ipbench" | "ipbenchd"): Promis
 /** `--version` alone is answered at once; the daemon takes it anywhere on its command line. */
 function asksVersion(args: readonly string[], daemon: boolean): boolean {
   return daemon ? args.includes("--version") : args[0] === "--version" || args[0] === "-V";
-}
-
-function versionLine(program: string): string {
-  const { version, kind, deno, interface: plugin, platform } = buildInfo();
-  return `${program} ${version} (${kind}, Deno ${deno}, plugin interface ${plugin}, ${platform})`;
 }
 
 async function runCommand(args: string[]): Promise<number> {

@@ -69,7 +69,7 @@ export const DEFAULT_DEADLINES: HostDeadlines = {
   durationMs: 5_000,
   unmarshallMs: 30_000,
   outputMs: 60_000,
-  environmentMs: 5_000,
+  environmentMs: 20_000,
   checkMs: 30_000,
   killMs: 5_000,
 };

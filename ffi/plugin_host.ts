@@ -214,7 +214,9 @@ export class PluginHost {
   /** @returns the machine's environment, as the result document has it */
   async environment(o: { iface?: string; target?: string } = {}): Promise<Record<string, unknown>> {
     const request = { iface: o.iface ?? null, target: o.target ?? null };
-    const { header } = await this.#call("environment", "protocol", this.#deadlines.environmentMs, request);
+    const deadlineMs = this.#deadlines.environmentMs;
+    const kind: CallKind = { call: "environment", code: "protocol", deadlineMs, optional: true };
+    const { header } = await this.#process.call(kind, { ...request, call: "environment" });
     return header.environment as Record<string, unknown>;
   }
 

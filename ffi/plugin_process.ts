@@ -35,6 +35,8 @@ export interface CallKind {
   code: PluginErrorCode;
   /** `null`: the caller has a deadline of its own. */
   deadlineMs: number | null;
+  /** When the deadline passes, the call fails and the process lives on: a record that is missing costs no test. */
+  optional?: boolean;
 }
 
 const CODES: ReadonlySet<string> = new Set<PluginErrorCode>([
@@ -107,7 +109,7 @@ export class PluginProcess {
     return new Promise<Frame>((resolve, reject) => {
       const timer = kind.deadlineMs === null
         ? null
-        : setTimeout(() => this.fail("timeout", kind.call, this.#late(kind)), kind.deadlineMs);
+        : setTimeout(() => this.#expire(id, kind), kind.deadlineMs);
       this.#pending.set(id, { call: kind.call, code: kind.code, resolve, reject, timer });
       this.#writer.write(frame).catch(() => {}); // likewise
     });
@@ -138,6 +140,12 @@ export class PluginProcess {
     });
     await Promise.race([this.exited, late]);
     clearTimeout(timer);
+  }
+
+  #expire(id: number, kind: CallKind): void {
+    if (kind.optional !== true) return this.fail("timeout", kind.call, this.#late(kind));
+    this.#pending.get(id)?.reject(new PluginError("timeout", kind.call, this.#late(kind)));
+    this.#pending.delete(id);
   }
 
   #late(kind: CallKind): string {

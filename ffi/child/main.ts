@@ -46,9 +46,10 @@ class Server {
     };
   }
 
-  /** Serves one call; `start` is answered later, everything else before this returns. */
+  /** Serves one call; `start` and `environment` are answered later, everything else before this returns. */
   async serve({ header, body }: Frame): Promise<void> {
     if (header.call === "start") return void this.#answer(header.id, this.#start(header));
+    if (header.call === "environment") return void this.#answer(header.id, this.#environment(header));
     await this.#answer(header.id, this.#dispatch(header, body));
   }
 
@@ -90,8 +91,6 @@ class Server {
         return await this.#load(String(header.name), header.side === "target" ? "target" : "client");
       case "check":
         return { fields: { ...checkPlugin(this.#library, String(header.path), this.#debug) } };
-      case "environment":
-        return { fields: { environment: await this.#environment(header) } };
       case "quit":
         this.#plugin?.cleanUp();
         queueMicrotask(() => Deno.exit(0));
@@ -165,15 +164,16 @@ class Server {
     return this.#plugin;
   }
 
-  #environment(header: Record<string, unknown>): Promise<Record<string, unknown>> {
+  async #environment(header: Record<string, unknown>): Promise<Reply> {
     const text = (value: unknown) => typeof value === "string" ? value : undefined;
     const iface = text(header.iface);
     const target = text(header.target);
-    return environment({
+    const found = await environment({
       ...(iface === undefined ? {} : { iface }),
       ...(target === undefined ? {} : { target }),
       ethtool: (name) => ethtool(this.#library, name),
     });
+    return { fields: { environment: found } };
   }
 }
 

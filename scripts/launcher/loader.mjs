@@ -1,3 +1,25 @@
-// The main module of a program that the launcher starts: evaluates the bundle as a classic script.
+// The main module of a program that the launcher starts: evaluates the part of the bundle that is wanted.
+const TABLE_BYTES = 512; // scripts/lib/bundle.ts knows it too
+
+function wanted(args) {
+  if (args[0] === "__plugin-host") return "host";
+  return args.length === 1 && args[0] === "--version" ? "version" : "main";
+}
+
+function read(file, offset, length) {
+  const bytes = new Uint8Array(length);
+  file.seekSync(offset, Deno.SeekMode.Start);
+  for (let at = 0; at < length;) {
+    const count = file.readSync(bytes.subarray(at));
+    if (count === null) throw new Error("the bundle ends too early");
+    at += count;
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+const file = Deno.openSync(Deno.env.get("IPBENCH_LAUNCHER_BUNDLE"));
+const [offset, length] = JSON.parse(read(file, 0, TABLE_BYTES))[wanted(Deno.args)];
+const text = read(file, offset, length);
+file.close();
 globalThis.ipbenchRequire = (name) => process.getBuiltinModule(name);
-(0, eval)(Deno.readTextFileSync(Deno.env.get("IPBENCH_LAUNCHER_BUNDLE")) + "\n//# sourceURL=ipbench.js");
+(0, eval)(text);
