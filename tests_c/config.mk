@@ -10,9 +10,10 @@ OPTIMIZE ?= -O1 -g
 else
 BUILD := $(ROOT)/build
 OPTIMIZE ?= -O2 -g1
+STRIP ?= -s
 endif
 OBJ := $(BUILD)/obj
 CFLAGS += -std=gnu11 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $(OPTIMIZE) $(SANITIZE)
 CPPFLAGS += -I$(TESTS_C)/include -I$(TESTS_C)/lib -D_GNU_SOURCE
-LDFLAGS += $(SANITIZE)
+LDFLAGS += $(SANITIZE) $(STRIP)
 IPB_LIB := $(OBJ)/lib/libipb.a

@@ -43,6 +43,11 @@ static inline const uint8_t *ipb_read_bytes(struct ipb_reader *r, size_t size)
 static inline uint64_t ipb_get_be(const uint8_t *p, unsigned size)
 {
 	uint64_t v = 0;
+	uint32_t half;
+	if (__builtin_constant_p(size) && size == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		return memcpy(&v, p, 8), __builtin_bswap64(v);
+	if (__builtin_constant_p(size) && size == 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		return memcpy(&half, p, 4), __builtin_bswap32(half);
 	for (unsigned i = 0; i < size; i++)
 		v = v << 8 | p[i];
 	return v;
@@ -50,6 +55,16 @@ static inline uint64_t ipb_get_be(const uint8_t *p, unsigned size)
 
 static inline void ipb_put_be(uint8_t *p, uint64_t v, unsigned size)
 {
+	if (__builtin_constant_p(size) && size == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+		v = __builtin_bswap64(v);
+		memcpy(p, &v, 8);
+		return;
+	}
+	if (__builtin_constant_p(size) && size == 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+		uint32_t half = __builtin_bswap32((uint32_t)v);
+		memcpy(p, &half, 4);
+		return;
+	}
 	for (unsigned i = size; i > 0; i--, v >>= 8)
 		p[i - 1] = (uint8_t)v;
 }

@@ -157,7 +157,11 @@ static void account(struct ipb_engine *e, const struct ipb_slot *s, uint64_t now
 	if (!s->measured)
 		return;
 	ipb_hist_record(&e->lateness, now_ns - s->due_ns);
-	interval_of(e, s->due_ns)->sent++;
+	if (s->due_ns >= e->sending_until_ns) { /* due times only grow: one division an interval, not one a packet */
+		e->sending = interval_of(e, s->due_ns);
+		e->sending_until_ns = e->measure_ns + ((s->due_ns - e->measure_ns) / e->interval_ns + 1) * e->interval_ns;
+	}
+	e->sending->sent++;
 	e->last_measured_send_ns = now_ns;
 	if (now_ns < e->end_ns) {
 		e->sent_in_window++;

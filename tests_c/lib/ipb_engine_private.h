@@ -73,6 +73,8 @@ struct ipb_engine {
 	uint32_t *coarse;
 	uint32_t interval_count;
 	uint64_t interval_ns;
+	struct ipb_interval *sending;   /* the one that the packet sent last was due in, and its end */
+	uint64_t sending_until_ns;
 
 	struct ipbench_progress *progress;
 	uint64_t progress_due_ns, progress_last_ns, progress_last_ok, progress_last_sent;

@@ -21,7 +21,6 @@
 #define RECEIVE_MAX 4      /* trains handled before packets are sent again */
 
 struct gso {
-	struct iovec iov[IPB_ENGINE_BATCH];
 	uint8_t *in;
 	uint32_t most; /* packets in a train */
 };
@@ -32,9 +31,9 @@ static int gso_send(struct ipb_engine *e, uint32_t n)
 	const struct ipb_slot *s = &e->slots[e->ready_from];
 
 	n = n < g->most ? n : g->most;
-	for (uint32_t i = 0; i < n; i++)
-		g->iov[i] = (struct iovec){ s[i].packet, s[i].size };
-	struct msghdr m = { .msg_iov = g->iov, .msg_iovlen = n };
+	/* All packets have the size of a slot, so the slots lie one behind the other: one piece of memory. */
+	struct iovec train = { s->packet, (size_t)n * s->size };
+	struct msghdr m = { .msg_iov = &train, .msg_iovlen = 1 };
 	if (sendmsg(e->fds[s->flow], &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return ipb_engine_io_error(e, errno, "sendmsg");
 	return (int)n;

@@ -40,9 +40,42 @@ uint32_t ipb_crc32c(uint32_t crc, const void *data, uint32_t size)
 	return ~crc_bits(~crc, data, size);
 }
 
+/* The words that the checksum is about, as they lie in the packet. */
+struct words {
+	uint64_t word[4]; /* bytes 0..7, 16..23, 24..31, 32..39 */
+	uint32_t last;    /* bytes 40..43 */
+};
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t words_crc_fast(const struct words *w)
+{
+	uint64_t crc = UINT32_MAX;
+
+	for (int i = 0; i < 4; i++)
+		crc = __builtin_ia32_crc32di(crc, w->word[i]);
+	return ~__builtin_ia32_crc32si((uint32_t)crc, w->last);
+}
+#endif
+
+static uint32_t words_crc(const struct words *w)
+{
+#if defined(__x86_64__)
+	if (__builtin_expect(__builtin_cpu_supports("sse4.2") != 0, 1))
+		return words_crc_fast(w);
+#endif
+	return ipb_crc32c(ipb_crc32c(0, w->word, sizeof w->word), &w->last, sizeof w->last);
+}
+
 static uint32_t header_crc(const uint8_t *packet)
 {
-	return ipb_crc32c(ipb_crc32c(0, packet, 8), packet + 16, CRC_AT - 16);
+	struct words w;
+
+	memcpy(&w.word[0], packet, 8);
+	memcpy(&w.word[1], packet + 16, 8);
+	memcpy(&w.word[2], packet + 24, 8);
+	memcpy(&w.word[3], packet + 32, 8);
+	memcpy(&w.last, packet + 40, 4);
+	return words_crc(&w);
 }
 
 void ipb_header_pattern(uint8_t *to, uint32_t size)
@@ -51,6 +84,10 @@ void ipb_header_pattern(uint8_t *to, uint32_t size)
 		to[i] = (uint8_t)(i * 167u + 13u);
 }
 
+static uint64_t big64(uint64_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(v) : v; }
+
+static uint32_t big32(uint32_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap32(v) : v; }
+
 void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow)
 {
 	if (!h->full) {
@@ -58,14 +95,15 @@ void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size
 		memcpy(packet, &number, 8);
 		return;
 	}
-	memcpy(packet, &number, 8);
+	/* The words are made here and not read back: a load of what was just stored in pieces would wait for it. */
+	struct words w = { { number, big64((uint64_t)IPB_HEADER_MAGIC << 32 | flow), big64(h->run), big64(~number) }, big32(size) };
+	uint32_t crc = big32(words_crc(&w));
+
+	memcpy(packet, &w.word[0], 8);
 	memset(packet + 8, 0, 8);
-	ipb_put_be(packet + 16, IPB_HEADER_MAGIC, 4);
-	ipb_put_be(packet + 20, flow, 4);
-	ipb_put_be(packet + 24, h->run, 8);
-	ipb_put_be(packet + 32, ~number, 8);
-	ipb_put_be(packet + 40, size, 4);
-	ipb_put_be(packet + CRC_AT, header_crc(packet), 4);
+	memcpy(packet + 16, &w.word[1], 24);
+	memcpy(packet + 40, &w.last, 4);
+	memcpy(packet + CRC_AT, &crc, 4);
 }
 
 static int pattern_holds(const struct ipb_header *h, const uint8_t *packet, uint32_t from, uint32_t size)
