@@ -53,6 +53,9 @@ export const POLITE_STOP_MS = 250;
 /** Connections that may wait for the answer to ENV at once. */
 export const MAX_WAITING_LOOKS = 32;
 
+/** How long an answer to ENV serves others who ask the same. */
+export const LOOK_FRESH_MS = 500;
+
 /** How long a warm child without a connection is kept. */
 export const SPARE_CHILD_MS = 60_000;
 

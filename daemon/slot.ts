@@ -13,8 +13,16 @@ import {
   type TestResult,
 } from "../protocol/mod.ts";
 import type { DaemonClock } from "./clock.ts";
-import { MAX_RESULT_BYTES, MAX_TEST_MS, MAX_WAITING_LOOKS, POLITE_STOP_MS, SLOT_WAIT_MS } from "./limits.ts";
+import {
+  LOOK_FRESH_MS,
+  MAX_RESULT_BYTES,
+  MAX_TEST_MS,
+  MAX_WAITING_LOOKS,
+  POLITE_STOP_MS,
+  SLOT_WAIT_MS,
+} from "./limits.ts";
 import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
+import { describeProgress } from "./progress.ts";
 import { SpareChild } from "./spare.ts";
 import { Turns } from "./turns.ts";
 import { delay, within } from "./wait.ts";
@@ -69,6 +77,8 @@ export class TestSlot {
   readonly #spare: SpareChild;
   #closing = false;
   readonly #looks = new Turns(MAX_WAITING_LOOKS);
+  /** The last answer to ENV. */
+  #look = { question: "", json: "", atMs: 0 };
 
   /** @param options Settings of the slot. */
   constructor(options: SlotOptions) {
@@ -264,11 +274,7 @@ export class TestSlot {
   progress(): ProgressReport | null {
     const test = this.#current;
     if (test === null) return null;
-    const { phase = "idle", sentBps: sentRateBps = 0, ...numbers } = test.host.progress() ?? NO_PROGRESS;
-    const elapsedNs = numbers.elapsedNs === 0 && test.run !== null
-      ? (Date.now() - test.runStartMs) * 1e6
-      : numbers.elapsedNs;
-    return { ...numbers, elapsedNs, phase, sentRateBps, pid: test.host.pid, test: test.plugin };
+    return describeProgress(test.host, test.plugin, test.run === null ? null : test.runStartMs);
   }
 
   /**
@@ -285,6 +291,10 @@ export class TestSlot {
       if (this.#current !== null && this.#current.run !== null && this.#current.owner !== owner) {
         throw new Error("a test is running");
       }
+      const question = `${iface}|${target}`;
+      if (this.#look.question === question && performance.now() - this.#look.atMs < LOOK_FRESH_MS) {
+        return this.#look.json;
+      }
       this.warm();
       const host = this.#current?.host ?? this.#spare.host;
       if (host === null) throw new Error("no process can be started to look at the machine");
@@ -292,7 +302,8 @@ export class TestSlot {
         ...iface !== null && { iface },
         ...target !== null && { target },
       });
-      return JSON.stringify(record);
+      this.#look = { question, json: JSON.stringify(record), atMs: performance.now() };
+      return this.#look.json;
     });
   }
 
@@ -376,22 +387,6 @@ export class TestSlot {
     }
   }
 }
-
-const NO_PROGRESS = {
-  phase: "idle",
-  elapsedNs: 0,
-  expectedNs: 0,
-  sent: 0,
-  ok: 0,
-  lost: 0,
-  bad: 0,
-  rateBps: 0,
-  sentBps: 0,
-  p50Ns: 0,
-  p99Ns: 0,
-  p999Ns: 0,
-  maxNs: 0,
-} as const;
 
 function checkReport(report: StartReport): void {
   if (!report.ok) throw new PluginError("start", "start", report.error ?? `start returned ${report.status}`);
