@@ -11,6 +11,9 @@ import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
 import { cards } from "./summary_cards.ts";
 import { warningsOf } from "./warnings.ts";
 
+/** Reasons that the Markdown lists. */
+const REASONS = 10;
+
 /** A file of a report: a name without a folder, and its text. */
 export interface ReportFile {
   name: string;
@@ -94,7 +97,9 @@ export function reportMarkdown(model: ReportModel): string {
   const counts = (["VALID", "SUSPECT", "INVALID"] as const).filter((v) => model.verdictCounts[v] > 0)
     .map((v) => `${model.verdictCounts[v]} ${v}`).join(", ");
   lines.push(model.points.length === 1 ? `**${model.verdict}**` : `**${model.verdict}** (${counts})`, "");
-  for (const reason of new Set(model.points.flatMap((point) => point.reasons))) lines.push(`- ${md(reason)}`);
+  const reasons = [...new Set(model.points.flatMap((point) => point.reasons))];
+  for (const reason of reasons.slice(0, REASONS)) lines.push(`- ${md(reason)}`);
+  if (reasons.length > REASONS) lines.push(`- and ${reasons.length - REASONS} more`);
   lines.push("", `${md(first.test)}, ${md(formatDate(first.started))}`, "");
   for (const card of cards(model)) {
     lines.push(

@@ -15,7 +15,7 @@ export interface Cell {
   /** Offered load, bit/s. */
   load: number;
   points: ReportPoint[];
-  /** Those that are not INVALID: what curves are drawn from. */
+  /** Those that are not INVALID (all, when a whole curve is): what curves are drawn from. */
   usable: ReportPoint[];
 }
 
@@ -126,7 +126,9 @@ function groupPoints(points: readonly ReportPoint[]): Group[] {
       ...(tests.size > 1 ? [first.test] : []),
       ...own.map(([name, value]) => name === "size" ? `${value} B` : `${name} ${value}`),
     ].join(", ");
-    return { key, label: label === "" ? first.test : shorten(label, 60), cells: cellsOf(members) };
+    const invalid = members.length > 0 && members.every((point) => point.verdict === "INVALID");
+    const name = label === "" ? first.test : shorten(label, 60);
+    return { key, label: invalid && points.length > 1 ? `${name} (INVALID)` : name, cells: cellsOf(members) };
   }).sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
 }
 
@@ -140,6 +142,12 @@ function cellsOf(points: readonly ReportPoint[]): Cell[] {
     else cells.push({ load, points: [point], usable: [] });
   }
   for (const cell of cells) cell.usable = cell.points.filter((point) => point.verdict !== "INVALID");
+  // Where nothing is any better, what there is is shown, and marked.
+  if (cells.every((cell) => cell.usable.length === 0)) {
+    for (const cell of cells) {
+      cell.usable = cell.points;
+    }
+  }
   return cells;
 }
 
@@ -153,11 +161,13 @@ function sharedParams(points: readonly ReportPoint[]): Map<string, string> {
 
 /** Facts that change from run to run by their nature: a difference in them means nothing. */
 const VOLATILE =
-  /(^|[._])(load|steal|uptime|noise|irq|interrupts?|time|temperature|free|available|now|pid|stats?|counters?|gaps|current)/i;
+  /(^|[._])(load|busy|steal|uptime|noise|during_run|irqs?|interrupts?|time|temperature|free|available|now|pid|stats?|counters?|gaps|current)([._[]|$)/i;
+/** Units of what is measured and not set. */
+const MEASURED = /[._](ns|mhz|khz|percent|share)$/i;
 
 /** Whether a fact of a host is expected to be the same in every run. */
 export function isLasting(name: string): boolean {
-  return !VOLATILE.test(name) && !/_(ns|mhz|khz|percent)$/i.test(name);
+  return !VOLATILE.test(name) && !MEASURED.test(name);
 }
 
 function gatherHosts(points: readonly ReportPoint[]): Pick<ReportModel, "hosts" | "changed"> {
@@ -217,7 +227,7 @@ export function cpuUse(point: ReportPoint): CpuUse[] {
       const match = /^cpu[ _.:]?(\d+)(?:[ _.](use|busy|load|util\w*|total))?$/i.exec(metric.name);
       return match === null ? [] : [{ cpu: Number(match[1]), value: metric.value }];
     });
-    const whole = percent.find((metric) => !/\d/.test(metric.name));
+    const whole = percent.find((metric) => /^cpu([ _.](use|busy|load|util\w*|total))?$/i.test(metric.name));
     if (whole === undefined && each.length === 0) continue;
     const mean = each.reduce((sum, { value }) => sum + value, 0) / Math.max(1, each.length);
     result.push({ host: target.host, total: whole?.value ?? mean, each: each.sort((a, b) => a.cpu - b.cpu) });

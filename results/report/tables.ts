@@ -19,11 +19,12 @@ const n = (name: string) => ({ name, numeric: true });
 /** One row a point: the middle of its repetitions. */
 export function pointTable(model: ReportModel): Markup {
   const rows = model.groups.flatMap((group) =>
-    group.cells.map((cell): Fragment[] => {
+    group.cells.map((drawn): Fragment[] => {
+      const cell = drawn.usable.length > 0 ? drawn : { ...drawn, usable: drawn.points };
+      const invalid = cell.points.filter((point) => point.verdict === "INVALID").length;
       const time = (key: "p50_ns" | "p99_ns" | "p999_ns" | "max_ns") =>
         formatTime(cellFigure(cell, (point) => (point.response ?? point.service)?.[key])?.value);
       const cpu = middle(cell.usable.flatMap((point) => cpuUse(point).map((use) => use.total)));
-      const invalid = cell.points.length - cell.usable.length;
       return [
         group.label,
         formatRate(cell.load),

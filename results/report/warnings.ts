@@ -27,7 +27,9 @@ export function warningsOf(model: ReportModel): Warning[] {
   const many = points.length > 1;
 
   const invalid = points.filter((point) => point.verdict === "INVALID");
-  if (many && invalid.length > 0) {
+  if (many && invalid.length === points.length) {
+    bad("All runs are INVALID. Their figures are drawn, and are not to be used.");
+  } else if (many && invalid.length > 0) {
     bad(
       `${invalid.length} of ${points.length} runs are INVALID. Curves leave them out; the charts mark them with a cross.`,
     );
@@ -122,11 +124,15 @@ function addMixtures(model: ReportModel, bad: (text: string) => void, note: (tex
   }
 }
 
+/** What is another on every host, and no difference. */
+const NAMES = /(^|[._])(hostname|host|address|mac|serial|uuid|machine_id|boot_id)$/i;
+
 /** Names of the lasting facts in which hosts differ. */
 export function differences(hosts: ReadonlyMap<string, ReadonlyMap<string, string>>): string[] {
   if (hosts.size < 2) return [];
   const names = new Set([...hosts.values()].flatMap((facts) => [...facts.keys()]));
   return [...names].filter((name) =>
-    isLasting(name) && new Set([...hosts.values()].map((facts) => facts.get(name))).size > 1
+    isLasting(name) && !NAMES.test(name) &&
+    new Set([...hosts.values()].map((facts) => facts.get(name))).size > 1
   );
 }

@@ -36,10 +36,9 @@ export function selection(model: ReportModel): { group: Group; chosen: Chosen[] 
 }
 
 function choose(group: Group): Chosen[] {
-  const cells = group.cells.map((cell) => cell.usable.length > 0 ? cell : { ...cell, usable: cell.points })
-    .filter((cell) =>
-      cell.usable.some((p) => p.histograms.response !== null || p.histograms.service !== null)
-    );
+  const cells = group.cells.filter((cell) =>
+    cell.usable.some((p) => p.histograms.response !== null || p.histograms.service !== null)
+  );
   const count = Math.min(CURVES, cells.length);
   const colours = ramp(count);
   return Array.from({ length: count }, (_, i) => {
