@@ -11,14 +11,13 @@ import { DEFAULT_CLIENT_PORT, DEFAULT_TARGET_PORT } from "../config/run_descript
 import { Connection } from "../controller/connection.ts";
 import { type DaemonAccess, type OpenDaemon, openDaemon } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
+import { readAccess } from "../controller/read_access.ts";
 import { Semaphore } from "../controller/semaphore.ts";
-import { createProver, secretFromFile } from "../protocol/auth.ts";
 import type { Greeting } from "../protocol/greeting.ts";
 import { parseStatus, type Status } from "../protocol/texts.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { out } from "./io.ts";
-import { reasonOf } from "./run_options.ts";
 
 /** Options of these subcommands. */
 export interface DaemonOptions {
@@ -27,9 +26,6 @@ export interface DaemonOptions {
   secretFile?: string;
   tlsCa?: string;
 }
-
-/** Files with secrets and certificates are smaller than this, in bytes. */
-const MAX_KEY_FILE_BYTES = 1024 * 1024;
 
 /**
  * Adds the options to a subcommand.
@@ -90,29 +86,15 @@ export function daemonAddresses(hosts: readonly string[], options: DaemonOptions
  * @throws {ExitError} when a file cannot be read.
  */
 export async function daemonAccess(options: DaemonOptions): Promise<DaemonAccess> {
-  const secretFile = options.secretFile ?? (Deno.env.get("IPBENCH_SECRET_FILE") || undefined);
-  const ca = options.tlsCa === undefined ? null : await readKeyFile("--tls-ca", options.tlsCa);
-  const secret = secretFile === undefined ? null : await readKeyFile("--secret-file", secretFile);
+  const secretFile = options.secretFile ?? (Deno.env.get("IPBENCH_SECRET_FILE") || null);
   try {
-    return {
-      limits: LIMITS,
-      tls: ca === null ? null : { caCerts: [new TextDecoder().decode(ca)] },
-      prover: secret === null ? null : await createProver(secretFromFile(secret)),
-    };
+    return await readAccess(
+      { secretFile, tls: options.tlsCa === undefined ? null : { ca: options.tlsCa } },
+      LIMITS,
+    );
   } catch (cause) {
-    throw new ExitError(EXIT.USAGE, `the secret in ${secretFile} is of no use: ${reasonOf(cause)}`, {
-      cause,
-    });
-  }
-}
-
-async function readKeyFile(option: string, path: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    const { size } = await Deno.stat(path);
-    if (size > MAX_KEY_FILE_BYTES) throw new Error(`it has ${size} bytes, that is no key file`);
-    return await Deno.readFile(path);
-  } catch (cause) {
-    throw new ExitError(EXIT.USAGE, `cannot read ${path} (${option}): ${reasonOf(cause)}`, { cause });
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new ExitError(EXIT.USAGE, cause.message, { cause });
   }
 }
 

@@ -5,14 +5,13 @@
  */
 
 import type { RunDescription } from "../config/run_description.ts";
-import { createProver, type Prover, secretFromFile } from "../protocol/auth.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { PluginHalf } from "./plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
+import { readAccess } from "./read_access.ts";
 import { requiredClients } from "./require.ts";
 import { newDocument } from "./run_document.ts";
-import { messageOf } from "./run_error.ts";
 import { runSession } from "./run_session.ts";
 import { Session, targetKey } from "./session.ts";
 
@@ -59,7 +58,7 @@ async function openSession(description: RunDescription, options: RunOptions): Pr
     log,
   };
   const required = requiredClients(description.require, description.clients.length);
-  const access = { limits, tls: await readTls(description), prover: await readSecret(description) };
+  const access = await readAccess(description, limits);
   const clientHalf = new PluginHalf({
     ...shared,
     test: description.test,
@@ -110,24 +109,4 @@ function shorten(limits: Limits, timeoutSeconds: number | null): Limits {
     stopMs: Math.min(stopMs, ms),
     transferMs: Math.min(transferMs, ms),
   };
-}
-
-async function readSecret(description: RunDescription): Promise<Prover | null> {
-  const { secretFile } = description;
-  if (secretFile === null) return null;
-  try {
-    return await createProver(secretFromFile(await Deno.readFile(secretFile)));
-  } catch (error) {
-    throw new TypeError(`cannot use the secret file ${secretFile}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-async function readTls(description: RunDescription): Promise<{ caCerts: string[] } | null> {
-  const { tls } = description;
-  if (tls === null) return null;
-  try {
-    return { caCerts: tls.ca === null ? [] : [await Deno.readTextFile(tls.ca)] };
-  } catch (error) {
-    throw new TypeError(`cannot read the certificates ${tls.ca}: ${messageOf(error)}`, { cause: error });
-  }
 }
