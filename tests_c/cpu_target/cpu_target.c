@@ -120,6 +120,18 @@ static int results(const struct client_data *data, char **json)
 	return ipb_report_results(data, fallback, json);
 }
 
+/* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
+static int expected_duration(const char *args, uint64_t *ns)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
+		return -1;
+	ipb_args_free(&a);
+	*ns = 0;
+	return 0;
+}
+
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.magic = IPBENCH_PLUGIN_MAGIC,
 	.name = "cpu_target",
@@ -148,6 +160,7 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.option_count = OPTION_COUNT,
 	.csv_header = "CPU_Use",
 	.attach = attach,
+	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = ipb_report_free,
 };

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "ipb_args.h"
 #include "ipb_clock.h"
 #include "wrapper.h"
 
@@ -105,6 +106,18 @@ static int output(struct client_data *data)
 	return wrapper_print(data);
 }
 
+/* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
+static int expected_duration(const char *args, uint64_t *ns)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, args, 0, &err) < 0)
+		return -1;
+	ipb_args_free(&a);
+	*ns = 0;
+	return 0;
+}
+
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.magic = IPBENCH_PLUGIN_MAGIC,
 	.name = "target_wrapper",
@@ -132,6 +145,7 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.options = wrapper_options,
 	.option_count = 5,
 	.attach = attach,
+	.expected_duration = expected_duration,
 	.results = wrapper_results,
 	.results_cleanup = wrapper_free,
 };

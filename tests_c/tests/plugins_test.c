@@ -122,6 +122,22 @@ static void unmarshall_survives(void **state)
 	}
 }
 
+/* Target tests have no duration; their setup reads the arguments before it opens anything. */
+static void targets_refuse(int i, const char *const *bad, size_t bad_count)
+{
+	ipbench_target_setup_fn setup = (ipbench_target_setup_fn)(void (*)(void))plugins[i]->setup;
+
+	assert_int_equal(plugins[i]->type, IPBENCH_TARGET);
+	for (size_t k = 0; k < bad_count; k++) {
+		char *exact = strdup(bad[k]);
+		error_text[0] = '\0';
+		if (setup(exact) == 0)
+			fail_msg("%s takes \"%s\" for arguments", plugins[i]->name, bad[k]);
+		assert_true(error_text[0] != '\0');
+		free(exact);
+	}
+}
+
 static void arguments_are_checked(void **state)
 {
 	static const char *const bad[] = { "no_such_argument=1", "=", "=,=", "a=\"open", "\x01\xff=\xfe", "%s%s%n=1" };
@@ -129,8 +145,10 @@ static void arguments_are_checked(void **state)
 
 	(void)state;
 	for (int i = 0; i < count; i++) {
-		if (exts[i]->expected_duration == NULL)
+		if (exts[i]->expected_duration == NULL) {
+			targets_refuse(i, bad, sizeof bad / sizeof *bad);
 			continue;
+		}
 		for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
 			error_text[0] = '\0';
 			if (exts[i]->expected_duration(bad[k], &ns) == 0)
@@ -138,7 +156,9 @@ static void arguments_are_checked(void **state)
 			assert_true(error_text[0] != '\0');
 		}
 		assert_int_equal(exts[i]->expected_duration("", &ns), 0);
-		assert_true(ns > 0);
+		assert_true((ns > 0) == (plugins[i]->type == IPBENCH_CLIENT)); /* targets run until they are stopped */
+		if (plugins[i]->type == IPBENCH_TARGET)
+			targets_refuse(i, bad, sizeof bad / sizeof *bad);
 	}
 }
 
