@@ -11,7 +11,8 @@ import { clientPart, targetPart } from "./result_parts.ts";
 import { pause, withDeadline } from "./deadline.ts";
 import type { ResultHead } from "./peer.ts";
 import { Semaphore } from "./semaphore.ts";
-import type { ClientRun, Session, TargetRun } from "./session.ts";
+import type { ClientRun, TargetRun } from "./run_parts.ts";
+import type { Session } from "./session.ts";
 import type { Agreement } from "./start.ts";
 
 /** Bytes of results that are on their way at the same time; a single larger one goes alone. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { lookup } from "node:dns/promises";
 import { monotonicNowNs } from "../ffi/clock.ts";
 import { ReplyReader, type ReplyToken } from "../protocol/reply_reader.ts";
 import type { Command } from "../protocol/command.ts";
@@ -16,24 +15,10 @@ import {
   INITIAL_DIALOGUE,
 } from "../protocol/dialogue.ts";
 import { ProtocolError } from "../protocol/error.ts";
+import { ConnectionError, tooLate } from "./connection_error.ts";
 import { withDeadline } from "./deadline.ts";
-import { hostPort, messageOf } from "./run_error.ts";
-
-/** What went wrong with a connection. */
-export type ConnectionErrorCode = "connect" | "timeout" | "closed" | "reset" | "limit" | "rubbish";
-
-/** A connection that could not be made or used. */
-export class ConnectionError extends Error {
-  /**
-   * @param code stable name of the cause
-   * @param message a clause that says what was tried and what happened
-   * @param cause the error underneath, if any
-   */
-  constructor(readonly code: ConnectionErrorCode, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = "ConnectionError";
-  }
-}
+import { dial, type Tls } from "./dial.ts";
+import { messageOf } from "./run_error.ts";
 
 /** How to connect. */
 export interface ConnectOptions {
@@ -43,8 +28,7 @@ export interface ConnectOptions {
   lineBytes: number;
   /** Largest result. */
   resultBytes: number;
-  /** TLS with these trusted certificates (PEM) beside the system's; `null`: plain TCP. */
-  tls: { caCerts: string[] } | null;
+  tls: Tls;
 }
 
 const READ_CHUNK_BYTES = 512;
@@ -86,24 +70,7 @@ export class Connection {
    * @throws {ConnectionError} when no address answers in time
    */
   static async open(host: string, port: number, options: ConnectOptions): Promise<Connection> {
-    const deadline = performance.now() + options.connectMs;
-    let failure: unknown = null;
-    for (const address of await addressesOf(host, options.connectMs)) {
-      const left = deadline - performance.now();
-      if (left <= 0) break;
-      try {
-        const conn = await connectOne(host, address, port, left, options.tls);
-        return new Connection(conn, options);
-      } catch (error) {
-        failure = error;
-      }
-    }
-    if (failure instanceof ConnectionError) throw failure;
-    throw new ConnectionError(
-      "connect",
-      `cannot connect to ${hostPort(host, port)} (${failure === null ? "no address" : messageOf(failure)})`,
-      failure,
-    );
+    return new Connection(await dial(host, port, options.connectMs, options.tls), options);
   }
 
   /** Address and port of this end. */
@@ -291,52 +258,4 @@ export class Connection {
 function brokenConnection(error: ProtocolError): ConnectionError {
   const code = error.code === "eof" ? "closed" : error.code === "limit" ? "limit" : "rubbish";
   return new ConnectionError(code, error.message, error);
-}
-
-function tooLate(ms: number): ConnectionError {
-  return new ConnectionError("timeout", `no answer within ${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`);
-}
-
-async function addressesOf(host: string, ms: number): Promise<string[]> {
-  if (host.includes(":") || /^[\d.]+$/.test(host)) return [host];
-  try {
-    const found = await withDeadline(lookup(host, { all: true }), ms, () => tooLate(ms));
-    return found.map((entry) => entry.address);
-  } catch (error) {
-    throw new ConnectionError("connect", `cannot resolve the name "${host}" (${messageOf(error)})`, error);
-  }
-}
-
-async function connectOne(
-  host: string,
-  address: string,
-  port: number,
-  ms: number,
-  tls: { caCerts: string[] } | null,
-): Promise<Deno.TcpConn | Deno.TlsConn> {
-  let late = false;
-  const attempt = (async () => {
-    const plain = await Deno.connect({ hostname: address, port });
-    plain.setNoDelay(true);
-    if (tls === null || late) return plain;
-    try {
-      const secure = await Deno.startTls(plain, { hostname: host, caCerts: tls.caCerts });
-      await secure.handshake();
-      return secure;
-    } catch (error) {
-      throw new ConnectionError(
-        "connect",
-        `TLS with ${hostPort(host, port)} failed (${messageOf(error)})`,
-        error,
-      );
-    }
-  })();
-  attempt.then((conn) => late && conn.close(), () => {});
-  return await withDeadline(attempt, ms, () => {
-    late = true;
-    return new ConnectionError(
-      "timeout",
-      `${hostPort(host, port)} did not accept a connection within ${(ms / 1000).toFixed(1)} s`,
-    );
-  });
 }

@@ -10,13 +10,13 @@ import type { Greeting } from "../protocol/greeting.ts";
 import { ProtocolError } from "../protocol/error.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import { Connection, type Heard } from "./connection.ts";
+import type { Tls } from "./dial.ts";
 import type { Limits } from "./limits.ts";
 
 /** What it takes to reach a daemon. */
 export interface DaemonAccess {
   limits: Limits;
-  /** TLS with these certificates (PEM) trusted beside the system's; `null`: plain TCP. */
-  tls: { caCerts: string[] } | null;
+  tls: Tls;
   /** Knows the shared secret; `null` without one. */
   prover: Prover | null;
 }

@@ -8,7 +8,8 @@ import { deflateSync } from "node:zlib";
 import type { ResultStamps } from "../protocol/result.ts";
 import type { ClientResult, PluginResults, TargetResult } from "../results/document.ts";
 import { driftPpm, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
-import type { ClientRun, Session, TargetRun } from "./session.ts";
+import type { ClientRun, TargetRun } from "./run_parts.ts";
+import type { Session } from "./session.ts";
 import type { Agreement } from "./start.ts";
 
 const COOKIE_PLAIN = 0x1c849303;

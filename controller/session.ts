@@ -4,82 +4,18 @@
  * @module
  */
 
-import type { ClientDescription, RunDescription, TargetDescription } from "../config/run_description.ts";
-import type { ResultStamps } from "../protocol/result.ts";
-import type { ClientResult, ResultDocument, TargetResult } from "../results/document.ts";
+import type { TargetDescription } from "../config/run_description.ts";
+import type { ClientResult, TargetResult } from "../results/document.ts";
 import type { HostReason } from "../results/verdict.ts";
-import type { OffsetInterval } from "./clock_estimate.ts";
-import type { Limits } from "./limits.ts";
-import { Peer, type PeerContext, type ResultHead } from "./peer.ts";
-import type { Half } from "./plugin_half.ts";
-import type { PeerName, ProgressEvent, RunPhase } from "./progress.ts";
+import { Peer, type PeerContext } from "./peer.ts";
+import type { PeerName, RunPhase } from "./progress.ts";
 import { hostPort, messageOf, RunError } from "./run_error.ts";
-import type { SideChannel } from "./side_channel.ts";
+import type { ClientRun, SessionParts, TargetRun } from "./run_parts.ts";
 import { Merger } from "./totals.ts";
-import type { PlannedWindow } from "./window_plan.ts";
-
-/** One tester's part in a run. */
-export interface ClientRun {
-  readonly index: number;
-  readonly description: ClientDescription;
-  readonly peer: Peer;
-  side: SideChannel | null;
-  /** Nanoseconds from START to its end; `null` unknown, 0 until stopped. */
-  expectedNs: number | null;
-  window: PlannedWindow | null;
-  before: OffsetInterval | null;
-  environment: Record<string, unknown> | null;
-  /** Settled when `environment` is known, or will not be. */
-  described: Promise<void>;
-  /** Set up and not failed. */
-  ready: boolean;
-  /** Its result is in the document. */
-  done: boolean;
-}
-
-/** One target's part in a run. */
-export interface TargetRun {
-  readonly index: number;
-  readonly description: TargetDescription;
-  readonly peer: Peer;
-  readonly half: Half;
-  side: SideChannel | null;
-  /** Its figure is to cover the testers' measured phase alone. */
-  meter: boolean;
-  before: OffsetInterval | null;
-  environment: Record<string, unknown> | null;
-  /** Settled when `environment` is known, or will not be. */
-  described: Promise<void>;
-  /** The beginning of its result, awaited from START on. */
-  head: Promise<ResultHead> | null;
-  stopped: boolean;
-  /** Resolved when STOP goes out. */
-  readonly stopSent: PromiseWithResolvers<void>;
-  /** When it was to start, started and ended, if it can tell; known with its result. */
-  stamps: ResultStamps | null;
-}
 
 /** The run ends early: because of an error, or because somebody interrupted it. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
-}
-
-/** What a session is made from. */
-export interface SessionParts {
-  description: RunDescription;
-  limits: Limits;
-  access: Omit<PeerContext, "onPhase" | "debug">;
-  clientHalf: Half;
-  /** The half of each target test, by {@linkcode targetKey}. */
-  targetHalves: Map<string, Half>;
-  required: number;
-  /** How long the client test takes with these arguments, see {@linkcode Half}. */
-  expectedNs: (args: string) => Promise<number | null>;
-  runId: bigint;
-  document: ResultDocument;
-  emit: (event: ProgressEvent) => void;
-  save: (document: ResultDocument) => Promise<void>;
-  debug: (message: string) => void;
 }
 
 /** Key of a target test's controller half. */

@@ -8,7 +8,8 @@ import { monotonicNowNs } from "../ffi/clock.ts";
 import { combineProbes, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
 import { pause } from "./deadline.ts";
 import { Semaphore } from "./semaphore.ts";
-import type { ClientRun, Session, TargetRun } from "./session.ts";
+import type { ClientRun, TargetRun } from "./run_parts.ts";
+import type { Session } from "./session.ts";
 import { commonPlan, type PlannedWindow } from "./window_plan.ts";
 
 /** How many clocks are compared at the same time: more would lengthen each other's round trips. */
