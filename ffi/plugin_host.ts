@@ -30,7 +30,7 @@ export interface PluginHostOptions {
   limits?: Partial<HostDeadlines>;
   /** Variables to add to the process's environment. */
   env?: Record<string, string>;
-  /** Longest sum of a plugin's data segments, in bytes; 0 or absent: no limit. */
+  /** Private writable memory that the plugin may take, in bytes; 0 or absent: no limit. */
   memoryLimitBytes?: number;
 }
 

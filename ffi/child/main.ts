@@ -103,7 +103,8 @@ class Server {
   #hello(header: Record<string, unknown>): Reply {
     this.#debug = header.debug === true;
     this.#search.pluginDirs = (header.pluginDirs as unknown[]).map(String);
-    const limit = BigInt(Number(header.memoryLimit));
+    const wanted = Number(header.memoryLimit);
+    const limit = BigInt(wanted === 0 ? 0 : wanted + ownMemory());
     const status = this.#library.symbols.ipbench_host_harden(this.#parent, limit, BigInt(CHILD_OPEN_FILES));
     if (status !== 0) {
       throw new PluginError("crash", "hello", `cannot limit the plugin's process: errno ${-status}`);
@@ -175,6 +176,12 @@ class Server {
     });
     return { fields: { environment: found } };
   }
+}
+
+/** Bytes of private writable memory that this process has before any plugin is open: the limit comes on top. */
+function ownMemory(): number {
+  const kib = /^VmData:\s*(\d+) kB/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
+  return Number(kib ?? 0) * 1024;
 }
 
 /**
