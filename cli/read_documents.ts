@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { recoverDocument } from "../controller/save.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/parse.ts";
 
+/** Ending of what a running run, or one that died, has written so far. */
+const JOURNAL = ".journal";
 /** Result documents read from one folder. */
 export const FOLDER_LIMIT = 100_000;
 /** Names looked at in one folder. */
@@ -29,7 +32,12 @@ export async function* readDocuments(paths: readonly string[]): AsyncGenerator<R
     try {
       info = await Deno.stat(path);
     } catch (error) {
-      yield { file: path, error: fileError(error) };
+      yield await recovered(path) ?? { file: path, error: fileError(error) };
+      continue;
+    }
+    if (path.endsWith(JOURNAL)) {
+      const result = await recovered(path.slice(0, -JOURNAL.length));
+      if (result !== null) yield result;
       continue;
     }
     if (!info.isDirectory) {
@@ -40,6 +48,18 @@ export async function* readDocuments(paths: readonly string[]): AsyncGenerator<R
       const result = await readDocument(file, label, true);
       if (result !== null) yield result;
     }
+  }
+}
+
+/** What a run that died has left of a document: its journal. `null` when there is none. */
+async function recovered(path: string): Promise<ReadResult | null> {
+  try {
+    if (!(await Deno.stat(path + JOURNAL)).isFile) return null;
+    const { document } = await recoverDocument(path);
+    return { file: path + JOURNAL, document };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    return { file: path + JOURNAL, error: fileError(error) };
   }
 }
 

@@ -66,6 +66,31 @@ Deno.test("a folder becomes curves; what cannot be read in it is named", async (
   assert.match(text, /Files that could not be read/);
 });
 
+Deno.test("what a run that died has left is reported, and says so", async () => {
+  using folder = TemporaryFolder.make();
+  const made = makeDocument({ samples: 500, intervals: 2 });
+  const [first] = made.clients;
+  const silent = {
+    ...first!,
+    counts: null,
+    rates: null,
+    pacing: null,
+    latency: null,
+    histograms: null,
+    metrics: [],
+  };
+  const begun = { ...made, clients: [silent, { ...silent, host: "tester2" }] };
+  folder.write(
+    "run.json.journal",
+    `${JSON.stringify(begun)}\n${JSON.stringify({ client: 0, part: first })}\n{"client":1,`,
+  );
+  const page = `${folder.path}/page.html`;
+  const done = await runProgram("ipbench", ["report", `${folder.path}/run.json`, "-o", page]);
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stderr, /1 document\(s\), INVALID/);
+  assert.match(Deno.readTextFileSync(page), /recovered from the journal of a run that died/);
+});
+
 /** A document full of texts that would be markup, scripts or formulas. */
 function hostileTexts(): ResultDocument {
   const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>'&\u0000\u202e`;

@@ -33,10 +33,10 @@ export function rateUnit(bps: number): { scale: number; unit: string } {
 }
 
 /** A rate in bits per second in the unit that suits it: "1.25 Gbit/s". */
-export function formatRate(bps: number | null | undefined): string {
+export function formatRate(bps: number | null | undefined, significant = 4): string {
   if (bps === null || bps === undefined) return "–";
   const { scale, unit } = rateUnit(bps * 1.0005);
-  return `${digits(bps / scale, 4)} ${unit}`;
+  return `${digits(bps / scale, significant)} ${unit}`;
 }
 
 /** A count with thin spaces between groups of three: "1 234 567". */

@@ -283,6 +283,13 @@ function timelineOf(clients: readonly ClientResult[]): TimelinePoint[] {
       point.p99_ns = greater(point.p99_ns, interval.p99_ns);
     }
   }
+  const last = points.at(-1);
+  const window = clients.find((client) => client.series === longest)?.window;
+  if (last !== undefined && window !== undefined) {
+    // The phase ends inside the last interval: its rate is over what was left of it.
+    const rest = window.end_ns - window.start_ns - last.t_ns;
+    if (rest > 0 && rest < last.length_ns) last.length_ns = rest;
+  }
   return points;
 }
 

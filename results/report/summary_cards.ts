@@ -29,7 +29,7 @@ function runCards(point: ReportPoint): Card[] {
   const { response, service } = point;
   if (point.receivedBps !== null) {
     const asked = point.offeredBps === null ? {} : { note: `of ${formatRate(point.offeredBps)} offered` };
-    result.push({ name: "Throughput", value: formatRate(point.receivedBps), ...asked });
+    result.push({ name: "Throughput", value: formatRate(point.receivedBps, 3), ...asked });
   }
   const loss = lossOf(point);
   if (loss !== null) {
@@ -90,7 +90,7 @@ function sweepCards(model: ReportModel): Card[] {
     const highest = Math.max(...loads);
     result.push({
       name: "Offered load",
-      value: formatRate(highest),
+      value: formatRate(highest, 3),
       note: `from ${formatRate(Math.min(...loads))}`,
     });
   }
@@ -102,7 +102,7 @@ function sweepCards(model: ReportModel): Card[] {
     const p99 = cellFigure(carried, (point) => point.response?.p99_ns);
     result.push({
       name: `Carried, ${group.label}`,
-      value: formatRate(carried.load),
+      value: formatRate(carried.load, 3),
       note: `highest load with loss ≤ ${formatShare(CARRIED_LOSS)}${
         p99 === null ? "" : `; p99 ${formatTime(p99.value)}`
       }`,

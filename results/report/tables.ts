@@ -81,9 +81,7 @@ export function clientTable(point: ReportPoint): Markup {
   const seen = COUNT_COLUMNS.filter(([key]) =>
     point.clients.some((client) => (client.counts?.[key] ?? 0) > 0)
   );
-  const absent = COUNT_COLUMNS.filter((column) => !seen.includes(column)).map(([, name]) =>
-    name.toLowerCase()
-  );
+  const absent = COUNT_COLUMNS.filter((column) => !seen.includes(column)).map(([, , words]) => words);
   const columns = [
     { name: "Tester" },
     n("Sent"),
