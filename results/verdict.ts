@@ -6,7 +6,7 @@
  */
 import type { ClientResult, Counts, Reason, ResultDocument, TargetResult, Verdict } from "./document.ts";
 
-/** Limits beyond which a run is SUSPECT or INVALID. All are documented in docs/measurement.md. */
+/** Limits beyond which a run is SUSPECT or INVALID. All are documented in docs/reports.md. */
 export interface VerdictThresholds {
   /** Share of the requested rate below which the sending side did not do what it was asked: SUSPECT. */
   sentShareSuspect: number;

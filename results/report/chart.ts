@@ -65,7 +65,7 @@ const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-
  *
  * @param chart What to draw.
  * @param frame In which size.
- * @param standalone With title and legend inside, for a paper; a page writes those itself.
+ * @param standalone With the legend inside, for a paper; a page writes it itself.
  * @returns an `<svg>` element.
  */
 export function renderChart(chart: Chart, frame: Frame, standalone = false): string {
@@ -102,6 +102,7 @@ function legendOf(chart: Chart): EChartsOptions {
     left: 8,
     itemHeight: 2,
     itemWidth: 22,
+    itemGap: 22,
     textStyle: { color: colour("ink"), fontSize: 12 },
     data: chart.legend.map((entry) => ({ name: entry.label, itemStyle: { color: colour(entry.colour) } })),
   };

@@ -147,7 +147,7 @@ export function md(text: string): string {
   );
 }
 
-/** Each chart as an SVG of its own, with title and legend inside. */
+/** Each chart as an SVG of its own, with the legend inside. */
 export function reportSvgs(model: ReportModel): ReportFile[] {
   return chartSections(model).flatMap((section) =>
     section.charts.map((chart) => ({
