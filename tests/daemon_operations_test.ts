@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import {
   deadline,
+  fixturePlugins,
   handshake,
   kill,
   type RawClient,
@@ -78,9 +79,11 @@ Deno.test("--max-result: a result over the limit is a 451 with both numbers", as
 });
 
 Deno.test("--child-memory: a test that needs more is lost, the daemon is not", async () => {
-  await using daemon = await TestDaemon.start({ args: ["--child-memory", "1000000"] });
+  await using daemon = await TestDaemon.start({
+    args: ["--child-memory", "1000000", "--plugin-dir", fixturePlugins()],
+  });
   using client = await daemon.greeted({ deadlineMs: 20_000 });
-  await client.send(`HELLO\nLOAD dummy\n${testerSetup("seconds=0.05")}\nSTART\n`);
+  await client.send(`HELLO\nLOAD fault_big_result\n${testerSetup()}\nSTART\n`);
   assert.match(await client.readToEnd(), /451 LOCAL PROCESSING ERROR \([^()]+\)\n$/);
   await daemon.assertFree();
 });
