@@ -210,7 +210,9 @@ function checkCell(
 /** A process that stops for a moment and is woken, or dies when its work is done, need not spoil the run. */
 function mayStillSucceed(cell: Cell): boolean {
   if ("link" in cell) return false;
-  if (cell.victim === "target child" || cell.victim === "target") return cell.signal === "SIGSTOP";
+  if (cell.victim.startsWith("target") && cell.signal === "SIGSTOP") return true;
+  // A child that dies before the slot is taken is replaced.
+  if (cell.moment === "HELLO" && cell.victim.endsWith("child")) return true;
   return cell.moment === "transfer" && cell.victim.startsWith("tester");
 }
 
