@@ -37,7 +37,7 @@ export async function main(args: string[]): Promise<number> {
   configureLog({
     format: options.logFormat,
     debug: options.debug,
-    journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
+    journal: isJournal(Deno.env.get("JOURNAL_STREAM")),
     write: (line) => writeAll(Deno.stderr, line),
   });
   const log = daemonLog();
@@ -239,6 +239,17 @@ function listenToSignals(end: (signal: Deno.Signal) => void, log: ReturnType<typ
 
 function describePlace(options: DaemonOptions): string {
   return options.ip === null ? `port ${options.port}` : socketAddress(options.ip, options.port);
+}
+
+/** systemd names the device and inode of the stream it listens to; stderr may have been sent elsewhere since. */
+function isJournal(stream: string | undefined): boolean {
+  if (stream === undefined) return false;
+  try {
+    const { dev, ino } = Deno.statSync("/proc/self/fd/2");
+    return stream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
 }
 
 /** Logging must never end the daemon: a pipe that nobody reads any more is no reason. */

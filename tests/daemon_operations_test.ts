@@ -126,9 +126,12 @@ Deno.test("--log-format json: each line is a record, the ready line with address
   assert.ok(records.every((record) => typeof record.time === "string" && typeof record.level === "string"));
 });
 
-Deno.test("the journal gets priorities", async () => {
-  await using daemon = await TestDaemon.start({ env: { JOURNAL_STREAM: "8:1" } });
-  assert.match(daemon.log[0] ?? "", /^<6>ipbenchd: ready: /);
+Deno.test("the journal gets priorities, a stderr that went elsewhere does not", async () => {
+  const asService = 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@"';
+  await using service = await TestDaemon.start({ wrap: ["sh", "-c", asService, "sh"] });
+  assert.match(service.log[0] ?? "", /^<6>ipbenchd: ready: /);
+  await using elsewhere = await TestDaemon.start({ env: { JOURNAL_STREAM: "8:1" } });
+  assert.match(elsewhere.log[0] ?? "", /^ipbenchd: ready: /);
 });
 
 Deno.test("SIGHUP breaks nothing", async () => {
