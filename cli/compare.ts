@@ -6,6 +6,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Comparison } from "../results/compare/compare.ts";
 import type { ReportPoint } from "../results/report/point.ts";
+import { METRICS } from "../results/compare/metrics.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 import { readDocuments, writeWhole } from "./read_documents.ts";
@@ -33,7 +34,7 @@ export function register(program: Command): void {
     .requiredOption("--with <b...>", "the other side")
     .option(
       "--metric <names...>",
-      "what to compare (default: p50 p99 p99.9 throughput loss); see --metric help",
+      "what to compare (default: p50 p99 p99.9 throughput loss)",
     )
     .option("--alpha <share>", "chance of even one false alarm in the whole comparison", "0.05")
     .option("--anyway", "compare what should not be compared: other kernel, size, verdict, number of testers")
@@ -45,28 +46,25 @@ export function register(program: Command): void {
     .option("--markdown <file>", "write the Markdown to a file instead of the standard output")
     .addHelpText(
       "after",
-      "\nExit status: 0 compared, 1 a --fail-if condition was met, 2 not comparable or wrong use.",
+      `\nMetrics: ${METRICS.map((metric) => metric.name).join(", ")}.\n\n` +
+        "Exit status: 0 compared, 1 a --fail-if condition was met, 2 not comparable or wrong use.",
     )
     .action(async (a, options) => await compare(a, options as unknown as Options));
 }
 
 async function compare(left: string[], options: Options): Promise<void> {
-  const [{ compareSides }, { parseFailIf, failures }, { metricOf, METRICS }, { compareMarkdown }] =
-    await Promise.all([
-      import("../results/compare/compare.ts"),
-      import("../results/compare/fail_if.ts"),
-      import("../results/compare/metrics.ts"),
-      import("../results/compare/markdown.ts"),
-    ]);
+  const [{ compareSides }, { parseFailIf, failures }, { metricOf }, { compareMarkdown }] = await Promise.all([
+    import("../results/compare/compare.ts"),
+    import("../results/compare/fail_if.ts"),
+    import("../results/compare/metrics.ts"),
+    import("../results/compare/markdown.ts"),
+  ]);
   const alpha = Number(options.alpha);
   if (!(alpha > 0 && alpha < 0.5)) {
     throw new ExitError(
       EXIT.USAGE,
       `--alpha ${options.alpha}: expected a share above 0 and below 0.5, such as 0.05`,
     );
-  }
-  if (options.metric?.includes("help") === true) {
-    return out(`${METRICS.map((m) => `${m.name}\t${m.label}`).join("\n")}\n`);
   }
   const conditions = useOrExit(() => (options.failIf ?? []).map(parseFailIf));
   const asked = options.metric?.flatMap((names) => names.split(","));
