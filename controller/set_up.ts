@@ -7,6 +7,7 @@
 import type { Extension } from "../protocol/greeting.ts";
 import type { SetupFields } from "../protocol/setup_fields.ts";
 import { pause } from "./deadline.ts";
+import { plainArgs } from "./plain_args.ts";
 import type { Half } from "./plugin_half.ts";
 import { messageOf } from "./run_error.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -148,7 +149,10 @@ async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
   const { peer, description } = target;
   target.meter = isMeter(target.half.info, description.args);
   await peer.load(description.test);
-  await peer.setup({ ...common(session, target.half, peer.has("form")), args: description.args });
+  await peer.setup({
+    ...common(session, target.half, peer.has("form")),
+    args: understood(target, target.half, description.args),
+  });
 }
 
 async function setUpClient(session: Session, client: ClientRun): Promise<void> {
@@ -162,10 +166,15 @@ async function setUpClient(session: Session, client: ClientRun): Promise<void> {
     ...common(session, half, peer.has("form")),
     target: description.target,
     port: description.targetPort ?? half.info.defaultPort,
-    args,
+    args: understood(client, half, args),
     flowBase: client.index,
   });
   client.ready = true;
+}
+
+/** The arguments as the daemon reads them: an original knows no units. */
+function understood({ peer }: ClientRun | TargetRun, half: Half, args: string): string {
+  return peer.has("form") ? args : plainArgs(args, half.info.options);
 }
 
 function common(session: Session, half: Half, form: boolean): SetupFields {

@@ -48,7 +48,7 @@ Deno.test("our controller, original daemons: latency from two unequal testers an
     await Deno.writeTextFile(
       config,
       `<ipbench>
-  <test name="latency" args="socktype=udp,warmup=1,cooldown=1,samples=3" target="127.0.0.1" port="1235"
+  <test name="latency" args="socktype=udp,bps=10M,warmup=1s,cooldown=1,samples=3" target="127.0.0.1" port="1235"
         controller_args="with_cpu_target">
     <client hostname="127.0.0.1" port="${first.port}"/>
     <client hostname="127.0.0.2" port="${second.port}"/>
@@ -72,7 +72,7 @@ Deno.test("our controller, original daemons: latency from two unequal testers an
     ]);
     assert.equal(
       first.lines[2],
-      'SETUP target::127.0.0.1||port::1235||args::"socktype=udp,warmup=1,cooldown=1,samples=3"',
+      'SETUP target::127.0.0.1||port::1235||args::"socktype=udp,bps=10000000,warmup=1,cooldown=1,samples=3"',
     );
     for (const client of document.clients) {
       assert.equal(client.peer, "ipbench-1.0");
