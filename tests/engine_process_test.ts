@@ -9,7 +9,6 @@ import assert from "node:assert/strict";
 const ROOT = new URL("..", import.meta.url).pathname;
 const DRIVE = `${ROOT}build/drive`;
 const ECHO = `${ROOT}build/fixtures/fault_echo`;
-const PLUGIN = `${ROOT}build/plugins/latency.so`;
 const FAULTS = "drop,duplicate,twice,delay,reorder,corrupt,truncate,alien";
 
 type Counts = Record<string, number>;
@@ -53,19 +52,24 @@ class FaultEcho {
   }
 }
 
-function drive(target: string, port: number, args: string): Deno.ChildProcess {
+function drive(target: string, port: number, args: string, plugin = "latency"): Deno.ChildProcess {
   return new Deno.Command(DRIVE, {
-    args: [PLUGIN, target, String(port), args],
+    args: [`${ROOT}build/plugins/${plugin}.so`, target, String(port), args],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 }
 
-async function resultOf(child: Deno.ChildProcess): Promise<Result> {
+/** What the driver printed: the result, and the columns of the row. */
+async function rowOf(child: Deno.ChildProcess): Promise<{ result: Result; row: string[] }> {
   const output = await child.output();
-  const line = new TextDecoder().decode(output.stdout).split("\n")[0] ?? "";
-  if (line === "") throw new Error(new TextDecoder().decode(output.stderr));
-  return JSON.parse(line) as Result;
+  const [json, row] = new TextDecoder().decode(output.stdout).split("\n");
+  if (!json || !row) throw new Error(new TextDecoder().decode(output.stderr));
+  return { result: JSON.parse(json) as Result, row: row.split(",") };
+}
+
+async function resultOf(child: Deno.ChildProcess): Promise<Result> {
+  return (await rowOf(child)).result;
 }
 
 function compare(result: Result, echo: Counts): void {
@@ -116,6 +120,28 @@ for (const engine of ["socket", "mmsg", "gso"]) {
     assert.equal(result.engine.chosen, engine);
   });
 }
+
+for (const [every, wrong] of [["7", "every seventh"], ["0", "none"]] as const) {
+  Deno.test(`Bad_Packets counts what latency-check's echo spoilt: ${wrong}`, async () => {
+    const echo = await FaultEcho.start(["--check", "--every", every, "--faults", "spoil"]);
+    const args = `socktype=udp,bps=2M,size=64,duration=1,warmup=0,cooldown=0,noise=0`;
+    const { row, result } = await rowOf(drive("127.0.0.1", echo.port, args, "latency-check"));
+    const counts = await echo.end();
+    assert.equal(row.length, 10);
+    assert.equal(Number(row[9]), counts["spoil"]);
+    assert.equal(result.counts["ok"], counts["packets"]);
+    assert.equal((counts["spoil"] ?? 0) > 500, every === "7");
+  });
+}
+
+Deno.test("Bad_Packets counts every reply of an echo that does not add one", async () => {
+  const echo = await FaultEcho.start(["--every", "0"]);
+  const args = "socktype=udp,bps=2M,size=64,duration=1,warmup=0,cooldown=0,noise=0";
+  const { row, result } = await rowOf(drive("127.0.0.1", echo.port, args, "latency-check"));
+  await echo.end();
+  assert.equal(Number(row[9]), result.counts["ok"]);
+  assert.ok((result.counts["ok"] ?? 0) > 1000);
+});
 
 async function ip(...args: string[]): Promise<boolean> {
   const { success } = await new Deno.Command("ip", { args, stdout: "null", stderr: "null" }).output();

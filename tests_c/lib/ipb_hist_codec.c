@@ -61,8 +61,8 @@ size_t ipb_hist_encode(const struct ipb_hist *h, uint8_t *to, size_t size)
 			zeros++;
 			i++;
 		}
-		if (zeros)
-			put_count(&w, -zeros);
+		if (zeros > 0)
+			put_count(&w, zeros == 1 ? 0 : -zeros); /* a single zero is written as itself */
 		else
 			put_count(&w, (int64_t)h->counts[i++]);
 	}
@@ -130,13 +130,16 @@ int ipb_hist_decode(struct ipb_hist *h, const uint8_t *from, size_t size)
 
 	ipb_hist_reset(h);
 	ipb_reader_init(&r, from, size);
-	uint32_t cookie = ipb_read_u32(&r), payload = ipb_read_u32(&r), offset = ipb_read_u32(&r);
+	uint32_t cookie = ipb_read_u32(&r), payload = ipb_read_u32(&r);
+	ipb_read_u32(&r); /* normalising offset: of shifted histograms alone; HdrHistogram's JavaScript always writes 1 */
 	uint32_t digits = ipb_read_u32(&r);
 	uint64_t lowest = ipb_read_u64(&r), highest = ipb_read_u64(&r);
 	ipb_read_f64(&r);
-	if (r.failed || (cookie & COOKIE_BASE_MASK) != (COOKIE & COOKIE_BASE_MASK) || offset != 0)
+	if (r.failed || (cookie & COOKIE_BASE_MASK) != (COOKIE & COOKIE_BASE_MASK))
 		return -1;
-	if (payload != ipb_reader_left(&r) || layout_of(&l, digits, lowest, highest) < 0)
+	/* Some writers count the header into the payload's length. */
+	size_t left = ipb_reader_left(&r);
+	if ((payload != left && payload != left + HEADER) || layout_of(&l, digits, lowest, highest) < 0)
 		return -1;
 	while (ipb_reader_left(&r) > 0) {
 		int64_t count = get_count(&r);

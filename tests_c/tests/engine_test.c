@@ -3,7 +3,7 @@
  * busy machine must not decide.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
-#include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -26,7 +26,9 @@ struct server {
 	struct sockaddr_storage from;
 	socklen_t from_size;
 	pthread_t thread;
-	int over; /* atomic */
+	int over, silent; /* atomic */
+	uint16_t seen[16];
+	uint32_t ports;   /* different ones that packets came from */
 };
 
 static void answer(void *context, const uint8_t *frame, uint32_t size)
@@ -34,6 +36,15 @@ static void answer(void *context, const uint8_t *frame, uint32_t size)
 	struct server *s = context;
 
 	sendto(s->fd, frame, size, 0, (struct sockaddr *)&s->from, s->from_size);
+}
+
+static void note_port(struct server *s, uint16_t port)
+{
+	for (uint32_t i = 0; i < s->ports; i++)
+		if (s->seen[i] == port)
+			return;
+	if (s->ports < sizeof s->seen / sizeof *s->seen)
+		s->seen[s->ports++] = port;
 }
 
 static void *serve(void *context)
@@ -50,7 +61,9 @@ static void *serve(void *context)
 		while ((n = recvfrom(s->fd, frame, sizeof frame, MSG_DONTWAIT, (struct sockaddr *)&from, &size)) >= 0) {
 			s->from = from;
 			s->from_size = size;
-			faults_handle(&s->faults, frame, (uint32_t)n, ipb_now_ns());
+			note_port(s, ((struct sockaddr_in *)&from)->sin_port);
+			if (!__atomic_load_n(&s->silent, __ATOMIC_RELAXED))
+				faults_handle(&s->faults, frame, (uint32_t)n, ipb_now_ns());
 			size = sizeof from;
 		}
 		faults_tick(&s->faults, ipb_now_ns());
@@ -219,6 +232,74 @@ static void an_unreachable_target_is_named(void **state)
 	ipb_args_free(&args);
 }
 
+static void *fall_silent(void *context)
+{
+	struct timespec pause = { 0, 400000000 };
+
+	nanosleep(&pause, NULL);
+	__atomic_store_n(&((struct server *)context)->silent, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void a_target_that_dies_is_named(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+	pthread_t thread;
+
+	(void)state;
+	begin(&s, "drop", 1000000, 0);
+	assert_int_equal(pthread_create(&thread, NULL, fall_silent, &s), 0);
+	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0,cooldown=5,bps=200k,duration=20", ipb_sock_port(s.fd));
+	pthread_join(thread, NULL);
+	ipb_engine_result(e, &r);
+	assert_non_null(reason_of(&r, "target-died"));
+	assert_true(r.counts.ok > 0 && r.counts.lost > 0 && r.broken);
+	assert_int_equal(r.counts.ok + r.counts.lost + r.counts.late + r.counts.corrupt, r.counts.sent);
+	end(&s);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+static void a_narrow_interval_ends_the_measurement(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+
+	(void)state;
+	begin(&s, "drop", 1000000, 0);
+	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0,cooldown=0,bps=500k,duration=60,until_ci=100%",
+	                           ipb_sock_port(s.fd));
+	ipb_engine_result(e, &r);
+	assert_true(r.window_end_ns - r.window_start_ns < 50 * IPB_NS_PER_S);
+	assert_true(r.mean.batches >= 10 && r.mean.low_ns <= r.mean.estimate_ns && r.mean.estimate_ns <= r.mean.high_ns);
+	assert_true(r.median.low_ns <= r.median.estimate_ns && r.median.estimate_ns <= r.median.high_ns);
+	end(&s);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+static void several_flows_are_several_ports(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+
+	(void)state;
+	begin(&s, "drop", 10, 0);
+	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0,cooldown=0,bps=500k,duration=0.5,flows=5,drain=2",
+	                           ipb_sock_port(s.fd));
+	ipb_engine_result(e, &r);
+	end(&s);
+	assert_int_equal(s.ports, 5);
+	assert_int_equal(r.counts.lost, s.faults.counts[FAULT_DROP]);
+	assert_int_equal(r.counts.ok, r.counts.sent - r.counts.lost);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
 struct tcp_end {
 	int fd, reset;
 };
@@ -358,8 +439,6 @@ static void both_forms_come_back(void **state)
 	ipb_args_free(&args);
 }
 
-static void stop_ends_it(void **state);
-
 struct stopper {
 	struct ipb_engine *e;
 };
@@ -410,6 +489,9 @@ int main(void)
 		cmocka_unit_test(a_stamped_round_trip_adds_up),
 		cmocka_unit_test(a_silent_target_is_named),
 		cmocka_unit_test(an_unreachable_target_is_named),
+		cmocka_unit_test(a_target_that_dies_is_named),
+		cmocka_unit_test(a_narrow_interval_ends_the_measurement),
+		cmocka_unit_test(several_flows_are_several_ports),
 		cmocka_unit_test(tcp_end_of_file_is_named),
 		cmocka_unit_test(tcp_reset_is_named),
 		cmocka_unit_test(both_forms_come_back),
