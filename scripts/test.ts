@@ -3,8 +3,9 @@
  *
  *     deno task test [PART…] [--filter TEXT]
  *
- * Parts: check (formatting, lint, types, import rules), build, c (C tests under the sanitizers), compile (deno compile
- * as far as it goes here), unit, process. The last line counts what passed, failed and was skipped.
+ * Parts: check (formatting, lint, types, import rules), build, c (C tests under the sanitizers), fuzz (each libFuzzer
+ * target for IPBENCH_FUZZ_SECONDS, 5), compile (deno compile as far as it goes here), unit, process. The last line
+ * counts what passed, failed and was skipped.
  *
  * @module
  */
@@ -49,6 +50,7 @@ const PARTS: Record<string, () => Promise<Count>> = {
   build,
   c: cTests,
   compile: compileListing,
+  fuzz,
   unit: () => denoTest(["--parallel", ...UNIT]),
   process: () => denoTest(["tests"]),
 };
@@ -100,6 +102,24 @@ async function cTests(): Promise<Count> {
   if (total === null) return one("C tests", { code: code === 0 ? 1 : code, output });
   const failed = Number(total[2]);
   return { passed: Number(total[1]), failed: failed === 0 && code !== 0 ? 1 : failed, skipped: 0 };
+}
+
+async function fuzz(): Promise<Count> {
+  const absent = ["clang", "libclang-rt-14-dev"].filter((name) =>
+    environment.IPBENCH_TEST_MISSING?.split(",").includes(name)
+  );
+  if (absent.length > 0) {
+    say(`fuzzing: skipped, it needs ${absent.join(" and ")}`);
+    return { passed: 0, failed: 0, skipped: 1 };
+  }
+  const seconds = Deno.env.get("IPBENCH_FUZZ_SECONDS") ?? "5";
+  const args = ["--no-print-directory", "-C", "tests_c", "fuzz", `FUZZ_SECONDS=${seconds}`];
+  const { code, output } = await run("make", args, { env: environment, deadlineMs: PART_DEADLINE_MS });
+  const lines = output.split("\n").filter((line) => /^(ok|not ok) |error:/.test(line));
+  say(lines.join("\n"));
+  const passed = lines.filter((line) => line.startsWith("ok ")).length;
+  if (code !== 0) say(output.split("\n").slice(-40).join("\n"));
+  return { passed, failed: code === 0 && passed > 0 ? 0 : 1, skipped: 0 };
 }
 
 /** Compiles onto any executable and looks for the plugins in what comes out; it cannot be started. */

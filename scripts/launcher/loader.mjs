@@ -6,6 +6,16 @@ function wanted(args) {
   return args.length === 1 && args[0] === "--version" ? "version" : "main";
 }
 
+/** What `ps` and `killall` show; executed from memory, the process would have the number of a descriptor for a name. */
+function setName(part) {
+  const name = part === "host" ? "ipbench-plugin" : Deno.env.get("IPBENCH_LAUNCHER_NAME") ?? "ipbench";
+  try {
+    Deno.writeTextFileSync("/proc/self/comm", name.slice(0, 15));
+  } catch {
+    // Only cosmetic.
+  }
+}
+
 function read(file, offset, length) {
   const bytes = new Uint8Array(length);
   file.seekSync(offset, Deno.SeekMode.Start);
@@ -18,7 +28,9 @@ function read(file, offset, length) {
 }
 
 const file = Deno.openSync(Deno.env.get("IPBENCH_LAUNCHER_BUNDLE"));
-const [offset, length] = JSON.parse(read(file, 0, TABLE_BYTES))[wanted(Deno.args)];
+const part = wanted(Deno.args);
+setName(part);
+const [offset, length] = JSON.parse(read(file, 0, TABLE_BYTES))[part];
 const text = read(file, offset, length);
 file.close();
 globalThis.ipbenchRequire = (name) => process.getBuiltinModule(name);
