@@ -150,6 +150,7 @@ function sectionsOf(model: ReportModel): Section[] {
           }</div>`
         )
       }</dl>`,
+    "Figures",
   );
   add(
     "warnings",

@@ -9,6 +9,8 @@ import type { ReportPoint } from "./point.ts";
 
 /** Samples that have to lie beyond a percentile for it to say anything. */
 export const SAMPLES_BEYOND = 10;
+/** Curves that every kind of chart draws. */
+const DISTRIBUTION_CURVES = 4;
 /** Share of response over service time at p99 from which the two tell different stories. */
 const RESPONSE_OVER_SERVICE = 1.5;
 
@@ -117,6 +119,12 @@ function addMixtures(model: ReportModel, bad: (text: string) => void, note: (tex
   const hosts = differences(model.hosts);
   if (hosts.some((difference) => /kernel|cpu.*model|driver/i.test(difference))) {
     note("Hosts are not alike (see Environment): differences between testers may come from that.");
+  }
+  if (model.groups.length > DISTRIBUTION_CURVES) {
+    note(
+      `There are ${model.groups.length} curves. The charts draw the first 8 of throughput, 6 of latency against load, ` +
+        `and ${DISTRIBUTION_CURVES} of percentiles, histograms and time; the table of points has all.`,
+    );
   }
   const versions = new Set(model.points.map((point) => point.version));
   if (versions.size > 1) {
