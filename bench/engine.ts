@@ -2,7 +2,7 @@
  * Benchmarks of the measurement engine against a bare loop on the same sockets, sockperf and iperf3, alternated, with
  * ratios and their spread. Prints Markdown.
  *
- *     deno run -A bench/engine.ts [--repetitions 10] [--seconds 1] [--only udp,ping,gso,ring,lateness,cost,verdict]
+ *     deno run -A bench/engine.ts [--repetitions 10] [--seconds 1] [--rt PRIORITY] [--only udp,ping,gso,ring,lateness,cost,verdict]
  *
  * Needs two processors (one for each side), gcc and make; root and iproute2 for `ring`; sockperf and iperf3 where they
  * are installed. Nothing else should run on the machine.
@@ -24,6 +24,8 @@ function option(name: string, fallback: string): string {
 
 const repetitions = Number(option("repetitions", "10"));
 const seconds = Number(option("seconds", "1"));
+/** With --rt 10 both sides run before everything else: for machines that are not quiet. */
+const priority = option("rt", "") === "" ? [] : ["chrt", "-f", option("rt", "")];
 const only = option("only", "udp,ping,gso,ring,lateness,cost,verdict").split(",");
 
 async function run(command: string, ...args: string[]): Promise<string> {
@@ -33,12 +35,13 @@ async function run(command: string, ...args: string[]): Promise<string> {
 }
 
 /** Runs on one processor. */
-const onCpu = (cpu: number, ...command: string[]) => run("taskset", "-c", String(cpu), ...command);
+const onCpu = (cpu: number, ...command: string[]) =>
+  run("taskset", "-c", String(cpu), ...priority, ...command);
 
 /** Starts a server on processor 1, runs the body, ends the server and gives what it printed. */
 async function withServer<T>(command: string[], body: () => Promise<T>): Promise<[T, string]> {
   const child = new Deno.Command("taskset", {
-    args: ["-c", "1", ...command],
+    args: ["-c", "1", ...priority, ...command],
     stdout: "piped",
     stderr: "null",
     stdin: "null",

@@ -172,7 +172,7 @@ static void account(struct ipb_engine *e, const struct ipb_slot *s, uint64_t now
 /* Sends what is due. Returns how many left, -1 when the run is over. */
 static int send_due(struct ipb_engine *e, uint64_t now_ns)
 {
-	uint32_t limit = e->x->batch;
+	uint32_t limit = e->batch;
 
 	if (e->ready == e->ready_from) {
 		e->ready = e->ready_from = 0;

@@ -148,6 +148,7 @@ struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struc
 	ipb_clock_init(&e->clock, config->want_tsc);
 	if (ipb_xport_open(e, err) < 0)
 		goto fail;
+	e->batch = e->batch != 0 ? e->batch : e->x->batch;
 	if (ipb_layers_open(e, config->iface) < 0) {
 		ipb_error(err, "no memory for time stamps");
 		goto fail;

@@ -47,6 +47,7 @@ struct ipb_engine {
 	struct ipb_slot slots[IPB_ENGINE_BATCH];
 	uint32_t ready, ready_from;     /* slots[ready_from..ready) are prepared and not sent */
 	uint8_t *frames, *pattern;
+	uint32_t batch;                 /* packets prepared at once */
 	uint32_t offset;                /* of the packet in its frame */
 	uint32_t expected;              /* size of every packet, 0 when they differ */
 	int *fds;                       /* one a flow */

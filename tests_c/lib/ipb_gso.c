@@ -105,6 +105,7 @@ int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err)
 		return ipb_error(err, "argument engine: gso needs packets of one size");
 	g->most = TRAIN_BYTES / (uint32_t)size;
 	g->most = g->most < 1 ? 1 : g->most > IPB_ENGINE_BATCH ? IPB_ENGINE_BATCH : g->most;
+	e->batch = g->most; /* else every second train would be a short one */
 	if (ipb_flows_connect(e, SOCK_DGRAM, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < e->config.flows; i++) {
