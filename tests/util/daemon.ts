@@ -21,7 +21,7 @@ export interface DaemonStart {
   env?: Record<string, string>;
   /** A command that starts it in its own process, such as `ip netns exec NAME`. */
   wrap?: string[];
-  /** How long it may take to be ready; 20,000 ms by default. */
+  /** How long it may take to be ready; 60,000 ms by default. */
   readyMs?: number;
 }
 
@@ -86,7 +86,7 @@ export class TestDaemon {
     ended.catch(() => {});
     const ready = until(
       "ready line",
-      options.readyMs ?? 20_000,
+      options.readyMs ?? 60_000,
       () => log.map(readyPort).find((port) => port !== null),
     );
     let port: number;
@@ -166,7 +166,7 @@ export class TestDaemon {
     this.#stopped = true;
     kill(this.pid, signal);
     try {
-      return (await deadline(`ipbenchd ends on ${signal}`, 8_000, this.#child.status)).code;
+      return (await deadline(`ipbenchd ends on ${signal}`, 20_000, this.#child.status)).code;
     } catch (error) {
       kill(this.pid, "SIGKILL");
       await this.#child.status;

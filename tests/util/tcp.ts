@@ -9,7 +9,7 @@ import { deadline } from "./wait.ts";
 export interface ConnectOptions {
   hostname?: string;
   port?: number;
-  /** Longest wait for anything; 5,000 ms by default. */
+  /** Longest wait for anything; 15,000 ms by default. */
   deadlineMs?: number;
 }
 
@@ -30,14 +30,14 @@ export class RawClient {
    * @param conn A connection; TLS ones will do.
    * @param deadlineMs Longest wait for anything.
    */
-  constructor(conn: Deno.Conn, deadlineMs = 5_000) {
+  constructor(conn: Deno.Conn, deadlineMs = 15_000) {
     this.conn = conn;
     this.#deadlineMs = deadlineMs;
   }
 
   /** Connects. */
   static async connect(options: ConnectOptions): Promise<RawClient> {
-    const { hostname = "127.0.0.1", port = 8036, deadlineMs = 5_000 } = options;
+    const { hostname = "127.0.0.1", port = 8036, deadlineMs = 15_000 } = options;
     const conn = await deadline(`connect ${hostname}:${port}`, deadlineMs, Deno.connect({ hostname, port }));
     conn.setNoDelay(true);
     return new RawClient(conn, deadlineMs);
