@@ -7,7 +7,7 @@
  * @module
  */
 import { monotonicNowNs } from "../ffi/mod.ts";
-import { programCommand, RawClient, TestDaemon } from "../tests/util/mod.ts";
+import { programCommand, type RawClient, TestDaemon } from "../tests/util/mod.ts";
 
 const REPETITIONS = 20;
 
