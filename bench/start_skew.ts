@@ -55,7 +55,7 @@ try {
     spreadNs.push(Math.max(...seen) - Math.min(...seen));
   }
 } finally {
-  for (const daemon of daemons) await daemon[Symbol.asyncDispose]();
+  await Promise.allSettled(daemons.map((daemon) => daemon[Symbol.asyncDispose]()));
 }
 for (const list of [skewNs, boundNs, spreadNs, toStartMs]) list.sort((a, b) => a - b);
 console.log(JSON.stringify({

@@ -5,6 +5,7 @@
  */
 
 import type { TargetDescription } from "../config/run_description.ts";
+import { PluginError } from "../ffi/errors.ts";
 import type { ClientResult, TargetResult } from "../results/document.ts";
 import type { HostReason } from "../results/verdict.ts";
 import { Peer, type PeerContext } from "./peer.ts";
@@ -122,6 +123,7 @@ export class Session {
    */
   async clientFailed(client: ClientRun, error: unknown): Promise<void> {
     if (this.#stop.signal.aborted || client.done) return;
+    if (this.#ownFault(error)) return;
     const failure = this.#note(client.peer, error);
     client.ready = false;
     await this.setClient(client.index, { error: failure.message, peer: client.peer.greeting?.peer ?? null });
@@ -138,9 +140,21 @@ export class Session {
    */
   async targetFailed(target: TargetRun, error: unknown): Promise<void> {
     if (this.#stop.signal.aborted) return;
+    if (this.#ownFault(error)) return;
     const failure = this.#note(target.peer, error);
     await this.setTarget(target.index, { error: failure.message, peer: target.peer.greeting?.peer ?? null });
     this.end(failure);
+  }
+
+  /** A half of the controller's own that died or hangs ends the run, and is nobody else's fault. */
+  #ownFault(error: unknown): boolean {
+    if (!(error instanceof RunError) || error.peer !== null) return false;
+    if (!(error.cause instanceof PluginError) || !["crash", "timeout"].includes(error.cause.code)) {
+      return false;
+    }
+    this.parts.emit({ kind: "error", peer: null, phase: error.phase, text: error.message });
+    this.end(error);
+    return true;
   }
 
   #note(peer: Peer, error: unknown): RunError {
