@@ -1,6 +1,6 @@
 /** Completion scripts are loaded into their shells, and the manual page is set by man where there is one. */
 import assert from "node:assert/strict";
-import { runProgram } from "./util/mod.ts";
+import { isInstalled, runProgram } from "./util/mod.ts";
 
 /** Runs a program of the system; `null` when it is not installed. */
 async function tool(
@@ -60,7 +60,7 @@ Deno.test("bash completes commands, options and choices, and evaluates nothing",
 });
 
 for (const shell of ["zsh", "fish"]) {
-  Deno.test(`${shell} takes its completion script`, async () => {
+  Deno.test({ name: `${shell} takes its completion script`, ignore: !isInstalled(shell) }, async () => {
     const { code, stdout: script } = await runProgram("ipbench", ["completions", shell]);
     assert.equal(code, 0);
     assert.match(script, /target-test-hostname/);
@@ -69,7 +69,7 @@ for (const shell of ["zsh", "fish"]) {
   });
 }
 
-Deno.test("fish offers commands, options and choices", async () => {
+Deno.test({ name: "fish offers commands, options and choices", ignore: !isInstalled("fish") }, async () => {
   const { stdout: script } = await runProgram("ipbench", ["completions", "fish"]);
   const asked = ["ipbench sta", "ipbench run --target-test-h", "ipbench completions "];
   const ran = await tool(
@@ -85,7 +85,7 @@ Deno.test("fish offers commands, options and choices", async () => {
   assert.deepEqual(offers.slice(0, 3), [["status"], ["--target-test-hostname"], ["bash", "fish", "zsh"]]);
 });
 
-Deno.test("zsh registers its function", async () => {
+Deno.test({ name: "zsh registers its function", ignore: !isInstalled("zsh") }, async () => {
   const { stdout: script } = await runProgram("ipbench", ["completions", "zsh"]);
   const ran = await tool(
     "zsh",

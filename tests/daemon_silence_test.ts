@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { handshake, isAlive, RawClient, targetSetup, TestDaemon, until } from "./util/mod.ts";
+import { handshake, hasNamespaces, isAlive, RawClient, targetSetup, TestDaemon, until } from "./util/mod.ts";
 
 const NAMESPACE = `ipbw${Deno.pid % 100_000}`;
 const HERE = `iw${Deno.pid % 100_000}a`;
@@ -33,26 +33,28 @@ function removeLink(): void {
   ip("netns", "del", NAMESPACE);
 }
 
-Deno.test("the link goes down under the owner: its test ends, though nobody says so", async () => {
-  try {
-    if (!makeLink()) {
-      console.error("skipped: no network namespaces here");
-      return;
+const ignore = !hasNamespaces();
+
+Deno.test(
+  { name: "the link goes down under the owner: its test ends, though nobody says so", ignore },
+  async () => {
+    try {
+      assert.ok(makeLink());
+      await using daemon = await TestDaemon.start({
+        role: "target",
+        ip: null,
+        wrap: ["ip", "netns", "exec", NAMESPACE],
+      });
+      using client = await RawClient.connect({ hostname: `${SUBNET}.2`, port: daemon.port });
+      await client.readLine();
+      await handshake(client, "dummy_target", targetSetup());
+      const status = await client.ask("STATUS", 3);
+      const pid = Number(/\(([0-9]+)\)/.exec(status[1] ?? "")?.[1]);
+      assert.ok(isAlive(pid));
+      assert.ok(ip("link", "set", HERE, "down"));
+      await until("the test ends", 40_000, () => !isAlive(pid));
+    } finally {
+      removeLink();
     }
-    await using daemon = await TestDaemon.start({
-      role: "target",
-      ip: null,
-      wrap: ["ip", "netns", "exec", NAMESPACE],
-    });
-    using client = await RawClient.connect({ hostname: `${SUBNET}.2`, port: daemon.port });
-    await client.readLine();
-    await handshake(client, "dummy_target", targetSetup());
-    const status = await client.ask("STATUS", 3);
-    const pid = Number(/\(([0-9]+)\)/.exec(status[1] ?? "")?.[1]);
-    assert.ok(isAlive(pid));
-    assert.ok(ip("link", "set", HERE, "down"));
-    await until("the test ends", 40_000, () => !isAlive(pid));
-  } finally {
-    removeLink();
-  }
-});
+  },
+);

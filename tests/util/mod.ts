@@ -11,6 +11,7 @@
  * @module
  */
 export * from "./daemon.ts";
+export * from "./needs.ts";
 export * from "./processes.ts";
 export * from "./program.ts";
 export * from "./tcp.ts";
