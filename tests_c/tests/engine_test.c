@@ -125,7 +125,9 @@ static const struct ipb_reason *reason_of(const struct ipb_engine_result *r, con
 
 #define FAULTS "drop,duplicate,twice,delay,reorder,corrupt,truncate,alien"
 
-static void counts_are_exact(const char *extra)
+/* Non-zero when every packet reached the echo and no reply was dropped on the way: a crowded machine drops some, and
+ * such a run compares nothing. */
+static int compare_counts(const char *extra, int last)
 {
 	struct server s;
 	struct ipb_args args;
@@ -138,6 +140,11 @@ static void counts_are_exact(const char *extra)
 	ipb_engine_result(e, &r);
 	end(&s);
 	const uint64_t *n = s.faults.counts;
+	if (!last && (s.faults.packets != r.counts.sent || reason_of(&r, "receive-drops") || reason_of(&r, "host-receive-errors"))) {
+		ipb_engine_close(e);
+		ipb_args_free(&args);
+		return 0;
+	}
 	assert_true(r.counts.sent > 1000);
 	assert_int_equal(s.faults.packets, r.counts.sent);
 	assert_int_equal(r.counts.lost, n[FAULT_DROP]);
@@ -152,6 +159,13 @@ static void counts_are_exact(const char *extra)
 	assert_int_equal(r.lateness->count, r.counts.sent);
 	ipb_engine_close(e);
 	ipb_args_free(&args);
+	return 1;
+}
+
+static void counts_are_exact(const char *extra)
+{
+	for (int left = 3; left >= 0 && !compare_counts(extra, left == 0); left--)
+		;
 }
 
 static void every_fault_is_counted(void **state)
