@@ -183,15 +183,22 @@ function common(session: Session, half: Half, form: boolean): SetupFields {
   return { target: null, port: null, args: "", form: extended ? 1 : 0, runId, flowBase: 0 };
 }
 
-/** The client's arguments, with the run's `until_ci` where the test knows it. */
+/** The client's arguments, and what the run's own options ask of a test that knows them. */
 function clientArgs(session: Session, client: ClientRun): string {
-  const { untilCi } = session.parts.description;
-  const { args } = client.description;
-  if (untilCi === null || splitArgs(args).has("until_ci")) return args;
-  const { options, name } = session.parts.clientHalf.info;
-  if (options?.some((option) => option.name === "until_ci") !== true) {
-    if (client.index === 0) session.warn(null, `the test ${name} cannot stop early at a confidence interval`);
-    return args;
+  const { description, clientHalf } = session.parts;
+  const { options, name } = clientHalf.info;
+  const knows = (option: string) => options?.some((item) => item.name === option) === true;
+  const given = splitArgs(client.description.args);
+  const wanted: string[] = [];
+  if (description.untilCi !== null && !given.has("until_ci")) {
+    if (knows("until_ci")) wanted.push(`until_ci=${description.untilCi}`);
+    else if (client.index === 0) {
+      session.warn(null, `the test ${name} cannot stop early at a confidence interval`);
+    }
   }
-  return `${args}${args === "" ? "" : ","}until_ci=${untilCi}`;
+  const dumps = splitArgs(description.controllerArgs).has("dump_dir");
+  if (dumps && client.peer.has("form") && knows("keep_samples") && !given.has("keep_samples")) {
+    wanted.push("keep_samples=1"); // single round trips travel only where somebody writes them down
+  }
+  return [client.description.args, ...wanted].filter((part) => part !== "").join(",");
 }

@@ -52,8 +52,12 @@ const PARTS: Record<string, () => Promise<Count>> = {
   compile: compileListing,
   fuzz,
   unit: () => denoTest(["--parallel", ...UNIT]),
-  process: () => denoTest(["tests"]),
+  process: processTests,
 };
+
+/** Tests that wait more than they work, and measure nothing: two files at a time. */
+const SIDE_BY_SIDE =
+  /^(cli|compare|daemon_(auth|dialogue|extensions|faults|plugins|silence|tls)|docs|document|ffi|launcher|plugin_tools|recover)_/;
 
 /** One check that has no parts: shows its output when it fails. */
 function one(name: string, { code, output }: Outcome): Count {
@@ -189,6 +193,15 @@ async function denoTest(args: string[]): Promise<Count> {
   const count = { passed: found("passed"), failed: found("failed"), skipped: found("ignored") };
   if (code !== 0 && count.failed === 0) count.failed = 1;
   return count;
+}
+
+async function processTests(): Promise<Count> {
+  const files = Array.from(Deno.readDirSync(`${ROOT}tests`), ({ name }) => name)
+    .filter((name) => name.endsWith("_test.ts")).toSorted();
+  const path = (name: string) => `tests/${name}`;
+  const together = files.filter((name) => SIDE_BY_SIDE.test(name)).map(path);
+  const alone = files.filter((name) => !SIDE_BY_SIDE.test(name)).map(path);
+  return sum([await denoTest(["--parallel", ...together]), await denoTest(alone)]);
 }
 
 /** Nothing of this run may be left, whatever the tests did. */

@@ -98,6 +98,29 @@ Deno.test("latency-check counts every reply of a plain echo as bad", async () =>
   assert.ok(Number(columns[9]) >= 300, stdout);
 });
 
+Deno.test("dump_dir: every client's round trips in a file of its own, a line each", async () => {
+  await using echo = await EchoProcess.start();
+  await using first = await TestDaemon.start();
+  await using second = await TestDaemon.start({ ip: "127.0.0.2", port: first.port });
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code, stderr } = await runProgram("ipbench", [
+      ...["--test", "latency", "--port", String(first.port), "--client", first.host, "--client", second.host],
+      ...["--test-args", "socktype=udp,bps=500k,size=64,warmup=0,cooldown=0,samples=300"],
+      ...["--test-controller-args", `dump_dir=${folder},dump_prefix=lab`],
+      ...["--test-target", "127.0.0.1", "--test-port", String(echo.port)],
+    ]);
+    assert.equal(code, 0, stderr);
+    for (const file of ["lab_0.dmp", "lab_1.dmp"]) {
+      const lines = (await Deno.readTextFile(`${folder}/${file}`)).trimEnd().split("\n");
+      assert.ok(lines.length >= 300, `${file} has ${lines.length} lines`);
+      for (const line of lines) assert.match(line, /^\d+(\.\d+)?$/);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("a person with telnet: HELP, STATUS, QUIT with CRLF", async () => {
   await using tester = await TestDaemon.start();
   const client = await RawClient.connect({ hostname: tester.host, port: tester.port });

@@ -46,7 +46,7 @@ const struct ipbench_option latency_options[] = {
 	S("tsc", "bool", "", "1", "", "Read the time stamp counter where it is invariant; 0: CLOCK_MONOTONIC."),
 	S("until_ci", "float", "", "0", "0..1", "Stop when the mean's 95 % interval is narrower than this share of it; 0: off."),
 	S("rtt", "enum", "", "service", "service|response", "What row and samples show: from the send, or from the due time."),
-	S("keep_samples", "bool", "", "1", "", "Send single round trips to our own controller too (for dump_dir)."),
+	S("keep_samples", "bool", "", "0", "", "Send single round trips to our own controller too; it asks for them when dump_dir is given."),
 	S("limit_lateness", "time", "s", "1ms", "0..1000", "Send lateness p99 from which a result is SUSPECT."),
 	S("limit_lateness_invalid", "time", "s", "100ms", "0..1000", "The same for INVALID."),
 	S("limit_rate", "float", "", "1%", "0..1", "Missing share of the requested rate from which a result is SUSPECT."),
