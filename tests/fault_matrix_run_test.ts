@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { type Fault, FaultProxy, type Moment, MOMENTS } from "./fixtures/fault_proxy.ts";
 import { runConfig, type RunOutcome } from "./fixtures/run_config.ts";
-import { assertNoneLeft, kill, markedProcesses, TestDaemon } from "./util/mod.ts";
+import { assertNoneLeft, childrenOf, kill, markedProcesses, TestDaemon } from "./util/mod.ts";
 
 type Victim = "controller" | "tester" | "tester child" | "target" | "target child" | "echo";
 type Cell =
@@ -147,6 +147,10 @@ async function breakRun(station: Station, cell: Cell, mark: string): Promise<voi
     checkControllerCell(cell, outcome);
   } else {
     if (outcome === null) throw failure;
+    if ("victim" in cell && cell.victim === "echo" && outcome.code === 0) {
+      await station.renewEcho();
+      throw new MomentNeverCame("the round trips were all in before the echo was struck");
+    }
     checkCell(cell, outcome, tookMs, { tester: `:${port(first)}`, target: `:${port(target)}` });
   }
 }
@@ -166,7 +170,7 @@ function victims(station: Station, victim: Victim, mark: string): number[] {
     case "target child":
       return station.target.children();
     case "echo":
-      return [station.echo.child.pid];
+      return [station.echo.child.pid, ...childrenOf(station.echo.child.pid).map(({ pid }) => pid)];
   }
 }
 
