@@ -418,7 +418,7 @@ static void both_forms_come_back(void **state)
 
 	(void)state;
 	begin(&s, "drop", 50, 0);
-	struct ipb_engine *e = run(&args, "socktype=udp,noise=0,warmup=0,cooldown=0.1,drain=0.5,bps=500k,samples=400",
+	struct ipb_engine *e = run(&args, "socktype=udp,keep_samples=1,noise=0,warmup=0,cooldown=0.1,drain=0.5,bps=500k,samples=400",
 	                           ipb_sock_port(s.fd));
 	end(&s);
 	ipb_engine_result(e, &r);
