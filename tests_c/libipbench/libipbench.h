@@ -37,7 +37,7 @@ IPBENCH_EXPORT void microuptime_calibrate(void);
 
 /* ---- for ipbench's processes ---------------------------------------------------------------------------------- */
 
-#define IPBENCH_HOST_SPIN_NS 300000       /* how long before the agreed instant sleeping ends and spinning begins */
+#define IPBENCH_HOST_SPIN_NS 60000       /* how long before the agreed instant sleeping ends and spinning begins */
 #define IPBENCH_HOST_FD_MIN 3             /* private descriptors are above the standard ones */
 #define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */
 
