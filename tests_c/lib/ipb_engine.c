@@ -11,7 +11,6 @@
 #define UNTIL_CI_NS 250000000ull /* how often until_ci looks */
 #define GAP_ALLOWANCE_NS 10000u /* work on one packet that does not count as standing still */
 #define SNAPSHOT_WARMUP_NS 50000000ull /* with less warm-up, set-up's reading of the system's counters is used */
-#define OVERDUE_NS 2000000ull   /* packets later than this are caught up with in steps of catch_up_ns */
 
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
 {
@@ -58,17 +57,10 @@ int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what)
 	                       (unsigned long long)e->track.next, strerror_r(error, text, sizeof text));
 }
 
-static struct ipb_interval *interval_of(struct ipb_engine *e, uint64_t due_ns)
-{
-	uint64_t i = (due_ns - e->measure_ns) / e->interval_ns;
-
-	return &e->intervals[i < e->interval_count ? i : e->interval_count - 1];
-}
-
 static void record_sample(struct ipb_engine *e, const struct ipb_record *r, uint64_t now_ns)
 {
 	uint64_t response = now_ns - r->due_ns, service = now_ns - r->sent_ns;
-	struct ipb_interval *i = interval_of(e, r->due_ns);
+	struct ipb_interval *i = ipb_engine_interval(e, r->due_ns);
 
 	ipb_hist_record(&e->response, response);
 	ipb_hist_record(&e->service, service);
@@ -126,75 +118,6 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 		check_word(e, packet, got);
 	if (r->stamp != 0)
 		ipb_layers_reply(e, r->stamp, number, stamp_ns, now_ns);
-}
-
-/* Puts the next packet of the schedule into a slot. */
-static void prepare(struct ipb_engine *e, struct ipb_slot *s)
-{
-	uint64_t number = e->track.next + (uint64_t)(s - e->slots) - e->ready_from;
-	uint64_t due = e->sched.due_ns;
-
-	s->flow = e->config.flows > 1 ? (uint32_t)(number % e->config.flows) : 0;
-	s->size = e->sched.size;
-	s->due_ns = due;
-	s->measured = due >= e->measure_ns && due < e->end_ns;
-	ipb_header_write(&e->header, s->packet, s->size - e->offset, number, e->config.flow_base + s->flow);
-	ipb_sched_next(&e->sched);
-}
-
-static void account(struct ipb_engine *e, const struct ipb_slot *s, uint64_t now_ns, int stamped)
-{
-	if (s->measured && !ipb_track_room(&e->track)) {
-		ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
-		return;
-	}
-	uint64_t number = ipb_track_sent(&e->track, s->due_ns, now_ns, s->size, s->measured);
-	if (stamped)
-		ipb_layers_sent(e, number, s->flow, now_ns);
-	if (e->sends_since_reply++ == 0)
-		e->silent_since_ns = now_ns;
-	e->last_send_ns = now_ns;
-	if (!s->measured)
-		return;
-	ipb_hist_record(&e->lateness, now_ns - s->due_ns);
-	if (s->due_ns >= e->sending_until_ns) { /* due times only grow: one division an interval, not one a packet */
-		e->sending = interval_of(e, s->due_ns);
-		e->sending_until_ns = e->measure_ns + ((s->due_ns - e->measure_ns) / e->interval_ns + 1) * e->interval_ns;
-	}
-	e->sending->sent++;
-	e->last_measured_send_ns = now_ns;
-	if (now_ns < e->end_ns) {
-		e->sent_in_window++;
-		e->window_sent_bytes += s->size;
-	}
-}
-
-/* Sends what is due. Returns how many left, -1 when the run is over. */
-static int send_due(struct ipb_engine *e, uint64_t now_ns)
-{
-	uint32_t limit = e->batch;
-
-	if (e->ready == e->ready_from) {
-		e->ready = e->ready_from = 0;
-		if (now_ns - e->sched.due_ns > OVERDUE_NS && e->catch_up_ns > 0) {
-			if (now_ns - e->last_send_ns < e->catch_up_ns)
-				return 0;
-			limit = 1;
-		}
-		int stamp = e->layers.used && ipb_layers_wants(e);
-		while (e->ready < limit && e->sched.due_ns <= now_ns && e->sched.due_ns < e->stop_ns) {
-			prepare(e, &e->slots[e->ready++]);
-			if (stamp || e->config.flows > 1)
-				break;
-		}
-		if (e->ready == 0)
-			return 0;
-	}
-	int stamped = e->layers.used && ipb_layers_wants(e);
-	int sent = e->x->send(e, e->ready - e->ready_from);
-	for (int i = 0; i < sent; i++)
-		account(e, &e->slots[e->ready_from++], now_ns, stamped && i == 0);
-	return e->failed ? -1 : sent;
 }
 
 /* Drops packets of the schedule that are due before due_ns: there is no catching up with them. */
@@ -342,7 +265,7 @@ static void loop(struct ipb_engine *e)
 		last = now;
 		int sent = 0, got;
 		if (e->ready != e->ready_from || (e->sched.due_ns <= now && e->sched.due_ns < e->stop_ns)) {
-			if ((sent = send_due(e, now)) < 0)
+			if ((sent = ipb_engine_send_due(e, now)) < 0)
 				return;
 		}
 		if ((got = e->x->receive(e)) < 0)

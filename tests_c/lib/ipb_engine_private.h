@@ -102,6 +102,17 @@ struct ipb_engine {
 void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t got, uint64_t now_ns,
                       uint64_t stamp_ns);
 
+/* Sends what is due. Returns how many left, 0 too when nothing can leave now, -1 when the run is over. */
+int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns);
+
+/* The interval of the time series that a packet of the measured phase was due in. */
+static inline struct ipb_interval *ipb_engine_interval(struct ipb_engine *e, uint64_t due_ns)
+{
+	uint64_t i = (due_ns - e->measure_ns) / e->interval_ns;
+
+	return &e->intervals[i < e->interval_count ? i : e->interval_count - 1];
+}
+
 /* The run cannot go on; the first call counts. Returns -1. */
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -16,6 +16,7 @@
 #ifndef IPB_HEADER_H
 #define IPB_HEADER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define IPB_HEADER_MAGIC 0x49504231u /* "IPB1" */
@@ -46,6 +47,10 @@ void ipb_header_pattern(uint8_t *to, uint32_t size);
 /* Writes the number and, in full packets (at least IPB_HEADER_SIZE bytes), the header; the rest holds the pattern
  * already. */
 void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow);
+
+/* The same for n packets of one size and flow whose numbers follow each other, stride bytes apart. */
+void ipb_header_write_run(const struct ipb_header *h, uint8_t *packets, size_t stride, uint32_t size, uint64_t number,
+                          uint32_t flow, uint32_t n);
 
 /* Judges a reply of got bytes. expected: the packets' size if it is the same for all, else 0 (then plain packets cannot
  * be told truncated from whole). next: number of the next packet to be sent: a higher one cannot be ours. */

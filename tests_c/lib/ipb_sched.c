@@ -157,3 +157,34 @@ void ipb_sched_next(struct ipb_sched *s)
 	s->fraction += s->step_fraction;
 	s->due_ns += s->step_ns + (s->fraction < s->step_fraction);
 }
+
+/* Constant, one size and no ramp (any more): a step is an addition. */
+static int is_even(const struct ipb_sched *s)
+{
+	return s->arrival == IPB_ARRIVAL_CONSTANT && s->sizes.count == 1 && s->ramp_ns == 0;
+}
+
+uint32_t ipb_sched_take(struct ipb_sched *s, uint64_t until_ns, uint64_t *due_ns, uint32_t *sizes, uint32_t n)
+{
+	uint64_t due = s->due_ns, fraction = s->fraction;
+	uint32_t i = 0;
+
+	if (!is_even(s)) {
+		for (; i < n && s->due_ns < until_ns; i++) {
+			due_ns[i] = s->due_ns;
+			sizes[i] = s->size;
+			ipb_sched_next(s);
+		}
+		return i;
+	}
+	for (const uint64_t step = s->step_ns, part = s->step_fraction; i < n && due < until_ns; i++) {
+		due_ns[i] = due;
+		sizes[i] = s->size;
+		fraction += part;
+		due += step + (fraction < part);
+	}
+	s->number += i;
+	s->due_ns = due;
+	s->fraction = fraction;
+	return i;
+}

@@ -61,4 +61,7 @@ void ipb_sched_init(struct ipb_sched *s, enum ipb_arrival arrival, uint32_t burs
 /* Steps to the packet after the current one. */
 void ipb_sched_next(struct ipb_sched *s);
 
+/* Takes the packets that are due before until_ns, at most n: their due times and sizes. Returns how many. */
+uint32_t ipb_sched_take(struct ipb_sched *s, uint64_t until_ns, uint64_t *due_ns, uint32_t *sizes, uint32_t n);
+
 #endif

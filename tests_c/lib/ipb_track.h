@@ -56,28 +56,27 @@ int ipb_track_init(struct ipb_track *t, uint64_t ring, uint64_t measured, uint32
                    struct ipb_error *err);
 void ipb_track_free(struct ipb_track *t);
 
-/* A packet has left. measured: it was due in the measured phase. Returns its number. */
-static inline uint64_t ipb_track_sent(struct ipb_track *t, uint64_t due_ns, uint64_t sent_ns, uint32_t size, int measured)
+/* n packets have left at sent_ns. measured: they were due in the measured phase. */
+static inline void ipb_track_sent(struct ipb_track *t, const uint64_t *due_ns, const uint32_t *sizes, uint32_t n,
+                                  uint64_t sent_ns, int measured)
 {
-	uint64_t number = t->next++;
-	struct ipb_record *r = &t->ring[number & t->mask];
+	const uint64_t number = t->next, mask = t->mask;
+	struct ipb_record *ring = t->ring;
 
-	r->due_ns = due_ns;
-	r->sent_ns = sent_ns;
-	r->size = size;
-	r->stamp = 0;
+	for (uint32_t i = 0; i < n; i++)
+		ring[(number + i) & mask] = (struct ipb_record){ due_ns[i], sent_ns, sizes[i], 0 };
+	t->next = number + n;
 	if (measured) {
 		if (t->first == UINT64_MAX)
 			t->first = number;
-		t->counts.sent++;
+		t->counts.sent += n;
 	} else if (t->first != UINT64_MAX && t->end == UINT64_MAX) {
 		t->end = number;
 	}
-	return number;
 }
 
-/* Is there room for one more packet of the measured phase? */
-static inline int ipb_track_room(const struct ipb_track *t) { return t->counts.sent < t->states_count; }
+/* For how many more packets of the measured phase there is room. */
+static inline uint64_t ipb_track_room(const struct ipb_track *t) { return t->states_count - t->counts.sent; }
 
 /* Times of a packet still in the ring, or NULL. */
 static inline struct ipb_record *ipb_track_record(struct ipb_track *t, uint64_t number)

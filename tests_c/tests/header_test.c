@@ -44,6 +44,28 @@ static void whole_packets_are_ours(void **state)
 	assert_int_equal(word, 42);
 }
 
+static void runs_are_the_same_packets(void **state)
+{
+	uint8_t one[SIZE], run[5 * SIZE];
+	uint64_t number;
+
+	(void)state;
+	for (int full = 0; full < 2; full++) {
+		struct ipb_header h = ours;
+		h.full = full;
+		for (int i = 0; i < 5; i++)
+			memcpy(run + i * SIZE, pattern, SIZE);
+		ipb_header_write_run(&h, run, SIZE, 150, 1000, 3, 5);
+		for (uint32_t i = 0; i < 5; i++) {
+			make(one, &h, 150, 1000 + i);
+			assert_memory_equal(run + i * SIZE, one, 150);
+			assert_int_equal(ipb_header_read(&h, run + i * SIZE, 150, 150, 2000, &number), IPB_REPLY_OK);
+			assert_int_equal(number, 1000 + i);
+		}
+		assert_memory_equal(run + 150, pattern + 150, SIZE - 150);
+	}
+}
+
 static void every_flipped_bit_is_found(void **state)
 {
 	uint8_t packet[SIZE];
@@ -114,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(whole_packets_are_ours, prepare),
+		cmocka_unit_test_setup(runs_are_the_same_packets, prepare),
 		cmocka_unit_test_setup(every_flipped_bit_is_found, prepare),
 		cmocka_unit_test_setup(truncated_packets_are_found, prepare),
 		cmocka_unit_test_setup(other_runs_are_strays, prepare),

@@ -10,8 +10,9 @@
 #include "ipb_hist.h"
 #include "ipb_rng.h"
 
-/* Set IPB_BENCH=1 for the ten million of the claim; the usual run takes a tenth of it. */
-static size_t many(void) { return getenv("IPB_BENCH") != NULL ? 10000000 : 1000000; }
+#define MANY 10000000u
+#define DIGIT_BITS 16
+#define DIGITS 3 /* all values are below 2^48 */
 
 /* Log-normal around 20 us, with a tail to seconds. */
 static uint64_t random_ns(struct ipb_rng *r)
@@ -21,32 +22,49 @@ static uint64_t random_ns(struct ipb_rng *r)
 	return (uint64_t)(20000 * exp(1.7 * z)) + 1;
 }
 
-static int compare(const void *a, const void *b)
+/* Sorts digit by digit: ten million values in a fraction of what comparing them takes. */
+static void sort(uint64_t *values, uint64_t *spare, size_t n)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	static size_t at[1 << DIGIT_BITS];
 
-	return x < y ? -1 : x > y;
+	for (int digit = 0; digit < DIGITS; digit++) {
+		const int shift = digit * DIGIT_BITS;
+		size_t sum = 0;
+		memset(at, 0, sizeof at);
+		for (size_t i = 0; i < n; i++)
+			at[values[i] >> shift & 0xffff]++;
+		for (size_t d = 0; d < sizeof at / sizeof *at; d++) {
+			size_t count = at[d];
+			at[d] = sum;
+			sum += count;
+		}
+		for (size_t i = 0; i < n; i++)
+			spare[at[values[i] >> shift & 0xffff]++] = values[i];
+		memcpy(values, spare, n * sizeof *values);
+	}
 }
 
 static void percentiles_are_within_a_thousandth(void **state)
 {
 	static const double wanted[] = { 0, 1, 10, 25, 50, 75, 90, 99, 99.9, 99.99, 99.999, 100 };
-	size_t n = many();
-	uint64_t *values = malloc(n * sizeof *values);
+	const size_t n = MANY;
+	uint64_t *values = malloc(n * sizeof *values), *spare = malloc(n * sizeof *spare);
 	struct ipb_hist h;
 	struct ipb_rng r;
 	double sum = 0, squares = 0;
 
 	(void)state;
 	assert_non_null(values);
+	assert_non_null(spare);
 	assert_int_equal(ipb_hist_init(&h), 0);
 	ipb_rng_seed(&r, 42);
 	for (size_t i = 0; i < n; i++) {
 		values[i] = random_ns(&r);
+		assert_true(values[i] >> (DIGIT_BITS * DIGITS) == 0);
 		sum += (double)values[i];
 		ipb_hist_record(&h, values[i]);
 	}
-	qsort(values, n, sizeof *values, compare);
+	sort(values, spare, n);
 	for (size_t i = 0; i < n; i++)
 		squares += ((double)values[i] - sum / (double)n) * ((double)values[i] - sum / (double)n);
 	for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++) {
@@ -59,6 +77,7 @@ static void percentiles_are_within_a_thousandth(void **state)
 	double stddev = sqrt(squares / (double)n);
 	assert_true(fabs(ipb_hist_stddev(&h) - stddev) <= 1e-6 * stddev);
 	ipb_hist_free(&h);
+	free(spare);
 	free(values);
 }
 
@@ -97,6 +116,32 @@ static void merged_equals_pooled(void **state)
 	assert_true(fabs(ipb_hist_stddev(&merged) - ipb_hist_stddev(&pooled)) < 1e-6 * ipb_hist_stddev(&pooled));
 	ipb_hist_free(&merged);
 	ipb_hist_free(&pooled);
+}
+
+static void many_at_once_equal_one_by_one(void **state)
+{
+	struct ipb_hist one, many_at_once;
+	struct ipb_rng r;
+	uint64_t values[64];
+
+	(void)state;
+	ipb_rng_seed(&r, 9);
+	assert_int_equal(ipb_hist_init(&one) | ipb_hist_init(&many_at_once), 0);
+	for (uint32_t round = 0; round < 2000; round++) {
+		uint32_t n = round % 65;
+		uint64_t base = random_ns(&r) << (round % 4 * 8);
+		for (uint32_t i = 0; i < n; i++) {
+			values[i] = round % 100 == 99 ? UINT64_MAX - i : round % 2 ? random_ns(&r) : base + (n - i) * 90;
+			ipb_hist_record(&one, values[i]);
+		}
+		ipb_hist_record_many(&many_at_once, values, n);
+	}
+	assert_memory_equal(one.counts, many_at_once.counts, IPB_HIST_LENGTH * sizeof *one.counts);
+	assert_true(one.count == many_at_once.count && one.clipped == many_at_once.clipped && one.clipped > 0);
+	assert_true(one.min_ns == many_at_once.min_ns && one.max_ns == many_at_once.max_ns);
+	assert_true(one.sum == many_at_once.sum && one.sum_squares == many_at_once.sum_squares);
+	ipb_hist_free(&one);
+	ipb_hist_free(&many_at_once);
 }
 
 static void values_beyond_the_range_are_counted(void **state)
@@ -208,6 +253,7 @@ int main(void)
 		cmocka_unit_test(percentiles_are_within_a_thousandth),
 		cmocka_unit_test(every_bucket_contains_its_values),
 		cmocka_unit_test(merged_equals_pooled),
+		cmocka_unit_test(many_at_once_equal_one_by_one),
 		cmocka_unit_test(values_beyond_the_range_are_counted),
 		cmocka_unit_test(encoding_survives),
 		cmocka_unit_test(encoding_is_hdrhistograms),

@@ -142,6 +142,34 @@ static void same_seed_same_packets(void **state)
 	assert_true(differ > 900);
 }
 
+static void taken_at_once_or_one_by_one(void **state)
+{
+	static const enum ipb_arrival models[] = { IPB_ARRIVAL_CONSTANT, IPB_ARRIVAL_POISSON, IPB_ARRIVAL_BURST };
+	const char *const size_lists[] = { "64", "64:1,128:2,1000" };
+	uint64_t due[64];
+	uint32_t taken[64];
+
+	(void)state;
+	for (uint32_t k = 0; k < 12; k++) {
+		struct ipb_sizes sizes = sizes_of(size_lists[k % 2]);
+		struct ipb_sched a, b;
+		ipb_sched_init(&a, models[k / 4], k / 4 == 2 ? 7 : 1, 3.3e9, &sizes, k, 1000, k / 2 % 2 * 20000);
+		b = a;
+		uint64_t until = 1000;
+		for (int round = 0; round < 200; round++) {
+			uint32_t n = ipb_sched_take(&a, until, due, taken, 1 + (uint32_t)round % 64);
+			for (uint32_t i = 0; i < n; i++) {
+				assert_true(due[i] == b.due_ns && taken[i] == b.size && due[i] < until);
+				ipb_sched_next(&b);
+			}
+			assert_true(n == 1 + (uint32_t)round % 64 || b.due_ns >= until);
+			assert_true(a.due_ns == b.due_ns && a.number == b.number);
+			until += 5000;
+		}
+		assert_true(a.number > 100);
+	}
+}
+
 static void ramp_rises_evenly(void **state)
 {
 	struct ipb_sizes sizes = sizes_of("64");
@@ -189,6 +217,7 @@ int main(void)
 		cmocka_unit_test(constant_arrivals_do_not_drift), cmocka_unit_test(poisson_gaps_are_exponential),
 		cmocka_unit_test(poisson_rate_is_kept),           cmocka_unit_test(bursts_come_together),
 		cmocka_unit_test(sizes_keep_their_weights),       cmocka_unit_test(same_seed_same_packets),
+		cmocka_unit_test(taken_at_once_or_one_by_one),
 		cmocka_unit_test(ramp_rises_evenly),              cmocka_unit_test(wrong_words_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,13 @@
 #include "ipb_rng.h"
 #include "ipb_track.h"
 
+static void sent(struct ipb_track *t, uint64_t now_ns, int measured)
+{
+	const uint32_t size = 64;
+
+	ipb_track_sent(t, &now_ns, &size, 1, now_ns, measured);
+}
+
 static void each_fate_is_counted_once(void **state)
 {
 	struct ipb_track t;
@@ -11,12 +18,15 @@ static void each_fate_is_counted_once(void **state)
 
 	(void)state;
 	assert_int_equal(ipb_track_init(&t, 100, 1000, 1, 1000, &err), 0);
-	ipb_track_sent(&t, 0, 0, 64, 0);
-	for (int i = 0; i < 10; i++)
-		ipb_track_sent(&t, 10, 10, 64, 1);
-	ipb_track_sent(&t, 20, 20, 64, 0);
+	sent(&t, 0, 0);
+	const uint64_t due[10] = { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 };
+	const uint32_t sizes[10] = { 64, 65, 66 };
+	ipb_track_sent(&t, due, sizes, 3, 10, 1);
+	ipb_track_sent(&t, due, sizes, 7, 10, 1);
+	sent(&t, 20, 0);
 	assert_int_equal(t.first, 1);
 	assert_int_equal(t.end, 11);
+	assert_int_equal(ipb_track_record(&t, 3)->size, 66);
 	assert_int_equal(ipb_track_reply(&t, 0, 0, 0, 30), IPB_TRACK_UNMEASURED);
 	assert_int_equal(ipb_track_reply(&t, 11, 0, 0, 30), IPB_TRACK_UNMEASURED);
 	assert_int_equal(ipb_track_reply(&t, 2, 0, 0, 30), IPB_TRACK_SAMPLE); /* after 11: overtaken */
@@ -48,7 +58,7 @@ static void the_sum_always_holds(void **state)
 		struct ipb_error err = { 0 };
 		assert_int_equal(ipb_track_init(&t, 100, 20000, 3, 500, &err), 0);
 		for (uint64_t now = 0; now < 20000; now++) {
-			ipb_track_sent(&t, now, now, 64, now >= 1000 && now < 15000);
+			sent(&t, now, now >= 1000 && now < 15000);
 			for (uint32_t k = ipb_rng_below(&r, 4); k > 0; k--) {
 				uint64_t back = ipb_rng_below(&r, 2500);
 				if (back < t.next)
@@ -78,7 +88,7 @@ static void packets_out_of_the_ring_are_late(void **state)
 	(void)state;
 	assert_int_equal(ipb_track_init(&t, 1, 5000, 1, UINT64_MAX, &err), 0);
 	for (int i = 0; i < 3000; i++)
-		ipb_track_sent(&t, 0, 0, 64, 1);
+		sent(&t, 0, 1);
 	assert_null(ipb_track_record(&t, 3000 - IPB_TRACK_RING_MIN - 1));
 	assert_non_null(ipb_track_record(&t, 3000 - IPB_TRACK_RING_MIN));
 	assert_int_equal(ipb_track_reply(&t, 0, 0, 0, 1), IPB_TRACK_LATE);
