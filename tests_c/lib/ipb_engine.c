@@ -181,6 +181,16 @@ static void start_draining(struct ipb_engine *e, uint64_t now_ns)
 	enter(e, IPBENCH_PHASE_DRAIN);
 }
 
+/* Packets that the kernel has dropped because a socket's receive queue was full. */
+static uint64_t receive_drops(const struct ipb_engine *e)
+{
+	uint64_t drops = e->ring_drops;
+
+	for (uint32_t i = 0; i < e->config.flows && e->config.proto != IPB_TCP; i++)
+		drops += ipb_sock_drops(e->fds[i]);
+	return drops;
+}
+
 /* Moves from phase to phase; non-zero when the run is over. */
 static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 {
@@ -189,7 +199,7 @@ static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 		if (now_ns >= e->measure_ns) {
 			if (e->ready == e->ready_from)
 				skip_until(e, e->measure_ns, 0);
-			e->rxq_drops_start = e->rxq_drops;
+			e->rxq_drops_start = receive_drops(e);
 			enter(e, IPBENCH_PHASE_MEASURE);
 		}
 		break;
@@ -303,6 +313,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	if (e->end_ns > now)
 		e->end_ns = now > e->measure_ns ? now : e->measure_ns;
 	e->clock_error_ns = ipb_clock_error_ns(&e->clock);
+	e->rxq_drops = receive_drops(e);
 	ipb_sysmon_read(&e->after);
 	ipb_track_finish(&e->track);
 	ipb_engine_confidence(e);

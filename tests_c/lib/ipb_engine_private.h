@@ -65,7 +65,8 @@ struct ipb_engine {
 	uint64_t all_in_ns;             /* since when nothing is out any more; 0: something is */
 	uint64_t bad, stray, refused, unsent, busy, unmeasured;
 	uint64_t received_all;          /* replies of all phases */
-	uint64_t rxq_drops, rxq_drops_start;
+	uint64_t rxq_drops, rxq_drops_start; /* at the end, and when the measured phase began */
+	uint64_t ring_drops;            /* of the packet ring, which counts them apart */
 	struct ipb_gaps gaps;
 	uint64_t *samples;
 	uint64_t samples_room, samples_kept;

@@ -119,7 +119,6 @@ int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err)
 	for (uint32_t i = 0; i < e->config.flows; i++) {
 		if (setsockopt(e->fds[i], SOL_UDP, UDP_SEGMENT, &size, sizeof size) < 0)
 			return ipb_error_errno(err, errno, "argument engine: this kernel has no UDP segmentation; use engine=mmsg");
-		setsockopt(e->fds[i], SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
 		setsockopt(e->fds[i], SOL_UDP, UDP_GRO, &yes, sizeof yes);
 	}
 	snprintf(e->io_why, sizeof e->io_why, "asked for; up to %u packets in one call, which leave together: for load, not for "

@@ -210,11 +210,6 @@ uint64_t ipb_layers_stamp(struct ipb_engine *e, struct msghdr *m)
 			struct timespec stamps[3];
 			memcpy(stamps, CMSG_DATA(c), sizeof stamps);
 			ns = to_engine_ns(&e->layers, stamps);
-		} else if (c->cmsg_type == SO_RXQ_OVFL) {
-			uint32_t drops;
-			memcpy(&drops, CMSG_DATA(c), sizeof drops);
-			if (drops > e->rxq_drops)
-				e->rxq_drops = drops;
 		}
 	}
 	return ns;

@@ -58,8 +58,7 @@ void ipb_layers_sent(struct ipb_engine *e, uint64_t number, uint32_t flow, uint6
 void ipb_layers_reply(struct ipb_engine *e, uint32_t entry, uint64_t number, uint64_t in_ns, uint64_t read_ns);
 /* Reads stamps from the sockets' error queues; at most a few. */
 void ipb_layers_poll(struct ipb_engine *e, uint64_t now_ns);
-/* The receive stamp in a message, in ns of the engine's clock (hardware: of the network card's); 0: none. Also takes
- * SO_RXQ_OVFL's count into e. */
+/* The receive stamp in a message, in ns of the engine's clock (hardware: of the network card's); 0: none. */
 uint64_t ipb_layers_stamp(struct ipb_engine *e, struct msghdr *m);
 /* Room for the control messages of one packet. */
 #define IPB_LAYERS_CONTROL 256

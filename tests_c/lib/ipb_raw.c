@@ -43,7 +43,6 @@ int ipb_raw_socket(struct ipb_engine *e, int *ifindex, struct ipb_error *err)
 	if (e->fds[0] < 0 || ipb_sock_apply(e->fds[0], AF_PACKET, &e->config.sock, err) < 0)
 		return -1;
 	setsockopt(e->fds[0], SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes);
-	setsockopt(e->fds[0], SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
 	for (uint32_t i = 0; i < IPB_ENGINE_BATCH; i++) {
 		memcpy(e->slots[i].frame, e->config.target_mac, 6);
 		memcpy(e->slots[i].frame + 6, own, 6);
@@ -88,8 +87,8 @@ static int raw_receive(struct ipb_engine *e)
 	uint32_t most = u->may_batch && u->hot >= HOT ? BATCH : 1;
 
 	for (uint32_t i = 0; i < most; i++) {
-		u->in[i].msg_hdr.msg_control = u->control[i];
-		u->in[i].msg_hdr.msg_controllen = IPB_LAYERS_CONTROL;
+		u->in[i].msg_hdr.msg_control = e->layers.used ? u->control[i] : NULL;
+		u->in[i].msg_hdr.msg_controllen = e->layers.used ? IPB_LAYERS_CONTROL : 0;
 	}
 	int n = most > 1 ? recvmmsg(e->fds[0], u->in, most, MSG_DONTWAIT, NULL)
 	                 : (int)recvmsg(e->fds[0], &u->in[0].msg_hdr, MSG_DONTWAIT);

@@ -81,7 +81,7 @@ static int ring_receive(struct ipb_engine *e)
 			struct tpacket_stats stats;
 			socklen_t size = sizeof stats;
 			if (getsockopt(e->fds[0], SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
-				e->rxq_drops += stats.tp_drops;
+				e->ring_drops += stats.tp_drops;
 		}
 		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 		r->in_at = (r->in_at + 1) % FRAMES;

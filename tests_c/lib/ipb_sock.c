@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -234,6 +235,14 @@ int ipb_parse_mac(const char *text, uint8_t mac[6])
 		text += i < 5;
 	}
 	return *text == '\0' ? 0 : -1;
+}
+
+uint64_t ipb_sock_drops(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof info;
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
 }
 
 uint16_t ipb_sock_port(int fd)

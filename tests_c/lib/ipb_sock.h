@@ -65,6 +65,10 @@ int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err);
 /* Local port of a socket, 0 when unknown. */
 uint16_t ipb_sock_port(int fd);
 
+/* Packets that the kernel dropped since the socket was made because its receive queue was full (SO_MEMINFO, the count
+ * of SO_RXQ_OVFL without a control message in every packet). 0 on kernels before 4.12. */
+uint64_t ipb_sock_drops(int fd);
+
 /* "127.0.0.1:7", "[::1]:7" or "?" into to (at least 64 bytes). */
 void ipb_sock_name(const struct sockaddr *address, socklen_t size, char *to, size_t to_size);
 

@@ -18,7 +18,7 @@ struct udp {
 	uint8_t (*control)[IPB_LAYERS_CONTROL];
 	uint32_t room; /* of one buffer */
 	uint32_t hot;
-	int may_batch, messages; /* messages: control messages are wanted */
+	int may_batch;
 };
 
 static int send_one(struct ipb_engine *e, const struct ipb_slot *s)
@@ -52,8 +52,8 @@ static int receive_many(struct ipb_engine *e, uint32_t flow)
 	struct udp *u = e->io;
 
 	for (uint32_t i = 0; i < BATCH; i++) {
-		u->in[i].msg_hdr.msg_control = u->messages ? u->control[i] : NULL;
-		u->in[i].msg_hdr.msg_controllen = u->messages ? IPB_LAYERS_CONTROL : 0;
+		u->in[i].msg_hdr.msg_control = e->layers.used ? u->control[i] : NULL;
+		u->in[i].msg_hdr.msg_controllen = e->layers.used ? IPB_LAYERS_CONTROL : 0;
 	}
 	int n = recvmmsg(e->fds[flow], u->in, BATCH, MSG_DONTWAIT, NULL);
 	uint64_t now = ipb_clock_now(&e->clock);
@@ -62,7 +62,7 @@ static int receive_many(struct ipb_engine *e, uint32_t flow)
 		return errno == EAGAIN ? 0 : ipb_engine_io_error(e, errno, "recvmmsg");
 	}
 	for (int i = 0; i < n; i++) {
-		uint64_t stamp = u->messages ? ipb_layers_stamp(e, &u->in[i].msg_hdr) : 0;
+		uint64_t stamp = e->layers.used ? ipb_layers_stamp(e, &u->in[i].msg_hdr) : 0;
 		ipb_engine_reply(e, flow, u->in_iov[i].iov_base, u->in[i].msg_len, now, stamp);
 	}
 	u->hot = (uint32_t)n == BATCH ? HOT : (n > 1 ? HOT / 2 : 0);
@@ -75,7 +75,7 @@ static int receive_one(struct ipb_engine *e, uint32_t flow)
 	struct msghdr *m = &u->in[0].msg_hdr;
 	ssize_t n;
 
-	if (u->messages) {
+	if (e->layers.used) {
 		m->msg_control = u->control[0];
 		m->msg_controllen = IPB_LAYERS_CONTROL;
 		n = recvmsg(e->fds[flow], m, MSG_DONTWAIT);
@@ -88,7 +88,7 @@ static int receive_one(struct ipb_engine *e, uint32_t flow)
 	}
 	uint64_t now = ipb_clock_now(&e->clock);
 	u->hot++;
-	ipb_engine_reply(e, flow, u->buffers, (uint32_t)n, now, u->messages ? ipb_layers_stamp(e, m) : 0);
+	ipb_engine_reply(e, flow, u->buffers, (uint32_t)n, now, e->layers.used ? ipb_layers_stamp(e, m) : 0);
 	return 1;
 }
 
@@ -136,7 +136,6 @@ int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err)
 		return ipb_error(err, "no memory");
 	u->room = e->config.sizes.largest + 64; /* a longer reply shows as longer */
 	u->may_batch = e->config.io != IPB_IO_SOCKET;
-	u->messages = 1; /* SO_RXQ_OVFL */
 	u->buffers = calloc(BATCH, u->room);
 	u->control = calloc(BATCH, sizeof *u->control);
 	if (u->buffers == NULL || u->control == NULL)
@@ -146,11 +145,5 @@ int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err)
 		u->in[i].msg_hdr = (struct msghdr){ .msg_iov = &u->in_iov[i], .msg_iovlen = 1 };
 		u->out[i].msg_hdr = (struct msghdr){ .msg_iov = &u->out_iov[i], .msg_iovlen = 1 };
 	}
-	if (ipb_flows_connect(e, SOCK_DGRAM, err) < 0)
-		return -1;
-	for (uint32_t i = 0; i < e->config.flows; i++) {
-		int yes = 1;
-		setsockopt(e->fds[i], SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
-	}
-	return 0;
+	return ipb_flows_connect(e, SOCK_DGRAM, err);
 }
