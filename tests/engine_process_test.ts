@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { hasNamespaces } from "./util/mod.ts";
+import { allProcesses, hasNamespaces } from "./util/mod.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const DRIVE = `${ROOT}build/drive`;
@@ -177,24 +177,26 @@ Deno.test({ name: rawTest, ignore: !hasNamespaces() }, async (t) => {
   }
 });
 
-Deno.test("a tester stopped for half a second shows it in the response time and in the verdict", async () => {
+Deno.test("a tester stopped for half a second shows it in the response time and in the verdict, not in the service time", async () => {
   const echo = await FaultEcho.start(["--every", "0"]);
   const args = "socktype=udp,bps=1.024M,size=64,duration=5,warmup=0.5,cooldown=0.2,noise=0";
-  const quiet = await resultOf(drive("127.0.0.1", echo.port, args));
-  const bound = Math.max(3 * quiet.latency.service.p99_ns, 20e6);
-  let stopped = await stoppedRun(echo, args);
-  // Other programs' time slices delay replies, too: a crowded machine gets more tries.
-  for (let left = 3; left > 0 && stopped.latency.service.p99_ns > bound; left--) {
-    stopped = await stoppedRun(echo, args);
+  const seen: string[] = [];
+  // Other programs' time slices delay replies, too: a crowded machine gets more pairs.
+  for (let left = 5; left > 0; left--) {
+    const quiet = await resultOf(drive("127.0.0.1", echo.port, args));
+    const stopped = await stoppedRun(echo, args);
+    const { response, service } = stopped.latency;
+    assert.ok(response.p99_ns >= 400e6, `response p99 ${response.p99_ns} ns`);
+    const codes = stopped.reasons.map((reason) => reason.code);
+    assert.ok(codes.includes("send-lateness") && codes.includes("scheduling-gaps"), codes.join());
+    seen.push(`${service.p99_ns} ns after ${quiet.latency.service.p99_ns} ns`);
+    if (service.p99_ns <= 3 * quiet.latency.service.p99_ns) break;
+    assert.ok(
+      left > 1,
+      `service p99 of the stopped run is more than three times the quiet one's: ${seen.join("; ")}`,
+    );
   }
   await echo.end();
-  assert.ok(stopped.latency.response.p99_ns >= 400e6, `response p99 ${stopped.latency.response.p99_ns} ns`);
-  assert.ok(
-    stopped.latency.service.p99_ns <= bound,
-    `service p99 ${stopped.latency.service.p99_ns}, bound ${bound} ns`,
-  );
-  const codes = stopped.reasons.map((reason) => reason.code);
-  assert.ok(codes.includes("send-lateness") && codes.includes("scheduling-gaps"), codes.join());
 });
 
 async function stoppedRun(echo: FaultEcho, args: string): Promise<Result> {
@@ -205,3 +207,54 @@ async function stoppedRun(echo: FaultEcho, args: string): Promise<Result> {
   child.kill("SIGCONT");
   return await resultOf(child);
 }
+
+const VERDICT_ARGS = "socktype=udp,size=64,bps=2.56M,duration=1,warmup=0.2,cooldown=0,noise=0,cpu=0";
+const QUIET_RUNS = 5;
+/** Hundredths of a second that others may use during a run that counts as quiet. */
+const QUIET_TICKS = 2;
+
+/** What others took of the processors' time until now, in ticks: the hypervisor, and every process but these. */
+function othersTicks(own: readonly string[]): number {
+  const stolen = Number(/^cpu .*$/m.exec(Deno.readTextFileSync("/proc/stat"))?.[0].split(/ +/)[8]);
+  const others = allProcesses().filter(({ command }) => !own.some((path) => command.startsWith(path)));
+  return others.reduce((sum, { ticks }) => sum + ticks, stolen);
+}
+
+/** Runs that were quiet by the kernel's accounts, out of three times as many at most. */
+async function quietRuns(once: () => Promise<string[]>): Promise<string[][]> {
+  const quiet: string[][] = [];
+  for (let left = 3 * QUIET_RUNS; left > 0 && quiet.length < QUIET_RUNS; left--) {
+    const before = othersTicks([DRIVE, ECHO]);
+    const codes = await once();
+    if (Math.abs(othersTicks([DRIVE, ECHO]) - before) <= QUIET_TICKS) quiet.push(codes);
+  }
+  return quiet;
+}
+
+Deno.test("a burner on the tester's processor flips the verdict; without it a quiet run is VALID", async () => {
+  const echo = await FaultEcho.start(["--every", "0"]);
+  const once = async () =>
+    (await resultOf(drive("127.0.0.1", echo.port, VERDICT_ARGS))).reasons.map((reason) => reason.code);
+  const quiet = await quietRuns(once);
+  const burner = new Deno.Command("taskset", { args: ["-c", "0", "sh", "-c", "while :; do :; done"] })
+    .spawn();
+  const burnt: string[][] = [];
+  try {
+    for (let i = 0; i < QUIET_RUNS; i++) burnt.push(await once());
+  } finally {
+    burner.kill("SIGKILL");
+    await burner.status;
+    await echo.end();
+  }
+  for (const codes of burnt) {
+    assert.ok(
+      codes.includes("send-lateness") || codes.includes("scheduling-gaps"),
+      `burnt: ${JSON.stringify(burnt)}`,
+    );
+  }
+  assert.ok(
+    quiet.length > 0,
+    "no run was quiet by the kernel's accounts: the machine is too busy for this test",
+  );
+  assert.deepEqual(quiet.flat(), [], `quiet runs had reasons: ${JSON.stringify(quiet)}`);
+});

@@ -11,6 +11,8 @@ export interface ProcessEntry {
   parent: number;
   /** "R", "S", "T", "Z", … */
   state: string;
+  /** Processor time that it has used, in ticks (hundredths of a second). */
+  ticks: number;
   command: string;
 }
 
@@ -34,9 +36,11 @@ export function allProcesses(): ProcessEntry[] {
 export function readProcess(pid: number): ProcessEntry | null {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    const [state = "?", parent = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state = "?", parent = "0"] = fields;
+    const ticks = Number(fields[11]) + Number(fields[12]);
     const command = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
-    return { pid, parent: Number(parent), state, command };
+    return { pid, parent: Number(parent), state, ticks, command };
   } catch {
     return null;
   }

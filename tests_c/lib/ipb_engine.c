@@ -173,7 +173,7 @@ static void start_draining(struct ipb_engine *e, uint64_t now_ns)
 
 	skip_until(e, e->end_ns, e->sched.due_ns >= e->measure_ns);
 	for (; e->ready_from < e->ready; e->ready_from++)
-		e->unsent += (uint64_t)e->slots[e->ready_from].measured;
+		e->unsent += (uint64_t)ipb_engine_measures(e, e->due_ns[e->ready_from]);
 	e->drain_until_ns = (last > now_ns ? last : now_ns);
 	if (last + e->config.drain_ns > e->drain_until_ns)
 		e->drain_until_ns = last + e->config.drain_ns;

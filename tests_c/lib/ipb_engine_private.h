@@ -17,8 +17,6 @@ struct ipb_slot {
 	uint8_t *packet;  /* the packet inside */
 	uint32_t size;    /* of the frame */
 	uint32_t flow;
-	uint64_t due_ns;
-	int measured;
 };
 
 /* A way to send and receive. All return -1 after ipb_engine_fail. */
@@ -45,6 +43,7 @@ struct ipb_engine {
 	struct ipb_track track;
 	struct ipb_hist response, service, lateness;
 	struct ipb_slot slots[IPB_ENGINE_BATCH];
+	uint64_t due_ns[IPB_ENGINE_BATCH]; /* of each slot's packet; they never fall */
 	uint32_t ready, ready_from;     /* slots[ready_from..ready) are prepared and not sent */
 	uint8_t *frames, *pattern;
 	uint32_t batch;                 /* packets prepared at once */
@@ -105,6 +104,12 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 
 /* Sends what is due. Returns how many left, 0 too when nothing can leave now, -1 when the run is over. */
 int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns);
+
+/* Whether a packet that is due then belongs to the measured phase. */
+static inline int ipb_engine_measures(const struct ipb_engine *e, uint64_t due_ns)
+{
+	return due_ns >= e->measure_ns && due_ns < e->end_ns;
+}
 
 /* The interval of the time series that a packet of the measured phase was due in. */
 static inline struct ipb_interval *ipb_engine_interval(struct ipb_engine *e, uint64_t due_ns)

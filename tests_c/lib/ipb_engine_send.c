@@ -22,20 +22,16 @@ static void write_headers(struct ipb_engine *e, uint32_t n)
 /* Puts the packets of the schedule that are due, at most limit, into the slots. */
 static void prepare(struct ipb_engine *e, uint64_t now_ns, uint32_t limit)
 {
-	const uint64_t until = now_ns < e->stop_ns ? now_ns + 1 : e->stop_ns, from = e->measure_ns, end = e->end_ns;
+	const uint64_t until = now_ns < e->stop_ns ? now_ns + 1 : e->stop_ns;
 	const uint32_t flow = e->config.flows > 1 ? (uint32_t)(e->track.next % e->config.flows) : 0;
-	uint64_t due_ns[IPB_ENGINE_BATCH];
 	uint32_t sizes[IPB_ENGINE_BATCH], n;
 
 	if (e->config.flows > 1 || (e->layers.used && ipb_layers_wants(e)))
 		limit = 1;
-	n = ipb_sched_take(&e->sched, until, due_ns, sizes, limit);
+	n = ipb_sched_take(&e->sched, until, e->due_ns, sizes, limit);
 	for (uint32_t i = 0; i < n; i++) {
-		struct ipb_slot *s = &e->slots[i];
-		s->flow = flow;
-		s->size = sizes[i];
-		s->due_ns = due_ns[i];
-		s->measured = due_ns[i] >= from && due_ns[i] < end;
+		e->slots[i].flow = flow;
+		e->slots[i].size = sizes[i];
 	}
 	write_headers(e, n);
 	e->ready_from = 0;
@@ -45,18 +41,19 @@ static void prepare(struct ipb_engine *e, uint64_t now_ns, uint32_t limit)
 /* Packets of the measured phase have left: lateness, time series, totals. */
 static void account_measured(struct ipb_engine *e, const uint64_t *due_ns, uint64_t bytes, uint32_t n, uint64_t now_ns)
 {
-	uint64_t late_ns[IPB_ENGINE_BATCH];
-
 	for (uint32_t i = 0, from = 0; i < n; from = i) {
 		if (due_ns[i] >= e->sending_until_ns) { /* due times only grow: one division an interval, not one a packet */
 			e->sending = ipb_engine_interval(e, due_ns[i]);
 			e->sending_until_ns = e->measure_ns + ((due_ns[i] - e->measure_ns) / e->interval_ns + 1) * e->interval_ns;
 		}
-		for (const uint64_t until = e->sending_until_ns; i < n && due_ns[i] < until; i++)
-			late_ns[i] = now_ns - due_ns[i];
+		if (due_ns[n - 1] < e->sending_until_ns)
+			i = n;
+		else
+			while (due_ns[i] < e->sending_until_ns)
+				i++;
 		e->sending->sent += i - from;
 	}
-	ipb_hist_record_many(&e->lateness, late_ns, n);
+	ipb_hist_record_ages(&e->lateness, now_ns, due_ns, n);
 	e->last_measured_send_ns = now_ns;
 	if (now_ns < e->end_ns) {
 		e->sent_in_window += n;
@@ -64,33 +61,42 @@ static void account_measured(struct ipb_engine *e, const uint64_t *due_ns, uint6
 	}
 }
 
+/* The next n ready slots, all of the measured phase or all not, have left. 0, or -1 when there was no room for them. */
+static int account_alike(struct ipb_engine *e, uint32_t n, uint64_t now_ns, int measured)
+{
+	const uint64_t *due_ns = &e->due_ns[e->ready_from];
+	const struct ipb_slot *s = &e->slots[e->ready_from];
+	uint32_t sizes[IPB_ENGINE_BATCH];
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		bytes += sizes[i] = s[i].size;
+	e->ready_from += n;
+	if (measured && ipb_track_room(&e->track) < n)
+		return ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
+	ipb_track_sent(&e->track, due_ns, sizes, n, now_ns, measured);
+	if (measured)
+		account_measured(e, due_ns, bytes, n, now_ns);
+	return 0;
+}
+
 /* The next n ready slots have left; stamped: the kernel was asked for the first one's time. */
 static void account(struct ipb_engine *e, uint32_t n, uint64_t now_ns, int stamped)
 {
-	const struct ipb_slot *s = &e->slots[e->ready_from], *end = s + n;
-	uint64_t due_ns[IPB_ENGINE_BATCH], first = e->track.next;
-	uint32_t sizes[IPB_ENGINE_BATCH], flow = s->flow;
+	const uint32_t end = e->ready_from + n, flow = e->slots[e->ready_from].flow;
+	const uint64_t first = e->track.next;
 
-	e->ready_from += n;
 	if (e->sends_since_reply == 0)
 		e->silent_since_ns = now_ns;
 	e->sends_since_reply += n;
 	e->last_send_ns = now_ns;
-	while (s < end) {
-		const int measured = s->measured;
-		uint64_t bytes = 0;
-		for (n = 0; s < end && s->measured == measured; s++, n++) {
-			due_ns[n] = s->due_ns;
-			sizes[n] = s->size;
-			bytes += s->size;
-		}
-		if (measured && ipb_track_room(&e->track) < n) {
-			ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
+	while (e->ready_from < end) {
+		const int measured = ipb_engine_measures(e, e->due_ns[e->ready_from]);
+		uint32_t next = e->ready_from + 1;
+		while (next < end && ipb_engine_measures(e, e->due_ns[next]) == measured)
+			next++;
+		if (account_alike(e, next - e->ready_from, now_ns, measured) < 0)
 			return;
-		}
-		ipb_track_sent(&e->track, due_ns, sizes, n, now_ns, measured);
-		if (measured)
-			account_measured(e, due_ns, bytes, n, now_ns);
 	}
 	if (stamped)
 		ipb_layers_sent(e, first, flow, now_ns);

@@ -45,40 +45,35 @@ void ipb_hist_record_n(struct ipb_hist *h, uint64_t value_ns, uint64_t count)
 	h->sum_squares += d * d * more;
 }
 
-void ipb_hist_record_many(struct ipb_hist *h, const uint64_t *values_ns, uint32_t n)
+void ipb_hist_record_ages(struct ipb_hist *h, uint64_t now_ns, const uint64_t *since_ns, uint32_t n)
 {
-	uint64_t min = h->min_ns, max = h->max_ns, run = 0;
-	double sum = h->sum, sum_squares = h->sum_squares;
-	uint32_t index = 0;
-
 	if (n == 0)
 		return;
+	const uint64_t oldest = now_ns - since_ns[0], youngest = now_ns - since_ns[n - 1];
+	const uint32_t index = ipb_hist_index(oldest);
+	if (oldest > IPB_HIST_HIGHEST) {
+		for (uint32_t i = 0; i < n; i++)
+			ipb_hist_record(h, now_ns - since_ns[i]);
+		return;
+	}
 	if (h->count == 0)
-		h->shift = (double)(values_ns[0] < IPB_HIST_HIGHEST ? values_ns[0] : IPB_HIST_HIGHEST);
-	for (uint32_t i = 0; i < n; i++, run++) {
-		uint64_t value = values_ns[i];
-		if (__builtin_expect(value > IPB_HIST_HIGHEST, 0)) {
-			h->clipped++;
-			value = IPB_HIST_HIGHEST;
-		}
-		const double d = (double)(int64_t)value - h->shift;
-		const uint32_t at = ipb_hist_index(value);
-		if (at != index) { /* neighbours are alike: one addition for all that share a bucket */
-			h->counts[index] += run;
-			index = at;
-			run = 0;
-		}
+		h->shift = (double)oldest;
+	double sum = h->sum, sum_squares = h->sum_squares;
+	for (uint32_t i = 0; i < n; i++) {
+		const double d = (double)(int64_t)(now_ns - since_ns[i]) - h->shift;
 		sum += d;
 		sum_squares += d * d;
-		min = value < min ? value : min;
-		max = value > max ? value : max;
 	}
-	h->counts[index] += run;
-	h->count += n;
-	h->min_ns = min;
-	h->max_ns = max;
 	h->sum = sum;
 	h->sum_squares = sum_squares;
+	if (index == ipb_hist_index(youngest))
+		h->counts[index] += n;
+	else
+		for (uint32_t i = 0; i < n; i++)
+			h->counts[ipb_hist_index(now_ns - since_ns[i])]++;
+	h->count += n;
+	h->min_ns = youngest < h->min_ns ? youngest : h->min_ns;
+	h->max_ns = oldest > h->max_ns ? oldest : h->max_ns;
 }
 
 void ipb_hist_merge(struct ipb_hist *h, const struct ipb_hist *from)

@@ -41,8 +41,8 @@ void ipb_hist_free(struct ipb_hist *h);
 void ipb_hist_reset(struct ipb_hist *h);
 void ipb_hist_record_n(struct ipb_hist *h, uint64_t value_ns, uint64_t count);
 
-/* The same as ipb_hist_record of each of n values, cheaper. */
-void ipb_hist_record_many(struct ipb_hist *h, const uint64_t *values_ns, uint32_t n);
+/* The same as ipb_hist_record of now_ns - since_ns[i] for each of n instants, which never fall; cheaper. */
+void ipb_hist_record_ages(struct ipb_hist *h, uint64_t now_ns, const uint64_t *since_ns, uint32_t n);
 /* Adds from to h: the same as if h had recorded all values of both. */
 void ipb_hist_merge(struct ipb_hist *h, const struct ipb_hist *from);
 /* The highest value equivalent to the one at this percentile (0..100), as HdrHistogram gives it, but never above

@@ -120,21 +120,23 @@ static void merged_equals_pooled(void **state)
 
 static void many_at_once_equal_one_by_one(void **state)
 {
+	const uint64_t now_ns = UINT64_MAX / 2;
 	struct ipb_hist one, many_at_once;
 	struct ipb_rng r;
-	uint64_t values[64];
+	uint64_t since_ns[64];
 
 	(void)state;
 	ipb_rng_seed(&r, 9);
 	assert_int_equal(ipb_hist_init(&one) | ipb_hist_init(&many_at_once), 0);
 	for (uint32_t round = 0; round < 2000; round++) {
 		uint32_t n = round % 65;
-		uint64_t base = random_ns(&r) << (round % 4 * 8);
+		uint64_t age = round % 100 == 99 ? now_ns : random_ns(&r) << (round % 4 * 8);
 		for (uint32_t i = 0; i < n; i++) {
-			values[i] = round % 100 == 99 ? UINT64_MAX - i : round % 2 ? random_ns(&r) : base + (n - i) * 90;
-			ipb_hist_record(&one, values[i]);
+			age -= round % 2 ? ipb_rng_below(&r, (uint32_t)(age / 64 < UINT32_MAX ? age / 64 + 1 : UINT32_MAX)) : 0;
+			since_ns[i] = now_ns - age;
+			ipb_hist_record(&one, age);
 		}
-		ipb_hist_record_many(&many_at_once, values, n);
+		ipb_hist_record_ages(&many_at_once, now_ns, since_ns, n);
 	}
 	assert_memory_equal(one.counts, many_at_once.counts, IPB_HIST_LENGTH * sizeof *one.counts);
 	assert_true(one.count == many_at_once.count && one.clipped == many_at_once.clipped && one.clipped > 0);
