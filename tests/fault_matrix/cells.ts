@@ -1,0 +1,115 @@
+/**
+ * The cells of the fault matrix: who fails × how × when, and what is to come of it.
+ *
+ * @module
+ */
+import { type LinkFault, type Moment, MOMENTS } from "../fixtures/fault_proxy.ts";
+
+/** A process that is struck. */
+export type Victim = "controller" | "tester" | "tester child" | "target" | "target child" | "echo";
+
+/** A process that is struck by a signal, or a connection that breaks. */
+export type Cell =
+  | { victim: Victim; signal: "SIGKILL" | "SIGSTOP"; moment: Moment }
+  | { link: "tester" | "target"; fault: LinkFault; moment: Moment };
+
+/** What is to come of it. */
+export type Outcome =
+  /** The run ends, INVALID and with status 1, and names the culprit. */
+  | "named"
+  /** The run goes on without the culprit, whom it names: `--require` asks for fewer than all. */
+  | "without"
+  /** As "named"; or nothing was lost, and the run ends well. */
+  | "either"
+  /** The run ends well: the culprit's part was over. */
+  | "well"
+  /** The controller is gone: what had come in can be recovered. */
+  | "recovered";
+
+const VICTIMS = ["controller", "tester", "tester child", "target", "target child", "echo"] as const;
+const SIGNALS = ["SIGKILL", "SIGSTOP"] as const;
+const LINKS = ["tester", "target"] as const;
+const LINK_FAULTS = [
+  "reset",
+  "silent",
+  "slow",
+  "rubbish to the controller",
+  "rubbish to the daemon",
+] as const;
+
+/** The echo takes no part before the first packet, and none after the last. */
+const ECHO_MOMENTS: readonly Moment[] = ["connect", "warmup", "measured"];
+
+/** All processes that are struck. */
+export const PROCESS_CELLS: readonly Cell[] = SIGNALS.flatMap((signal) =>
+  VICTIMS.flatMap((victim) =>
+    MOMENTS.filter((moment) => victim !== "echo" || ECHO_MOMENTS.includes(moment))
+      .map((moment) => ({ victim, signal, moment }))
+  )
+);
+
+/** All connections that break. */
+export const NETWORK_CELLS: readonly Cell[] = LINK_FAULTS.flatMap((fault) =>
+  LINKS.flatMap((link) => MOMENTS.map((moment) => ({ link, fault, moment })))
+);
+
+/** The cell's name in reports. */
+export function nameOf(cell: Cell): string {
+  return `${rowOf(cell)} at ${cell.moment}`;
+}
+
+/** Whose fault it is, among the daemons; `null` for the controller and the echo. */
+export function culpritOf(cell: Cell): "tester" | "target" | null {
+  if ("link" in cell) return cell.link;
+  if (cell.victim.startsWith("tester")) return "tester";
+  return cell.victim.startsWith("target") ? "target" : null;
+}
+
+/** Whether the run asks for one tester only, so that it can go on without the other. */
+export function needsOne(cell: Cell): boolean {
+  return "victim" in cell && culpritOf(cell) === "tester" && afterStart(cell.moment);
+}
+
+/** Whether the test has been started by then. */
+export function afterStart(moment: Moment): boolean {
+  return MOMENTS.indexOf(moment) >= MOMENTS.indexOf("waiting");
+}
+
+/** What is to come of a cell. */
+export function outcomeOf(cell: Cell): Outcome {
+  const { moment } = cell;
+  if ("link" in cell) {
+    if (moment === "output") return "well";
+    // A daemon that has all it needs for its result may send it before it reads what came.
+    const unread = cell.fault === "rubbish to the daemon" && (moment === "marshall" || moment === "transfer");
+    return unread ? "either" : "named";
+  }
+  const { victim, signal } = cell;
+  if (victim === "controller") return signal === "SIGKILL" ? "recovered" : "either";
+  if (victim === "echo") return "named";
+  if (moment === "output") return "well";
+  // A child that dies before the slot is taken is replaced.
+  if (victim.endsWith("child") && (moment === "connect" || moment === "HELLO")) return "either";
+  // Its work was done when it was struck.
+  if (moment === "transfer") return "either";
+  return needsOne(cell) ? "without" : "named";
+}
+
+/** The table of all cells, in Markdown. */
+export function faultTable(): string {
+  const rows = new Map<string, Map<Moment, Outcome>>();
+  for (const cell of [...PROCESS_CELLS, ...NETWORK_CELLS]) {
+    const row = rows.get(rowOf(cell)) ?? new Map<Moment, Outcome>();
+    rows.set(rowOf(cell), row.set(cell.moment, outcomeOf(cell)));
+  }
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [
+    line(["what fails", ...MOMENTS]),
+    line(Array.from({ length: MOMENTS.length + 1 }, () => "---")),
+    ...Array.from(rows, ([name, row]) => line([name, ...MOMENTS.map((moment) => row.get(moment) ?? "–")])),
+  ].join("\n");
+}
+
+function rowOf(cell: Cell): string {
+  return "link" in cell ? `network to the ${cell.link}: ${cell.fault}` : `${cell.victim}: ${cell.signal}`;
+}
