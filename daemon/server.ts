@@ -157,9 +157,12 @@ export class Server {
     log.debug("{name} is connected", { name });
     const running = session.run();
     this.#sessions.set(session, running);
-    await running;
-    this.#sessions.delete(session);
-    this.#lastBusyMs = performance.now();
+    try {
+      await running;
+    } finally {
+      this.#sessions.delete(session);
+      this.#lastBusyMs = performance.now();
+    }
     log.debug("{name} is closed", { name });
   }
 

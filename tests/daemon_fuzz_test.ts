@@ -31,8 +31,8 @@ const SEED = Number(Deno.env.get("IPBENCH_FUZZ_SEED") ?? Math.floor(Math.random(
 
 const LINES_A_CONNECTION = 200;
 const PARALLEL = 8;
-/** One dialogue in so many starts a test's process; a long run has more of the others. */
-const HELLO_ONCE = DIALOGUES >= 100_000 ? 1_000 : 50;
+/** One dialogue in so many starts a test's process or looks at the machine; a long run has more of the others. */
+const COSTLY_ONCE = DIALOGUES >= 100_000 ? 500 : 50;
 /** Dialogues at the state machine alone. */
 const PURE_DIALOGUES = Math.min(DIALOGUES * 20, 1_000_000);
 
@@ -96,7 +96,13 @@ async function withMemory(
   const memory: number[] = [];
   const every = Math.max(1, Math.floor(count / 20));
   await inParallel(count, async (index) => {
-    await work(index);
+    await work(index).catch((cause) => {
+      // Said at once: what ends the daemon may end its disposal, too, and hide this.
+      console.error(
+        `seed ${SEED}, number ${index}: ${cause}; the daemon's log ends: ${daemon.log.slice(-5).join(" | ")}`,
+      );
+      throw cause;
+    });
     if (index % every === 0) memory.push(daemon.residentBytes);
   });
   return memory;
@@ -130,7 +136,7 @@ Deno.test(`fuzz: ${DIALOGUES} mutated dialogues, side by side`, async () => {
   await using daemon = await TestDaemon.start();
   const send = async (index: number): Promise<void> => {
     const dice = new Dice(SEED + index);
-    const bytes = fuzzDialogue(dice, HELLO_ONCE);
+    const bytes = fuzzDialogue(dice, COSTLY_ONCE);
     if (dice.once(4)) {
       using client = await RawClient.connect({
         hostname: daemon.host,

@@ -102,10 +102,11 @@ export function fuzzLine(dice: Dice): Uint8Array {
  * One dialogue: a handshake in which lines are left out, doubled, exchanged, spoilt and cut off.
  *
  * @param dice Chooses.
- * @param hello One in so many really says HELLO first, and so costs a process.
+ * @param costly One in so many is costly for the daemon: really says HELLO first, which takes a process, or ENV.
  */
-export function fuzzDialogue(dice: Dice, hello: number): Uint8Array {
-  const lines = [dice.once(hello) ? "HELLO" : dice.of(["HELL", "HELLO x", "hello", "STATUS"])];
+export function fuzzDialogue(dice: Dice, costly: number): Uint8Array {
+  const others = dice.once(costly) ? LINES : LINES.filter((line) => !line.startsWith("ENV"));
+  const lines = [dice.once(costly) ? "HELLO" : dice.of(["HELL", "HELLO x", "hello", "STATUS"])];
   lines.push(
     "LOAD dummy",
     testerSetup("seconds=0.01"),
@@ -116,7 +117,7 @@ export function fuzzDialogue(dice: Dice, hello: number): Uint8Array {
     const at = dice.below(lines.length);
     const kind = dice.below(4);
     if (kind === 0) lines.splice(at, 1);
-    else if (kind === 1) lines.splice(at, 0, dice.of(LINES));
+    else if (kind === 1) lines.splice(at, 0, dice.of(others));
     else if (kind === 2) lines.push(lines[at] ?? "");
     else lines[at] = mutateText(dice, lines[at] ?? "");
     if (lines.length === 0) lines.push("");

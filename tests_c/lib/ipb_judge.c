@@ -71,8 +71,10 @@ static int judge_gaps(struct ipb_engine *e, double seconds)
 		return 0;
 	ipb_engine_reason(e, share > l->gap_invalid, "scheduling-gaps",
 	                  "the tester's loop stood still %llu times for more than %.3f ms, %.2f %% of the measured phase, the longest "
-	                  "time for %.3f ms: something else runs on its processor (try cpu= and rt=)",
-	                  (unsigned long long)e->gaps.count, ms(l->gap_ns), share * 100, ms(e->gaps.longest_ns));
+	                  "time for %.3f ms: something else runs on its processor (%s)",
+	                  (unsigned long long)e->gaps.count, ms(l->gap_ns), share * 100, ms(e->gaps.longest_ns),
+	                  e->config.rt > 0 ? "rt= is set: kernel.sched_rt_runtime_us keeps a part of each second from it"
+	                                   : "try cpu= and rt=");
 	return 1;
 }
 
