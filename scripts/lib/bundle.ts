@@ -28,7 +28,9 @@ const BEGINNING = 10_000;
  * @throws {StepError} when bundling fails or gives something that is not a classic script
  */
 export async function bundle(): Promise<void> {
-  const texts = await Promise.all(PARTS.map(bundlePart));
+  // The first one alone: two that fetch esbuild at the same time into an empty DENO_DIR are in each other's way.
+  const [first, ...others] = PARTS;
+  const texts = [await bundlePart(first), ...await Promise.all(others.map(bundlePart))];
   const table: Record<string, [offset: number, length: number]> = {};
   let offset = TABLE_BYTES;
   PARTS.forEach((part, i) => {
