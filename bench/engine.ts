@@ -158,25 +158,12 @@ async function udp(): Promise<void> {
         "> 1",
         mine,
         async () => {
-          const [text] = await withServer(
-            ["sockperf", "server", "-i", "127.0.0.1", "-p", String(PORT + 1)],
-            () =>
-              onCpu(
-                0,
-                "sockperf",
-                "under-load",
-                "-i",
-                "127.0.0.1",
-                "-p",
-                String(PORT + 1),
-                "-t",
-                String(seconds),
-                "-m",
-                String(size),
-                "--mps=max",
-                "--reply-every=1",
-              ),
-          );
+          const [text] = await withServer([BARE, "echo", String(PORT), "32"], () =>
+            onCpu(
+              0,
+              ...["sockperf", "under-load", "-i", "127.0.0.1", "-p", String(PORT), "-t", String(seconds)],
+              ...["-m", String(size), "--mps=max", "--reply-every=1"],
+            ));
           const took = numberIn(text, /RunTime=([\d.]+)/), got = numberIn(text, /ReceivedMessages=(\d+)/);
           return got / took;
         },
@@ -230,13 +217,11 @@ async function ping(): Promise<void> {
     return numberIn(text, /^(\d+)/);
   });
   if (!(await exists("sockperf"))) return;
-  // Its server answers its own messages only: each tool has the echo that goes with it, both poll.
-  const server = ["sockperf", "server", "-i", "127.0.0.1", "-p", String(PORT + 1), "--nonblocked"];
   await compare("median RTT, sockperf ping-pong (its half doubled)", "ns", "≤ 1.03", mine, async () => {
-    const [text] = await withServer(server, () =>
+    const [text] = await withServer(echo, () =>
       onCpu(
         0,
-        ...["sockperf", "ping-pong", "-i", "127.0.0.1", "-p", String(PORT + 1), "-t", String(seconds)],
+        ...["sockperf", "ping-pong", "-i", "127.0.0.1", "-p", String(PORT), "-t", String(seconds)],
         ...["-m", "64", "--nonblocked"],
       ));
     return numberIn(text, /percentile 50\.000 *= *([\d.]+)/) * 2000;

@@ -1,7 +1,8 @@
 /*
  * The loops that ipbench's engines are compared with: nothing but the system calls.  SPDX-License-Identifier: MIT
  *
- *   bare echo PORT [BATCH] [gro]          echoes UDP until SIGTERM (BATCH 1: recvfrom and sendto)
+ *   bare echo PORT [BATCH]                echoes UDP until SIGTERM (BATCH 1: recvfrom and sendto); it answers sockperf's
+ *                                         client, too, so that both are measured against the same echo
  *   bare load PORT SIZE SECONDS BATCH     sends and receives as fast as it can; prints packets a second that came back
  *   bare gso PORT SIZE SECONDS            sends trains of 64 packets; prints packets a second sent
  *   bare sink PORT                        receives with UDP_GRO, prints how many packets and bytes came at SIGTERM
@@ -71,6 +72,9 @@ static void prepare(int size, int named)
 	}
 }
 
+/* What makes a message of sockperf's client an answer: the lowest bit of its flags, which follow the sequence number. */
+static void answer(uint8_t *message) { message[9] &= 0xfe; }
+
 static void echo(int port, int batch)
 {
 	int fd = udp(port, 1);
@@ -80,13 +84,16 @@ static void echo(int port, int batch)
 		if (batch == 1) {
 			socklen_t size = sizeof names[0];
 			ssize_t n = recvfrom(fd, buffers[0], ROOM, MSG_DONTWAIT, (struct sockaddr *)&names[0], &size);
+			answer(buffers[0]);
 			if (n >= 0)
 				sendto(fd, buffers[0], (size_t)n, MSG_DONTWAIT, (struct sockaddr *)&names[0], size);
 			continue;
 		}
 		int n = recvmmsg(fd, in, (unsigned)batch, MSG_DONTWAIT, NULL);
-		for (int i = 0; i < n; i++)
+		for (int i = 0; i < n; i++) {
 			out_iov[i].iov_len = in[i].msg_len;
+			answer(buffers[i]);
+		}
 		if (n > 0)
 			sendmmsg(fd, out, (unsigned)n, MSG_DONTWAIT);
 	}
