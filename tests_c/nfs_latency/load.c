@@ -21,7 +21,6 @@
 struct read_call {
 	struct state *state;
 	uint64_t due_ns, sent_ns;
-	int measured;
 	struct read_call *next; /* in the list of free ones */
 };
 
@@ -66,10 +65,11 @@ static int mount_export(struct load *l, struct state *s, struct ipb_error *err)
 	struct nfs_url *parsed = nfs_parse_url_dir(s->nfs, url);
 	if (parsed == NULL)
 		return fail(l, s, err, "understand");
-	if (l->uid >= 0)
-		nfs_set_uid(s->nfs, l->uid);
-	if (l->gid >= 0)
-		nfs_set_gid(s->nfs, l->gid);
+	/* The library's int is a number of 32 bits on the wire: those above INT_MAX come out as they went in. */
+	if (l->has_uid)
+		nfs_set_uid(s->nfs, (int)l->uid);
+	if (l->has_gid)
+		nfs_set_gid(s->nfs, (int)l->gid);
 	nfs_set_timeout(s->nfs, LOAD_CALL_MS);
 	int status = nfs_mount(s->nfs, parsed->server, parsed->path);
 	nfs_destroy_url(parsed);
@@ -105,7 +105,7 @@ static int make_calls(struct load *l, struct state *s, struct ipb_error *err)
 	if (count > LOAD_OUTSTANDING_MAX)
 		count = LOAD_OUTSTANDING_MAX;
 	s->calls = calloc(count, sizeof *s->calls);
-	if (s->calls == NULL || ipb_hist_init(&l->response) < 0 || ipb_hist_init(&l->service) < 0)
+	if (s->calls == NULL || tally_init(&l->tally) < 0)
 		return ipb_error(err, "no memory for %" PRIu64 " reads", count);
 	for (uint64_t i = 0; i < count; i++) {
 		s->calls[i].state = s;
@@ -143,8 +143,7 @@ void load_close(struct load *l)
 	free(s->calls);
 	free(s);
 	l->state = NULL;
-	ipb_hist_free(&l->response);
-	ipb_hist_free(&l->service);
+	tally_free(&l->tally);
 }
 
 static void replied(int status, struct nfs_context *nfs, void *data, void *private_data)
@@ -157,42 +156,35 @@ static void replied(int status, struct nfs_context *nfs, void *data, void *priva
 	(void)nfs;
 	if (s->over)
 		return;
-	if (c->measured && status == (int)l->size) {
-		l->ok++;
-		ipb_hist_record(&l->response, now - c->due_ns);
-		ipb_hist_record(&l->service, now - c->sent_ns);
-	} else if (c->measured) {
-		l->bad++;
-		if (l->first_error[0] == '\0')
-			snprintf(l->first_error, sizeof l->first_error, "%.190s",
-			         status < 0 && data != NULL ? (const char *)data : "a read gave fewer bytes than asked for");
-	}
+	tally_replied(&l->tally, c->due_ns, c->sent_ns, now, status == (int)l->size);
+	if (l->tally.bad > 0 && l->first_error[0] == '\0')
+		snprintf(l->first_error, sizeof l->first_error, "%.190s",
+		         status < 0 && data != NULL ? (const char *)data : "a read gave fewer bytes than asked for");
 	c->next = s->free;
 	s->free = c;
 	s->outstanding--;
 }
 
 /* Sends one read. One that cannot be sent because too many are under way is counted, and not sent. */
-static int send_read(struct load *l, struct state *s, uint64_t due_ns, int measured)
+static int send_read(struct load *l, struct state *s, uint64_t due_ns)
 {
 	uint64_t places = l->file_size / l->size, offset = s->reads++ % places * l->size;
 	struct read_call *c = s->free;
 
 	if (c == NULL) {
-		l->skipped += measured;
+		l->tally.skipped += (uint64_t)tally_measured(&l->tally, due_ns);
 		return 0;
 	}
 	s->free = c->next;
 	c->due_ns = due_ns;
 	c->sent_ns = ipb_now_ns();
-	c->measured = measured;
 	if (nfs_pread_async(s->nfs, s->file, offset, l->size, replied, c) < 0) {
 		c->next = s->free;
 		s->free = c;
 		return -1;
 	}
 	s->outstanding++;
-	l->sent += measured;
+	tally_sent(&l->tally, due_ns, c->sent_ns);
 	return 0;
 }
 
@@ -209,9 +201,9 @@ static int serve(struct state *s, uint64_t wait_ns)
 
 static int phase_of(const struct load *l, uint64_t due)
 {
-	if (due < l->window_start_ns)
+	if (due < l->tally.window_start_ns)
 		return IPBENCH_PHASE_WARMUP;
-	return due < l->window_end_ns ? IPBENCH_PHASE_MEASURE : IPBENCH_PHASE_COOLDOWN;
+	return due < l->tally.window_end_ns ? IPBENCH_PHASE_MEASURE : IPBENCH_PHASE_COOLDOWN;
 }
 
 static int drain(struct load *l, struct state *s)
@@ -228,6 +220,20 @@ static int drain(struct load *l, struct state *s)
 	return 0;
 }
 
+/* Reads that are so late that nobody would have sent them are given up: no rush of them after a pause. */
+static uint64_t give_up(struct load *l, uint64_t start_ns, uint64_t number, uint64_t now_ns, uint64_t end_ns)
+{
+	double interval_ns = 1e9 / l->rate;
+	uint64_t due_ns;
+
+	while (due_ns = start_ns + (uint64_t)((double)number * interval_ns),
+	       due_ns < end_ns && now_ns > due_ns + LOAD_BEHIND_NS) {
+		l->tally.given_up += (uint64_t)tally_measured(&l->tally, due_ns);
+		number++;
+	}
+	return number;
+}
+
 int load_run(struct load *l, void (*report)(const struct load *l, int phase, uint64_t elapsed_ns), struct ipb_error *err)
 {
 	struct state *s = l->state;
@@ -235,19 +241,22 @@ int load_run(struct load *l, void (*report)(const struct load *l, int phase, uin
 	uint64_t start = ipb_now_ns(), number = 0, due = start, reported = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1);
-	l->window_start_ns = start + l->warmup_ns;
-	l->window_end_ns = l->window_start_ns + (uint64_t)((double)l->samples * interval_ns + 0.5);
-	uint64_t end_ns = l->window_end_ns + l->cooldown_ns;
+	l->tally.window_start_ns = start + l->warmup_ns;
+	l->tally.window_end_ns = l->tally.window_start_ns + (uint64_t)((double)l->samples * interval_ns + 0.5);
+	uint64_t end_ns = l->tally.window_end_ns + l->cooldown_ns;
 	while (due < end_ns && !l->stopping) {
 		uint64_t now = ipb_now_ns();
 		for (int burst = 0; burst < 64 && due <= now && due < end_ns; burst++) {
-			if (send_read(l, s, due, phase_of(l, due) == IPBENCH_PHASE_MEASURE) < 0)
+			if (send_read(l, s, due) < 0)
 				return fail(l, s, err, "read from");
 			due = start + (uint64_t)((double)++number * interval_ns);
 		}
 		now = ipb_now_ns();
 		if (serve(s, due > now + LOAD_SPIN_NS ? due - now - LOAD_SPIN_NS : 0) < 0)
 			return fail(l, s, err, "go on with");
+		now = ipb_now_ns();
+		number = give_up(l, start, number, now, end_ns);
+		due = start + (uint64_t)((double)number * interval_ns);
 		if (now - reported > REPORT_NS) {
 			report(l, phase_of(l, now), now - start);
 			reported = now;

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 #include "ipb_error.h"
-#include "ipb_hist.h"
+#include "tally.h"
 
 #define LOAD_CALL_MS 5000           /* longest time for mounting, and for opening the file */
 #define LOAD_OUTSTANDING_MIN 1024   /* reads that may be under way, at least */
 #define LOAD_OUTSTANDING_MAX 262144 /* … and at most; between them, one second's worth */
 #define LOAD_SPIN_NS 50000ull       /* the last stretch before a read is due is polled without sleeping */
-#define LOAD_READ_MAX (1u << 20)    /* bytes of one read */
+#define LOAD_BEHIND_NS 100000000ull /* a read that would leave later than this after it was due is given up */
 
 struct load {
 	/* what to do */
@@ -23,13 +23,12 @@ struct load {
 	double rate;             /* reads a second */
 	uint32_t size;           /* bytes of a read */
 	uint64_t samples, warmup_ns, cooldown_ns, drain_ns;
-	int uid, gid;            /* -1: this process's */
+	int has_uid, has_gid;    /* 0: this process's */
+	uint32_t uid, gid;
 	volatile int stopping;
 	/* what came of it */
-	uint64_t sent, ok, bad, skipped; /* measured phase; lost = sent - ok - bad */
 	uint64_t file_size;
-	uint64_t window_start_ns, window_end_ns;
-	struct ipb_hist response, service; /* from when a read was due, from when it was sent */
+	struct tally tally;
 	char first_error[200];
 	void *state;             /* load.c's own */
 };

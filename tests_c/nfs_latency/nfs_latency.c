@@ -3,28 +3,26 @@
  * SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_CLIENT
-#include <inttypes.h>
-#include <math.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ipb_args.h"
-#include "ipb_json.h"
-#include "ipb_summary.h"
 #include "nfs_result.h"
 
 #define TEXT_MAX 512
-#define CLIENTS_MAX 65536
 
 static const struct ipbench_option options[] = {
-	{ "path", "string", "", "/", "", "Exported directory.", 0, 0 },
-	{ "filename", "string", "", "", "", "File to read, below path.", 0, 0 },
+	{ "path", "string", "", "/tmp/%h", "", "Exported directory; %h becomes the tester's host name.", 0, 0 },
+	{ "filename", "string", "", "bench.file", "", "File to read, below path; %h as in path.", 0, 0 },
 	{ "rate", "float", "1/s", "10000", "0.1..5000000", "Reads a second.", 0, 0 },
 	{ "size", "size", "byte", "4096", "1..1Mi", "Bytes of a read; they go through the file from its beginning, again and again.", 0, 0 },
-	{ "warmup", "time", "s", "10", "0..24h", "Phase before the measured one, at the same rate and not counted.", 0, 0 },
-	{ "cooldown", "time", "s", "10", "0..24h", "Phase after it.", 0, 0 },
-	{ "samples", "int", "", "200000", "1..1000000000", "Reads of the measured phase.", 0, 0 },
+	{ "warmup", "time", "s", "0", "0..24h", "Phase before the measured one, at the same rate and not counted.", 0, 0 },
+	{ "cooldown", "time", "s", "0", "0..24h", "Phase after it.", 0, 0 },
+	{ "samples", "int", "", "20000", "1..1000000000", "Reads of the measured phase.", 0, 0 },
 	{ "drain", "time", "s", "2", "0..1h", "How long to wait for the last replies; what has not come by then is lost.", 0, 0 },
 	{ "version", "int", "", "3", "3..4", "Version of NFS.", 0, 0 },
 	{ "nfsport", "int", "", "0", "0..65535", "TCP port of the NFS server; 0 asks its port mapper (v3), or is 2049 (v4).", 0, 0 },
@@ -56,21 +54,34 @@ static int setup_controller(char *arg)
 	return 0;
 }
 
-static int copy_text(char *to, const char *from, const char *what)
+/* Copies an argument, with the tester's host name for every %h. */
+static int expand(char *to, const char *from, const char *what)
 {
-	if (strlen(from) >= TEXT_MAX)
-		return ipb_error(&err, "%s is longer than %d bytes", what, TEXT_MAX - 1);
-	strcpy(to, from);
+	char name[HOST_NAME_MAX + 1] = "";
+	size_t used = 0;
+
+	if (gethostname(name, sizeof name - 1) < 0)
+		return ipb_error_errno(&err, errno, "%s: this tester's host name is not known", what);
+	for (; *from != '\0'; from++) {
+		int is_name = from[0] == '%' && from[1] == 'h';
+		size_t size = is_name ? strlen(name) : 1;
+		if (used + size >= TEXT_MAX)
+			return ipb_error(&err, "%s is longer than %d bytes", what, TEXT_MAX - 1);
+		memcpy(to + used, is_name ? name : from, size);
+		used += size;
+		from += is_name;
+	}
+	to[used] = '\0';
 	return 0;
 }
 
 static int read_arguments(const struct ipb_args *a, const char *hostname)
 {
-	if (*ipb_args_string(a, "filename") == '\0')
-		return ipb_error(&err, "argument filename is missing: filename=NAME of a file below path");
-	if (copy_text(target, hostname, "the target's name") < 0 ||
-	    copy_text(path, ipb_args_string(a, "path"), "argument path") < 0 ||
-	    copy_text(filename, ipb_args_string(a, "filename"), "argument filename") < 0)
+	if (strlen(hostname) >= TEXT_MAX)
+		return ipb_error(&err, "the target's name is longer than %d bytes", TEXT_MAX - 1);
+	strcpy(target, hostname);
+	if (expand(path, ipb_args_string(a, "path"), "argument path") < 0 ||
+	    expand(filename, ipb_args_string(a, "filename"), "argument filename") < 0)
 		return -1;
 	load.host = target;
 	load.path = path;
@@ -84,8 +95,10 @@ static int read_arguments(const struct ipb_args *a, const char *hostname)
 	load.version = (int)ipb_args_uint(a, "version");
 	load.nfs_port = (uint32_t)ipb_args_uint(a, "nfsport");
 	load.mount_port = (uint32_t)ipb_args_uint(a, "mountport");
-	load.uid = ipb_args_given(a, "uid") ? (int)ipb_args_uint(a, "uid") : -1;
-	load.gid = ipb_args_given(a, "gid") ? (int)ipb_args_uint(a, "gid") : -1;
+	load.has_uid = ipb_args_given(a, "uid");
+	load.has_gid = ipb_args_given(a, "gid");
+	load.uid = (uint32_t)ipb_args_uint(a, "uid");
+	load.gid = (uint32_t)ipb_args_uint(a, "gid");
 	return 0;
 }
 
@@ -106,18 +119,20 @@ static int setup(char *hostname, int port, char *arg)
 
 static void report(const struct load *l, int phase, uint64_t elapsed_ns)
 {
+	const struct tally *t = &l->tally;
+
 	if (host == NULL)
 		return;
 	struct ipbench_progress *p = host->progress;
 	p->phase = (uint32_t)phase;
 	p->elapsed_ns = elapsed_ns;
 	p->expected_ns = l->warmup_ns + (uint64_t)((double)l->samples * 1e9 / l->rate) + l->cooldown_ns;
-	p->sent = l->sent;
-	p->ok = l->ok;
-	p->bad = l->bad;
-	p->p50_ns = ipb_hist_percentile(&l->response, 50);
-	p->p99_ns = ipb_hist_percentile(&l->response, 99);
-	p->max_ns = l->response.count > 0 ? l->response.max_ns : 0;
+	p->sent = t->sent;
+	p->ok = t->ok;
+	p->bad = t->bad;
+	p->p50_ns = ipb_hist_percentile(&t->response, 50);
+	p->p99_ns = ipb_hist_percentile(&t->response, 99);
+	p->max_ns = t->response.count > 0 ? t->response.max_ns : 0;
 	p->updates++;
 }
 
@@ -164,179 +179,20 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	return 0;
 }
 
-static double reply_rate(const struct nfs_result *r) { return r->run_ns > 0 ? (double)r->ok * 1e9 / (double)r->run_ns : 0; }
-
-static void metric(struct ipb_json *j, const char *name, double value, const char *unit)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "name", name);
-	ipb_json_number(j, "value", value);
-	ipb_json_string(j, "unit", unit);
-	ipb_json_end_object(j);
-}
-
-static void hist_json(struct ipb_json *j, const char *key, const struct ipb_hist *h)
-{
-	uint8_t *bytes = malloc(IPB_HIST_ENCODED_MAX);
-	size_t size = bytes != NULL && h->count > 0 ? ipb_hist_encode(h, bytes, IPB_HIST_ENCODED_MAX) : 0;
-
-	if (size > 0)
-		ipb_json_base64(j, key, bytes, size);
-	else
-		ipb_json_null(j, key);
-	free(bytes);
-}
-
-static void counts_json(struct ipb_json *j, const struct nfs_result *r)
-{
-	double bits = 8 * (double)r->size;
-
-	ipb_json_object(j, "counts");
-	ipb_json_uint(j, "sent", r->sent);
-	ipb_json_uint(j, "ok", r->ok);
-	ipb_json_uint(j, "lost", r->sent - r->ok - r->bad);
-	ipb_json_uint(j, "late", 0);
-	ipb_json_uint(j, "corrupt", r->bad);
-	ipb_json_uint(j, "duplicate", 0);
-	ipb_json_uint(j, "reordered", 0);
-	ipb_json_end_object(j);
-	ipb_json_object(j, "rates");
-	ipb_json_number(j, "requested_bps", r->rate * bits);
-	ipb_json_number(j, "sent_bps", r->run_ns > 0 ? (double)r->sent * bits * 1e9 / (double)r->run_ns : 0);
-	ipb_json_number(j, "received_bps", reply_rate(r) * bits);
-	ipb_json_end_object(j);
-}
-
-static void reason(struct ipb_json *j, const char *code, const char *text)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "level", "SUSPECT");
-	ipb_json_string(j, "code", code);
-	ipb_json_string(j, "text", text);
-	ipb_json_end_object(j);
-}
-
-static void reasons_json(struct ipb_json *j, const struct nfs_result *r)
-{
-	char text[320];
-
-	ipb_json_array(j, "reasons");
-	if (r->skipped > 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " reads were not sent because too many were waiting for replies", r->skipped);
-		reason(j, "rate-not-reached", text);
-	}
-	if (r->bad > 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " reads failed; the first: %s", r->bad, r->first_error);
-		reason(j, "nfs-errors", text);
-	}
-	ipb_json_end_array(j);
-}
-
 static int results(const struct client_data *data, char **json)
 {
 	struct nfs_result r;
-	struct ipb_json j;
 
 	if (nfs_result_decode(&r, data->data, data->size, &err) < 0)
 		return -1;
-	ipb_json_init(&j);
-	ipb_json_object(&j, NULL);
-	counts_json(&j, &r);
-	ipb_json_object(&j, "latency");
-	ipb_summary_json(&j, "response", &r.response);
-	ipb_summary_json(&j, "service", &r.service);
-	ipb_json_end_object(&j);
-	ipb_json_object(&j, "histograms");
-	hist_json(&j, "response", &r.response);
-	hist_json(&j, "service", &r.service);
-	ipb_json_end_object(&j);
-	ipb_json_array(&j, "metrics");
-	metric(&j, "requested_rate", r.rate, "1/s");
-	metric(&j, "reply_rate", reply_rate(&r), "1/s");
-	metric(&j, "read_errors", (double)r.bad, "");
-	metric(&j, "reads_not_sent", (double)r.skipped, "");
-	ipb_json_end_array(&j);
-	reasons_json(&j, &r);
-	ipb_json_object(&j, "window");
-	ipb_json_uint(&j, "start_ns", r.window_start_ns);
-	ipb_json_uint(&j, "end_ns", r.window_end_ns);
-	ipb_json_end_object(&j);
-	ipb_json_end_object(&j);
+	*json = nfs_json(&r);
 	nfs_result_free(&r);
-	*json = ipb_json_take(&j);
-	return *json != NULL ? 0 : -1;
-}
-
-/* Mean of the values' distance from their mean, by bucket: exact to the histogram's 0.1 %. */
-static double absolute_deviation(const struct ipb_hist *h)
-{
-	double mean = ipb_hist_mean(h), sum = 0;
-
-	for (uint32_t i = 0; i < IPB_HIST_LENGTH; i++)
-		if (h->counts[i] > 0)
-			sum += (double)h->counts[i] *
-			       fabs((double)ipb_hist_bucket_value(i) + (double)ipb_hist_bucket_width(i) / 2 - mean);
-	return h->count > 0 ? sum / (double)h->count : 0;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-struct totals {
-	double requested, replied;
-	struct ipb_hist response;
-	double *run_s;
-	int clients;
-};
-
-static void print_row(const struct totals *t)
-{
-	const struct ipb_hist *h = &t->response;
-	double mean = 0, deviation = 0;
-
-	qsort(t->run_s, (size_t)t->clients, sizeof *t->run_s, by_size);
-	for (int i = 0; i < t->clients; i++)
-		mean += t->run_s[i] / t->clients;
-	for (int i = 0; i < t->clients; i++)
-		deviation += (t->run_s[i] - mean) * (t->run_s[i] - mean) / t->clients;
-	printf("# request_rate,reply_rate,min_us,mean_us,stddev_us,median_us,mean_abs_dev_us,max_us,samples,"
-	       "min_run_s,mean_run_s,median_run_s,stddev_run_s,max_run_s\n");
-	printf("%.0f,%.1f,%.1f,%.1f,%.2f,%.1f,%.2f,%.1f,%" PRIu64 ",%.6f,%.6f,%.6f,%.6f,%.6f\n", t->requested, t->replied,
-	       h->count > 0 ? (double)h->min_ns / 1e3 : 0, ipb_hist_mean(h) / 1e3, ipb_hist_stddev(h) / 1e3,
-	       (double)ipb_hist_percentile(h, 50) / 1e3, absolute_deviation(h) / 1e3,
-	       h->count > 0 ? (double)h->max_ns / 1e3 : 0, h->count, t->clients > 0 ? t->run_s[0] : 0, mean,
-	       t->clients > 0 ? t->run_s[t->clients / 2] : 0, sqrt(deviation), t->clients > 0 ? t->run_s[t->clients - 1] : 0);
+	return *json != NULL ? 0 : ipb_error(&err, "no memory for the result");
 }
 
 static int output(struct client_data data[], int n)
 {
-	struct totals t = { 0 };
-	struct nfs_result r;
-
-	if (n < 0 || n > CLIENTS_MAX)
-		return ipb_error(&err, "%d clients; at most %d are possible", n, CLIENTS_MAX);
-	t.run_s = calloc((size_t)n + 1, sizeof *t.run_s);
-	if (t.run_s == NULL || ipb_hist_init(&t.response) < 0) {
-		free(t.run_s);
-		return ipb_error(&err, "no memory for %d clients", n);
-	}
-	for (int i = 0; i < n; i++) {
-		if (data[i].data == NULL || nfs_result_decode(&r, data[i].data, data[i].size, &err) < 0)
-			continue;
-		t.requested += r.rate;
-		t.replied += reply_rate(&r);
-		ipb_hist_merge(&t.response, &r.response);
-		t.run_s[t.clients++] = (double)r.run_ns / 1e9;
-		nfs_result_free(&r);
-	}
-	print_row(&t);
-	ipb_hist_free(&t.response);
-	free(t.run_s);
-	return 0;
+	return nfs_output(data, n, &err) < 0 ? ipb_error_print(&err, "nfs_latency") : 0;
 }
 
 static int expected_duration(const char *args, uint64_t *ns)

@@ -1,8 +1,8 @@
 /* nfs_latency's result on the wire; see nfs_result.h.  SPDX-License-Identifier: MIT
  *
- * In network byte order: magic (8 bytes), f64 rate asked for, u64 size, sent, ok, bad, skipped, run time in ns, window
- * start and end in ns; u32 size and bytes of: histogram of response times, of service times (HdrHistogram V2), text of
- * the first error.
+ * In network byte order: magic (8 bytes), f64 rate asked for, u64 size, window start and end in ns, sent, ok, bad,
+ * skipped, given up, sent in the window, replies in the window, last reply in ns; u32 size and bytes of: histograms of
+ * response times, service times and lateness (HdrHistogram V2), text of the first error.
  */
 #include "nfs_result.h"
 
@@ -12,7 +12,7 @@
 
 #include "ipb_bytes.h"
 
-#define MAGIC "IPBNFS01"
+#define MAGIC "IPBNFS02"
 
 static void put_hist(struct ipb_writer *w, const struct ipb_hist *h, uint8_t *scratch)
 {
@@ -22,29 +22,33 @@ static void put_hist(struct ipb_writer *w, const struct ipb_hist *h, uint8_t *sc
 	ipb_write_bytes(w, scratch, size);
 }
 
+/* The numbers of a tally, in the order of the wire. */
+#define FIELDS(t)                                                                                                   \
+	{ &(t)->window_start_ns, &(t)->window_end_ns, &(t)->sent,           &(t)->ok,           &(t)->bad,          \
+	  &(t)->skipped,         &(t)->given_up,      &(t)->sent_in_window, &(t)->ok_in_window, &(t)->last_ok_ns }
+#define FIELD_COUNT 10
+
 int nfs_result_encode(const struct load *l, char **data, int *size)
 {
+	const uint64_t *const field[FIELD_COUNT] = FIELDS(&l->tally);
+	size_t room = NFS_RESULT_MAX + sizeof l->first_error;
 	uint8_t *scratch = malloc(IPB_HIST_ENCODED_MAX);
 	struct ipb_writer w;
 
-	*data = malloc(NFS_RESULT_MAX + sizeof l->first_error);
+	*data = malloc(room);
 	if (scratch == NULL || *data == NULL) {
 		free(scratch);
 		return -1;
 	}
-	ipb_writer_init(&w, *data, NFS_RESULT_MAX + sizeof l->first_error);
+	ipb_writer_init(&w, *data, room);
 	ipb_write_bytes(&w, MAGIC, 8);
 	ipb_write_f64(&w, l->rate);
 	ipb_write_u64(&w, l->size);
-	ipb_write_u64(&w, l->sent);
-	ipb_write_u64(&w, l->ok);
-	ipb_write_u64(&w, l->bad);
-	ipb_write_u64(&w, l->skipped);
-	ipb_write_u64(&w, l->window_end_ns - l->window_start_ns);
-	ipb_write_u64(&w, l->window_start_ns);
-	ipb_write_u64(&w, l->window_end_ns);
-	put_hist(&w, &l->response, scratch);
-	put_hist(&w, &l->service, scratch);
+	for (int i = 0; i < FIELD_COUNT; i++)
+		ipb_write_u64(&w, *field[i]);
+	put_hist(&w, &l->tally.response, scratch);
+	put_hist(&w, &l->tally.service, scratch);
+	put_hist(&w, &l->tally.lateness, scratch);
 	ipb_write_u32(&w, (uint32_t)strlen(l->first_error));
 	ipb_write_bytes(&w, l->first_error, strlen(l->first_error));
 	free(scratch);
@@ -60,33 +64,36 @@ static int get_hist(struct ipb_reader *r, struct ipb_hist *h)
 	return bytes == NULL ? -1 : ipb_hist_decode(h, bytes, size);
 }
 
+static int adds_up(const struct nfs_result *r)
+{
+	const struct tally *t = &r->tally;
+
+	return isfinite(r->rate) && r->rate >= 0 && t->ok <= t->sent && t->bad <= t->sent - t->ok &&
+	       t->window_start_ns <= t->window_end_ns && t->response.count == t->ok && t->service.count == t->ok &&
+	       t->lateness.count == t->sent;
+}
+
 int nfs_result_decode(struct nfs_result *r, const char *data, int size, struct ipb_error *err)
 {
+	uint64_t *const field[FIELD_COUNT] = FIELDS(&r->tally);
+	struct tally *t = &r->tally;
 	struct ipb_reader in;
 
 	memset(r, 0, sizeof *r);
 	if (data == NULL || size < 8 || memcmp(data, MAGIC, 8) != 0)
 		return ipb_error(err, "the result (%d bytes) is not one of this nfs_latency", size);
-	if (ipb_hist_init(&r->response) < 0 || ipb_hist_init(&r->service) < 0) {
-		nfs_result_free(r);
+	if (tally_init(t) < 0)
 		return ipb_error(err, "no memory for a result");
-	}
 	ipb_reader_init(&in, data + 8, (size_t)size - 8);
 	r->rate = ipb_read_f64(&in);
 	r->size = ipb_read_u64(&in);
-	r->sent = ipb_read_u64(&in);
-	r->ok = ipb_read_u64(&in);
-	r->bad = ipb_read_u64(&in);
-	r->skipped = ipb_read_u64(&in);
-	r->run_ns = ipb_read_u64(&in);
-	r->window_start_ns = ipb_read_u64(&in);
-	r->window_end_ns = ipb_read_u64(&in);
-	int broken = get_hist(&in, &r->response) < 0 || get_hist(&in, &r->service) < 0;
+	for (int i = 0; i < FIELD_COUNT; i++)
+		*field[i] = ipb_read_u64(&in);
+	int broken = get_hist(&in, &t->response) < 0 || get_hist(&in, &t->service) < 0 || get_hist(&in, &t->lateness) < 0;
 	uint32_t text_size = ipb_read_u32(&in);
 	const uint8_t *text = ipb_read_bytes(&in, text_size);
 	if (broken || text == NULL || text_size >= sizeof r->first_error || ipb_reader_left(&in) != 0 || in.failed ||
-	    !isfinite(r->rate) || r->rate < 0 || r->ok > r->sent || r->bad > r->sent - r->ok ||
-	    r->response.count != r->ok || r->service.count != r->ok) {
+	    !adds_up(r)) {
 		nfs_result_free(r);
 		return ipb_error(err, "the result (%d bytes) is damaged", size);
 	}
@@ -96,6 +103,5 @@ int nfs_result_decode(struct nfs_result *r, const char *data, int size, struct i
 
 void nfs_result_free(struct nfs_result *r)
 {
-	ipb_hist_free(&r->response);
-	ipb_hist_free(&r->service);
+	tally_free(&r->tally);
 }

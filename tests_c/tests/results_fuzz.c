@@ -1,4 +1,4 @@
-/* link: ../client_wrapper/wrapper.c ../client_wrapper/words.c ../client_wrapper/program.c ../nfs_latency/nfs_result.c ../cpu_target/burner.c ../sink/flows.c */
+/* link: ../client_wrapper/wrapper.c ../client_wrapper/words.c ../client_wrapper/program.c ../nfs_latency/nfs_result.c ../nfs_latency/tally.c ../cpu_target/burner.c ../sink/flows.c */
 /* Any bytes as the results of the wrappers, of nfs_latency and of the tests that send text and JSON, and any text as a
  * command, as a list of CPUs and as packets that sink counts. The first byte chooses.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -50,7 +50,7 @@ static void nfs(const char *bytes, int size)
 
 	if (nfs_result_decode(&r, bytes, size, NULL) < 0)
 		return;
-	if (r.ok > r.sent || r.bad > r.sent - r.ok)
+	if (r.tally.ok > r.tally.sent || r.tally.bad > r.tally.sent - r.tally.ok)
 		abort();
 	nfs_result_free(&r);
 }
