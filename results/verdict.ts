@@ -4,7 +4,15 @@
  *
  * @module
  */
-import type { ClientResult, Counts, Reason, ResultDocument, TargetResult, Verdict } from "./document.ts";
+import type {
+  ClientResult,
+  Counts,
+  Metric,
+  Reason,
+  ResultDocument,
+  TargetResult,
+  Verdict,
+} from "./document.ts";
 
 /** Limits beyond which a run is SUSPECT or INVALID. All are documented in docs/reports.md. */
 export interface VerdictThresholds {
@@ -72,6 +80,7 @@ export function judge(
   }
   for (const client of document.clients) judgeClient(details, client, limits, document.run?.failed === true);
   for (const target of document.targets) judgeTarget(details, target);
+  judgeSinks(details, document);
   judgeWindow(details, document, limits);
   if (document.clients.length === 0) add(details, "INVALID", "no-clients", "no tester took part");
   const order = { INVALID: 0, SUSPECT: 1 };
@@ -139,6 +148,44 @@ function judgeTarget(details: HostReason[], target: TargetResult): void {
     add(details, reason.level, reason.code, reason.text, target.host);
   }
   if (target.error !== undefined) add(details, "INVALID", "target-error", target.error, target.host);
+}
+
+/**
+ * A sink knows of the packets that were lost only from those that came later. The testers know how many they sent;
+ * where the two differ, the sink's own figure of loss does not hold.
+ */
+function judgeSinks(details: HostReason[], document: Judged): void {
+  const sinks = document.targets.filter((target) => target.test === "sink" && target.error === undefined);
+  const sent = sumOf(document.clients, "sent_packets");
+  const known = sumOf(sinks, "measured_sent");
+  const arrived = sumOf(sinks, "measured_received");
+  if (sent === null || known === null || arrived === null || sent === known) return;
+  const host = sinks.length === 1 ? sinks[0]!.host : undefined;
+  if (sumOf(sinks, "packets") === 0) {
+    add(details, "INVALID", "nothing-arrived", `none of the ${sent} packets that were sent arrived`, host);
+  } else if (known > sent) {
+    const text =
+      `heard of ${known} packets sent, but the testers sent ${sent}: others' are among its figures`;
+    add(details, "SUSPECT", "foreign-packets", text, host);
+  } else {
+    const lost = (100 * (1 - arrived / sent)).toFixed(2);
+    const senders = sumOf(sinks, "senders") ?? 0;
+    const text = `heard of ${known} of the ${sent} packets that ${document.clients.length} testers sent ` +
+      `(from ${senders} senders), so its loss is too low: ${arrived} arrived, ${lost} % were lost`;
+    add(details, "SUSPECT", "loss-not-seen", text, host);
+  }
+}
+
+/** The sum of a metric over all of them; `null` when there are none, or one does not tell. */
+function sumOf(results: readonly { metrics: Metric[] }[], name: string): number | null {
+  if (results.length === 0) return null;
+  let sum = 0;
+  for (const { metrics } of results) {
+    const found = metrics.find((metric) => metric.name === name);
+    if (found === undefined) return null;
+    sum += found.value;
+  }
+  return sum;
 }
 
 /** Sums over testers mean something only over the time that all of them measured. */

@@ -78,3 +78,37 @@ Deno.test("the gravest comes first, a plugin's own word is not repeated, thresho
   assert.equal(judge(lenient, { sentShareSuspect: 0.9 }).verdict, "VALID");
   assert.equal(verdictOf([]), "VALID");
 });
+
+/** A run of discard: what each tester sent, and what the sink says. */
+function discarded(sent: number[], sink: Record<string, number>): ResultDocument {
+  const metrics = (values: Record<string, number>) =>
+    Object.entries(values).map(([name, value]) => ({ name, value, unit: "" }));
+  return document((d) => {
+    d.clients = sent.map((sent_packets) => ({
+      ...d.clients[0]!,
+      counts: null,
+      rates: null,
+      reasons: [],
+      metrics: metrics({ sent_packets }),
+    }));
+    d.targets = [{ ...d.targets[0]!, host: "sut", test: "sink", metrics: metrics(sink) }];
+    d.total.window = null;
+  });
+}
+
+Deno.test("a loss that the sink cannot see is computed from what the testers sent", () => {
+  const judged = (sent: number[], sink: Record<string, number>) => judge(discarded(sent, sink));
+  const all = { packets: 210, senders: 2, measured_sent: 200, measured_received: 190 };
+  assert.equal(judged([100, 100], all).verdict, "VALID", "a loss that the sink sees is a result");
+  const half = judged([100, 100], { packets: 101, senders: 1, measured_sent: 100, measured_received: 100 });
+  assert.equal(half.verdict, "SUSPECT");
+  assert.match(
+    half.reasons[0]!,
+    /^sut: heard of 100 of the 200 packets .*from 1 senders.* 50\.00 % were lost$/,
+  );
+  const none = judged([100], { packets: 0, senders: 0, measured_sent: 0, measured_received: 0 });
+  assert.equal(none.verdict, "INVALID");
+  assert.match(none.reasons[0]!, /none of the 100 packets/);
+  const foreign = judged([100], all);
+  assert.deepEqual(foreign.details.map((reason) => reason.code), ["foreign-packets"]);
+});

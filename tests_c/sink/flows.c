@@ -1,6 +1,7 @@
 /* What arrived, by sender; see flows.h.  SPDX-License-Identifier: MIT */
 #include "flows.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,7 +108,9 @@ void flows_totals(const struct flows *f, struct flow_totals *t)
 		t->measured += l->measured;
 		t->measured_sent += l->measured_sent;
 	}
-	if (t->measured_sent > t->measured)
+	if (t->measured_sent == 0)
+		t->loss = NAN;
+	else if (t->measured_sent > t->measured)
 		t->loss = (double)(t->measured_sent - t->measured) / (double)t->measured_sent;
 	if (f->measured_last_ns > f->measured_first_ns)
 		t->received_bps = (double)f->measured_bytes * 8e9 / (double)(f->measured_last_ns - f->measured_first_ns);

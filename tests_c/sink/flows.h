@@ -33,7 +33,7 @@ struct flows {
 
 struct flow_totals {
 	uint64_t missing, duplicate, reordered, measured, measured_sent;
-	double loss; /* share of the measured phase's packets, 0..1 */
+	double loss; /* share of the measured phase's packets, 0..1; NAN when nothing told of any: it is not known then */
 	double received_bps;
 };
 

@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <linux/if_packet.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,7 +240,8 @@ static char *figures(const struct flow_totals *t)
 	ipb_json_object(&j, NULL);
 	ipb_json_array(&j, "metrics");
 	metric(&j, "received_rate", t->received_bps, "bit/s");
-	metric(&j, "loss", 100 * t->loss, "%");
+	if (!isnan(t->loss))
+		metric(&j, "loss", 100 * t->loss, "%");
 	metric(&j, "measured_sent", (double)t->measured_sent, "");
 	metric(&j, "measured_received", (double)t->measured, "");
 	metric(&j, "packets", (double)flows.packets, "");
@@ -267,13 +269,15 @@ static char *figures(const struct flow_totals *t)
 static int marshall(char **data, int *size, double running_time)
 {
 	struct flow_totals t;
-	char text[200];
+	char text[200], loss[32] = "";
 
 	(void)running_time;
 	dropped = count_dropped();
 	flows_totals(&flows, &t);
-	snprintf(text, sizeof text, "%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.4f", t.received_bps, flows.packets,
-	         flows.bytes, t.missing, t.duplicate, 100 * t.loss);
+	if (!isnan(t.loss))
+		snprintf(loss, sizeof loss, "%.4f", 100 * t.loss);
+	snprintf(text, sizeof text, "%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s", t.received_bps, flows.packets,
+	         flows.bytes, t.missing, t.duplicate, loss);
 	char *json = host != NULL && host->form == IPBENCH_FORM_EXTENDED ? figures(&t) : NULL;
 	flows_free(&flows);
 	return ipb_report_marshall(text, json, data, size);

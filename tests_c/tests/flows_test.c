@@ -2,6 +2,7 @@
 /* What sink counts: losses, duplicates, order, many senders, rubbish.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,20 @@ static void rubbish(void **state)
 	assert_int_equal(flows.packets, 20000);
 }
 
+/* Nothing at all, or only what does not tell of the measured phase: no loss is known, least of all none. */
+static void without_a_word_the_loss_is_not_known(void **state)
+{
+	(void)state;
+	flows_totals(&flows, &totals);
+	assert_true(isnan(totals.loss));
+	packet(0, 0, DISCARD_WARMUP, 1);
+	flows_totals(&flows, &totals);
+	assert_true(isnan(totals.loss));
+	packet(9, 8, DISCARD_END, 1);
+	flows_totals(&flows, &totals);
+	assert_true(totals.loss == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +149,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(order_and_duplicates, fresh, fresh),
 		cmocka_unit_test_setup_teardown(far_jumps, fresh, fresh),
 		cmocka_unit_test_setup_teardown(many_senders, fresh, fresh),
+		cmocka_unit_test_setup_teardown(without_a_word_the_loss_is_not_known, fresh, fresh),
 		cmocka_unit_test_setup_teardown(rubbish, fresh, fresh),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
