@@ -42,6 +42,22 @@ Deno.test("discard and sink: what was sent is what arrived, and the loss is know
   assert.equal(rows[1]!.length, 6, "received rate, packets, bytes, gaps, duplicates, loss");
 });
 
+Deno.test("discard to a port where nobody listens, and a sink elsewhere: no loss is told, the run is INVALID", async () => {
+  await using tester = await TestDaemon.start();
+  await using target = await TestDaemon.start({ role: "target" });
+  const { code, stdout, document } = await runConfig({
+    test: "discard",
+    args: "socktype=udp,bps=1M,size=500,warmup=0,test_time=0.2,cooldown=0",
+    testPort: freePort(),
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [{ test: "sink", args: "udp=0,ip=127.0.0.1", host: target.host, port: target.port }],
+  });
+  assert.equal(code, 1);
+  assert.equal(stdout.trim().split("\n")[1], "0,0,0,0,0,");
+  assert.deepEqual(document.run.details!.map((reason) => reason.code), ["nothing-arrived", "send-failures"]);
+  assert.match(document.run.reasons[1]!, /Connection refused/);
+});
+
 Deno.test("latency-check counts exactly the wrong answers of an echo target", async () => {
   await using tester = await TestDaemon.start();
   await using target = await TestDaemon.start({ role: "target" });

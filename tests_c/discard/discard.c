@@ -12,10 +12,11 @@
 #include "ipb_args.h"
 #include "ipb_bytes.h"
 #include "ipb_json.h"
+#include "ipb_rng.h"
 #include "sender.h"
 
 #define RESULT_ORIGINAL 64 /* bytes: eight numbers */
-#define RESULT_EXTENDED 96 /* four more */
+#define RESULT_EXTENDED 104 /* five more */
 
 static const struct ipbench_option options[] = {
 	{ "bps", "rate", "bit/s", "10M", "1..", "Rate to send at, for each client.", 0, 0 },
@@ -25,14 +26,14 @@ static const struct ipbench_option options[] = {
 	{ "test_time", "time", "s", "10", "0.001..24h", "The measured phase.", 0, 0 },
 	{ "rampup", "time", "s", "0", "0..1h", "Before the warm-up the rate rises to bps over this time.", 0, 0 },
 	{ "socktype", "enum", "", "raw", "raw|udp", "raw sends Ethernet frames to a MAC address, udp to host and port.", 0, 0 },
-	{ "if", "string", "", "", "", "Interface for raw.", 0, 0 },
+	{ "if", "string", "", "eth1", "", "Interface for raw.", 0, 0 },
 	{ "proto", "string", "", "0x6009", "", "Ethernet type for raw, decimal or 0x…; sink listens to 0x6009.", 0, 0 },
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
 struct result {
 	uint64_t bytes, us, sent_bps, sends, size, requested_bps, again, failed;
-	uint64_t packets, given_up, window_start_ns, window_end_ns; /* extended */
+	uint64_t packets, given_up, window_start_ns, window_end_ns, failure; /* extended; failure: the last error number */
 };
 
 static const struct ipbench_host *host;
@@ -79,7 +80,8 @@ static int open_socket(const struct ipb_args *a, const char *hostname, int port)
 	sender.warmup_ns = ipb_args_ns(a, "warmup");
 	sender.test_ns = ipb_args_ns(a, "test_time");
 	sender.cooldown_ns = ipb_args_ns(a, "cooldown");
-	sender.run_id = host != NULL ? host->run_id : 0;
+	/* Under an original controller, or in an original daemon, all testers would have the same. */
+	sender.run_id = host != NULL && host->run_id != 0 ? host->run_id : ipb_own_run_id();
 	sender.flow = host != NULL ? host->flow_base : (uint32_t)getpid();
 	if (!raw)
 		return sender_open_udp(&sender, hostname, (uint16_t)port, &err);
@@ -88,9 +90,6 @@ static int open_socket(const struct ipb_args *a, const char *hostname, int port)
 	if (sender.size < DISCARD_HEADER + DISCARD_ETHERNET || sender.size > SENDER_FRAME_MAX)
 		return ipb_error(&err, "argument size: %u is out of range; with socktype=raw it takes %u..%u byte", sender.size,
 		                 DISCARD_HEADER + DISCARD_ETHERNET, SENDER_FRAME_MAX);
-	if (*ipb_args_string(a, "if") == '\0')
-		return ipb_error(&err, "argument if is missing: socktype=raw needs the interface to send on (if=eth1); for UDP "
-		                 "give socktype=udp");
 	return sender_open_raw(&sender, hostname, ipb_args_string(a, "if"), type, &err);
 }
 
@@ -168,6 +167,7 @@ static int marshall(char **data, int *size, double running_time)
 		ipb_write_u64(&w, sender.given_up);
 		ipb_write_u64(&w, sender.window_start_ns);
 		ipb_write_u64(&w, sender.window_end_ns);
+		ipb_write_u64(&w, (uint64_t)sender.failure);
 	}
 	sender_close(&sender);
 	return 0;
@@ -194,14 +194,15 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 static int parse(const struct client_data *data, struct result *r)
 {
 	uint64_t *field[] = { &r->bytes, &r->us, &r->sent_bps, &r->sends, &r->size, &r->requested_bps, &r->again, &r->failed,
-		              &r->packets, &r->given_up, &r->window_start_ns, &r->window_end_ns };
+		              &r->packets, &r->given_up, &r->window_start_ns, &r->window_end_ns,
+		              &r->failure };
 	struct ipb_reader in;
 
 	memset(r, 0, sizeof *r);
 	if (data->data == NULL || data->size < RESULT_ORIGINAL)
 		return -1;
 	ipb_reader_init(&in, data->data, (size_t)data->size);
-	for (int i = 0; i < data->size / 8 && i < 12; i++)
+	for (int i = 0; i < data->size / 8 && i < 13; i++)
 		*field[i] = ipb_read_u64(&in);
 	return 0;
 }
@@ -215,17 +216,32 @@ static void metric(struct ipb_json *j, const char *name, uint64_t value, const c
 	ipb_json_end_object(j);
 }
 
-static void reasons(struct ipb_json *j, const struct result *r)
+static void reason(struct ipb_json *j, const char *code, const char *text)
 {
-	if (r->given_up == 0)
-		return;
-	ipb_json_array(j, "reasons");
 	ipb_json_object(j, NULL);
 	ipb_json_string(j, "level", "SUSPECT");
-	ipb_json_string(j, "code", "rate-not-reached");
-	ipb_json_format(j, "text", "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets",
-	                r->requested_bps, r->given_up);
+	ipb_json_string(j, "code", code);
+	ipb_json_string(j, "text", text);
 	ipb_json_end_object(j);
+}
+
+static void reasons(struct ipb_json *j, const struct result *r)
+{
+	char text[256], cause[128];
+
+	ipb_json_array(j, "reasons");
+	if (r->given_up > 0) {
+		snprintf(text, sizeof text, "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets",
+		         r->requested_bps, r->given_up);
+		reason(j, "rate-not-reached", text);
+	}
+	if (r->failed > 0) {
+		int used = snprintf(text, sizeof text, "%" PRIu64 " attempts to send failed", r->failed);
+		if (r->failure > 0 && r->failure < 4096)
+			snprintf(text + used, sizeof text - (size_t)used, "; the last: %s",
+			         strerror_r((int)r->failure, cause, sizeof cause));
+		reason(j, "send-failures", text);
+	}
 	ipb_json_end_array(j);
 }
 
@@ -258,8 +274,8 @@ static int results(const struct client_data *data, char **json)
 		ipb_json_uint(&j, "start_ns", r.window_start_ns);
 		ipb_json_uint(&j, "end_ns", r.window_end_ns);
 		ipb_json_end_object(&j);
-		reasons(&j, &r);
 	}
+	reasons(&j, &r);
 	ipb_json_end_object(&j);
 	*json = ipb_json_take(&j);
 	return *json != NULL ? 0 : -1;

@@ -74,11 +74,39 @@ static void fill(struct sender *s, unsigned index, enum discard_phase phase)
 		s->measured++;
 }
 
-/* Errors that the other end or a full queue causes, and after which sending goes on. */
+static int is_full(int error) { return error == EAGAIN || error == ENOBUFS; }
+
+/* Errors that the other end or the way to it causes, and after which sending goes on. They are often a packet's from
+ * before. */
 static int passing(int error)
 {
-	return error == EAGAIN || error == ENOBUFS || error == EINTR || error == ECONNREFUSED || error == EHOSTUNREACH ||
-	       error == ENETUNREACH;
+	return error == EINTR || error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+/* Called after a send that failed: waits for room, or a moment when it fails again and again. 0 to try again. */
+static int after_failure(struct sender *s, int error, int in_a_row, uint64_t deadline_ns, struct ipb_error *err)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	if (!is_full(error) && !passing(error))
+		return ipb_error_errno(err, error, "cannot send packets of %u bytes", s->size);
+	if (is_full(error)) {
+		s->again++;
+		poll(&p, 1, 1);
+	} else if (error != EINTR) {
+		s->failed++;
+		s->failure = error;
+		if (in_a_row > 1)
+			nanosleep(&pause, NULL);
+	}
+	if (s->stopping)
+		return ipb_error(err, "stopped while packets were waiting to be sent");
+	if (ipb_now_ns() <= deadline_ns)
+		return 0;
+	if (is_full(error))
+		return ipb_error(err, "the network took no more packets: the send queue stayed full until the end");
+	return ipb_error_errno(err, error, "no more packets could be sent until the end");
 }
 
 static int give(struct sender *s, unsigned count, uint64_t deadline_ns, struct ipb_error *err)
@@ -91,23 +119,14 @@ static int give(struct sender *s, unsigned count, uint64_t deadline_ns, struct i
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
-	for (unsigned done = 0; done < count;) {
+	for (unsigned done = 0, failures = 0; done < count;) {
 		int n = sendmmsg(s->fd, messages + done, count - done, 0);
 		if (n > 0) {
 			done += (unsigned)n;
-			continue;
+			failures = 0;
+		} else if (after_failure(s, errno, (int)++failures, deadline_ns, err) < 0) {
+			return -1;
 		}
-		if (!passing(errno))
-			return ipb_error_errno(err, errno, "cannot send packets of %u bytes", s->size);
-		if (errno == EAGAIN || errno == ENOBUFS) {
-			struct pollfd p = { .fd = s->fd, .events = POLLOUT };
-			s->again++;
-			poll(&p, 1, 1);
-		} else {
-			s->failed++;
-		}
-		if (s->stopping || ipb_now_ns() > deadline_ns)
-			return ipb_error(err, "the network took no more packets: the send queue stayed full until the end");
 	}
 	return 0;
 }

@@ -29,6 +29,7 @@ struct sender {
 	volatile int stopping;
 	/* what came of it; the sending thread writes */
 	uint64_t sequence, measured, again, failed, given_up;
+	int failure;        /* error number of the last of those that failed; 0: none did */
 	uint64_t window_start_ns, window_end_ns;
 };
 

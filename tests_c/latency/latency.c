@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include "ipb_rng.h"
 
@@ -46,16 +45,6 @@ static int setup_controller(char *arg)
 	return 0;
 }
 
-/* A run number for runs whose controller gives none. */
-static uint64_t own_run_id(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	uint64_t state = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec << 20 ^ (uint64_t)(uintptr_t)&t;
-	return ipb_mix64(&state) | 1;
-}
-
 static void forget(void)
 {
 	ipb_engine_close(test.engine);
@@ -79,7 +68,7 @@ static int setup(char *hostname, int port, char *arg)
 	snprintf(test.target, sizeof test.target, "%s", hostname);
 	if (latency_configure(&test.config, &test.args, test.target, port, &test.error) < 0)
 		return ipb_error_print(&test.error, NAME);
-	test.config.run_id = test.host != NULL && test.host->run_id != 0 ? test.host->run_id : own_run_id();
+	test.config.run_id = test.host != NULL && test.host->run_id != 0 ? test.host->run_id : ipb_own_run_id();
 	test.config.flow_base = test.host != NULL ? test.host->flow_base << 10 : 0;
 	/* Testers of one run have the same number; their packets must not be taken for one another's. */
 	uint64_t mix = test.config.run_id + test.config.flow_base;

@@ -6,6 +6,7 @@
 #define IPB_RNG_H
 
 #include <stdint.h>
+#include <time.h>
 
 struct ipb_rng {
 	uint64_t s[4];
@@ -17,6 +18,16 @@ static inline uint64_t ipb_mix64(uint64_t *state)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
 	return z ^ z >> 31;
+}
+
+/* A run number, never 0, for runs whose controller gives none: two testers of such a run must not get the same. */
+static inline uint64_t ipb_own_run_id(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	uint64_t state = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec << 20 ^ (uint64_t)(uintptr_t)&t;
+	return ipb_mix64(&state) | 1;
 }
 
 static inline void ipb_rng_seed(struct ipb_rng *r, uint64_t seed)
