@@ -47,8 +47,8 @@ export const SLOT_WAIT_MS = 3_000;
 /** How long a session waits for its own test to be cleared away before it closes all the same. */
 export const RELEASE_WAIT_MS = 3_000;
 
-/** How long a plugin that is ended may take to stop by itself before it is killed. */
-export const POLITE_STOP_MS = 250;
+/** How long a plugin's stop may take when its test is ended from outside, before its process is killed. */
+export const POLITE_STOP_MS = 1_000;
 
 /** Connections that may wait for the answer to ENV at once. */
 export const MAX_WAITING_LOOKS = 32;

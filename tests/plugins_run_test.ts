@@ -144,6 +144,42 @@ Deno.test("client_wrapper and target_wrapper run programs below an allowed direc
         return (await markedProcesses(tester.mark)).length <= 2;
       });
     });
+    await t.step("ABORT lets the stop program end", async () => {
+      const undo = `${folder}/undo.sh`;
+      await Deno.writeTextFile(undo, '#!/bin/sh\nsleep 0.2\necho undone >"$1"\n', { mode: 0o755 });
+      const run = runConfig({
+        test: "client_wrapper",
+        args: `start=${slow}`,
+        clients,
+        targets: [{
+          test: "target_wrapper",
+          args: `start=${slow},stop="${undo} ${folder}/undone"`,
+          host: target.host,
+          port: target.port,
+        }],
+      });
+      await until("the target's programs run", 10_000, async () => {
+        return (await markedProcesses(target.mark)).length >= 5;
+      });
+      const abort = await runProgram("ipbench", ["abort", `${target.host}:${target.port}`]);
+      assert.equal(abort.code, 0, abort.stderr);
+      assert.equal((await run).code, 1);
+      await until("the stop program has done its work", 10_000, async () => {
+        return await Deno.readTextFile(`${folder}/undone`).catch(() => "") === "undone\n";
+      });
+    });
+    await t.step("two clients' texts without a newline stand on lines of their own", async () => {
+      await using other = await TestDaemon.start({ args: ["--allow-exec", folder] });
+      const short = `${folder}/short.sh`;
+      await Deno.writeTextFile(short, "#!/bin/sh\nprintf 12\n", { mode: 0o755 });
+      const { stdout, stderr } = await runConfig({
+        test: "client_wrapper",
+        args: `start=${short}`,
+        clients: [...clients, { host: other.host, port: other.port }],
+        targets: [],
+      });
+      assert.equal(stdout, "12\n12\n", stderr);
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

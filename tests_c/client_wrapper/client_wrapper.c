@@ -56,13 +56,17 @@ static int start(struct timeval *stamp)
 	gettimeofday(stamp, NULL);
 	if (host != NULL)
 		host->progress->phase = IPBENCH_PHASE_MEASURE;
-	return run() < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
+	wrapper.busy = 1;
+	int status = run();
+	wrapper.busy = 0;
+	return status < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
 }
 
 static int stop(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
 	stopping = 1;
+	wrapper_wait(&wrapper);
 	return 0;
 }
 

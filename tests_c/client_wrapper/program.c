@@ -35,7 +35,7 @@ static void run(const struct words *w)
 	int null = open("/dev/null", O_RDONLY);
 	dup2(null, STDIN_FILENO);
 	syscall(SYS_close_range, 3u, ~0u, 0u);
-	execve(w->word[0], w->word, environ);
+	execve(w->path != NULL ? w->path : w->word[0], w->word, environ);
 	_exit(EXEC_FAILED);
 }
 

@@ -65,6 +65,7 @@ int words_parse(struct words *w, const char *command, struct ipb_error *err)
 void words_free(struct words *w)
 {
 	free(w->text);
+	free(w->path);
 	memset(w, 0, sizeof *w);
 }
 
@@ -100,19 +101,6 @@ int words_allow(struct words *w, const char *allowed, const char *what, struct i
 	}
 	if (stat(path, &about) < 0 || !S_ISREG(about.st_mode) || access(path, X_OK) < 0)
 		return ipb_error(err, "%s: %.200s is not an executable file", what, path);
-	/* The words that follow keep pointing into the old text. */
-	size_t rest = w->count > 1 ? (size_t)(w->word[w->count - 1] - w->word[1]) + strlen(w->word[w->count - 1]) + 1 : 0;
-	size_t size = strlen(path) + 1;
-	char *text = malloc(size + rest);
-	if (text == NULL)
-		return ipb_error(err, "no memory for a command");
-	memcpy(text, path, size);
-	if (rest > 0)
-		memcpy(text + size, w->word[1], rest);
-	for (int i = w->count - 1; i > 0; i--)
-		w->word[i] = text + size + (w->word[i] - w->word[1]);
-	w->word[0] = text;
-	free(w->text);
-	w->text = text;
-	return 0;
+	w->path = strdup(path);
+	return w->path != NULL ? 0 : ipb_error(err, "no memory for a command");
 }

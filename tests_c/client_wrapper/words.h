@@ -14,6 +14,7 @@ struct words {
 	int count;
 	char *word[WORDS_MAX + 1]; /* NULL after the last; all point into text */
 	char *text;                /* owner of them */
+	char *path;                /* what is run, word[0] without links; NULL before words_allow */
 };
 
 /* Splits at white space. '…' holds anything, "…" anything but \" and \\, a backslash outside quotes takes the next
@@ -21,8 +22,9 @@ struct words {
 int words_parse(struct words *w, const char *command, struct ipb_error *err);
 void words_free(struct words *w);
 
-/* Replaces word[0] by its path without links, if that is an executable file below one of the directories of allowed
- * (NULL: none). what names the argument in the sentence. 0, or -1 and a sentence. */
+/* Sets path to word[0] without links, if that is an executable file below one of the directories of allowed (NULL:
+ * none). word[0] stays as it was: a program of many names knows itself by it. what names the argument in the sentence.
+ * 0, or -1 and a sentence. */
 int words_allow(struct words *w, const char *allowed, const char *what, struct ipb_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ipb_args.h"
 #include "ipb_bytes.h"
@@ -56,6 +57,14 @@ int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *er
 		status = ipb_error(err, "argument start is missing: start=\"/path/of/program its arguments\"");
 	ipb_args_free(&a);
 	return status;
+}
+
+void wrapper_wait(const struct wrapper *w)
+{
+	struct timespec pause = { .tv_nsec = 2000000 };
+
+	for (int waited = 0; w->busy && waited < WRAPPER_STOP_MS; waited += 2)
+		nanosleep(&pause, NULL);
 }
 
 int wrapper_setup_controller(const char *arguments, struct ipb_error *err)
@@ -132,8 +141,12 @@ static int whole(const struct client_data *data) { return data->data != NULL && 
 
 int wrapper_print(const struct client_data *data)
 {
-	if (whole(data))
-		fwrite(data->data + HEADER, 1, (size_t)data->size - HEADER, stdout);
+	if (!whole(data))
+		return 0;
+	fwrite(data->data + HEADER, 1, (size_t)data->size - HEADER, stdout);
+	/* The next client's or target's text begins a line of its own. */
+	if (data->size > HEADER ? data->data[data->size - 1] != '\n' : data->type == IPBENCH_CLIENT)
+		putchar('\n');
 	return 0;
 }
 

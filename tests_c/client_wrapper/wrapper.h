@@ -6,6 +6,7 @@
 
 #include "program.h"
 
+#define WRAPPER_STOP_MS 800 /* how long stop waits for start's end: after ABORT the daemon waits for stop alone */
 #define WRAPPER_RESULT_MAX (PROGRAM_OUTPUT_MAX + 64) /* bytes of a marshalled result */
 
 struct wrapper {
@@ -15,6 +16,7 @@ struct wrapper {
 	size_t size;
 	int start_status, output_status; /* exit status, -1: not run */
 	uint64_t ran_ns;
+	volatile int busy; /* start is being called */
 };
 
 /* The options table that both have. */
@@ -22,13 +24,16 @@ extern const struct ipbench_option wrapper_options[];
 extern const uint32_t wrapper_option_count;
 
 int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *err);
+/* Waits at most WRAPPER_STOP_MS until start is no longer being called, so that the stop program can end after ABORT. */
+void wrapper_wait(const struct wrapper *w);
 int wrapper_setup_controller(const char *arguments, struct ipb_error *err);
 /* Runs the output command, if there is one, and gives the result: in the original's form the bytes alone, in the
  * extended one a header before them. */
 int wrapper_marshall(struct wrapper *w, int extended, char **data, int *size, struct ipb_error *err);
 
 int wrapper_unmarshall(const char *input, int len, char **data, int *data_len, struct ipb_error *err);
-/* Prints the program's output as it is. */
+/* Prints the program's output, and a newline where it does not end with one; a client whose program printed nothing
+ * has an empty line, a target none. */
 int wrapper_print(const struct client_data *data);
 int wrapper_results(const struct client_data *data, char **json);
 void wrapper_free(char **data);

@@ -57,17 +57,14 @@ static int wait_for_stop(struct program *p, uint64_t begin_ns)
 	return 0;
 }
 
-static int start(struct timeval *stamp)
+static int run(void)
 {
 	struct program p, last;
 	uint64_t begin = ipb_now_ns();
 	int status, ignored;
 
-	gettimeofday(stamp, NULL);
-	if (host != NULL)
-		host->progress->phase = IPBENCH_PHASE_MEASURE;
 	if (program_start(&p, &wrapper.start, 0, &err) < 0)
-		return ipb_error_print(&err, "target_wrapper");
+		return -1;
 	status = wait_for_stop(&p, begin);
 	if (wrapper.stop.count > 0 && program_start(&last, &wrapper.stop, 0, status < 0 ? NULL : &err) == 0) {
 		int stopped = program_finish(&last, NULL, wrapper.output_timeout_ns, NULL, NULL, &ignored,
@@ -76,6 +73,17 @@ static int start(struct timeval *stamp)
 	}
 	program_kill(&p);
 	wrapper.ran_ns = ipb_now_ns() - begin;
+	return status;
+}
+
+static int start(struct timeval *stamp)
+{
+	gettimeofday(stamp, NULL);
+	if (host != NULL)
+		host->progress->phase = IPBENCH_PHASE_MEASURE;
+	wrapper.busy = 1;
+	int status = run();
+	wrapper.busy = 0;
 	return status < 0 ? ipb_error_print(&err, "target_wrapper") : 0;
 }
 
@@ -85,8 +93,9 @@ static int stop(struct timeval *stamp)
 
 	gettimeofday(stamp, NULL);
 	stopping = 1;
-	if (write(stop_event, &one, sizeof one) < 0)
-		return 0; /* start looks at the flag as well */
+	ssize_t written = write(stop_event, &one, sizeof one);
+	(void)written; /* start looks at the flag as well */
+	wrapper_wait(&wrapper);
 	return 0;
 }
 

@@ -92,6 +92,10 @@ static void only_below_allowed_directories(void **state)
 	assert_int_equal(words_allow(&w, "/", "argument start", &err), 0);
 	assert_string_equal(w.word[1], "-c");
 	assert_string_equal(w.word[2], "exit 3");
+	assert_string_equal(w.word[0], "/bin/sh"); /* as given: a program of many names looks at it */
+	assert_null(strstr(w.path, "/../"));
+	assert_non_null(realpath("/bin/sh", real));
+	assert_string_equal(w.path, real);
 	words_free(&w);
 	unlink(link);
 	rmdir(folder);
@@ -198,10 +202,69 @@ static void results_are_checked(void **state)
 	wrapper_free(&wire);
 }
 
+/* The program that is run is the resolved one, its name the link's. */
+static void a_link_keeps_its_name(void **state)
+{
+	char folder[] = "/tmp/ipbench-unit-XXXXXX", command[200], link[80], real[4096], *data;
+	struct words w;
+	struct program p;
+	size_t size;
+	int status;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_non_null(realpath("/bin/sh", real));
+	snprintf(link, sizeof link, "%s/other-name", folder);
+	assert_int_equal(symlink(real, link), 0);
+	snprintf(command, sizeof command, "%s -c 'printf %%s $0'", link);
+	assert_int_equal(words_parse(&w, command, &err), 0);
+	assert_int_equal(words_allow(&w, "/", "argument start", &err), 0);
+	assert_int_equal(program_start(&p, &w, 1, &err), 0);
+	assert_int_equal(program_finish(&p, NULL, 10000000000, &data, &size, &status, &err), 0);
+	assert_int_equal(size, strlen(link));
+	assert_memory_equal(data, link, size);
+	free(data);
+	words_free(&w);
+	unlink(link);
+	rmdir(folder);
+}
+
+static void prints(const char *bytes, int size, int type, const char *expected)
+{
+	char path[] = "/tmp/ipbench-unit-XXXXXX", text[100] = "";
+	struct client_data d = { .valid = 1, .type = type };
+	int file = mkstemp(path), old = dup(STDOUT_FILENO);
+
+	assert_int_equal(wrapper_unmarshall(bytes, size, &d.data, &d.size, &err), 0);
+	fflush(stdout);
+	dup2(file, STDOUT_FILENO);
+	wrapper_print(&d);
+	fflush(stdout);
+	dup2(old, STDOUT_FILENO);
+	ssize_t n = pread(file, text, sizeof text - 1, 0);
+	unlink(path);
+	close(file);
+	close(old);
+	wrapper_free(&d.data);
+	assert_int_equal(n, strlen(expected));
+	assert_string_equal(text, expected);
+}
+
+static void texts_end_with_a_newline(void **state)
+{
+	(void)state;
+	prints("12", 2, IPBENCH_CLIENT, "12\n");
+	prints("12\n", 3, IPBENCH_CLIENT, "12\n");
+	prints("", 0, IPBENCH_CLIENT, "\n");
+	prints("12", 2, IPBENCH_TARGET, "12\n");
+	prints("", 0, IPBENCH_TARGET, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(words_are_split), cmocka_unit_test(only_below_allowed_directories),
 		                            cmocka_unit_test(programs_are_run), cmocka_unit_test(limits_hold),
-		                            cmocka_unit_test(nothing_is_left), cmocka_unit_test(results_are_checked) };
+		                            cmocka_unit_test(nothing_is_left), cmocka_unit_test(results_are_checked),
+		                            cmocka_unit_test(a_link_keeps_its_name), cmocka_unit_test(texts_end_with_a_newline) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
