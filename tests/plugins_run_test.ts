@@ -223,7 +223,12 @@ Deno.test("CPU meters: figures in range, per CPU, over the window", async () => 
     clients: [{ host: tester.host, port: tester.port }],
     targets: [
       { test: "cpu_target", host: target.host, port: target.port },
-      { test: "cpu_target_lukem", host: other.host, port: other.port },
+      {
+        test: "cpu_target_lukem",
+        args: "warmup=0.1,cooldown=0.1,fancy_output=",
+        host: other.host,
+        port: other.port,
+      },
     ],
   });
   assert.equal(code, 0, stderr);

@@ -41,6 +41,11 @@ export class HostStruct {
     this.#view.setUint32(HOST.flow_base, flowBase, true);
   }
 
+  /** Says whose result `unmarshall` is given. */
+  describeResult(index: number): void {
+    this.#view.setUint32(HOST.flow_base, index, true);
+  }
+
   /** Forgets the sentence of an earlier call. */
   clearError(): void {
     this.#error.fill(0);

@@ -209,6 +209,7 @@ export class Plugin {
     this.#forget(index);
     const block: ClientBlock = { cell: new PointerCell(), size: 0, valid };
     const size = new Int32Array(1);
+    this.#host.describeResult(index);
     this.#host.clearError();
     const input = mutableCopy(data);
     const status = callable(unmarshall, "unmarshall").call(input, data.length, block.cell.cell, size);

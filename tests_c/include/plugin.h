@@ -137,7 +137,8 @@ struct ipbench_host {
 	uint32_t form;        /* IPBENCH_FORM_*; final when `setup` is called */
 	uint32_t reserved;
 	uint64_t run_id;      /* the same for all testers of a run, final when `setup` is called; 0 unknown */
-	uint32_t flow_base;   /* number of this tester in the run, from 0, final when `setup` is called */
+	uint32_t flow_base;   /* number of this tester in the run, from 0, final when `setup` is called; on the controller:
+	                         number of the client whose result `unmarshall` is given */
 	uint32_t error_size;  /* bytes at error, 1024 */
 	char *error;          /* why the last call failed: one sentence, NUL-terminated; which argument, which range */
 	struct ipbench_progress *progress; /* shared memory to report to; never NULL */

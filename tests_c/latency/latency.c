@@ -34,14 +34,27 @@ static int attach(const struct ipbench_host *host)
 	return 0;
 }
 
+/* The original reads one list in both halves, so a lab may give either half the other's arguments. */
+static void note_foreign(const struct ipb_args *a, int controller)
+{
+	for (uint32_t i = 0; i < a->count; i++)
+		if (a->values[i].given && (a->options[i].controller != 0) != controller)
+			fprintf(stderr, "%s: argument %s has no effect here; it belongs to %s\n", NAME, a->options[i].name,
+			        controller ? "--test-args" : "--test-controller-args");
+}
+
 static int setup_controller(char *arg)
 {
 	if (test.has_controller_args)
 		ipb_args_free(&test.controller_args);
 	test.has_controller_args = 0;
-	if (ipb_args_parse(&test.controller_args, latency_options, LATENCY_OPTION_COUNT, arg, 1, &test.error) < 0)
+	if (ipb_args_parse(&test.controller_args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &test.error) < 0)
 		return ipb_error_print(&test.error, NAME);
 	test.has_controller_args = 1;
+	note_foreign(&test.controller_args, 1);
+	const char *dir = ipb_args_string(&test.controller_args, "dump_dir");
+	if (dir[0] != '\0' && latency_check_dump_dir(dir, &test.error) < 0)
+		return ipb_error_print(&test.error, NAME);
 	return 0;
 }
 
@@ -62,7 +75,7 @@ static int setup(char *hostname, int port, char *arg)
 		return ipb_error(&test.error, "port %d is out of range 0..65535", port), ipb_error_print(&test.error, NAME);
 	if (strlen(hostname) >= sizeof test.target)
 		return ipb_error(&test.error, "the target's name is too long"), ipb_error_print(&test.error, NAME);
-	if (ipb_args_parse(&test.args, latency_options, LATENCY_OPTION_COUNT, arg, 0, &test.error) < 0)
+	if (ipb_args_parse(&test.args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &test.error) < 0)
 		return ipb_error_print(&test.error, NAME);
 	test.has_args = 1;
 	snprintf(test.target, sizeof test.target, "%s", hostname);
@@ -174,6 +187,7 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	r = latency_unmarshal(input, (size_t)len, &test.error);
 	if (r == NULL)
 		return ipb_error_print(&test.error, NAME);
+	r->client = test.host != NULL ? (int)test.host->flow_base : -1;
 	*data = (char *)r;
 	*data_len = sizeof *r;
 	return 0;
@@ -202,8 +216,9 @@ static int expected_duration(const char *arg, uint64_t *ns)
 	struct ipb_args args;
 	struct ipb_engine_config c;
 
-	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arg, 0, &test.error) < 0)
+	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &test.error) < 0)
 		return -1;
+	note_foreign(&args, 0);
 	int status = latency_configure(&c, &args, NULL, 0, &test.error);
 	if (status == 0)
 		*ns = ipb_engine_duration_ns(&c);

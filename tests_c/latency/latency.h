@@ -27,6 +27,7 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *args, 
 
 /* One client's result, as unmarshall gives it. */
 struct latency_result {
+	int client;                    /* its number in the run; -1: not known */
 	int form;                      /* IPBENCH_FORM_ORIGINAL or IPBENCH_FORM_EXTENDED */
 	uint64_t time_us, samples, size, sends, recvs, requested_bps, achieved_bps, sent_bps, bad;
 	uint64_t *sample_ns;           /* samples of them; extended: may be fewer than recvs, or none */
@@ -52,6 +53,9 @@ struct latency_output {
 	int with_cpu_target;
 	const char *dump_dir, *dump_prefix; /* dump_dir "": no files */
 };
+/* 0, or -1 and a sentence when files cannot be written there. */
+int latency_check_dump_dir(const char *dir, struct ipb_error *err);
+/* A file that cannot be written is told on standard error and costs nothing else. */
 int latency_print(const struct client_data data[], int n, const struct latency_output *how, struct ipb_error *err);
 /* The members of the result document; NULL without memory. */
 char *latency_json(const struct latency_result *r);

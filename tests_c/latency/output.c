@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ipb_json.h"
 #include "ipb_summary.h"
@@ -52,6 +54,19 @@ static uint64_t median_ns(const struct client_data data[], int n, const struct i
 	return median;
 }
 
+int latency_check_dump_dir(const char *dir, struct ipb_error *err)
+{
+	struct stat about;
+
+	if (stat(dir, &about) < 0)
+		return ipb_error_errno(err, errno, "argument dump_dir: cannot use %.300s", dir);
+	if (!S_ISDIR(about.st_mode))
+		return ipb_error(err, "argument dump_dir: %.300s is not a directory", dir);
+	if (access(dir, W_OK | X_OK) < 0)
+		return ipb_error_errno(err, errno, "argument dump_dir: cannot write to %.300s", dir);
+	return 0;
+}
+
 static int dump(const struct latency_result *r, int client, const struct latency_output *how, struct ipb_error *err)
 {
 	char path[PATH_MAX_BYTES];
@@ -62,9 +77,10 @@ static int dump(const struct latency_result *r, int client, const struct latency
 	FILE *file = fopen(path, "we");
 	if (file == NULL)
 		return ipb_error_errno(err, errno, "dump_dir: cannot write %s", path);
-	for (uint64_t i = 0; i < r->samples; i++)
+	for (uint64_t i = 0; i < r->samples && !ferror(file); i++)
 		fprintf(file, "%" PRIu64 "\n", r->sample_ns[i] / 1000);
-	if (fclose(file) != 0)
+	int broken = ferror(file);
+	if (fclose(file) != 0 || broken)
 		return ipb_error_errno(err, errno, "dump_dir: cannot write %s", path);
 	return 0;
 }
@@ -73,7 +89,6 @@ int latency_print(const struct client_data data[], int n, const struct latency_o
 {
 	struct ipb_hist all;
 	uint64_t requested = 0, achieved = 0, sent = 0, size = 0, bad = 0;
-	int status = 0;
 
 	if (ipb_hist_init(&all) < 0)
 		return ipb_error(err, "no memory for a histogram");
@@ -87,8 +102,8 @@ int latency_print(const struct client_data data[], int n, const struct latency_o
 		bad += r->bad;
 		size = size == 0 ? r->size : size;
 		ipb_hist_merge(&all, &r->rtt);
-		if (how->dump_dir[0] != '\0' && dump(r, i, how, err) < 0)
-			status = -1;
+		if (how->dump_dir[0] != '\0' && dump(r, r->client >= 0 ? r->client : i, how, err) < 0)
+			ipb_error_print(err, LATENCY_CHECK ? "latency-check" : "latency");
 	}
 	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.2f,%" PRIu64, requested,
 	       achieved, sent, size, all.count > 0 ? all.min_ns / 1000 : 0, (uint64_t)(ipb_hist_mean(&all) / 1000),
@@ -97,7 +112,7 @@ int latency_print(const struct client_data data[], int n, const struct latency_o
 		printf(",%" PRIu64, bad);
 	printf(how->with_cpu_target ? "," : "\n");
 	ipb_hist_free(&all);
-	return status;
+	return 0;
 }
 
 static void json_counts(struct ipb_json *j, const struct ipb_counts *c)

@@ -10,7 +10,10 @@
 
 static int is(const struct ipbench_option *o, const char *type) { return strcmp(o->type, type) == 0; }
 
-static int mine(const struct ipbench_option *o, int controller) { return (o->controller != 0) == (controller != 0); }
+static int mine(const struct ipbench_option *o, int controller)
+{
+	return controller == IPB_ARGS_EITHER || (o->controller != 0) == (controller != 0);
+}
 
 static int check_enum(const struct ipbench_option *o, struct ipb_value *v, struct ipb_error *err)
 {
@@ -87,6 +90,17 @@ static int set_value(const struct ipbench_option *o, struct ipb_value *v, const 
 	if (v->number >= 1)
 		v->whole = v->number >= 18446744073709549568.0 ? UINT64_MAX : (uint64_t)v->number;
 	return check_range(o, v, err);
+}
+
+/* What a script with an empty variable writes, "warmup=": the original read 0. */
+static void set_empty(const struct ipbench_option *o, struct ipb_value *v)
+{
+	struct ipb_value before = *v;
+
+	if (is(o, "time") && set_value(o, v, "0", NULL) == 0)
+		v->given = 1;
+	else
+		*v = before;
 }
 
 static int unknown(const struct ipb_args *a, const char *name, int controller, struct ipb_error *err)
@@ -166,6 +180,10 @@ static int parse_all(struct ipb_args *a, int controller, struct ipb_error *err)
 			return unknown(a, name, controller, err);
 		if (value == NULL && !is(&a->options[i], "bool"))
 			return ipb_error(err, "argument %s needs a value: %s=…", name, name);
+		if (value != NULL && *value == '\0' && !is(&a->options[i], "string")) {
+			set_empty(&a->options[i], &a->values[i]);
+			continue;
+		}
 		if (set_value(&a->options[i], &a->values[i], value ? value : "1", err) < 0)
 			return -1;
 		a->values[i].given = 1;

@@ -12,6 +12,8 @@
  *   enum        one of the words of the range, "tcp|udp"
  *   string      anything
  * A range is "LOW..HIGH" in the same notation; either end may be left out.
+ * An empty value ("warmup=", as a script with an empty variable makes it) is 0 for a time that may be 0, an empty
+ * string for a string, and the default for everything else.
  */
 #ifndef IPB_ARGS_H
 #define IPB_ARGS_H
@@ -23,6 +25,7 @@
 
 #define IPB_ARGS_MAX_OPTIONS 96    /* options in one table */
 #define IPB_ARGS_MAX_TEXT 65536    /* bytes of arguments */
+#define IPB_ARGS_EITHER 2          /* `controller` of ipb_args_parse: both halves' options are known */
 
 struct ipb_value {
 	const char *text; /* as typed, without quotes; the default where nothing was typed */
@@ -39,8 +42,8 @@ struct ipb_args {
 	struct ipb_value values[IPB_ARGS_MAX_OPTIONS];
 };
 
-/* Parses text (NULL counts as "") by those options whose `controller` flag equals controller. 0, or -1 and a sentence
- * in err. a needs no initialisation; it is to be freed after success. The table must outlive it. */
+/* Parses text (NULL counts as "") by those options whose `controller` flag equals controller (0, 1), or by all of them
+ * (IPB_ARGS_EITHER). 0, or -1 and a sentence in err. a needs no initialisation; it is to be freed after success. The table must outlive it. */
 int ipb_args_parse(struct ipb_args *a, const struct ipbench_option *options, uint32_t count, const char *text,
                    int controller, struct ipb_error *err);
 void ipb_args_free(struct ipb_args *a);

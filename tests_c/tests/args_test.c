@@ -10,6 +10,7 @@ static const struct ipbench_option table[] = {
 	{ "bps", "rate", "bit/s", "10M", "1..1T", "", 0, 0 },
 	{ "size", "size", "byte", "64", "8..64Ki", "", 0, 0 },
 	{ "warmup", "time", "s", "10", "0..1h", "", 0, 0 },
+	{ "pause", "time", "s", "2", "1..9", "", 0, 0 },
 	{ "poll", "time", "us", "5", "", "", 0, 0 },
 	{ "share", "float", "", "0.5", "0..1", "", 0, 0 },
 	{ "kind", "enum", "", "tcp", "tcp|udp|raw", "", 0, 0 },
@@ -63,6 +64,38 @@ static void units_are_understood(void **state)
 	ipb_args_free(&args);
 }
 
+/* "warmup=$WARMUP" of a script whose variable is empty. */
+static void empty_values_are_0_or_the_default(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("warmup=,pause=,bps=,size=\"\",kind=,quick=,count=,share=,text="), 0);
+	assert_int_equal(ipb_args_ns(&args, "warmup"), 0);
+	assert_int_equal(ipb_args_given(&args, "warmup"), 1);
+	assert_int_equal(ipb_args_ns(&args, "pause"), 2000000000ull); /* may not be 0 */
+	assert_int_equal(ipb_args_uint(&args, "bps"), 10000000);
+	assert_int_equal(ipb_args_given(&args, "bps"), 0);
+	assert_int_equal(ipb_args_uint(&args, "size"), 64);
+	assert_int_equal(ipb_args_enum(&args, "kind"), 0);
+	assert_true(ipb_args_number(&args, "count") == -1);
+	assert_true(ipb_args_number(&args, "share") == 0.5);
+	assert_string_equal(ipb_args_string(&args, "text"), "");
+	ipb_args_free(&args);
+	fails_with("nothing=", "is not known");
+}
+
+static void either_half_may_be_asked_for(void **state)
+{
+	uint32_t count = sizeof table / sizeof *table;
+
+	(void)state;
+	assert_int_equal(ipb_args_parse(&args, table, count, "dump=x,bps=5", IPB_ARGS_EITHER, &err), 0);
+	assert_string_equal(ipb_args_string(&args, "dump"), "x");
+	assert_int_equal(ipb_args_uint(&args, "bps"), 5);
+	ipb_args_free(&args);
+	assert_int_equal(ipb_args_parse(&args, table, count, "dupm=x", IPB_ARGS_EITHER, &err), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "did you mean dump?"));
+}
+
 static void failures_say_why(void **state)
 {
 	(void)state;
@@ -106,6 +139,8 @@ static void distances(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(defaults_apply), cmocka_unit_test(units_are_understood),
+		                            cmocka_unit_test(empty_values_are_0_or_the_default),
+		                            cmocka_unit_test(either_half_may_be_asked_for),
 		                            cmocka_unit_test(failures_say_why), cmocka_unit_test(long_texts_are_refused),
 		                            cmocka_unit_test(distances) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
