@@ -104,13 +104,28 @@ Deno.test("dump_dir: every client's round trips in a file of its own, a line eac
   await using second = await TestDaemon.start({ ip: "127.0.0.2", port: first.port });
   const folder = await Deno.makeTempDir();
   try {
-    const { code, stderr } = await runProgram("ipbench", [
-      ...["--test", "latency", "--port", String(first.port), "--client", first.host, "--client", second.host],
-      ...["--test-args", "socktype=udp,bps=500k,size=64,warmup=0,cooldown=0,samples=300"],
-      ...["--test-controller-args", `dump_dir=${folder},dump_prefix=lab`],
-      ...["--test-target", "127.0.0.1", "--test-port", String(echo.port)],
-    ]);
-    assert.equal(code, 0, stderr);
+    const run = (dir: string) =>
+      runProgram("ipbench", [
+        ...[
+          "--test",
+          "latency",
+          "--port",
+          String(first.port),
+          "--client",
+          first.host,
+          "--client",
+          second.host,
+        ],
+        ...["--test-args", "socktype=udp,bps=500k,size=64,warmup=,cooldown=,samples=300,noise=0"],
+        ...["--test-controller-args", `dump_dir=${dir},dump_prefix=lab`],
+        ...["--test-target", "127.0.0.1", "--test-port", String(echo.port)],
+      ]);
+    const refused = await run(`${folder}/nothing`);
+    assert.equal(refused.code, 1);
+    assert.equal(refused.stdout, "");
+    assert.match(refused.stderr, /dump_dir: cannot use \S+nothing: No such file/);
+    const { stdout, stderr } = await run(folder); // on a busy machine it may be INVALID, with its files all the same
+    assert.equal(stdout.trim().split(",").length, 9, stderr);
     for (const file of ["lab_0.dmp", "lab_1.dmp"]) {
       const lines = (await Deno.readTextFile(`${folder}/${file}`)).trimEnd().split("\n");
       assert.ok(lines.length >= 300, `${file} has ${lines.length} lines`);
