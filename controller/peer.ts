@@ -252,7 +252,7 @@ export class Peer {
   /**
    * Ends this peer's test, if it is ours, and closes. Never throws; bounded.
    *
-   * @returns whether the daemon is known to be free of our test
+   * @returns whether the daemon is free of our test, or will be as soon as it hears that the connection has ended
    */
   async abort(): Promise<boolean> {
     this.#abandoned = true;
@@ -277,8 +277,9 @@ export class Peer {
       }
     }
     connection.close();
-    // A daemon of our line whose connection has ended is free by itself, and may have somebody else's test by now.
-    if (freed || (this.error?.code === "closed" && this.greeting?.extensions.size !== 0)) return true;
+    // A daemon of our line is free as soon as it sees that its connection has ended, and may have somebody else's test by
+    // the time that a second one is there; an original notices nothing.
+    if (freed || this.greeting?.extensions.size !== 0) return true;
     return await abortDaemon(this.name, this.context);
   }
 
