@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { isUnfinished } from "../controller/journal.ts";
 import { recoverDocument } from "../controller/save.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/parse.ts";
+import { note } from "./io.ts";
 
 /** Ending of what a running run, or one that died, has written so far. */
 const JOURNAL = ".journal";
@@ -32,34 +34,45 @@ export async function* readDocuments(paths: readonly string[]): AsyncGenerator<R
     try {
       info = await Deno.stat(path);
     } catch (error) {
-      yield await recovered(path) ?? { file: path, error: fileError(error) };
+      yield await unfinished(path) ?? { file: path, error: fileError(error) };
       continue;
     }
     if (path.endsWith(JOURNAL)) {
-      const result = await recovered(path.slice(0, -JOURNAL.length));
+      const base = path.slice(0, -JOURNAL.length);
+      const result = await unfinished(base) ?? await readDocument(base, base, false);
       if (result !== null) yield result;
       continue;
     }
     if (!info.isDirectory) {
+      const later = await unfinished(path);
+      if (later !== null) {
+        note(
+          `ipbench: ${path}: a later run died and left ${path}${JOURNAL}, which is read instead; ` +
+            `"ipbench recover ${path}" keeps both`,
+        );
+        yield later;
+        continue;
+      }
       yield await readDocument(path, path, false) ?? { file: path, error: "not a result document" };
       continue;
     }
     for await (const { file, label } of filesOf(path)) {
-      const result = await readDocument(file, label, true);
+      const result = file.endsWith(JOURNAL)
+        ? await unfinished(file.slice(0, -JOURNAL.length), label)
+        : await readDocument(file, label, true);
       if (result !== null) yield result;
     }
   }
 }
 
-/** What a run that died has left of a document: its journal. `null` when there is none. */
-async function recovered(path: string): Promise<ReadResult | null> {
+/** What a run that died has left in a journal and in no document. `null`: nothing. */
+async function unfinished(path: string, label = path + JOURNAL): Promise<ReadResult | null> {
   try {
-    if (!(await Deno.stat(path + JOURNAL)).isFile) return null;
+    if (!(await isUnfinished(path))) return null;
     const { document } = await recoverDocument(path);
-    return { file: path + JOURNAL, document };
+    return { file: label, document };
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    return { file: path + JOURNAL, error: fileError(error) };
+    return { file: label, error: fileError(error) };
   }
 }
 
@@ -70,9 +83,8 @@ async function* filesOf(folder: string): AsyncGenerator<{ file: string; label: s
     const names: string[] = [];
     try {
       for await (const entry of Deno.readDir(`${folder}/${sub}`)) {
-        if (entry.isFile && entry.name.endsWith(".json") && names.length < NAMES_LIMIT) {
-          names.push(entry.name);
-        }
+        const wanted = entry.name.endsWith(".json") || entry.name.endsWith(`.json${JOURNAL}`);
+        if (entry.isFile && wanted && names.length < NAMES_LIMIT) names.push(entry.name);
       }
     } catch (error) {
       if (sub !== "" && error instanceof Deno.errors.NotFound) continue;

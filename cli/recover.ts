@@ -12,8 +12,8 @@ import { reasonOf } from "./run_options.ts";
 
 const HELP = `
 While a run with --json FILE goes on, each result that comes in is kept in FILE.journal. When the run died (power, kill
--9, a full disk), this makes the document from it: INVALID, with the results that are there. A finished document stays
-as it is.
+-9, a full disk), this makes the document from it: INVALID, with the results that are there. A finished document of the
+same run stays as it is; one of an earlier run is renamed.
 
 Examples:
   ipbench recover result.json
@@ -42,10 +42,12 @@ async function recover(path: string): Promise<void> {
     throw new ExitError(EXIT.FAILED, `nothing to recover: ${reason}`, { cause });
   });
   if (found.complete) {
+    await removeJournal(path);
     note(`ipbench: ${path} is complete; nothing to recover`);
     return;
   }
   try {
+    await keepEarlier(path, found.document.run.id);
     await new DocumentSaver(path).finish(found.document);
   } catch (cause) {
     throw new ExitError(EXIT.FAILED, `cannot write ${path}: ${reasonOf(cause)}`, { cause });
@@ -54,4 +56,22 @@ async function recover(path: string): Promise<void> {
   const came = clients.filter((client) => client.peer !== null && client.error === undefined).length;
   note(`ipbench: ${path}: recovered ${came} of ${clients.length} client results`);
   outcomeLines(found.document).forEach((line) => note(`ipbench: ${line}`));
+}
+
+/** What the run that died would have replaced is a whole result, which what is left of it may not be. */
+async function keepEarlier(path: string, runId: string): Promise<void> {
+  const { asidePath, runIdOf } = await import("../controller/journal.ts");
+  const earlier = await runIdOf(path);
+  if (earlier === null || earlier === runId) return;
+  const aside = asidePath(path, earlier);
+  await Deno.rename(path, aside);
+  note(`ipbench: ${path} held the result of an earlier run; that is ${aside} now`);
+}
+
+/** The run wrote its document and died before it removed its journal. */
+async function removeJournal(path: string): Promise<void> {
+  await Deno.remove(`${path}.journal`).catch((cause) => {
+    if (cause instanceof Deno.errors.NotFound) return;
+    throw new ExitError(EXIT.FAILED, `cannot remove ${path}.journal: ${reasonOf(cause)}`, { cause });
+  });
 }

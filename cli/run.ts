@@ -92,7 +92,8 @@ async function runAndSave(
 ): Promise<ResultDocument> {
   const { runBenchmark } = await import("../controller/run.ts");
   const { DocumentSaver } = await import("../controller/save.ts");
-  const saver = options.json === undefined ? null : new DocumentSaver(options.json);
+  const tell = (sentence: string) => progress.line(labelled("warning", sentence));
+  const saver = options.json === undefined ? null : new DocumentSaver(options.json, tell);
   using interruption = catchInterruption((name) =>
     progress.line(`ipbench: ${name}: ending the test on every daemon (once more: at once)`)
   );

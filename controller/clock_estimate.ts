@@ -29,7 +29,12 @@ export interface OffsetInterval {
   consistent: boolean;
 }
 
-/** Largest difference of two machines' clock rates that the bound allows for: NTP slews by at most 500 ppm. */
+/**
+ * Largest difference of two machines' clock rates that the bound allows for, in parts per million. CLOCK_MONOTONIC runs
+ * at the rate of the machine's crystal (off by 100 ppm at most, and mostly by less than 20) as NTP corrects it, which the
+ * kernel allows by 500 ppm (MAXFREQ in Linux's timex.h): clocks that are corrected are closer to each other than that,
+ * and clocks that are not, too. A daemon that slews beyond it while the run goes on is noticed by {@linkcode roundsAgree}.
+ */
 export const MAX_DRIFT_PPM = 500n;
 
 /** An offset (daemon's clock minus controller's), true within ± error. */
@@ -59,8 +64,9 @@ export function combineProbes(probes: readonly ClockProbe[]): OffsetInterval {
         `clock probe runs backwards: sent ${probe.sentNs}, received ${probe.receivedNs}, rx ${probe.rxNs}, tx ${probe.txNs}`,
       );
     }
-    const away = absolute((probe.sentNs + probe.receivedNs) / 2n - atNs);
-    const slack = driftOver(away);
+    // The daemon's stamps were taken somewhere between the probe's two ends; the farther one counts.
+    const toSent = absolute(probe.sentNs - atNs), toReceived = absolute(probe.receivedNs - atNs);
+    const slack = driftOver(toSent > toReceived ? toSent : toReceived);
     const probeLow = probe.txNs - probe.receivedNs - slack;
     const probeHigh = probe.rxNs - probe.sentNs + slack;
     low = low === null || probeLow > low ? probeLow : low;
@@ -81,27 +87,42 @@ export function combineProbes(probes: readonly ClockProbe[]): OffsetInterval {
 }
 
 /**
- * The offset at an instant, from a round before it and, when there is one, a round after it.
+ * The offset at an instant, from a round before it and, when there is one, a round after it: from each the offset can have
+ * moved by {@linkcode MAX_DRIFT_PPM} at most, however its rate wandered, and it lies in what both leave. Of that the
+ * point on the straight line between the rounds is the best guess, because rates mostly do not wander.
  *
  * @param atNs the instant, on the controller's clock
  * @param before the round before the run
- * @param after the round after it; without one the error grows by {@linkcode MAX_DRIFT_PPM} from `before`
+ * @param after the round after it
  * @returns offset and error
  */
 export function offsetAt(atNs: bigint, before: OffsetInterval, after: OffsetInterval | null): OffsetEstimate {
-  if (after === null || after.atNs <= before.atNs) {
-    const slack = driftOver(absolute(atNs - before.atNs));
-    return centre(before.lowNs - slack, before.highNs + slack);
-  }
-  const span = after.atNs - before.atNs;
-  const into = atNs < before.atNs ? 0n : atNs > after.atNs ? span : atNs - before.atNs;
-  const beyond = driftOver(absolute(atNs - (before.atNs + into)));
-  const low = before.lowNs + ((after.lowNs - before.lowNs) * into) / span;
-  const high = before.highNs + ((after.highNs - before.highNs) * into) / span;
-  // A straight line between the rounds: the rate of a clock may wander, but never by more than the allowed drift.
-  const loose = offsetAt(atNs, before, null);
-  const line = centre(low - beyond, high + beyond);
-  return line.errorNs <= loose.errorNs ? line : loose;
+  const from = reach(atNs, before);
+  if (after === null) return centre(from.low, from.high);
+  const to = reach(atNs, after);
+  const low = from.low > to.low ? from.low : to.low;
+  const high = from.high < to.high ? from.high : to.high;
+  if (low <= high) return around(lineAt(atNs, before, after), low, high);
+  // The rounds contradict each other, so nothing is known but that the truth is somewhere about.
+  return centre(from.low < to.low ? from.low : to.low, from.high > to.high ? from.high : to.high);
+}
+
+/**
+ * Whether the offsets of two rounds can be those of one clock that nobody stepped.
+ *
+ * @param before a round
+ * @param after a later one
+ * @returns false when the clock moved by more than {@linkcode MAX_DRIFT_PPM} allows
+ */
+export function roundsAgree(before: OffsetInterval, after: OffsetInterval): boolean {
+  const { low, high } = reach(after.atNs, before);
+  return low <= after.highNs && after.lowNs <= high;
+}
+
+/** Where the offset can be at an instant, as far as one round knows. */
+function reach(atNs: bigint, { atNs: seenNs, lowNs, highNs }: OffsetInterval): { low: bigint; high: bigint } {
+  const slack = driftOver(absolute(atNs - seenNs));
+  return { low: lowNs - slack, high: highNs + slack };
 }
 
 /**
@@ -121,14 +142,25 @@ export function driftPpm(before: OffsetInterval, after: OffsetInterval): { ppm: 
   };
 }
 
+function lineAt(atNs: bigint, before: OffsetInterval, after: OffsetInterval): bigint {
+  const from = (before.lowNs + before.highNs) / 2n, to = (after.lowNs + after.highNs) / 2n;
+  const span = after.atNs - before.atNs;
+  return span <= 0n ? from : from + ((to - from) * (atNs - before.atNs)) / span;
+}
+
 function centre(low: bigint, high: bigint): OffsetEstimate {
-  const offsetNs = (low + high) / 2n;
+  return around((low + high) / 2n, low, high);
+}
+
+/** A guess, or what is nearest to it, with the error that covers the whole interval. */
+function around(guess: bigint, low: bigint, high: bigint): OffsetEstimate {
+  const offsetNs = guess < low ? low : guess > high ? high : guess;
   const up = high - offsetNs, down = offsetNs - low;
   return { offsetNs, errorNs: (up > down ? up : down) + 1n };
 }
 
 function driftOver(ns: bigint): bigint {
-  return (ns * MAX_DRIFT_PPM) / 1_000_000n;
+  return (ns * MAX_DRIFT_PPM + 999_999n) / 1_000_000n;
 }
 
 function absolute(ns: bigint): bigint {

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type ClockProbe, combineProbes, driftPpm, offsetAt } from "./clock_estimate.ts";
+import {
+  type ClockProbe,
+  combineProbes,
+  driftPpm,
+  MAX_DRIFT_PPM,
+  offsetAt,
+  roundsAgree,
+} from "./clock_estimate.ts";
 
 /** A probe of a daemon whose clock shows `offset + rate * t`, over a path with the given one-way delays. */
 function probe(
@@ -60,6 +67,67 @@ Deno.test("between two rounds of a drifting clock the bound holds at every insta
       assert.ok(Math.abs(drift.ppm - ppm) <= drift.errorPpm + 0.01);
     },
   ));
+});
+
+/** A clock whose rate changes from piece to piece: its offset at an instant of the run. */
+function wanderingOffset(startNs: number, first: number, pieces: readonly { ms: number; ppm: number }[]) {
+  return (t: number): number => {
+    let offset = first, at = startNs;
+    for (const { ms, ppm } of pieces) {
+      const length = Math.min(Math.max(0, t - at), ms * 1e6);
+      offset += length * ppm / 1e6;
+      at += ms * 1e6;
+    }
+    return offset;
+  };
+}
+
+Deno.test("the bound holds at every instant, however the rate wanders between the rounds", () => {
+  const most = Number(MAX_DRIFT_PPM);
+  const pieces = fc.array(
+    fc.record({
+      ms: fc.integer({ min: 1, max: 30_000 }),
+      ppm: fc.oneof(fc.constantFrom(-most, most), fc.integer({ min: -most, max: most })),
+    }),
+    { minLength: 1, maxLength: 8 },
+  );
+  fc.assert(
+    fc.property(
+      delay,
+      delay,
+      pieces,
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (out, back, rates, share) => {
+        const start = 5_000_000_000;
+        const length = rates.reduce((sum, { ms }) => sum + ms * 1e6, 0);
+        const truth = wanderingOffset(start, -1234, rates);
+        const ask = (t: number): ClockProbe => ({
+          sentNs: BigInt(t - out),
+          rxNs: BigInt(t) + BigInt(Math.round(truth(t))),
+          txNs: BigInt(t) + BigInt(Math.round(truth(t))),
+          receivedNs: BigInt(t + back),
+        });
+        const before = combineProbes([ask(start)]), after = combineProbes([ask(start + length)]);
+        const at = Math.round(start + share * length);
+        const estimate = offsetAt(BigInt(at), before, after);
+        const wrong = Math.abs(Number(estimate.offsetNs) - truth(at));
+        assert.ok(wrong <= Number(estimate.errorNs) + 2, `${wrong} beyond ${estimate.errorNs}`);
+        assert.ok(roundsAgree(before, after));
+        assert.ok(
+          estimate.errorNs <= offsetAt(BigInt(at), before, null).errorNs * 2n,
+          "the second round only helps",
+        );
+      },
+    ),
+  );
+});
+
+Deno.test("a clock that is stepped between the rounds is noticed, and the bound covers both", () => {
+  const before = combineProbes([probe(1_000_000_000, 1000, 1000, 1000, 0)]);
+  const after = combineProbes([probe(2_000_000_000, 1000, 1000, 1000, 5_000_000)]);
+  assert.equal(roundsAgree(before, after), false);
+  const { offsetNs, errorNs } = offsetAt(1_500_000_000n, before, after);
+  assert.ok(offsetNs - errorNs <= 0n && offsetNs + errorNs >= 5_000_000n);
 });
 
 Deno.test("the shortest round trip decides, so one quick probe makes a narrow bound", () => {

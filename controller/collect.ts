@@ -6,17 +6,17 @@
 
 import { monotonicNowNs } from "../ffi/clock.ts";
 import type { ProgressReport } from "../protocol/progress.ts";
-import { combineProbes, offsetAt } from "./clock_estimate.ts";
-import { clientPart, targetPart } from "./result_parts.ts";
+import type { Reason } from "../results/document.ts";
+import { combineProbes, offsetAt, type OffsetInterval, roundsAgree } from "./clock_estimate.ts";
+import { clientPart, targetPart, timing } from "./result_parts.ts";
 import { pause, withDeadline } from "./deadline.ts";
-import type { ResultHead } from "./peer.ts";
+import type { Peer, RawResult, ResultHead } from "./peer.ts";
+import { ResultStore } from "./result_store.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Session } from "./session.ts";
 import type { Agreement } from "./start.ts";
 
-/** Bytes of results that are on their way at the same time; a single larger one goes alone. */
-const BYTES_IN_FLIGHT = 8 * 1024 * 1024;
 /** How long before its end a meter is told when to stop. */
 const STOP_NOTICE_MS = 2_000;
 /** Phases of a test after the measured one. */
@@ -33,13 +33,16 @@ const AFTER_MEASURED = ["cooldown", "drain", "done"];
 export async function collectAll(session: Session, agreement: Agreement): Promise<void> {
   const clients = session.clients.filter((client) => client.ready);
   announce(session, clients, agreement);
-  const bytes = new Semaphore(BYTES_IN_FLIGHT);
-  const meters = session.targets.map((target) => collectTarget(session, target, agreement));
+  const store = new ResultStore(session.parts.limits);
+  // A result in each hand: that of a tester and that of a target are in memory as a whole, further ones wait.
+  const readers = { store, turn: new Semaphore(1) };
+  const shows = { store, turn: new Semaphore(1) };
+  const meters = session.targets.map((target) => collectTarget(session, target, agreement, shows));
   for (const client of clients) client.side?.watch((report) => hear(session, client, report));
   await session.unlessStopped(
     Promise.all(
       clients.map((client) =>
-        session.clientStep(client, () => collectClient(session, client, agreement, bytes))
+        session.clientStep(client, () => collectClient(session, client, agreement, readers))
       ),
     ),
   );
@@ -73,37 +76,86 @@ function deadlineMs(session: Session, client: ClientRun, agreement: Agreement): 
   return leadMs + expectedNs / 1e6 + limits.graceMs;
 }
 
+/** Where results wait, and whose turn it is to be read by the plugin. */
+interface Readers {
+  store: ResultStore;
+  turn: Semaphore;
+}
+
 async function collectClient(
   session: Session,
   client: ClientRun,
   agreement: Agreement,
-  bytes: Semaphore,
+  readers: Readers,
 ): Promise<void> {
   const { peer } = client;
   peer.phase = "run";
   const ms = deadlineMs(session, client, agreement);
   const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms));
-  const size = Math.max(1, head.length);
-  const part = await bytes.run(async () => {
-    const raw = await peer.resultBody(head);
-    peer.phase = "unmarshall";
-    const results = await session.parts.clientHalf.unmarshall(client.index, raw);
-    session.merger.add(results);
-    return { results, valid: raw.valid, stamps: raw.stamps, bytes: raw.data.length };
-  }, size);
-  const after = client.side === null ? [] : await client.side.finish(probesAfter(session));
-  const interval = after.length === 0 ? null : combineProbes(after);
+  const results = await receive(peer, head, readers, async (raw) => {
+    const read = await session.parts.clientHalf.unmarshall(client.index, raw);
+    session.merger.add(read);
+    return read;
+  });
   client.done = true;
-  if (!part.valid && part.results?.reasons?.some((reason) => reason.level === "INVALID") !== true) {
+  noteInvalid(session, peer, head.valid, results?.reasons);
+  await session.setClient(client.index, clientPart(client, { results, stamps: head.stamps }, agreement));
+  session.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
+  // The result is safe; what the clock says now makes its times more exact.
+  const after = await clockAfter(session, client);
+  if (after === null) return;
+  const times = { stamps: head.stamps, window: results?.window };
+  await session.setClient(client.index, timing(client, times, agreement, after));
+}
+
+/** Takes a result as fast as it comes, whoever else is being read, and has it read when it is its turn. */
+async function receive<T>(
+  peer: Peer,
+  head: ResultHead,
+  { store, turn }: Readers,
+  read: (raw: RawResult) => Promise<T>,
+): Promise<T> {
+  const stored = await store.open(head.length);
+  try {
+    await peer.resultBody(head, (chunk) => stored.write(chunk));
+    return await turn.run(async () => {
+      peer.phase = "unmarshall";
+      return await read({ valid: head.valid, stamps: head.stamps, data: await stored.bytes() });
+    });
+  } finally {
+    stored.close();
+  }
+}
+
+function noteInvalid(session: Session, peer: Peer, valid: boolean, reasons: readonly Reason[] = []): void {
+  if (valid || reasons.some((reason) => reason.level === "INVALID")) return;
+  session.reasons.push({
+    level: "INVALID",
+    code: "invalid-data",
+    text: `the ${peer.name.role === "client" ? "tester" : "target"} said that its data is not valid (221)`,
+    host: session.hostOf(peer),
+  });
+}
+
+/** The clock after the run; whatever is wrong with it costs figures, never the run. */
+async function clockAfter(session: Session, run: ClientRun | TargetRun): Promise<OffsetInterval | null> {
+  const probes = run.side === null ? [] : await run.side.finish(probesAfter(session));
+  let after: OffsetInterval | null = null, sound = run.before?.consistent !== false;
+  try {
+    after = probes.length === 0 ? null : combineProbes(probes);
+    if (after !== null) sound &&= after.consistent && (run.before === null || roundsAgree(run.before, after));
+  } catch {
+    sound = false;
+  }
+  if (!sound) {
     session.reasons.push({
-      level: "INVALID",
-      code: "invalid-data",
-      text: "the tester said that its data is not valid (221)",
-      host: session.hostOf(peer),
+      level: "SUSPECT",
+      code: "clock-inconsistent",
+      text: "its clock was stepped, or its answers contradict each other",
+      host: session.hostOf(run.peer),
     });
   }
-  await session.setClient(client.index, clientPart(session, client, part, agreement, interval));
-  session.parts.emit({ kind: "result", peer: peer.name, valid: part.valid, bytes: part.bytes });
+  return after;
 }
 
 function probesAfter(session: Session): number {
@@ -146,28 +198,29 @@ async function stopTarget(target: TargetRun, atNs: bigint | null = null): Promis
 }
 
 /** From START of one target until its result has come; any end before STOP is an error. */
-async function collectTarget(session: Session, target: TargetRun, agreement: Agreement): Promise<void> {
+async function collectTarget(
+  session: Session,
+  target: TargetRun,
+  agreement: Agreement,
+  shows: Readers,
+): Promise<void> {
   await session.targetStep(target, async () => {
     const { peer, half } = target;
     const timely = stopMeterInTime(session, target, agreement);
     timely.catch(() => {});
     const head = await headAfterStop(session, target);
     await timely;
-    const raw = await peer.resultBody(head);
-    const shown = await half.show(raw);
-    target.stamps = raw.stamps;
-    const after = target.side === null ? [] : await target.side.finish(probesAfter(session));
-    const interval = after.length === 0 ? null : combineProbes(after);
-    if (!raw.valid && shown.results?.reasons?.some((reason) => reason.level === "INVALID") !== true) {
-      session.reasons.push({
-        level: "INVALID",
-        code: "invalid-data",
-        text: "the target said that its data is not valid (221)",
-        host: session.hostOf(peer),
-      });
-    }
-    await session.setTarget(target.index, targetPart(target, shown, agreement, interval));
-    session.parts.emit({ kind: "result", peer: peer.name, valid: raw.valid, bytes: raw.data.length });
+    const shown = await receive(peer, head, shows, (raw) => half.show(raw));
+    target.stamps = head.stamps;
+    noteInvalid(session, peer, head.valid, shown.results?.reasons);
+    await session.setTarget(target.index, targetPart(target, shown, agreement));
+    session.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
+    const after = await clockAfter(session, target);
+    if (after === null) return;
+    await session.setTarget(
+      target.index,
+      timing(target, { stamps: head.stamps, window: shown.results?.window }, agreement, after),
+    );
   });
 }
 

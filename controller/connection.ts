@@ -139,7 +139,7 @@ export class Connection {
   }
 
   /**
-   * Reads the bytes of the result whose beginning has just been heard.
+   * Reads the bytes of the record whose beginning has just been heard.
    *
    * @param size how many were announced
    * @param stallMs longest wait for the next piece, in milliseconds
@@ -148,18 +148,43 @@ export class Connection {
    * @throws {ConnectionError} when the daemon closes early or stops sending
    */
   async readBody(size: number, stallMs: number, wholeMs: number): Promise<Uint8Array<ArrayBuffer>> {
-    const deadline = performance.now() + wholeMs;
     const body = new Uint8Array(size);
+    let filled = 0;
+    await this.passBody(size, stallMs, wholeMs, (chunk) => {
+      body.set(chunk, filled);
+      filled += chunk.length;
+      return Promise.resolve();
+    });
+    return body;
+  }
+
+  /**
+   * Passes on, piece by piece, the bytes of the result whose beginning has just been heard.
+   *
+   * @param size how many were announced
+   * @param stallMs longest wait for the next piece, in milliseconds
+   * @param wholeMs longest wait for all of it
+   * @param take gets each piece, valid until what it returns has settled
+   * @throws {ConnectionError} when the daemon closes early or stops sending
+   * @throws what `take` throws
+   */
+  async passBody(
+    size: number,
+    stallMs: number,
+    wholeMs: number,
+    take: (chunk: Uint8Array) => Promise<void>,
+  ): Promise<void> {
+    const deadline = performance.now() + wholeMs;
     const chunk = new Uint8Array(Math.max(1, Math.min(size, BODY_CHUNK_BYTES)));
-    for (let filled = 0;;) {
+    for (let passed = 0;;) {
       const effect = this.#step();
-      if (effect?.type === "end") return body;
+      if (effect?.type === "end") return;
       if (effect?.type === "data") {
-        body.set(effect.chunk, filled);
-        filled += effect.chunk.length;
+        await take(effect.chunk);
+        passed += effect.chunk.length;
         continue;
       }
-      const had = filled;
+      const had = passed;
       await withDeadline(
         this.#feed(chunk),
         Math.min(stallMs, deadline - performance.now()),

@@ -91,22 +91,30 @@ async function authenticate(
   }
 }
 
+/** How a clock is asked for. */
+export interface ProbeOptions {
+  /** How many times at most. */
+  probes: number;
+  /** After this, on `performance.now()`'s clock, only the first question is asked. */
+  askUntil: number;
+  /** Longest wait for one answer, in milliseconds. */
+  replyMs: number;
+}
+
 /**
  * Asks a daemon for its clock, several times.
  *
  * @param connection an open connection on which nothing else goes on
- * @param probes how many times
- * @param replyMs longest wait for one answer
+ * @param options how often, how long
  * @returns the probes that were answered
  * @throws {ConnectionError} when the connection is lost
  */
 export async function probeClock(
   connection: Connection,
-  probes: number,
-  replyMs: number,
+  { probes, askUntil, replyMs }: ProbeOptions,
 ): Promise<ClockProbe[]> {
   const made: ClockProbe[] = [];
-  for (let n = 0; n < probes; n++) {
+  while (made.length < probes && (made.length === 0 || performance.now() < askUntil)) {
     await connection.say({ name: "CLOCK" });
     const heard = await connection.hear(replyMs);
     if (heard.type !== "reply" || heard.reply.code !== 200) break;

@@ -12,8 +12,14 @@ import { hostPort, messageOf } from "./run_error.ts";
 /** TLS with these trusted certificates (PEM) beside the system's; `null`: plain TCP. */
 export type Tls = { caCerts: string[] } | null;
 
+/** How long one address is tried alone before the next one is tried beside it, as RFC 8305 has it. */
+const STAGGER_MS = 250;
+/** Addresses of a name that are tried. */
+const MAX_ADDRESSES = 16;
+
 /**
- * Connects, trying each address of a name in turn.
+ * Connects; the addresses of a name are tried one after another, the next as soon as the one before has failed or has not
+ * answered for a moment, and the first that answers is taken.
  *
  * @param host name or address
  * @param port port number
@@ -29,22 +35,81 @@ export async function dial(
   tls: Tls,
 ): Promise<Deno.TcpConn | Deno.TlsConn> {
   const deadline = performance.now() + ms;
+  const addresses = await addressesOf(host, ms);
+  return await dialFirst(addresses, Math.max(0, deadline - performance.now()), {
+    connect: (address, signal) => connectOne(host, address, port, tls, signal),
+    late: () =>
+      new ConnectionError(
+        "timeout",
+        `${hostPort(host, port)} did not accept a connection within ${(ms / 1000).toFixed(1)} s`,
+      ),
+    failed: (cause) =>
+      new ConnectionError(
+        "connect",
+        `cannot connect to ${hostPort(host, port)} (${cause === null ? "no address" : messageOf(cause)})`,
+        cause,
+      ),
+  });
+}
+
+/** How one address is tried, and what is said when none answers. */
+export interface Attempts<T> {
+  /** The signal gives the attempt up. */
+  connect: (address: string, signal: AbortSignal) => Promise<T>;
+  /** None has answered in time. */
+  late: () => Error;
+  /** All have failed; `null`: there is none. */
+  failed: (lastCause: unknown) => Error;
+}
+
+/**
+ * Tries addresses, each one with a moment's start on the next.
+ *
+ * @param addresses which ones
+ * @param ms bound of it all, in milliseconds
+ * @param attempts how
+ * @returns what the first that answers gives; the others are given up
+ * @throws {ConnectionError} the last one's own, where that says more than "refused"
+ */
+export async function dialFirst<T extends { close(): void }>(
+  addresses: readonly string[],
+  ms: number,
+  { connect, late, failed }: Attempts<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const won = Promise.withResolvers<T>();
+  won.promise.catch(() => {});
   let failure: unknown = null;
-  for (const address of await addressesOf(host, ms)) {
-    const left = deadline - performance.now();
-    if (left <= 0) break;
+  const deadline = setTimeout(() => won.reject(late()), ms);
+  const tryOne = async (address: string): Promise<void> => {
     try {
-      return await connectOne(host, address, port, left, tls);
+      const made = await connect(address, over.signal);
+      if (over.signal.aborted) made.close();
+      else {
+        over.abort();
+        won.resolve(made);
+      }
     } catch (error) {
       failure = error;
     }
+  };
+  const tries: Promise<void>[] = [];
+  const ended = won.promise.then(() => {}, () => over.abort());
+  for (const address of addresses.slice(0, MAX_ADDRESSES)) {
+    if (over.signal.aborted) break;
+    const one = tryOne(address);
+    tries.push(one);
+    await Promise.race([withDeadline(one, STAGGER_MS, () => new Error("next")).catch(() => {}), ended]);
   }
-  if (failure instanceof ConnectionError) throw failure;
-  throw new ConnectionError(
-    "connect",
-    `cannot connect to ${hostPort(host, port)} (${failure === null ? "no address" : messageOf(failure)})`,
-    failure,
+  void Promise.all(tries).then(() =>
+    won.reject(failure instanceof ConnectionError ? failure : failed(failure))
   );
+  try {
+    return await won.promise;
+  } finally {
+    clearTimeout(deadline);
+    over.abort();
+  }
 }
 
 async function addressesOf(host: string, ms: number): Promise<string[]> {
@@ -61,32 +126,38 @@ async function connectOne(
   host: string,
   address: string,
   port: number,
-  ms: number,
   tls: Tls,
+  signal: AbortSignal,
 ): Promise<Deno.TcpConn | Deno.TlsConn> {
-  let late = false;
-  const attempt = (async () => {
-    const plain = await Deno.connect({ hostname: address, port });
-    plain.setNoDelay(true);
-    if (tls === null || late) return plain;
-    try {
-      const secure = await Deno.startTls(plain, { hostname: host, caCerts: tls.caCerts });
-      await secure.handshake();
-      return secure;
-    } catch (error) {
-      throw new ConnectionError(
-        "connect",
-        `TLS with ${hostPort(host, port)} failed (${messageOf(error)})`,
-        error,
-      );
-    }
-  })();
-  attempt.then((conn) => late && conn.close(), () => {});
-  return await withDeadline(attempt, ms, () => {
-    late = true;
-    return new ConnectionError(
-      "timeout",
-      `${hostPort(host, port)} did not accept a connection within ${(ms / 1000).toFixed(1)} s`,
+  const plain = await Deno.connect({ hostname: address, port, signal });
+  plain.setNoDelay(true);
+  if (tls === null) return plain;
+  let secure: Deno.TlsConn | null = null;
+  // A handshake that is given up is waited for no longer, however long the other end keeps silent.
+  const giveUp = () => close(secure ?? plain);
+  try {
+    secure = await Deno.startTls(plain, { hostname: host, caCerts: tls.caCerts });
+    signal.addEventListener("abort", giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    await secure.handshake();
+    return secure;
+  } catch (error) {
+    giveUp();
+    throw new ConnectionError(
+      "connect",
+      `TLS with ${hostPort(host, port)} failed (${messageOf(error)})`,
+      error,
     );
-  });
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/** Closes what the runtime may have closed already. */
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed, which is what was wanted.
+  }
 }

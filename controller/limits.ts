@@ -10,6 +10,8 @@ export interface Limits {
   connectMs: number;
   /** For the daemon's greeting. */
   greetingMs: number;
+  /** For the end of WATCH and the clock probes after the run, together. */
+  finishMs: number;
   /** For the answer to AUTH, HELLO, ENV, CLOCK or QUIT. */
   replyMs: number;
   /** For the answer to LOAD. */
@@ -38,8 +40,14 @@ export interface Limits {
   lineBytes: number;
   /** Largest result from one daemon, in bytes. */
   resultBytes: number;
+  /** Results in memory, on their way or waiting for the plugin, in bytes; what is beyond waits on disk. */
+  resultMemoryBytes: number;
+  /** Results that wait on disk, in bytes. */
+  resultDiskBytes: number;
   /** Largest environment record, in bytes. */
   environmentBytes: number;
+  /** From the first CLOCK before the run on, for further questions. */
+  clockMs: number;
   /** CLOCK probes before the run, and again after it. */
   clockProbes: number;
   /** Least time between the last START's writing and the agreed instant. */
@@ -52,6 +60,7 @@ export interface Limits {
 export const LIMITS: Readonly<Limits> = {
   connectMs: 2_500,
   greetingMs: 2_500,
+  finishMs: 5_000,
   replyMs: 5_000,
   loadMs: 10_000,
   setupMs: 60_000,
@@ -66,7 +75,10 @@ export const LIMITS: Readonly<Limits> = {
   parallel: 256,
   lineBytes: 8_192,
   resultBytes: 256 * 1024 * 1024,
+  resultMemoryBytes: 8 * 1024 * 1024,
+  resultDiskBytes: 16 * 1024 * 1024 * 1024,
   environmentBytes: 1024 * 1024,
+  clockMs: 5_000,
   clockProbes: 24,
   minLeadMs: 30,
   maxLeadMs: 5_000,

@@ -167,14 +167,16 @@ export class Peer {
   /**
    * Asks for the daemon's clock, several times.
    *
-   * @param probes how many times
+   * @param probes how many times at most
+   * @param askUntil after this, on `performance.now()`'s clock, only the first question is asked
    * @returns the probes; none when the daemon cannot tell
    * @throws {RunError} when the connection is lost
    */
-  async probeClock(probes: number): Promise<ClockProbe[]> {
+  async probeClock(probes: number, askUntil = Infinity): Promise<ClockProbe[]> {
     if (!this.has("clock")) return [];
     this.#enter("clock");
-    return await this.#guard("", () => probeClock(this.#open(), probes, this.context.limits.replyMs));
+    const { replyMs } = this.context.limits;
+    return await this.#guard("", () => probeClock(this.#open(), { probes, askUntil, replyMs }));
   }
 
   /**
@@ -219,19 +221,17 @@ export class Peer {
    * Reads the bytes of the result.
    *
    * @param head what {@linkcode resultHead} gave
-   * @param wholeMs longest wait for all of it, in milliseconds
-   * @returns the result
+   * @param take gets them piece by piece, each valid until what it returns has settled
    * @throws {RunError} when it does not come whole
    */
-  async resultBody(head: ResultHead, wholeMs = this.context.limits.transferMs): Promise<RawResult> {
+  async resultBody(head: ResultHead, take: (chunk: Uint8Array) => Promise<void>): Promise<void> {
     this.#enter("collect");
-    const { transferStallMs } = this.context.limits;
-    const data = await this.#guard(
+    const { transferStallMs, transferMs } = this.context.limits;
+    await this.#guard(
       "see the daemon's log",
-      () => this.#open().readBody(head.length, transferStallMs, wholeMs),
+      () => this.#open().passBody(head.length, transferStallMs, transferMs, take),
     );
     this.#ownership = "over";
-    return { valid: head.valid, data, stamps: head.stamps };
   }
 
   /** Says QUIT and closes; a daemon that is gone already is no error. */
@@ -252,7 +252,7 @@ export class Peer {
   /**
    * Ends this peer's test, if it is ours, and closes. Never throws; bounded.
    *
-   * @returns whether the daemon is known to be free of our test
+   * @returns whether the daemon is free of our test, or will be as soon as it hears that the connection has ended
    */
   async abort(): Promise<boolean> {
     this.#abandoned = true;
@@ -277,8 +277,9 @@ export class Peer {
       }
     }
     connection.close();
-    // A daemon of our line whose connection has ended is free by itself, and may have somebody else's test by now.
-    if (freed || (this.error?.code === "closed" && this.greeting?.extensions.size !== 0)) return true;
+    // A daemon of our line is free as soon as it sees that its connection has ended, and may have somebody else's test by
+    // the time that a second one is there; an original notices nothing.
+    if (freed || this.greeting?.extensions.size !== 0) return true;
     return await abortDaemon(this.name, this.context);
   }
 

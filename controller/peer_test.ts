@@ -40,6 +40,17 @@ async function handshake(peer: Peer): Promise<void> {
   await peer.setup(FIELDS);
 }
 
+/** The whole result of a peer that has been started. */
+async function resultOf(peer: Peer) {
+  const head = await peer.resultHead();
+  const pieces: number[] = [];
+  await peer.resultBody(head, (chunk) => {
+    pieces.push(...chunk);
+    return Promise.resolve();
+  });
+  return { ...head, data: new Uint8Array(pieces) };
+}
+
 async function fails(work: Promise<unknown>, code: RunErrorCode, pattern: RegExp): Promise<void> {
   await assert.rejects(work, (error: unknown) => {
     assert.ok(error instanceof RunError, String(error));
@@ -60,8 +71,7 @@ Deno.test("a whole dialogue with an original: its bytes, its debug lines, its re
   const { peer, log, phases } = peerAt(daemon.port);
   await handshake(peer);
   await peer.start(null);
-  const head = await peer.resultHead();
-  const raw = await peer.resultBody(head);
+  const raw = await resultOf(peer);
   await peer.quit();
   assert.equal(peer.greeting?.peer, "ipbench-1.0");
   assert.equal(new TextDecoder().decode(raw.data), "OK\0");
@@ -99,7 +109,7 @@ Deno.test("extensions are used where they are announced, and only there", async 
   await peer.load("latency");
   await peer.setup({ ...FIELDS, form: 1 });
   await peer.start(5n);
-  const raw = await peer.resultBody(await peer.resultHead());
+  const raw = await resultOf(peer);
   assert.deepEqual(raw.stamps, { plannedNs: 5n, actualNs: 6n, endedNs: 9n });
   assert.equal(
     daemon.lines[2],
@@ -231,13 +241,22 @@ for (const { name, result, code, says } of RESULT_FAULTS) {
     const { peer } = peerAt(daemon.port);
     await handshake(peer);
     await peer.start(null);
-    const collect = peer.resultHead().then((head) => peer.resultBody(head));
-    await fails(collect, code, says);
+    await fails(resultOf(peer), code, says);
     await peer.abort();
   });
 }
 
-Deno.test("ABORT goes out for a test that is ours, over a second connection when the first is deaf", async () => {
+Deno.test("a deaf daemon of our line is closed, not aborted: the slot may be somebody else's by then", async () => {
+  await using daemon = scriptedDaemon([OURS, OK, OK, OK, "SILENT", "SILENT"], [OURS, "CLOSE"]);
+  const { peer } = peerAt(daemon.port);
+  await handshake(peer);
+  await peer.start(null);
+  await peer.abort();
+  assert.equal(daemon.lines.filter((line) => line === "ABORT\n").length, 1);
+  assert.equal(daemon.connections(), 1);
+});
+
+Deno.test("ABORT goes out for a test of an original that is ours, over a second connection when the first is deaf", async () => {
   await using daemon = scriptedDaemon([GREETING, OK, OK, OK, "SILENT", "SILENT"], [GREETING, "CLOSE"]);
   const { peer } = peerAt(daemon.port);
   await handshake(peer);

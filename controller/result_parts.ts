@@ -9,7 +9,6 @@ import type { ResultStamps } from "../protocol/result.ts";
 import type { ClientResult, PluginResults, TargetResult } from "../results/document.ts";
 import { driftPpm, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
-import type { Session } from "./session.ts";
 import type { Agreement } from "./start.ts";
 
 const COOKIE_PLAIN = 0x1c849303;
@@ -23,81 +22,91 @@ export interface ClientInput {
 }
 
 /**
- * Makes a client's part of the document.
+ * Makes a client's part of the document, its times as exact as the clock before the run makes them.
  *
- * @param session the run
  * @param client which client
  * @param input what came
  * @param agreement when the run was started
- * @param after its clock after the run, if it was asked
  * @returns the part
  */
 export function clientPart(
-  session: Session,
   client: ClientRun,
   input: ClientInput,
   agreement: Agreement,
-  after: OffsetInterval | null,
 ): Partial<ClientResult> {
   const { counts, rates, pacing, latency, histograms, metrics, window, environment, ...more } =
     input.results ?? {};
-  const { peer, before } = client;
   const record = { ...client.environment, ...environment };
-  const converted = inOurClock(window, before, after);
-  if (before?.consistent === false || after?.consistent === false) {
-    session.reasons.push({
-      level: "SUSPECT",
-      code: "clock-inconsistent",
-      text: "its clock was stepped, or its answers contradict each other",
-      host: session.hostOf(peer),
-    });
-  }
   return {
     ...more,
-    peer: peer.greeting?.peer ?? null,
-    clock: clockPart(before, after, agreement.startNs),
-    start: startPart(input.stamps, before, after, agreement),
+    peer: client.peer.greeting?.peer ?? null,
     counts: counts ?? null,
     rates: rates ?? null,
     pacing: pacing ?? null,
     latency: latency ?? null,
     histograms: histograms === undefined ? null : packHistograms(histograms),
     metrics: metrics ?? [],
-    ...(converted === null ? {} : { window: converted }),
+    ...timing(client, { stamps: input.stamps, window }, agreement, null),
     ...(Object.keys(record).length === 0 ? {} : { environment: record }),
   };
 }
 
 /**
- * Makes a target's part of the document.
+ * Makes a target's part of the document, its times as exact as the clock before the run makes them.
  *
  * @param target which target
  * @param shown what its plugin made of its result
  * @param agreement when the run was started
- * @param after its clock after the run, if it was asked
  * @returns the part
  */
 export function targetPart(
   target: TargetRun,
   shown: { results: PluginResults | null; text: string },
   agreement: Agreement,
-  after: OffsetInterval | null,
 ): Partial<TargetResult> {
   const { metrics, reasons, window, environment, ...more } = shown.results ?? {};
-  const { peer, before, stamps } = target;
-  const measured = window ??
-    (stamps === null ? undefined : { start_ns: Number(stamps.actualNs), end_ns: Number(stamps.endedNs) });
-  const converted = inOurClock(measured, before, after);
   const record = { ...target.environment, ...environment };
   return {
     ...more,
-    peer: peer.greeting?.peer ?? null,
+    peer: target.peer.greeting?.peer ?? null,
     metrics: metrics ?? [],
     text: shown.text,
     environment: Object.keys(record).length === 0 ? null : record,
+    ...timing(target, { stamps: target.stamps, window }, agreement, null),
+    ...(reasons === undefined ? {} : { reasons }),
+  };
+}
+
+/** Instants of a daemon's clock. */
+export interface DaemonTimes {
+  stamps: ResultStamps | null;
+  /** The measured phase, if the plugin tells it. */
+  window: { start_ns: number; end_ns: number } | undefined;
+}
+
+/**
+ * Makes what a part of the document says of clock and times.
+ *
+ * @param run which client or target
+ * @param times its instants; a target that tells no window measured from its start to its end
+ * @param agreement when the run was started
+ * @param after its clock after the run, if it was asked
+ * @returns that share of the part
+ */
+export function timing(
+  run: ClientRun | TargetRun,
+  { stamps, window }: DaemonTimes,
+  agreement: Agreement,
+  after: OffsetInterval | null,
+): Pick<ClientResult, "clock" | "start"> & { window?: { start_ns: number; end_ns: number } } {
+  const { before } = run;
+  const whole = "done" in run || stamps === null
+    ? undefined
+    : { start_ns: Number(stamps.actualNs), end_ns: Number(stamps.endedNs) };
+  const converted = inOurClock(window ?? whole, before, after);
+  return {
     clock: clockPart(before, after, agreement.startNs),
     start: startPart(stamps, before, after, agreement),
-    ...(reasons === undefined ? {} : { reasons }),
     ...(converted === null ? {} : { window: converted }),
   };
 }

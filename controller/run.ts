@@ -98,11 +98,13 @@ async function openSession(description: RunDescription, options: RunOptions): Pr
 function shorten(limits: Limits, timeoutSeconds: number | null): Limits {
   if (timeoutSeconds === null) return limits;
   const ms = timeoutSeconds * 1000;
-  const { connectMs, greetingMs, replyMs, loadMs, setupMs, stopMs, transferMs } = limits;
+  const { connectMs, greetingMs, clockMs, finishMs, replyMs, loadMs, setupMs, stopMs, transferMs } = limits;
   return {
     ...limits,
     connectMs: Math.min(connectMs, ms),
     greetingMs: Math.min(greetingMs, ms),
+    clockMs: Math.min(clockMs, ms),
+    finishMs: Math.min(finishMs, ms),
     replyMs: Math.min(replyMs, ms),
     loadMs: Math.min(loadMs, ms),
     setupMs: Math.min(setupMs, ms),

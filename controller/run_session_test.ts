@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../config/run_description.ts";
+import { monotonicNowNs } from "../ffi/clock.ts";
 import type { PluginInfo } from "../ffi/mod.ts";
 import type { ResultDocument } from "../results/document.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS, type Limits } from "./limits.ts";
 import type { RawResult } from "./peer.ts";
 import type { Half } from "./plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
@@ -65,6 +66,8 @@ async function run(
     required?: number;
     half?: Parameters<typeof simulatedHalf>[1];
     signal?: AbortSignal;
+    limits?: Partial<Limits>;
+    save?: (document: ResultDocument) => void;
   } = {},
 ): Promise<Outcome> {
   const description: RunDescription = {
@@ -101,6 +104,7 @@ async function run(
     graceMs: 300,
     abortMs: 100,
     stragglerMs: 50,
+    ...options.limits,
   };
   const events: ProgressEvent[] = [], calls: string[] = [], debug: string[] = [];
   const session = new Session({
@@ -114,7 +118,7 @@ async function run(
     document: newDocument(description, 1n, new Date(0)),
     expectedNs: () => Promise.resolve(1e6),
     emit: (event) => events.push(event),
-    save: () => Promise.resolve(),
+    save: (document) => Promise.resolve(options.save?.(document)),
     debug: (message) => debug.push(message),
   });
   return { document: await runSession(session, options.signal), events, calls, debug };
@@ -238,4 +242,58 @@ Deno.test("an interrupted run says so and frees its daemons", async () => {
   const never = await run([untouched], [], { signal: AbortSignal.abort() });
   assert.equal(never.document.run.interrupted, true);
   assert.ok(!untouched.lines.includes("START\n"));
+});
+
+const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=clock,at)\n";
+const clockOf = () => `200 OK (rx=${monotonicNowNs()} tx=${monotonicNowNs()})\n`;
+
+Deno.test("a result that trickles in keeps nobody else's from being taken", async () => {
+  const size = 9 * 1024 * 1024;
+  await using slow = scriptedDaemon([
+    GREETING,
+    OK,
+    OK,
+    OK,
+    `220 VALID DATA (Data to follow)\nContent-length: ${size}\nabc`,
+  ]);
+  await using quick = scriptedDaemon([GREETING, OK, OK, OK, result("x".repeat(size))]);
+  const limits = { transferStallMs: 1_000 };
+  const { document, events } = await run([slow, quick], [], { required: 1, limits });
+  const ends = events.filter(({ kind }) => kind === "result" || kind === "error");
+  assert.deepEqual(ends.map(({ kind }) => kind), ["result", "error"], JSON.stringify(ends));
+  assert.equal(document.clients[1]!.error, undefined);
+  assert.match(document.clients[0]!.error!, /after 3 of 9437184 bytes/);
+});
+
+Deno.test("a result is saved before the clock is asked once more, and the asking is bounded", async () => {
+  const dialogue = [OURS, OK, OK, OK, clockOf, result("one")];
+  // The second connection is deaf: it takes the question after the run and says nothing.
+  await using only = scriptedDaemon(dialogue, [OURS, "SILENT"]);
+  const askedWhenSaved: boolean[] = [];
+  const began = performance.now();
+  const { document } = await run([only], [], {
+    limits: { clockProbes: 1, finishMs: 100, replyMs: 60_000 },
+    save: () => askedWhenSaved.push(only.lines.filter((line) => line === "CLOCK\n").length > 1),
+  });
+  assert.equal(document.run.failed, undefined, document.run.reasons.join("; "));
+  assert.deepEqual(askedWhenSaved, [false]);
+  assert.notEqual(document.clients[0]!.clock, null);
+  assert.ok(performance.now() - began < 30_000, "it does not wait for an answer's whole deadline");
+});
+
+Deno.test("clients that fall silent when clocks are compared are named and delay the others once, not each", async () => {
+  const ready = [OURS, OK, OK, OK];
+  await using good = scriptedDaemon([...ready, clockOf, result("one")]);
+  await using silent = scriptedDaemon([...ready, "SILENT"]);
+  const crowd = Array.from({ length: 12 }, () => silent);
+  const { document, events } = await run([...crowd, good], [], {
+    required: 1,
+    limits: { clockProbes: 1, finishMs: 100, replyMs: 60_000 },
+  });
+  assert.equal(document.run.failed, undefined, document.run.reasons.join("; "));
+  assert.equal(document.csv, "one\n");
+  for (const { error } of document.clients.slice(0, crowd.length)) {
+    assert.match(error!, /clock: not ready 0\.05 s after 1 other client/);
+  }
+  assert.equal(events.filter(({ kind }) => kind === "error").length, crowd.length, "each is told once");
 });

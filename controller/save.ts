@@ -3,7 +3,9 @@
  * beside it, so that a run that dies leaves what it had.
  *
  * The journal is `FILE.journal`: one JSON text a line. The first is the document as it was when the run began, each
- * further one a client's or a target's part that came in since. A line that was cut short by a crash is the last one.
+ * further one what came in since for a client or a target. A line that was cut short by a crash is the last one.
+ *
+ * A journal that another run has left is never written over: it is renamed, with the run's number in its name.
  *
  * @module
  */
@@ -12,12 +14,16 @@ import type { ClientResult, ResultDocument, TargetResult } from "../results/docu
 import { parseDocument } from "../results/parse.ts";
 import { judge } from "../results/verdict.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
+import { asidePath, isUnfinished, journalPath, runIdOf } from "./journal.ts";
 import { Merger } from "./totals.ts";
 
 /** Largest journal that is read, in bytes. */
 const JOURNAL_LIMIT = 512 * 1024 * 1024;
 
-type Entry = { client: number; part: ClientResult } | { target: number; part: TargetResult };
+type Entry = { client: number; part: Partial<ClientResult> } | {
+  target: number;
+  part: Partial<TargetResult>;
+};
 
 /** Writes one run's document and its journal. */
 export class DocumentSaver {
@@ -28,8 +34,11 @@ export class DocumentSaver {
   #pending: Entry[] = [];
   #writing: Promise<void> | null = null;
 
-  /** @param path where the document goes */
-  constructor(readonly path: string) {
+  /**
+   * @param path where the document goes
+   * @param tell gets a sentence when the journal of an earlier run that died was in the way
+   */
+  constructor(readonly path: string, readonly tell: (sentence: string) => void = () => {}) {
     this.#journalPath = journalPath(path);
   }
 
@@ -42,11 +51,13 @@ export class DocumentSaver {
   async update(document: ResultDocument): Promise<void> {
     this.#journal ??= await this.#begin(document);
     document.clients.forEach((part, client) => {
-      if (this.#clients[client] !== part) this.#pending.push({ client, part });
+      const was = this.#clients[client];
+      if (was !== part) this.#pending.push({ client, part: changed(part, was) });
       this.#clients[client] = part;
     });
     document.targets.forEach((part, target) => {
-      if (this.#targets[target] !== part) this.#pending.push({ target, part });
+      const was = this.#targets[target];
+      if (was !== part) this.#pending.push({ target, part: changed(part, was) });
       this.#targets[target] = part;
     });
     // Those that come while one is being written go together with the next.
@@ -67,20 +78,42 @@ export class DocumentSaver {
    * @throws {Error} when it cannot be written; the journal is kept then
    */
   async finish(document: ResultDocument): Promise<void> {
+    if (this.#journal === null) await this.#setAside(document.run.id);
     await saveDocument(this.path, document);
-    this.#journal?.close();
-    this.#journal = null;
+    this.close();
     await Deno.remove(this.#journalPath).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
   }
 
+  /** Lets go of the journal, which stays. */
+  close(): void {
+    this.#journal?.close();
+    this.#journal = null;
+  }
+
   async #begin(document: ResultDocument): Promise<Deno.FsFile> {
     this.#clients = [...document.clients];
     this.#targets = [...document.targets];
+    await this.#setAside(document.run.id);
     const file = await Deno.open(this.#journalPath, { write: true, create: true, truncate: true });
     await writeAll(file, JSON.stringify(document) + "\n");
     return file;
+  }
+
+  /** Renames the journal of another run that died, unless its results are in the document already. */
+  async #setAside(runId: string): Promise<void> {
+    const left = await runIdOf(this.#journalPath);
+    // Without a number it was cut short before anything had come in.
+    if (left === null || left === "" || left === runId || left === await runIdOf(this.path)) return;
+    const aside = asidePath(this.path, left);
+    await Deno.rename(this.#journalPath, journalPath(aside));
+    this.tell(
+      `${this.#journalPath} held the results of an earlier run that died; it is ${
+        journalPath(aside)
+      } now, and ` +
+        `"ipbench recover ${aside}" makes a document of it`,
+    );
   }
 
   async #flush(): Promise<void> {
@@ -104,7 +137,8 @@ export async function saveDocument(path: string, document: ResultDocument): Prom
 }
 
 /**
- * Reads what a run that died has left: its journal, or the finished document when there is one.
+ * Reads what a run that died has left: its journal; or the finished document when there is no journal, or one of the same
+ * run that was only not removed any more.
  *
  * @param path where the document was to go
  * @returns the document, and whether the run came to its end
@@ -114,23 +148,33 @@ export async function saveDocument(path: string, document: ResultDocument): Prom
 export async function recoverDocument(
   path: string,
 ): Promise<{ document: ResultDocument; complete: boolean }> {
-  const journal = await readLimited(journalPath(path)).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  });
-  if (journal === null) {
+  if (!(await isUnfinished(path))) {
     return { document: parseDocument(await readLimited(path)), complete: true };
   }
-  const lines = journal.split("\n");
+  const lines = (await readLimited(journalPath(path))).split("\n");
   const document = parseDocument(lines[0] ?? "");
+  const { clients, targets } = document;
   for (const line of lines.slice(1)) {
     const entry = parseEntry(line);
     if (entry === null) continue;
-    if ("client" in entry && entry.client in document.clients) document.clients[entry.client] = entry.part;
-    if ("target" in entry && entry.target in document.targets) document.targets[entry.target] = entry.part;
+    if ("client" in entry) merge(clients, entry.client, entry.part);
+    else merge(targets, entry.target, entry.part);
   }
   // Once more through the checks: the parts come from a file, too.
   return { document: judged(parseDocument(JSON.stringify(document))), complete: false };
+}
+
+/** What of a part is new; histograms that are in the journal already need not go there again. */
+function changed<T extends object>(part: T, was: T | undefined): Partial<T> {
+  const keys = Object.keys(part) as (keyof T)[];
+  return Object.fromEntries(
+    keys.filter((key) => part[key] !== was?.[key]).map((key) => [key, part[key]]),
+  ) as Partial<T>;
+}
+
+function merge<T>(parts: T[], index: number, part: Partial<T>): void {
+  const known = parts[index];
+  if (known !== undefined) parts[index] = { ...known, ...part };
 }
 
 function judged(document: ResultDocument): ResultDocument {
@@ -157,10 +201,6 @@ function parseEntry(line: string): Entry | null {
     // The last line of a journal whose writer was killed.
     return null;
   }
-}
-
-function journalPath(path: string): string {
-  return `${path}.journal`;
 }
 
 async function readLimited(path: string): Promise<string> {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../config/run_description.ts";
 import { newDocument } from "./run_document.ts";
-import { DocumentSaver, recoverDocument } from "./save.ts";
+import { asidePath, runIdOf } from "./journal.ts";
+import { DocumentSaver, recoverDocument, saveDocument } from "./save.ts";
 
 const DESCRIPTION: RunDescription = {
   test: "dummy",
@@ -81,4 +82,89 @@ Deno.test("parts that come in together are written together, each once", () =>
 Deno.test("nothing to recover is said as such", () =>
   inFolder(async (path) => {
     await assert.rejects(recoverDocument(path), Deno.errors.NotFound);
+  }));
+
+/** What a run with this number leaves that dies with its first client's result in. */
+async function leaveJournal(path: string, runId: bigint): Promise<void> {
+  const document = newDocument(DESCRIPTION, runId, new Date(0));
+  const saver = new DocumentSaver(path);
+  await saver.update(document);
+  document.clients[0] = { ...document.clients[0]!, peer: `run ${runId}` };
+  await saver.update(document);
+  saver.close();
+}
+
+function namesBeside(path: string): string[] {
+  return [...Deno.readDirSync(path.replace(/\/[^/]*$/, ""))].map((entry) => entry.name).sort();
+}
+
+for (const way of ["updates", "finishes at once"] as const) {
+  Deno.test(`what a run that died has left is kept when another one ${way}`, () =>
+    inFolder(async (path) => {
+      await leaveJournal(path, 0xdeadn);
+      const told: string[] = [];
+      const saver = new DocumentSaver(path, (sentence) => told.push(sentence));
+      const document = newDocument(DESCRIPTION, 2n, new Date(0));
+      if (way === "updates") await saver.update(document);
+      await saver.finish(document);
+      assert.deepEqual(namesBeside(path), ["result.000000000000dead.json.journal", "result.json"]);
+      assert.equal(told.length, 1);
+      assert.match(told[0]!, /"ipbench recover .*result\.000000000000dead\.json"/);
+      const kept = await recoverDocument(asidePath(path, "000000000000dead"));
+      assert.equal(kept.complete, false);
+      assert.equal(kept.document.clients[0]?.peer, "run 57005");
+    }));
+}
+
+Deno.test("a journal that was only not removed any more hides no document, and is in nobody's way", () =>
+  inFolder(async (path) => {
+    await leaveJournal(path, 1n);
+    const whole = newDocument(DESCRIPTION, 1n, new Date(0));
+    whole.csv = "whole\n";
+    await saveDocument(path, whole);
+    const found = await recoverDocument(path);
+    assert.equal(found.complete, true);
+    assert.equal(found.document.csv, "whole\n");
+    const next = new DocumentSaver(path, (sentence) => assert.fail(sentence));
+    await next.finish(newDocument(DESCRIPTION, 2n, new Date(0)));
+    assert.deepEqual(namesBeside(path), ["result.json"]);
+  }));
+
+Deno.test("a later run's journal goes before an earlier run's document; one without a number is written over", () =>
+  inFolder(async (path) => {
+    await saveDocument(path, newDocument(DESCRIPTION, 1n, new Date(0)));
+    await leaveJournal(path, 2n);
+    const { document, complete } = await recoverDocument(path);
+    assert.equal(complete, false);
+    assert.equal(document.run.id, "0000000000000002");
+    assert.equal(await runIdOf(path), "0000000000000001");
+
+    await Deno.writeTextFile(`${path}.journal`, '{"format":"ipb');
+    await new DocumentSaver(path).finish(newDocument(DESCRIPTION, 3n, new Date(0)));
+    assert.deepEqual(namesBeside(path), ["result.json"]);
+    assert.equal(await runIdOf(`${path}.journal`), null);
+  }));
+
+Deno.test("what becomes known later is added to a part, and what is in the journal is not written again", () =>
+  inFolder(async (path) => {
+    const document = newDocument(DESCRIPTION, 1n, new Date(0));
+    const saver = new DocumentSaver(path);
+    await saver.update(document);
+    document.clients[0] = { ...document.clients[0]!, peer: "x", args: "long".repeat(1000) };
+    await saver.update(document);
+    const before = (await Deno.stat(`${path}.journal`)).size;
+    const clock = {
+      offset_ns: 1,
+      error_ns: 2,
+      round_trip_ns: 3,
+      probes: 4,
+      drift_ppm: null,
+      drift_error_ppm: null,
+    };
+    document.clients[0] = { ...document.clients[0]!, clock };
+    await saver.update(document);
+    saver.close();
+    assert.ok((await Deno.stat(`${path}.journal`)).size - before < 300);
+    const { document: found } = await recoverDocument(path);
+    assert.deepEqual([found.clients[0]?.peer, found.clients[0]?.clock], ["x", clock]);
   }));

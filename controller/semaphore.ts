@@ -4,48 +4,32 @@
  * @module
  */
 
-/** Hands out up to `capacity` units, in the order of asking. */
+/** Lets up to `capacity` tasks run, in the order of asking. */
 export class Semaphore {
   #free: number;
-  #waiting: { units: number; go: () => void }[] = [];
+  #waiting: (() => void)[] = [];
 
-  /** @param capacity units there are, at least 1 */
+  /** @param capacity tasks at the same time, at least 1 */
   constructor(readonly capacity: number) {
     if (!(capacity >= 1)) throw new RangeError(`semaphore capacity must be at least 1, got ${capacity}`);
     this.#free = capacity;
   }
 
   /**
-   * Runs a task while holding some units.
+   * Runs a task when it is its turn.
    *
    * @param task what to run
-   * @param units how many; more than there are counts as all of them
    * @returns what the task returns
    */
-  async run<T>(task: () => Promise<T>, units = 1): Promise<T> {
-    const held = Math.min(units, this.capacity);
-    await this.#acquire(held);
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await task();
     } finally {
-      this.#release(held);
-    }
-  }
-
-  #acquire(units: number): Promise<void> {
-    if (this.#waiting.length === 0 && this.#free >= units) {
-      this.#free -= units;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => this.#waiting.push({ units, go: resolve }));
-  }
-
-  #release(units: number): void {
-    this.#free += units;
-    for (let first = this.#waiting[0]; first && first.units <= this.#free; first = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#free -= first.units;
-      first.go();
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
     }
   }
 }

@@ -29,16 +29,3 @@ Deno.test("a semaphore runs no more than its capacity at once, in order, and fre
     "fulfilled",
   ]);
 });
-
-Deno.test("a request for more than the capacity takes all of it and delays those behind it", async () => {
-  const semaphore = new Semaphore(10);
-  let bigDone = false;
-  const small = semaphore.run(() => Promise.resolve(), 3);
-  const big = semaphore.run(async () => {
-    await Promise.resolve();
-    bigDone = true;
-  }, 1000);
-  const after = semaphore.run(() => Promise.resolve(bigDone), 1);
-  await Promise.all([small, big]);
-  assert.equal(await after, true);
-});

@@ -37,6 +37,8 @@ export class Session {
   failure: Error | null = null;
   interrupted = false;
   readonly #stop = new AbortController();
+  /** Clients whose failure is noted: what follows from their being given up is none of their own. */
+  readonly #failed = new Set<ClientRun>();
 
   /** @param parts what it is made from */
   constructor(readonly parts: SessionParts) {
@@ -122,8 +124,9 @@ export class Session {
    * @param error why
    */
   async clientFailed(client: ClientRun, error: unknown): Promise<void> {
-    if (this.#stop.signal.aborted || client.done) return;
+    if (this.#stop.signal.aborted || client.done || this.#failed.has(client)) return;
     if (this.#ownFault(error)) return;
+    this.#failed.add(client);
     const failure = this.#note(client.peer, error);
     client.ready = false;
     await this.setClient(client.index, { error: failure.message, peer: client.peer.greeting?.peer ?? null });

@@ -6,7 +6,6 @@
 
 import type { Extension } from "../protocol/greeting.ts";
 import type { SetupFields } from "../protocol/setup_fields.ts";
-import { pause } from "./deadline.ts";
 import { plainArgs } from "./plain_args.ts";
 import type { Half } from "./plugin_half.ts";
 import { messageOf } from "./run_error.ts";
@@ -15,10 +14,8 @@ import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Session } from "./session.ts";
 import { Stopped } from "./session.ts";
 import { SideChannel } from "./side_channel.ts";
+import { waitForEnough } from "./stragglers.ts";
 import { isMeter, plannedWindow, splitArgs } from "./window_plan.ts";
-
-/** How often to look whether enough clients are ready, when not all are needed. */
-const STRAGGLER_POLL_MS = 20;
 
 /** What a second connection is good for. */
 const SIDE_EXTENSIONS: readonly Extension[] = ["env", "watch", "clock"];
@@ -54,7 +51,7 @@ export async function setUp(session: Session): Promise<void> {
     if (client.peer.error !== null) return;
     await session.clientStep(client, () => network.run(() => setUpClient(session, client)));
   });
-  await session.unlessStopped(enough(session, readyClients));
+  await session.unlessStopped(waitForEnough(session, readyClients, (client) => client.ready));
   await session.unlessStopped(Promise.all([...clients, ...targets].map((run) => run.described)));
   session.check();
 }
@@ -73,27 +70,6 @@ async function openHalves(session: Session): Promise<void> {
   const { clientHalf, targetHalves } = session.parts;
   const halves: Half[] = [clientHalf, ...targetHalves.values()];
   await Promise.all(halves.map((half) => half.open()));
-}
-
-/** Waits for all; or, when fewer are required, for these and a moment for the rest. */
-async function enough(session: Session, steps: Promise<void>[]): Promise<void> {
-  const { clients, parts } = session;
-  let settled = false;
-  const all = Promise.all(steps).then(() => {
-    settled = true;
-  });
-  if (parts.required === clients.length) return await all;
-  while (!settled && clients.filter((client) => client.ready).length < parts.required) {
-    await pause(STRAGGLER_POLL_MS, session.signal);
-    session.check();
-  }
-  await Promise.race([all, pause(parts.limits.stragglerMs, session.signal)]);
-  for (const client of clients) {
-    if (client.ready || client.peer.error !== null) continue;
-    const { stragglerMs } = parts.limits;
-    const why = `not ready ${stragglerMs / 1000} s after ${parts.required} other client(s) were`;
-    await session.clientFailed(client, client.peer.fail("timeout", why, "the run went on without it"));
-  }
 }
 
 async function greet(session: Session, run: ClientRun | TargetRun): Promise<void> {

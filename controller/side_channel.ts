@@ -81,19 +81,21 @@ export class SideChannel {
   }
 
   /**
-   * Ends the watching and asks for the clock once more.
+   * Ends the watching and asks for the clock once more, all within `finishMs`.
    *
    * @param probes how many times
    * @returns the probes; none when the daemon does not answer
    */
   async finish(probes: number): Promise<ClockProbe[]> {
-    const { replyMs } = this.access.limits;
+    // Half of the time for the end of WATCH and the questions, the other half for the last answer.
+    const replyMs = this.access.limits.finishMs / 2;
+    const askUntil = performance.now() + replyMs;
     try {
       if (this.#watching !== null) {
         await this.connection.write("\n");
         await withDeadline(this.#watching, replyMs, () => new Error("the daemon does not end WATCH"));
       }
-      return await probeClock(this.connection, probes, replyMs);
+      return await probeClock(this.connection, { probes, askUntil, replyMs });
     } catch {
       return [];
     } finally {

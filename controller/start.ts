@@ -6,14 +6,17 @@
 
 import { monotonicNowNs } from "../ffi/clock.ts";
 import { combineProbes, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
-import { pause } from "./deadline.ts";
+import { pause, withDeadline } from "./deadline.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Session } from "./session.ts";
+import { waitForEnough } from "./stragglers.ts";
 import { commonPlan, type PlannedWindow } from "./window_plan.ts";
 
 /** How many clocks are compared at the same time: more would lengthen each other's round trips. */
 const PARALLEL_PROBES = 4;
+/** After this a daemon goes on beside the others: what it waits for is far away, or silent, and not this machine. */
+const LANE_MS = 50;
 /** Above this many daemons each clock is asked fewer times. */
 const MANY_DAEMONS = 64;
 /** How many times then. */
@@ -84,23 +87,38 @@ function targetInstant(target: TargetRun, agreement: Agreement): bigint | null {
 const FARTHEST_START_NS = 50e9;
 
 async function compareClocks(session: Session): Promise<void> {
-  const runs: (ClientRun | TargetRun)[] = [
-    ...session.targets,
-    ...session.clients.filter((client) => client.ready),
-  ];
+  const clients = session.clients.filter((client) => client.ready);
+  const many = session.targets.length + clients.length > MANY_DAEMONS;
   const { limits } = session.parts;
-  const probes = runs.length > MANY_DAEMONS ? Math.min(FEW_PROBES, limits.clockProbes) : limits.clockProbes;
+  const probes = many ? Math.min(FEW_PROBES, limits.clockProbes) : limits.clockProbes;
+  const askUntil = performance.now() + limits.clockMs;
   session.phase("clock", "comparing clocks");
-  const turns = new Semaphore(PARALLEL_PROBES);
-  await session.unlessStopped(Promise.all(runs.map((run) => {
-    const step = () =>
-      turns.run(async () => {
-        const made = await run.peer.probeClock(probes);
-        run.before = made.length === 0 ? null : combineProbes(made);
-      });
-    return "done" in run ? session.clientStep(run, step) : session.targetStep(run, step);
-  })));
+  const lanes = new Semaphore(PARALLEL_PROBES);
+  const compared = new Set<ClientRun | TargetRun>();
+  const compare = async (run: ClientRun | TargetRun) => {
+    await inLane(lanes, async () => {
+      const made = await run.peer.probeClock(probes, askUntil);
+      run.before = made.length === 0 ? null : combineProbes(made);
+    });
+    compared.add(run);
+  };
+  const targets = session.targets.map((target) => session.targetStep(target, () => compare(target)));
+  const steps = clients.map((client) => session.clientStep(client, () => compare(client)));
+  await session.unlessStopped(
+    Promise.all([...targets, waitForEnough(session, steps, (client) => compared.has(client))]),
+  );
   session.check();
+}
+
+/** Runs a task in a lane, which it leaves after a while without being done. */
+async function inLane(lanes: Semaphore, task: () => Promise<void>): Promise<void> {
+  let work = Promise.resolve();
+  await lanes.run(async () => {
+    work = task();
+    // What it fails of is heard below.
+    await withDeadline(work, LANE_MS, () => new Error("goes on beside the others")).catch(() => {});
+  });
+  await work;
 }
 
 /** Long enough for everybody to be told: the slowest way there many times over, and the telling itself. */

@@ -10,6 +10,8 @@ export type Step =
   | string
   /** Pieces to send, each in a write of its own, the next when the one before is on its way. */
   | readonly string[]
+  /** Text that is made when it is its turn. */
+  | (() => string)
   /** Close the connection. */
   | "CLOSE"
   /** Say nothing. */
@@ -22,6 +24,8 @@ export interface ScriptedDaemon extends AsyncDisposable {
   readonly lines: string[];
   /** Chunks as `recv` gave them. */
   readonly chunks: string[];
+  /** How many connections were made. */
+  connections(): number;
 }
 
 /**
@@ -35,8 +39,8 @@ export function scriptedDaemon(...scripts: readonly (readonly Step[])[]): Script
   const lines: string[] = [];
   const chunks: string[] = [];
   const open = new Set<Deno.TcpConn>();
+  let n = 0;
   const serving = (async () => {
-    let n = 0;
     const tasks: Promise<void>[] = [];
     for await (const conn of listener) {
       conn.setNoDelay(true);
@@ -50,6 +54,7 @@ export function scriptedDaemon(...scripts: readonly (readonly Step[])[]): Script
     port: listener.addr.port,
     lines,
     chunks,
+    connections: () => n,
     async [Symbol.asyncDispose]() {
       listener.close();
       for (const conn of open) conn.close();
@@ -69,8 +74,12 @@ async function follow(
   let text = "";
   for (const step of script) {
     if (step === "CLOSE") return conn.close();
-    const pieces = step === "SILENT" ? [] : typeof step === "string" ? [step] : step;
-    for (const piece of pieces) await conn.write(encoder.encode(piece));
+    const said = typeof step === "function" ? step() : step;
+    const pieces = said === "SILENT" ? [] : typeof said === "string" ? [said] : said;
+    for (const piece of pieces) {
+      const bytes = encoder.encode(piece);
+      for (let done = 0; done < bytes.length;) done += await conn.write(bytes.subarray(done));
+    }
     while (!text.includes("\n")) {
       const got = await conn.read(buffer);
       if (got === null) return conn.close();

@@ -91,6 +91,56 @@ Deno.test("what a run that died has left is reported, and says so", async () => 
   assert.match(Deno.readTextFileSync(page), /recovered from the journal of a run that died/);
 });
 
+Deno.test("a later run that died is not hidden by an earlier result, in a folder neither by the other", async () => {
+  using folder = TemporaryFolder.make();
+  const made = makeDocument({ samples: 500, intervals: 2 });
+  const earlier = { ...made, run: { ...made.run, id: "00000000000000e1" } };
+  const later = { ...made, run: { ...made.run, id: "00000000000000a2" } };
+  folder.write("run.json", JSON.stringify(earlier, null, 2));
+  folder.write("run.json.journal", `${JSON.stringify(later)}\n`);
+  folder.write("done.json", JSON.stringify(later, null, 2));
+  folder.write("done.json.journal", `${JSON.stringify(later)}\n`);
+  const file = `${folder.path}/run.json`;
+  const read = (name: string) =>
+    JSON.parse(Deno.readTextFileSync(`${folder.path}/${name}`)) as ResultDocument;
+  const report = async (path: string) => {
+    const { code, stdout, stderr } = await runProgram("ipbench", ["report", path, "--csv"]);
+    assert.equal(code, 0, stderr);
+    return { rows: stdout.trimEnd().split("\n").length - 1, stdout, stderr };
+  };
+
+  const one = await report(file);
+  assert.equal(one.rows, 1);
+  assert.match(one.stdout, /INVALID/);
+  assert.match(
+    one.stderr,
+    /run\.json: a later run died and left .*run\.json\.journal, which is read instead/,
+  );
+  assert.equal(
+    (await report(folder.path)).rows,
+    3,
+    "run.json, its later journal, done.json; not the latter's own",
+  );
+
+  const recovered = await runProgram("ipbench", ["recover", file]);
+  assert.equal(recovered.code, 0, recovered.stderr);
+  assert.match(
+    recovered.stderr,
+    /run\.json held the result of an earlier run; that is .*run\.00000000000000e1\.json now/,
+  );
+  const kept = read("run.00000000000000e1.json");
+  assert.equal(kept.run.verdict, made.run.verdict);
+  assert.equal(read("run.json").run.id, "00000000000000a2");
+
+  const complete = await runProgram("ipbench", ["recover", `${folder.path}/done.json`]);
+  assert.match(complete.stderr, /is complete; nothing to recover/);
+  assert.equal(read("done.json").run.verdict, made.run.verdict);
+  assert.deepEqual(
+    [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort(),
+    ["done.json", "run.00000000000000e1.json", "run.json"],
+  );
+});
+
 /** A document full of texts that would be markup, scripts or formulas. */
 function hostileTexts(): ResultDocument {
   const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>'&\u0000\u202e`;
