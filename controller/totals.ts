@@ -48,11 +48,12 @@ export class Merger {
   total(all: readonly ClientResult[]): ResultDocument["total"] {
     const clients = all.filter((client) => client.error === undefined && client.peer !== null);
     const window = commonWindow(clients);
+    const response = this.#summary("response", clients);
     return {
       counts: addCounts(clients),
       rates: addRates(clients, window),
       latency: {
-        response: this.#summary("response", clients),
+        response,
         service: this.#summary("service", clients),
       },
       histograms: {
@@ -60,7 +61,10 @@ export class Merger {
         service: this.#encoded("service"),
         lateness: this.#encoded("lateness"),
       },
-      confidence: { mean: pool(clients, "mean"), median: pool(clients, "median") },
+      confidence: {
+        mean: poolMeans(clients),
+        median: poolMedians(clients, this.#merged.get("response"), response),
+      },
       window,
     };
   }
@@ -141,32 +145,74 @@ function rateIn(
   return all === 0 ? 1 : (inside / shared) / (all / own);
 }
 
+interface Part {
+  interval: Interval;
+  /** Its tester's share of all values. */
+  share: number;
+}
+
+/** Every tester's interval, `null` when one has none. */
+function intervals(clients: readonly ClientResult[], key: "mean" | "median"): Part[] | null {
+  const weights = clients.map((client) => client.latency?.response?.count ?? 0);
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
+  const parts: Part[] = [];
+  for (const [index, client] of clients.entries()) {
+    const interval = client.confidence?.[key] ?? null;
+    if (interval === null) return null;
+    parts.push({ interval, share: weights[index]! / all });
+  }
+  return parts.length === 0 || all === 0 ? null : parts;
+}
+
+function methodOf(parts: readonly Part[]): string {
+  return `${parts[0]!.interval.method}; ${parts.length} testers, widths added by their share of the values`;
+}
+
 /**
- * One interval from several: testers are independent of each other, so their errors add in squares, each weighted by
- * its number of samples. For the median this is the weighted mean of medians, which is said in `method`.
+ * The pooled values' mean is the testers' means weighted by their numbers of values. Their errors are added as they
+ * are, not in squares: testers that ask one target at one time meet the same disturbances, and a sum's deviation is
+ * never more than the sum of the deviations, however alike they are.
  */
-function pool(clients: readonly ClientResult[], key: "mean" | "median"): Interval | null {
-  const parts = clients.map((client) => ({
-    interval: client.confidence?.[key] ?? null,
-    weight: client.latency?.response?.count ?? 0,
-  }));
-  const only = parts[0];
-  if (only === undefined || parts.some((part) => part.interval === null)) return null;
-  if (parts.length === 1) return only.interval;
-  const weight = parts.reduce((sum, part) => sum + part.weight, 0);
-  if (weight <= 0) return null;
-  let estimate = 0, low = 0, high = 0;
-  for (const part of parts) {
-    const share = part.weight / weight;
-    const { estimate_ns, low_ns, high_ns } = part.interval!;
-    estimate += share * estimate_ns;
-    low += (share * (estimate_ns - low_ns)) ** 2;
-    high += (share * (high_ns - estimate_ns)) ** 2;
+function poolMeans(clients: readonly ClientResult[]): Interval | null {
+  const parts = intervals(clients, "mean");
+  if (parts === null || parts.length === 1) return parts?.[0]!.interval ?? null;
+  let estimate = 0, half = 0;
+  for (const { interval, share } of parts) {
+    estimate += share * interval.estimate_ns;
+    half += share * (interval.high_ns - interval.estimate_ns); // the low end may be cut off at 0
   }
   return {
     estimate_ns: estimate,
-    low_ns: estimate - Math.sqrt(low),
-    high_ns: estimate + Math.sqrt(high),
-    method: `${only.interval!.method}; ${parts.length} testers, weighted by samples`,
+    low_ns: Math.max(0, estimate - half),
+    high_ns: estimate + half,
+    method: methodOf(parts),
+  };
+}
+
+/**
+ * The median of the merged histogram; never one made of medians. Its interval is Woodruff's (J. Amer. Statist. Assoc.
+ * 47, 1952): the interval of the share of values below it, read back as quantiles. That share is the testers' shares
+ * weighted, and so is its error, added as for the mean; each tester tells it at its own median, where it is greatest.
+ */
+function poolMedians(
+  clients: readonly ClientResult[],
+  merged: Histogram | undefined,
+  summary: Summary | null,
+): Interval | null {
+  const parts = intervals(clients, "median");
+  if (parts === null || parts.length === 1) return parts?.[0]!.interval ?? null;
+  if (merged === undefined || summary === null) return null;
+  let half = 0;
+  for (const { interval, share } of parts) {
+    if (interval.half_share === undefined) return null;
+    half += share * interval.half_share;
+  }
+  const [low, high] = merged.valuesAtPercentiles([50 - 100 * half, 50 + 100 * half]);
+  return {
+    estimate_ns: summary.p50_ns,
+    low_ns: Math.max(low!, summary.min_ns),
+    high_ns: Math.min(high!, summary.max_ns),
+    half_share: half,
+    method: methodOf(parts),
   };
 }

@@ -78,16 +78,62 @@ Deno.test("rates are added over the common window alone where the testers tell t
   assert.equal(total.rates?.received_bps, 3000);
 });
 
-Deno.test("intervals of several testers shrink together", () => {
-  const latency = { response: { count: 100 } as Summary, service: null };
-  const confidence = {
-    mean: { estimate_ns: 100, low_ns: 90, high_ns: 110, method: "batch means" },
-    median: null,
-  };
-  const total = new Merger().total([client({ latency, confidence }), client({ latency, confidence })]);
-  assert.equal(total.confidence?.mean?.estimate_ns, 100);
-  assert.ok(Math.abs(total.confidence!.mean!.high_ns - (100 + 10 / Math.SQRT2)) < 1e-9);
+Deno.test("the mean of several testers is weighted, and its interval no narrower than theirs", () => {
+  const part = (count: number, estimate: number, half: number) =>
+    client({
+      latency: { response: { count } as Summary, service: null },
+      confidence: {
+        // The low end of the wide one was cut off at 0, which says nothing about its width.
+        mean: {
+          estimate_ns: estimate,
+          low_ns: Math.max(0, estimate - half),
+          high_ns: estimate + half,
+          method: "m",
+        },
+        median: null,
+      },
+    });
+  const total = new Merger().total([part(300, 100, 10), part(100, 20, 30)]);
+  const { estimate_ns, low_ns, high_ns } = total.confidence!.mean!;
+  assert.deepEqual([estimate_ns, low_ns, high_ns], [80, 65, 95]);
   assert.equal(total.confidence?.median, null);
+  const single = part(300, 100, 10);
+  assert.equal(new Merger().total([single]).confidence!.mean, single.confidence!.mean);
+});
+
+Deno.test("the median of several testers is the merged histogram's, its interval quantiles of it", () => {
+  // Two thirds of all values are 1000 … 1999, the rest a million and more: the mean of the medians lies in the gap.
+  const values = [
+    Array.from({ length: 2000 }, (_, n) => 1000 + n % 1000),
+    Array.from({ length: 1000 }, (_, n) => 1_000_000 + n),
+  ];
+  const merger = new Merger();
+  const clients = values.map((all) => {
+    const histogram = histogramOf(all);
+    merger.add({
+      histograms: { response: encodeHistogram(histogram, { compressed: false }), service: null },
+    });
+    const estimate_ns = histogram.valueAtPercentile(50);
+    const median = { estimate_ns, low_ns: 0, high_ns: 1e9, half_share: 0.03, method: "m" };
+    return client({
+      latency: { response: summarize(histogram), service: null },
+      confidence: { mean: null, median },
+    });
+  });
+  const sorted = values.flat().sort((x, y) => x - y);
+  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1]!;
+  const median = merger.total(clients).confidence!.median!;
+  for (
+    const [found, exact] of [[median.estimate_ns, at(0.5)], [median.low_ns, at(0.47)], [
+      median.high_ns,
+      at(0.53),
+    ]] as const
+  ) {
+    assert.ok(found >= exact && found <= exact * 1.001, `${found} is not ${exact}`);
+  }
+  assert.ok(Math.abs(median.half_share! - 0.03) < 1e-12);
+  delete clients[1]!.confidence!.median!.half_share;
+  assert.equal(merger.total(clients).confidence!.median, null, "one tester cannot tell how sure it is");
 });
 
 Deno.test("packing keeps the counts, and leaves what is packed already", () => {

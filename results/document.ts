@@ -79,6 +79,8 @@ export interface Interval {
   estimate_ns: number;
   low_ns: number;
   high_ns: number;
+  /** Of a median: half the width as a share of the values below it, with which several testers' are put together. */
+  half_share?: number;
   method: string;
 }
 

@@ -85,7 +85,13 @@ export const histograms = v.looseObject({
   lateness: v.optional(encoded),
 });
 
-const interval = v.looseObject({ estimate_ns: amount, low_ns: number, high_ns: number, method: text });
+const interval = v.looseObject({
+  estimate_ns: amount,
+  low_ns: number,
+  high_ns: number,
+  half_share: v.optional(amount),
+  method: text,
+});
 export const confidence = v.looseObject({ mean: v.nullable(interval), median: v.nullable(interval) });
 
 export const window = v.looseObject({ start_ns: number, end_ns: number });

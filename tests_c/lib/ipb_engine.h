@@ -115,7 +115,8 @@ uint64_t ipb_engine_duration_ns(const struct ipb_engine_config *config);
 
 struct ipb_confidence {
 	double estimate_ns, low_ns, high_ns;
-	uint32_t batches; /* 0: there were too few */
+	double half_share; /* of a median: half the width, as a share of the samples below it; else -1 */
+	uint32_t batches;  /* 0: there were too few */
 };
 
 /* What came out. Valid after ipb_engine_run, until ipb_engine_close. */

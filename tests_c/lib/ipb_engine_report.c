@@ -69,6 +69,8 @@ static void interval(struct ipb_json *j, const char *key, const struct ipb_confi
 	ipb_json_number(j, "estimate_ns", c->estimate_ns);
 	ipb_json_number(j, "low_ns", c->low_ns);
 	ipb_json_number(j, "high_ns", c->high_ns);
+	if (c->half_share >= 0)
+		ipb_json_number(j, "half_share", c->half_share);
 	ipb_json_format(j, "method", "batch means, %u batches", c->batches);
 	ipb_json_end_object(j);
 }

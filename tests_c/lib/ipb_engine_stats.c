@@ -65,7 +65,7 @@ void ipb_engine_confidence(struct ipb_engine *e)
 	if (b.count < IPB_BATCHES_MIN)
 		return;
 	double half = ipb_batch_half_width(b.sum, b.weight, b.count, &mean);
-	e->mean = (struct ipb_confidence){ mean, mean - half > 0 ? mean - half : 0, mean + half, b.count };
+	e->mean = (struct ipb_confidence){ mean, mean - half > 0 ? mean - half : 0, mean + half, -1, b.count };
 	/* The median: how much the share of samples below it varies from batch to batch, read back as quantiles. The
 	 * share is counted at a coarse bucket's edge, where it is at least a half; its spread is carried to one half. */
 	half = ipb_batch_half_width(b.below, b.weight, b.count, &share);
@@ -73,7 +73,7 @@ void ipb_engine_confidence(struct ipb_engine *e)
 		half *= sqrt(0.25 / (share * (1 - share)));
 	double low = 50 - 100 * half, high = 50 + 100 * half;
 	e->median = (struct ipb_confidence){ (double)median, (double)ipb_hist_percentile(&e->response, low > 0 ? low : 0),
-	                                     (double)ipb_hist_percentile(&e->response, high < 100 ? high : 100), b.count };
+	                                     (double)ipb_hist_percentile(&e->response, high < 100 ? high : 100), half, b.count };
 }
 
 static void store(uint64_t *to, uint64_t value) { __atomic_store_n(to, value, __ATOMIC_RELAXED); }

@@ -290,6 +290,7 @@ static void a_narrow_interval_ends_the_measurement(void **state)
 	assert_true(r.window_end_ns - r.window_start_ns < 50 * IPB_NS_PER_S);
 	assert_true(r.mean.batches >= 10 && r.mean.low_ns <= r.mean.estimate_ns && r.mean.estimate_ns <= r.mean.high_ns);
 	assert_true(r.median.low_ns <= r.median.estimate_ns && r.median.estimate_ns <= r.median.high_ns);
+	assert_true(r.median.half_share >= 0 && r.median.half_share < 1);
 	end(&s);
 	ipb_engine_close(e);
 	ipb_args_free(&args);
