@@ -8,11 +8,11 @@ import type { RunDescription } from "../config/run_description.ts";
 import { buildInfo } from "../ffi/mod.ts";
 import { RESULT_FORMAT, type ResultDocument } from "../results/document.ts";
 import { type HostReason, judge } from "../results/verdict.ts";
-import { describePeer, hostPort, RunError } from "./run_error.ts";
+import { hostPort, RunError } from "./run_error.ts";
 import type { Session } from "./session.ts";
 
-/** How far a meter's window may be from the testers' common one, as a share of the latter. */
-const TARGET_WINDOW_SHARE = 0.05;
+/** How far begin and end of a meter's window may be from the testers' common one in all, as a share of the latter. */
+const TARGET_WINDOW_SHARE = 0.02;
 
 /**
  * Makes the document of a run that has not begun.
@@ -109,25 +109,30 @@ function failureReasons(session: Session): HostReason[] {
   return [{ level: "INVALID", code: "failed", text: `the run ended early: ${failure.message}` }];
 }
 
-/** A meter that did not measure while the testers did says little about them. */
+/**
+ * Says of each meter how far its window is from the testers' common one, and gives a reason where that is much: a figure
+ * for another time says little about them.
+ */
 function windowReasons(session: Session): HostReason[] {
   const { document } = session.parts;
   const common = document.total.window ?? null;
   if (common === null || common.end_ns <= common.start_ns) return [];
-  const length = common.end_ns - common.start_ns;
   const reasons: HostReason[] = [];
   for (const target of session.targets) {
-    const { window } = document.targets[target.index]!;
-    if (!target.meter || window === undefined) continue;
-    const overlap = Math.min(common.end_ns, window.end_ns) - Math.max(common.start_ns, window.start_ns);
-    const off = Math.max(length - overlap, window.end_ns - window.start_ns - overlap) / length;
-    if (off <= TARGET_WINDOW_SHARE) continue;
+    const part = document.targets[target.index]!;
+    if (!target.meter || part.window === undefined) continue;
+    const off = Math.abs(part.window.start_ns - common.start_ns) +
+      Math.abs(part.window.end_ns - common.end_ns);
+    part.window_off_ns = off;
+    const share = off / (common.end_ns - common.start_ns);
+    if (share <= TARGET_WINDOW_SHARE) continue;
     reasons.push({
       level: "SUSPECT",
       code: "target-window",
-      text: `${describePeer(target.peer.name)} measured during another ${
-        (off * 100).toFixed(0)
-      } % of the time than the testers`,
+      text: `it did not measure when the testers did: ` +
+        `its begin and end are ${(off / 1e6).toFixed(0)} ms away in all, ${
+          (100 * share).toFixed(1)
+        } % of their time`,
       host: session.hostOf(target.peer),
     });
   }

@@ -13,6 +13,7 @@ import type {
   ResultDocument,
   Summary,
 } from "../results/document.ts";
+import { commonWindow, rateFactor, type Window } from "../results/common_window.ts";
 import { DEFAULT_LAYOUT, Histogram, summarizeMerged } from "../results/histogram.ts";
 import { decodeHistogram, encodeHistogram } from "../results/histogram_codec.ts";
 
@@ -93,56 +94,29 @@ function addCounts(clients: readonly ClientResult[]): Counts | null {
   return total;
 }
 
-function commonWindow(clients: readonly ClientResult[]): { start_ns: number; end_ns: number } | null {
-  if (clients.length === 0 || clients.some((client) => client.window === undefined)) return null;
-  return {
-    start_ns: Math.max(...clients.map((client) => client.window!.start_ns)),
-    end_ns: Math.min(...clients.map((client) => client.window!.end_ns)),
-  };
-}
-
-/** A rate is added for the common window: where a tester tells its course over time, that part of it alone counts. */
-function addRates(
-  clients: readonly ClientResult[],
-  window: { start_ns: number; end_ns: number } | null,
-): Rates | null {
+/** Rates are added over the common window; of testers that share none, only what was requested can be added. */
+function addRates(clients: readonly ClientResult[], window: Window | null): Rates | null {
   if (clients.length === 0 || clients.every((client) => client.rates === null)) return null;
-  const add = (key: keyof Rates, share: (client: ClientResult) => number) => {
+  const add = (key: keyof Rates, factor: (client: ClientResult) => number) => {
     let sum = 0;
     for (const client of clients) {
       const rate = client.rates?.[key] ?? null;
       if (rate === null) return null;
-      sum += rate * share(client);
+      sum += rate * factor(client);
     }
     return sum;
   };
-  return {
-    requested_bps: add("requested_bps", () => 1),
-    sent_bps: add("sent_bps", (client) => rateIn(client, window, "sent")),
-    received_bps: add("received_bps", (client) => rateIn(client, window, "ok")),
-  };
-}
-
-/** How much higher than over its whole window a tester's rate was within the common one; 1 when it does not tell. */
-function rateIn(
-  client: ClientResult,
-  common: { start_ns: number; end_ns: number } | null,
-  key: "sent" | "ok",
-): number {
-  const { series, window } = client;
-  if (common === null || window === undefined || series === undefined || series.length < 2) return 1;
-  const own = window.end_ns - window.start_ns;
-  const shared = common.end_ns - common.start_ns;
-  if (own <= 0 || shared <= 0 || shared >= own) return 1;
-  let all = 0, inside = 0;
-  for (let n = 0; n < series.length; n++) {
-    const from = window.start_ns + series[n]!.t_ns;
-    const to = n + 1 < series.length ? window.start_ns + series[n + 1]!.t_ns : window.end_ns;
-    const overlap = Math.min(to, common.end_ns) - Math.max(from, common.start_ns);
-    all += series[n]![key];
-    if (to > from && overlap > 0) inside += series[n]![key] * Math.min(1, overlap / (to - from));
+  const requested_bps = add("requested_bps", () => 1);
+  if (window !== null && window.end_ns <= window.start_ns) {
+    return { requested_bps, sent_bps: null, received_bps: null };
   }
-  return all === 0 ? 1 : (inside / shared) / (all / own);
+  const within = (key: "sent" | "ok") => (client: ClientResult) =>
+    window === null ? 1 : rateFactor(client, window, key);
+  return {
+    requested_bps,
+    sent_bps: add("sent_bps", within("sent")),
+    received_bps: add("received_bps", within("ok")),
+  };
 }
 
 interface Part {

@@ -76,6 +76,10 @@ Deno.test("rates are added over the common window alone where the testers tell t
   assert.equal(total.rates?.requested_bps, 2000);
   assert.equal(total.rates?.sent_bps, 2000);
   assert.equal(total.rates?.received_bps, 3000);
+
+  const after = client({ rates, window: { start_ns: 50, end_ns: 90 }, series: even });
+  const apart = { requested_bps: 2000, sent_bps: null, received_bps: null };
+  assert.deepEqual(new Merger().total([first, after]).rates, apart, "nothing is common");
 });
 
 Deno.test("the mean of several testers is weighted, and its interval no narrower than theirs", () => {

@@ -140,6 +140,8 @@ export interface TargetResult {
   reasons?: Reason[];
   /** When it measured, on the controller's clock; compare with `total.window`. */
   window?: { start_ns: number; end_ns: number };
+  /** How far its begin and end are from those of `total.window`, added. */
+  window_off_ns?: number;
 }
 
 /** The whole document. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { canBeCut, commonShare } from "./common_window.ts";
 import type {
   ClientResult,
   Counts,
@@ -24,7 +25,7 @@ export interface VerdictThresholds {
   clockErrorSuspectNs: number;
   /** How far a tester's start may be from the agreed instant, in ns: SUSPECT. */
   startSkewSuspectNs: number;
-  /** Share of the measured phase that the testers have in common below which sums mix times: SUSPECT. */
+  /** Share of a tester's measured phase that is common to all, below which rates that cannot be cut mix times: SUSPECT. */
   commonWindowSuspect: number;
 }
 
@@ -194,16 +195,27 @@ function sumOf(results: readonly { metrics: Metric[] }[], name: string): number 
   return sum;
 }
 
-/** Sums over testers mean something only over the time that all of them measured. */
+/**
+ * Sums of rates mean something only over the time that all testers measured. Testers that stop one after another are
+ * cut to it; a reason is only what could not be cut.
+ */
 function judgeWindow(details: HostReason[], document: Judged, limits: VerdictThresholds): void {
   const common = document.total.window;
   if (common === null || common === undefined || document.clients.length < 2) return;
-  const length = common.end_ns - common.start_ns;
-  const longest = Math.max(
-    ...document.clients.map((c) => c.window ? c.window.end_ns - c.window.start_ns : 0),
-  );
-  if (longest <= 0 || length / longest >= limits.commonWindowSuspect) return;
-  const share = (100 * Math.max(0, length) / longest).toFixed(0);
-  const level = length <= 0 ? "INVALID" : "SUSPECT";
-  add(details, level, "common-window", `the testers measured together for ${share} % of the time only`);
+  if (common.end_ns <= common.start_ns) {
+    add(
+      details,
+      "INVALID",
+      "common-window",
+      "at no time did all testers measure: their rates cannot be added",
+    );
+    return;
+  }
+  for (const client of document.clients) {
+    const share = commonShare(client, common);
+    if (client.rates === null || share >= limits.commonWindowSuspect || canBeCut(client, common)) continue;
+    const text = `all testers measured together during ${(100 * share).toFixed(0)} % of its time only, ` +
+      "and it does not tell what its rates were then";
+    add(details, "SUSPECT", "common-window", text, client.host);
+  }
 }

@@ -56,11 +56,15 @@ Deno.test("each cause gives its verdict and a sentence that names the host", () 
       "INVALID",
     ],
     [
-      (d) => d.total.window = { start_ns: 0, end_ns: 1000 },
+      (d) => {
+        d.total.window = { ...d.clients[0]!.window!, end_ns: d.clients[0]!.window!.start_ns + 1000 };
+        delete d.clients[0]!.series;
+      },
       "common-window",
-      /together for \d+ % of the time/,
+      /^tester1.* together during \d+ % of its time/,
       "SUSPECT",
     ],
+    [(d) => d.total.window = { start_ns: 9, end_ns: 9 }, "common-window", /at no time/, "INVALID"],
   ];
   for (const [change, code, text, verdict] of cases) {
     const found = judge(document(change));
@@ -126,4 +130,12 @@ Deno.test("a tester that judges itself is not judged by its rate again", () => {
     d.clients[0]!.rates!.sent_bps! *= 0.5;
   });
   assert.equal(judge(content).verdict, "VALID");
+});
+
+Deno.test("testers that stop one after another are no reason where their rates can be cut", () => {
+  const made = document((d) => {
+    const { start_ns, end_ns } = d.clients[0]!.window!;
+    d.total.window = { start_ns, end_ns: start_ns + 0.6 * (end_ns - start_ns) };
+  });
+  assert.equal(judge(made).verdict, "VALID");
 });
