@@ -7,6 +7,7 @@
 import { dirname } from "node:path";
 import type { ResultDocument } from "../results/document.ts";
 import { csvAppend } from "../results/csv_file.ts";
+import { csvLine } from "../results/csv_row.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { reasonOf } from "./run_options.ts";
 
@@ -37,7 +38,7 @@ export async function appendCsv(path: string, document: ResultDocument): Promise
   try {
     using file = await Deno.open(path, { read: true, write: true, create: true });
     const { size } = await file.stat();
-    const text = csvAppend(document.csv, document.csv_header ?? null, {
+    const text = csvAppend(csvLine(document), document.csv_header ?? null, {
       isNew: size === 0,
       endsInNewline: size === 0 || await lastByte(file, size) === 0x0a,
     });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { csvHeader } from "../results/csv_row.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { collectAll } from "./collect.ts";
 import { finishDocument } from "./run_document.ts";
@@ -47,20 +48,28 @@ async function printAll(session: Session): Promise<void> {
   const { clientHalf, document } = session.parts;
   session.phase("output", "printing the result");
   const done = session.clients.filter((client) => client.done).map((client) => client.index);
+  const texts = document.targets.map((target) => target.text ?? "").join("");
   try {
     const row = await clientHalf.output(done);
-    document.csv = row + document.targets.map((target) => target.text ?? "").join("");
+    document.csv = row + texts;
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(messageOf(error));
     session.parts.emit({ kind: "error", peer: null, phase: "output", text: failure.message });
     session.end(failure);
     throw new Stopped("the row could not be printed");
   }
-  const headers = [
-    clientHalf.info.csvHeader,
-    ...session.targets.map((target) => target.half.info.csvHeader),
-  ];
-  document.csv_header = headers.every((header) => header !== null) ? headers.join(",") : headers[0]!;
+  document.csv_header = csvHeader(
+    {
+      test: clientHalf.info.name,
+      text: document.csv.slice(0, document.csv.length - texts.length),
+      names: clientHalf.info.csvHeader,
+    },
+    session.targets.map(({ index, half }) => ({
+      test: half.info.name,
+      text: document.targets[index]!.text ?? "",
+      names: half.info.csvHeader,
+    })),
+  );
 }
 
 /** Ends every test that is still ours, and the controller's halves. Bounded; never throws. */

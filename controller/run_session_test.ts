@@ -134,7 +134,7 @@ Deno.test("targets are set up before clients, started before them, stopped after
   const { document, debug, calls } = await run([first, second], [meter]);
   assert.equal(document.run.failed, undefined, document.run.reasons.join("; "));
   assert.equal(document.csv, "one,two\n12.3\n");
-  assert.equal(document.csv_header, "A,A");
+  assert.equal(document.csv_header, "A,A_2,A");
   assert.deepEqual(document.clients.map((c) => c.peer), ["ipbench-1.0", "ipbench-1.0"]);
   assert.equal(document.clients[0]!.clock, null, "an original cannot tell");
   assert.deepEqual(meter.lines.slice(0, 5), ["HELLO\n", "LOAD m\n", 'SETUP args::""\n', "START\n", "STOP\n"]);

@@ -21,10 +21,10 @@ export function csvRow(fields: readonly (string | number | boolean | null | unde
 }
 
 /**
- * What to append to a CSV file so that it holds one more row of a run, as lab scripts expect it: the plugins' row with
- * inner newlines removed, after the header when the file is new and the header is known.
+ * What to append to a CSV file so that it holds one more row of a run, after the header when the
+ * file is new and the header is known.
  *
- * @param row What the plugins printed.
+ * @param row One line without its newline, as `csvLine` makes it.
  * @param header Names of the columns, or `null` when the plugins do not tell.
  * @param file `isNew`: nothing is in the file yet; `endsInNewline`: its last byte is one (an interrupted writer left it
  *   without otherwise).
@@ -35,12 +35,11 @@ export function csvAppend(
   header: string | null,
   file: { isNew: boolean; endsInNewline?: boolean },
 ): string {
-  const line = row.replace(/[\r\n\0]+/g, "");
-  if (line === "") return "";
+  if (row === "") return "";
   const before = file.isNew
     ? (header === null || header === "" ? "" : `${header.replace(/[\r\n]+/g, "")}\n`)
     : file.endsInNewline === false
     ? "\n"
     : "";
-  return `${before}${line}\n`;
+  return `${before}${row}\n`;
 }

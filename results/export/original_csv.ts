@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { csvLine } from "../csv_row.ts";
 import type { ResultDocument } from "../document.ts";
 import { parseArgs } from "../report/args.ts";
 
@@ -11,13 +12,13 @@ export const LATENCY_COLUMNS =
   "Requested_Throughput,Receive_Throughput,Send_Throughput,Packet_Size,Minimum_RTT,Average_RTT,Maximum_RTT,Stdev_RTT,Median_RTT";
 
 /**
- * The row of a document: what the plugins printed, without newlines; of a latency run that broke off before anything
+ * The row of a document: what the plugins printed, on one line; of a latency run that broke off before anything
  * was printed, the same columns made from its totals.
  *
  * @returns the row without a newline, or `null` when the document has none.
  */
 export function originalRow(document: ResultDocument): string | null {
-  const printed = document.csv.replace(/[\r\n\0]+/g, "");
+  const printed = csvLine(document);
   if (printed !== "") return printed;
   const { rates, latency } = document.total;
   const summary = latency.service ?? latency.response;
