@@ -33,9 +33,12 @@ const FAILED_CALL: Readonly<Record<string, string>> = {
  * @param error What happened.
  */
 export function describeFailure(failure: string, plugin: string, error: unknown): string {
-  if (error instanceof PluginError && error.code === "not-found") return `Can not find plugin: ${plugin}`;
-  const step = error instanceof PluginError ? FAILED_CALL[error.call] ?? failure : failure;
   const why = messageOf(error);
+  if (error instanceof PluginError && error.code === "not-found") {
+    const words = `Can not find plugin: ${plugin}`;
+    return why.startsWith(words) ? why : `${words}; ${why}`;
+  }
+  const step = error instanceof PluginError ? FAILED_CALL[error.call] ?? failure : failure;
   const prefix =
     [`plugin ${plugin}: `, `plugin ${plugin} `, `${plugin}: `].find((text) => why.startsWith(text)) ?? "";
   const rest = why.slice(prefix.length);

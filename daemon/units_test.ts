@@ -23,7 +23,12 @@ Deno.test("describeFailure: the original's words, then the plugin's", () => {
     "Client setup failed: latency: argument bps=-3 is out of range 1..400000000000",
   );
   const missing = new PluginError("not-found", "load", "looked in a, b");
-  assert.equal(describeFailure("Can not load plugin", "nosuch", missing), "Can not find plugin: nosuch");
+  assert.equal(
+    describeFailure("Can not load plugin", "nosuch", missing),
+    "Can not find plugin: nosuch; looked in a, b",
+  );
+  const refused = new PluginError("not-found", "load", "Can not find plugin: n; n.so cannot be opened");
+  assert.equal(describeFailure("Can not load plugin", "n", refused), refused.message);
   const crash = new PluginError("crash", "start", "plugin latency crashed with SIGSEGV in start");
   assert.equal(
     describeFailure("Plugin failed to start!", "latency", crash),

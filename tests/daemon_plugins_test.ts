@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { fixturePlugins, handshake, targetSetup, TestDaemon, testerSetup } from "./util/mod.ts";
+import { fixturePlugins, handshake, runProgram, targetSetup, TestDaemon, testerSetup } from "./util/mod.ts";
 
 /** What a fault ends in: at which step, and what the 451 says. */
 const FAULTS: Record<string, { step: "SETUP" | "START"; says: RegExp; targetOnly?: boolean }> = {
@@ -89,4 +89,39 @@ Deno.test("plugins of the original's interface run on their own side", async () 
   await handshake(client, "old_target", targetSetup());
   await client.send("STOP\n");
   assert.match(await client.readToEnd(15_000), /^22[01] .*\nContent-length: /);
+});
+
+/** A plugin that is there and cannot be opened, because a library that it needs is not. */
+async function brokenPlugin(folder: string): Promise<void> {
+  const bytes = await Deno.readFile(`${fixturePlugins()}/old_client_needed.so`);
+  const text = new TextDecoder("latin1").decode(bytes);
+  const at = text.indexOf("libipbench.so.1");
+  assert.ok(at > 0 && text.indexOf("libipbench.so.1", at + 1) < 0, "it needs the library, once");
+  bytes.set(new TextEncoder().encode("libnothere.so.1"), at);
+  await Deno.writeFile(`${folder}/old_client_needed.so`, bytes);
+}
+
+Deno.test("why a plugin cannot be opened is in the 451, and in what a run says", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-broken-" });
+  try {
+    await brokenPlugin(folder);
+    await using tester = await TestDaemon.start({ args: ["--plugin-dir", folder] });
+    using client = await tester.greeted();
+    assert.deepEqual(await client.ask("HELLO"), ["200 OK (Ready to go)"]);
+    await client.send("LOAD old_client_needed\n");
+    const why =
+      "Can not find plugin: old_client_needed; .*old_client_needed.so cannot be opened: .*libnothere.so.1";
+    assert.match(
+      await client.readToEnd(),
+      new RegExp(`^451 LOCAL PROCESSING ERROR \\(${why}[^()\n]*\\)\n$`),
+    );
+    const run = await runProgram("ipbench", [
+      ...["run", "--test", "old_client_needed", "--client", tester.host, "--port", String(tester.port)],
+      ...["--test-target", "127.0.0.1", "--plugin-dir", folder],
+    ]);
+    assert.equal(run.code, 1);
+    assert.match(run.stderr, new RegExp(`controller: load: .*${why}`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -20,6 +20,9 @@ export interface Search {
   opening: (file: string) => void;
 }
 
+/** Reasons that are told of a plugin that cannot be used; all of them are in the log. */
+const REASONS_SHOWN = 3;
+
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
 
 /** Every plugin file in the folders, in order, opened. What is no plugin is skipped with a debug line. */
@@ -164,7 +167,8 @@ export async function findPlugin(search: Search, name: string, side: Side): Prom
     closePlugin(plugin);
   };
   const log: Search["log"] = (level, message) => {
-    if (level === "warning") refused.push(message);
+    // What was asked for is told why it cannot be used; other files that are no plugins are nobody's business.
+    if (level === "warning" || message.includes(`/${name}.so `)) refused.push(message);
     search.log(level, message);
   };
   const own = { ...search, log };
@@ -175,11 +179,34 @@ export async function findPlugin(search: Search, name: string, side: Side): Prom
   throw notFound(name, side, other, refused);
 }
 
-function notFound(name: string, side: Side, other: PluginInfo | null, refused: string[]): PluginError {
+/** Tests that need what a machine may lack, when ipbench is built and when the test runs. */
+const NEEDS: ReadonlyMap<string, string> = new Map([
+  ["nfs_latency", "libnfs, Debian's package libnfs-dev, on this machine and where ipbench was built"],
+]);
+
+/**
+ * Why there is no such plugin.
+ *
+ * @param name what was asked for
+ * @param side the side that it was to serve
+ * @param other a plugin of that name for the other side
+ * @param refused what was said of files that could not be used
+ */
+export function notFound(
+  name: string,
+  side: Side,
+  other: Pick<PluginInfo, "side"> | null,
+  refused: readonly string[],
+): PluginError {
   if (other !== null) {
     const message = `${name} is a ${other.side} test, it cannot be used as a ${side} test`;
     return new PluginError("not-found", "load", message);
   }
-  const why = refused.length > 0 ? `; ${refused.slice(0, 3).join("; ")}` : "";
-  return new PluginError("not-found", "load", `Can not find plugin: ${name}${why}`);
+  const needs = NEEDS.get(name);
+  const why = [
+    `Can not find plugin: ${name}`,
+    ...refused.slice(0, REASONS_SHOWN),
+    ...(needs === undefined ? [] : [`${name} needs ${needs}`]),
+  ];
+  return new PluginError("not-found", "load", why.join("; "));
 }
