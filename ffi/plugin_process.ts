@@ -8,8 +8,11 @@ import { PluginError, type PluginErrorCode } from "./errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "./frame.ts";
 import type { HostDeadlines } from "./limits.ts";
 import { LogLines } from "./log_lines.ts";
-import { PLUGIN_HOST_ARGUMENT, selfCommand } from "./self.ts";
+import { PLUGIN_HOST_ARGUMENT, selfCommand, selfPath } from "./self.ts";
 import { killGroup } from "./signals.ts";
+
+/** Tells plugins which file to name where a person has to grant something to the program (ipb_error.h). */
+const PROGRAM_VARIABLE = "IPBENCH_PROGRAM";
 
 /** Takes what a plugin, its process or the search for it has to say. */
 export type HostLog = (level: "debug" | "info" | "warning" | "error", message: string) => void;
@@ -74,8 +77,8 @@ export class PluginProcess {
     const self = selfCommand([PLUGIN_HOST_ARGUMENT, String(Deno.pid)]);
     try {
       const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-      this.#child = new Deno.Command(self.path, { args: self.args, env: { ...self.env, ...extra }, ...pipes })
-        .spawn();
+      const env = { ...self.env, [PROGRAM_VARIABLE]: selfPath() ?? Deno.execPath(), ...extra };
+      this.#child = new Deno.Command(self.path, { args: self.args, env, ...pipes }).spawn();
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new PluginError("crash", "spawn", `cannot start ${self.path} to host a plugin: ${why}`, {

@@ -2,7 +2,17 @@
 import assert from "node:assert/strict";
 import { runConfig } from "./fixtures/run_config.ts";
 import { Veth } from "./fixtures/veth.ts";
-import { hasNamespaces, TestDaemon } from "./util/mod.ts";
+import { hasNamespaces, isInstalled, kill, programCommand, TestDaemon, until } from "./util/mod.ts";
+
+/** Runs a program as root without CAP_NET_RAW. */
+const WITHOUT_NET_RAW = ["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"];
+const canDrop = Deno.uid() === 0 && isInstalled("setpriv");
+
+/** What tells a person how to grant the capability: the file that was started, not another one. */
+const remedy = (name: "ipbench" | "ipbenchd") =>
+  `raw Ethernet needs CAP_NET_RAW: start it as root, or grant it once with "setcap cap_net_raw+ep ${
+    programCommand(name).path
+  }"`;
 
 Deno.test({ name: "raw Ethernet over a link between namespaces", ignore: !hasNamespaces() }, async (t) => {
   using link = Veth.make("r");
@@ -46,4 +56,64 @@ Deno.test({ name: "raw Ethernet over a link between namespaces", ignore: !hasNam
     assert.equal(value(metrics, "measured_received"), sent);
     assert.equal(value(metrics, "loss"), 0);
   });
+});
+
+Deno.test({ name: "ipbench echo --raw answers over a link", ignore: !hasNamespaces() }, async () => {
+  using link = Veth.make("e");
+  assert.ok(link !== null);
+  await using tester = await TestDaemon.start();
+  const { path, args } = programCommand("ipbench");
+  const [wrap, ...before] = [...link.wrap, path];
+  const child = new Deno.Command(wrap!, {
+    args: [...before, ...args, "echo", "--raw", link.far],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let said = "";
+  const reading = (async () => {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) said += text;
+  })();
+  try {
+    await until(
+      "the echo is ready",
+      30_000,
+      () => said.includes(`ready (Ethernet type 0x6008 on ${link.far})`),
+    );
+    const { stderr, document } = await runConfig({
+      test: "latency",
+      args: `socktype=raw,iface=${link.near},bps=800k,size=100,samples=300,warmup=0.1,cooldown=0.1`,
+      clients: [{ host: tester.host, port: tester.port, testTarget: link.farMac }],
+      targets: [],
+    });
+    assert.equal(document.run.failed, undefined, stderr);
+    assert.ok(document.clients[0]!.counts!.ok > 200, JSON.stringify(document.clients[0]!.counts));
+  } finally {
+    kill(child.pid, "SIGINT");
+    const { code } = await child.status;
+    await reading;
+    assert.equal(code, 0, said);
+  }
+  assert.ok(Number(/Echo_Packets (\d+)/.exec(said)?.[1]) >= 300, said);
+});
+
+Deno.test({ name: "without CAP_NET_RAW the program to grant it to is named", ignore: !canDrop }, async () => {
+  await using tester = await TestDaemon.start({ wrap: WITHOUT_NET_RAW });
+  const { code, stderr } = await runConfig({
+    test: "latency",
+    args: "socktype=raw,iface=lo,bps=800k,size=100,samples=10",
+    clients: [{ host: tester.host, port: tester.port, testTarget: "02:00:00:00:00:01" }],
+    targets: [],
+  });
+  assert.equal(code, 1);
+  assert.ok(stderr.includes(remedy("ipbenchd")), stderr);
+
+  const [command, ...before] = [...WITHOUT_NET_RAW, programCommand("ipbench").path];
+  const echo = await new Deno.Command(command!, {
+    args: [...before, ...programCommand("ipbench").args, "echo", "--raw", "lo"],
+    stdin: "null",
+  }).output();
+  const said = new TextDecoder().decode(echo.stderr);
+  assert.equal(echo.code, 1, said);
+  assert.ok(said.includes(remedy("ipbench")), said);
 });

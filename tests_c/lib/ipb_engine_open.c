@@ -120,8 +120,8 @@ static int try_privileges(const struct ipb_engine_config *c, struct ipb_error *e
 		int policy = sched_getscheduler(0);
 		sched_getparam(0, &old);
 		if (sched_setscheduler(0, SCHED_FIFO, &wanted) < 0)
-			return ipb_error_errno(err, errno, "argument rt: SCHED_FIFO needs CAP_SYS_NICE: start the daemon as root, or "
-			                       "grant it with \"setcap cap_sys_nice+ep /path/to/ipbenchd\"");
+			return ipb_error_errno(err, errno, "argument rt: SCHED_FIFO needs CAP_SYS_NICE: start it as root, or grant it "
+			                       "once with \"setcap cap_sys_nice+ep %s\"", ipb_program());
 		sched_setscheduler(0, policy, &old);
 	}
 	if (c->mlock && mlockall(MCL_CURRENT | MCL_FUTURE) < 0)

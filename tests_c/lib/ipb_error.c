@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static char *place(struct ipb_error *err, size_t *size)
@@ -70,4 +71,12 @@ int ipb_error_print(const struct ipb_error *err, const char *name)
 	if ((err->text == NULL || err->size == 0) && err->own[0] != '\0')
 		fprintf(stderr, "%s: %s\n", name, err->own);
 	return -1;
+}
+
+/* The host says it in its plugin process's environment: what runs there is the runtime inside the program's file. */
+const char *ipb_program(void)
+{
+	const char *name = getenv("IPBENCH_PROGRAM");
+
+	return name != NULL && *name != '\0' ? name : "/path/to/ipbenchd";
 }

@@ -38,4 +38,7 @@ void ipb_error_clear(struct ipb_error *err);
 /* When no host takes the sentence, writes it as one line "NAME: sentence" on stderr; returns -1. */
 int ipb_error_print(const struct ipb_error *err, const char *name);
 
+/* The file of the running program, for sentences that tell a person what to grant to it. */
+const char *ipb_program(void);
+
 #endif

@@ -183,8 +183,8 @@ int ipb_sock_raw(const char *iface, uint16_t ether_type, int *ifindex, uint8_t *
 		return ipb_error(err, "\"%.64s\" is no interface name: it is too long", iface);
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 && (errno == EPERM || errno == EACCES))
-		return ipb_error(err, "raw Ethernet needs CAP_NET_RAW: start the daemon as root, or grant it once with "
-		                 "\"setcap cap_net_raw+ep /path/to/ipbenchd\"");
+		return ipb_error(err, "raw Ethernet needs CAP_NET_RAW: start it as root, or grant it once with "
+		                 "\"setcap cap_net_raw+ep %s\"", ipb_program());
 	if (fd < 0)
 		return ipb_error_errno(err, errno, "cannot open a packet socket");
 	memcpy(request.ifr_name, iface, strlen(iface));
