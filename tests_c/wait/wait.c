@@ -4,6 +4,7 @@
 #define IPBENCH_TEST_CLIENT
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,25 +78,58 @@ static void progress(uint64_t begin_ns, enum ipbench_phase phase)
 	host->progress->updates++;
 }
 
+static void on_interrupt(int number)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	(void)number;
+	stopping = 1;
+	if (write(stop_event, &one, sizeof one) < 0) {
+		/* start looks at the flag as well */
+	}
+	errno = saved;
+}
+
+/* Whether somebody pressed Enter. At its end, and where it cannot be read, the input is not looked at again. */
+static int entered(struct pollfd *input)
+{
+	char text[256];
+
+	if (input->fd < 0 || input->revents == 0)
+		return 0;
+	ssize_t got = read(input->fd, text, sizeof text);
+	if (got <= 0 && errno != EINTR)
+		input->fd = -1;
+	return got > 0 && memchr(text, '\n', (size_t)got) != NULL;
+}
+
 static int start(struct timeval *stamp)
 {
-	struct pollfd p = { .fd = stop_event, .events = POLLIN };
+	/* The original's daemon calls no stop for a client: there Enter and SIGINT end the test, as they always did. */
+	struct pollfd p[2] = { { .fd = stop_event, .events = POLLIN }, { .fd = host == NULL ? 0 : -1, .events = POLLIN } };
+	struct sigaction interrupt = { .sa_handler = on_interrupt }, before;
 	uint64_t begin = ipb_now_ns(), now = begin;
 
+	if (host == NULL)
+		sigaction(SIGINT, &interrupt, &before);
 	gettimeofday(stamp, NULL);
 	ended_by = BY_DEADLINE;
 	while (now - begin < deadline_ns) {
 		uint64_t left = deadline_ns - (now - begin), slice = left < PROGRESS_NS ? left : PROGRESS_NS;
 		struct timespec wait = { .tv_nsec = (long)slice };
-		ppoll(&p, 1, &wait, NULL);
+		p[0].revents = p[1].revents = 0;
+		ppoll(p, 2, &wait, NULL);
 		now = ipb_now_ns();
-		if (stopping || p.revents != 0) {
+		if (stopping || p[0].revents != 0 || entered(&p[1])) {
 			ended_by = BY_CONTINUE;
 			break;
 		}
 		progress(begin, IPBENCH_PHASE_MEASURE);
 	}
 	waited_ns = now - begin;
+	if (host == NULL)
+		sigaction(SIGINT, &before, NULL);
 	progress(begin, IPBENCH_PHASE_DONE);
 	return 0;
 }
