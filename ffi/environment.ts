@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { frequencyGroups, inCommon } from "./frequency.ts";
+import { interrupts } from "./interrupts.ts";
+import { line, number, text } from "./machine_files.ts";
 
 /** What {@linkcode environment} is asked for. */
 export interface EnvironmentRequest {
@@ -14,29 +17,7 @@ export interface EnvironmentRequest {
   ethtool?: (iface: string) => Record<string, unknown> | null;
 }
 
-const MAX_TEXT = 4096;
 const STEAL_WINDOW_MS = 100;
-
-/** The first line of a small file, trimmed; `null` when it cannot be read. */
-async function line(path: string): Promise<string | null> {
-  try {
-    return (await Deno.readTextFile(path)).slice(0, MAX_TEXT).split("\n")[0]!.trim();
-  } catch {
-    return null; // not every kernel and machine has every file
-  }
-}
-
-async function text(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch {
-    return "";
-  }
-}
-
-function number(value: string | null): number | null {
-  return value !== null && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : null;
-}
 
 /**
  * Describes this machine.
@@ -72,16 +53,18 @@ export async function environment(request: EnvironmentRequest = {}): Promise<Rec
 async function describeCpu(): Promise<Record<string, unknown>> {
   const info = await text("/proc/cpuinfo");
   const base = "/sys/devices/system/cpu/";
-  const scaling = base + "cpu0/cpufreq/";
+  const clocks = await frequencyGroups();
   return {
     model: /^(?:model name|Model|Hardware)\s*:\s*(.+)$/m.exec(info)?.[1] ?? null,
     count: navigator.hardwareConcurrency,
     online: await line(base + "online"),
     mhz: number(/^cpu MHz\s*:\s*([\d.]+)/m.exec(info)?.[1] ?? null),
-    governor: await line(scaling + "scaling_governor"),
-    driver: await line(scaling + "scaling_driver"),
-    min_khz: number(await line(scaling + "scaling_min_freq")),
-    max_khz: number(await line(scaling + "scaling_max_freq")),
+    governor: inCommon(clocks, "governor"),
+    driver: inCommon(clocks, "driver"),
+    min_khz: inCommon(clocks, "min_khz"),
+    max_khz: inCommon(clocks, "max_khz"),
+    // Which processors differ from which; a result's `engine.cpu` says where the test ran.
+    ...(clocks.length > 1 ? { clocks } : {}),
     no_turbo: await line(base + "intel_pstate/no_turbo"),
     boost: await line(base + "cpufreq/boost"),
     smt: await line(base + "smt/active"),
@@ -220,16 +203,4 @@ async function describeInterface(
     ...ethtool?.(iface),
     irqs: await interrupts(iface),
   };
-}
-
-/** Interrupts whose name holds the interface's, and the CPUs that serve them. */
-async function interrupts(iface: string): Promise<{ irq: number; name: string; cpus: string | null }[]> {
-  const found: { irq: number; name: string; cpus: string | null }[] = [];
-  for (const row of (await text("/proc/interrupts")).split("\n")) {
-    const match = /^\s*(\d+):.*\s(\S+)$/.exec(row);
-    if (match === null || !match[2]!.includes(iface) || found.length >= 256) continue;
-    const irq = Number(match[1]);
-    found.push({ irq, name: match[2]!, cpus: await line(`/proc/irq/${irq}/smp_affinity_list`) });
-  }
-  return found;
 }
