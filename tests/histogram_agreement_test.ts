@@ -73,16 +73,32 @@ Deno.test("C reads what HdrHistogram's library writes, and the library reads wha
   }
 });
 
-Deno.test("HdrHistogram's own encoded examples decode in C", async () => {
+Deno.test("HdrHistogram's own encoded examples decode, to their values", async () => {
+  // Text, how many values, the smallest, the median, p90, the largest: 10,000 times 1000 and one 100,000,000; 2048 or
+  // 2049; 100, 200 and 250; with no digit kept, one value from 64 to 127.
   const examples = [
-    ["HISTFAAAACl4nJNpmSzMwMBgyAABzFCaEURcm7yEwf4DROA8/4I5jNM7mJgAlWkH9g==", 10_001],
-    ["HISTFAAAACB4nJNpmSzMwMDAzAABMJoRQnEw2H+AsP7LMwEARZgDpQ==", 1],
-    ["HISTFAAAACV4nJNpmSzMwMDAwQABzFCaEUrp2H+AsI4zMh1lZEpkAgBdIQSk", 3],
-    ["HISTFAAAAB14nJNpmSzMwMDAxIAKGCEU8wv7DxAWLxMASToDcw==", 1],
+    ["HISTFAAAACl4nJNpmSzMwMBgyAABzFCaEURcm7yEwf4DROA8/4I5jNM7mJgAlWkH9g==", 10_001, 1000, 1000, 1000, 1e8],
+    ["HISTFAAAACB4nJNpmSzMwMDAzAABMJoRQnEw2H+AsP7LMwEARZgDpQ==", 1, 2048, 2048, 2048, 2048],
+    ["HISTFAAAACV4nJNpmSzMwMDAwQABzFCaEUrp2H+AsI4zMh1lZEpkAgBdIQSk", 3, 100, 200, 250, 250],
+    ["HISTFAAAAB14nJNpmSzMwMDAxIAKGCEU8wv7DxAWLxMASToDcw==", 1, 64, 64, 64, 64],
   ] as const;
-  for (const [text, total] of examples) {
+  for (const [n, [text, total, ...values]] of examples.entries()) {
     const back = await throughC(new Uint8Array(inflateSync(Uint8Array.fromBase64(text).subarray(8))));
-    assert.equal(back?.figures[0], total);
+    assert.ok(back !== null);
+    const ours = decodeHistogram(text);
+    assert.deepEqual([back.figures[0], ours.total], [total, total]);
+    const [, min, max, p50, p90] = back.figures;
+    const found = {
+      C: [min!, p50!, p90!, max!],
+      TypeScript: [ours.min, ours.valueAtPercentile(50), ours.valueAtPercentile(90), ours.max],
+    };
+    const width = n === 3 ? 1 : 0.001; // of what is told apart: the digits that the example keeps
+    for (const [who, figures] of Object.entries(found)) {
+      for (const [i, value] of values.entries()) {
+        const off = figures[i]! / value - 1;
+        assert.ok(off >= -width && off <= width, `example ${n}, ${who}: ${figures[i]} is not ${value}`);
+      }
+    }
   }
   assert.equal(await throughC(new Uint8Array(39)), null);
 });
