@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Metric } from "../results/document.ts";
 import { runConfig } from "./fixtures/run_config.ts";
-import { fixturePlugins, markedProcesses, runProgram, TestDaemon, until } from "./util/mod.ts";
+import { fixturePlugins, runProgram, TestDaemon, until } from "./util/mod.ts";
 
 /** A free port for UDP and, most likely, for TCP. */
 function freePort(): number {
@@ -82,119 +82,6 @@ Deno.test("latency-check counts exactly the wrong answers of an echo target", as
   assert.equal(await bad("check,check_size=64", "tcp"), 0);
   assert.equal(await bad("check,spoil=10", "udp"), 50, "every tenth of 500");
   assert.equal(await bad("check=0", "udp"), 500, "a plain echo never adds one");
-});
-
-Deno.test("client_wrapper and target_wrapper run programs below an allowed directory", async (t) => {
-  const folder = await Deno.makeTempDir({ prefix: "ipbench-exec-" });
-  try {
-    const program = `${folder}/work.sh`;
-    await Deno.writeTextFile(
-      program,
-      '#!/bin/sh\necho "worked on $1 and $2"\necho note >&2\nexit ${3:-0}\n',
-      { mode: 0o755 },
-    );
-    const slow = `${folder}/slow.sh`;
-    await Deno.writeTextFile(
-      slow,
-      "#!/bin/sh\nsetsid sh -c 'trap \"\" TERM; exec sleep 600' &\nexec sleep 600\n",
-      { mode: 0o755 },
-    );
-    await using tester = await TestDaemon.start({ args: ["--allow-exec", folder] });
-    await using target = await TestDaemon.start({ role: "target", args: ["--allow-exec", folder] });
-    const clients = [{ host: tester.host, port: tester.port }];
-    await t.step("the output is the result, with quotes as typed", async () => {
-      const { code, stdout, stderr, document } = await runConfig({
-        test: "client_wrapper",
-        args: `start="${program} 'one, two' three"`,
-        clients,
-        targets: [{
-          test: "target_wrapper",
-          args: `start=${slow},output="${program} a b"`,
-          host: target.host,
-          port: target.port,
-        }],
-      });
-      assert.equal(code, 0, stderr);
-      assert.equal(stdout, "worked on one, two and three\nworked on a and b\n");
-      assert.equal(metric(document.clients[0]!.metrics, "start_exit_status"), 0);
-      assert.equal(metric(document.targets[0]!.metrics, "output_exit_status"), 0);
-    });
-    await t.step("a program that fails fails the run, and its status is told", async () => {
-      const { code, stderr } = await runConfig({
-        test: "client_wrapper",
-        args: `start="${program} a b 3"`,
-        clients,
-        targets: [],
-      });
-      assert.equal(code, 1);
-      assert.match(stderr, /work\.sh ended with status 3/);
-    });
-    await t.step("ABORT ends the program and all that it started", async () => {
-      const run = runConfig({ test: "client_wrapper", args: `start=${slow}`, clients, targets: [] });
-      await until("the programs run", 10_000, async () => {
-        const running = await markedProcesses(tester.mark);
-        return running.length >= 5; // daemon, plugin host, keeper, two sleeps
-      });
-      const daemon = `${tester.host}:${tester.port}`;
-      const abort = await runProgram("ipbench", ["abort", daemon]);
-      assert.equal(abort.code, 0, abort.stderr);
-      const { code } = await run;
-      assert.equal(code, 1);
-      await until("nothing but the daemon and a warm child is left", 10_000, async () => {
-        return (await markedProcesses(tester.mark)).length <= 2;
-      });
-    });
-    await t.step("ABORT lets the stop program end", async () => {
-      const undo = `${folder}/undo.sh`;
-      await Deno.writeTextFile(undo, '#!/bin/sh\nsleep 0.2\necho undone >"$1"\n', { mode: 0o755 });
-      const run = runConfig({
-        test: "client_wrapper",
-        args: `start=${slow}`,
-        clients,
-        targets: [{
-          test: "target_wrapper",
-          args: `start=${slow},stop="${undo} ${folder}/undone"`,
-          host: target.host,
-          port: target.port,
-        }],
-      });
-      await until("the target's programs run", 10_000, async () => {
-        return (await markedProcesses(target.mark)).length >= 5;
-      });
-      const abort = await runProgram("ipbench", ["abort", `${target.host}:${target.port}`]);
-      assert.equal(abort.code, 0, abort.stderr);
-      assert.equal((await run).code, 1);
-      await until("the stop program has done its work", 10_000, async () => {
-        return await Deno.readTextFile(`${folder}/undone`).catch(() => "") === "undone\n";
-      });
-    });
-    await t.step("two clients' texts without a newline stand on lines of their own", async () => {
-      await using other = await TestDaemon.start({ args: ["--allow-exec", folder] });
-      const short = `${folder}/short.sh`;
-      await Deno.writeTextFile(short, "#!/bin/sh\nprintf 12\n", { mode: 0o755 });
-      const { stdout, stderr } = await runConfig({
-        test: "client_wrapper",
-        args: `start=${short}`,
-        clients: [...clients, { host: other.host, port: other.port }],
-        targets: [],
-      });
-      assert.equal(stdout, "12\n12\n", stderr);
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
-
-Deno.test("a wrapper without permission says what to start the daemon with", async () => {
-  await using tester = await TestDaemon.start();
-  const { code, stderr } = await runConfig({
-    test: "client_wrapper",
-    args: "start=/bin/sh",
-    clients: [{ host: tester.host, port: tester.port }],
-    targets: [],
-  });
-  assert.equal(code, 1);
-  assert.match(stderr, /start it with --allow-exec \/\S+/);
 });
 
 Deno.test("wait ends on ipbench continue, and at its deadline", async () => {
