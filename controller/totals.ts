@@ -149,7 +149,7 @@ function methodOf(parts: readonly Part[]): string {
  */
 function poolMeans(clients: readonly ClientResult[]): Interval | null {
   const parts = intervals(clients, "mean");
-  if (parts === null || parts.length === 1) return parts?.[0]!.interval ?? null;
+  if (parts === null || parts.length === 1) return parts?.[0]?.interval ?? null;
   let estimate = 0, half = 0;
   for (const { interval, share } of parts) {
     estimate += share * interval.estimate_ns;
@@ -174,7 +174,7 @@ function poolMedians(
   summary: Summary | null,
 ): Interval | null {
   const parts = intervals(clients, "median");
-  if (parts === null || parts.length === 1) return parts?.[0]!.interval ?? null;
+  if (parts === null || parts.length === 1) return parts?.[0]?.interval ?? null;
   if (merged === undefined || summary === null) return null;
   let half = 0;
   for (const { interval, share } of parts) {
