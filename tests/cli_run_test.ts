@@ -63,7 +63,8 @@ Deno.test("stdout is what the tests printed, files hold document and row, with a
     assert.deepEqual([second.code, second.stderr, second.stdout], [0, "", first.stdout]);
     const rows = (await Deno.readTextFile(`${folder}/rows.csv`)).trimEnd().split("\n");
     assert.equal(rows.length, 3, "a header and two rows");
-    assert.equal(rows[1], first.stdout.replaceAll("\n", ""));
+    assert.equal(rows[0], "Text,Text");
+    assert.equal(rows[1], first.stdout.trimEnd().replaceAll("\n", ","), "a comma where a newline was");
     assert.equal(rows[2], rows[1]);
     assert.deepEqual(Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(), ["r.json", "rows.csv"]);
   });
