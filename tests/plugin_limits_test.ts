@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { CHILD_OPEN_FILES } from "../ffi/limits.ts";
 import { PluginError, PluginHost } from "../ffi/mod.ts";
 import { assertNoneLeft, isAlive, projectRoot, until } from "./util/mod.ts";
 
@@ -19,6 +20,7 @@ const SOURCE = `
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 static const struct ipbench_host *host;
 static int attach(const struct ipbench_host *h) { host = h; return 0; }
@@ -36,6 +38,18 @@ static int setup(char *name, int port, char *arg)
 	free(memory);
 	return -1;
 }
+/* A program that it starts, as the wrappers do, has what the thread of start has. */
+static int start(struct timeval *t)
+{
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0) _exit(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	waitpid(pid, &status, 0);
+	gettimeofday(t, NULL);
+	snprintf(host->error, host->error_size, "start %d, its child %d", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+		WEXITSTATUS(status));
+	return 1;
+}
 static int none(char *arg) { (void)arg; return 0; }
 static int stamp(struct timeval *t) { gettimeofday(t, NULL); return 0; }
 static int marshall(char **d, int *n, double t) { (void)t; *d = NULL; *n = 0; return 0; }
@@ -43,7 +57,7 @@ static void cleanup(char **d) { (void)d; }
 static int unmarshall(char *in, int len, char **d, int *n) { (void)in; (void)len; *d = NULL; *n = 0; return 0; }
 static int output(struct client_data d[], int n) { (void)d; (void)n; return 0; }
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = { .magic = IPBENCH_PLUGIN_MAGIC, .name = "limits",
-	.descr = "", .setup = setup, .setup_controller = none, .start = stamp, .stop = stamp, .marshall = marshall,
+	.descr = "", .setup = setup, .setup_controller = none, .start = start, .stop = stamp, .marshall = marshall,
 	.marshall_cleanup = cleanup, .unmarshall = unmarshall, .unmarshall_cleanup = cleanup, .output = output };
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = { .major = 1, .minor = 0,
 	.size = sizeof(struct ipbench_plugin_ext), .option_size = sizeof(struct ipbench_option), .version = "1",
@@ -72,7 +86,15 @@ async function withPlugin(body: (folder: string) => Promise<void>): Promise<void
   }
 }
 
+/** Open files that a plugin may have: what ipbench gives, or less where the system allows less. */
+async function openFiles(): Promise<number> {
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", "ulimit -Hn"] }).output();
+  const hard = new TextDecoder().decode(stdout).trim();
+  return hard === "unlimited" ? CHILD_OPEN_FILES : Math.min(CHILD_OPEN_FILES, Number(hard));
+}
+
 Deno.test("limits: memory of a plugin, privileges, process group, and where its stdout goes", async () => {
+  const files = await openFiles();
   await withPlugin(async (folder) => {
     for (const [limit, word] of [[0, "given"], [512 * MIB, "refused"]] as const) {
       const lines: string[] = [];
@@ -85,11 +107,23 @@ Deno.test("limits: memory of a plugin, privileges, process group, and where its 
         assert.ok(error instanceof PluginError, lines.join(" | "));
         assert.match(
           error.message,
-          new RegExp(`^memory ${word}, privileges 1, group 1, files \\d+, stdout open$`),
+          new RegExp(`^memory ${word}, privileges 1, group 1, files ${files}, stdout open$`),
         );
       } finally {
         await host.kill();
       }
+    }
+  });
+});
+
+Deno.test("limits: start and what it starts gain no privileges", async () => {
+  await withPlugin(async (folder) => {
+    const host = PluginHost.spawn({ pluginDirs: [folder], debug: false, log: () => {} });
+    try {
+      await host.load("limits", "client");
+      assert.equal((await host.start({})).error, "start 1, its child 1");
+    } finally {
+      await host.kill();
     }
   });
 });

@@ -127,8 +127,9 @@ export class Plugin {
     view.setBigInt64(HOST_START.at_ns, atNs, true);
     this.#running = true;
     this.#stopped = false;
-    await this.#library.symbols.ipbench_host_start(start, this.#startStruct);
+    const called = await this.#library.symbols.ipbench_host_start(start, this.#startStruct);
     this.#running = false;
+    if (called !== 0) throw new PluginError("start", "start", `cannot call start: errno ${-called}`);
     this.#started = true;
     const status = view.getInt32(HOST_START.status, true);
     return {

@@ -71,7 +71,8 @@ IPBENCH_EXPORT int ipbench_host_memfd(const char *name, const void *data, uint64
 /* A zeroed page for struct ipbench_progress, mapped shared until the process ends. Returns the descriptor, or -errno. */
 IPBENCH_EXPORT int ipbench_host_progress(struct ipbench_progress **map);
 
-/* Waits for s->at_ns, then calls a plugin's start. To be called on a thread of its own. 0, or -EINVAL. */
+/* Waits for s->at_ns, then calls a plugin's start. To be called on a thread of its own, which gains no privileges by
+ * exec from then on. 0, or -errno when start was not called. */
 IPBENCH_EXPORT int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s);
 
 /* Sends what C and the process write to descriptor 1 to a memory file, whose descriptor it returns, or -errno. One

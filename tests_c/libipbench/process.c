@@ -86,6 +86,9 @@ int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
 
 	if (start == NULL || s == NULL)
 		return -EINVAL;
+	/* A thread's own property: the runtime may have had this one before ipbench_host_harden was called on another. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
 	if (s->at_ns > IPBENCH_HOST_SPIN_NS)
 		wait_until(s->at_ns);
 	__atomic_store_n(&s->actual_ns, (int64_t)ipb_now_ns(), __ATOMIC_RELEASE);

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -178,11 +180,47 @@ static int hardens(void)
 	return ipbench_host_harden(999999999, 0, 0) == -ESRCH ? 0 : 3;
 }
 
+static int no_new_privs(struct timeval *stamp)
+{
+	(void)stamp;
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+}
+
+/* A thread that was there before the process was hardened: what another thread has given up, it has not. */
+static void *older_thread(void *ready)
+{
+	static struct ipbench_host_start s;
+
+	pthread_barrier_wait(ready);
+	pthread_barrier_wait(ready);
+	return no_new_privs(NULL) == 0 && ipbench_host_start((void *)no_new_privs, &s) == 0 ? &s : NULL;
+}
+
+static int start_gains_no_privileges(void)
+{
+	pthread_barrier_t ready;
+	pthread_t thread;
+	void *result = NULL;
+
+	if (pthread_barrier_init(&ready, NULL, 2) != 0 || pthread_create(&thread, NULL, older_thread, &ready) != 0)
+		return 1;
+	pthread_barrier_wait(&ready);
+	if (ipbench_host_harden(getppid(), 0, 0) != 0)
+		return 2;
+	pthread_barrier_wait(&ready);
+	pthread_join(thread, &result);
+	pthread_barrier_destroy(&ready);
+	if (result == NULL)
+		return 3;
+	return ((struct ipbench_host_start *)result)->status == 1 ? 0 : 4;
+}
+
 static void processes(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(separates_stdio), 0);
 	assert_int_equal(in_child(hardens), 0);
+	assert_int_equal(in_child(start_gains_no_privileges), 0);
 }
 
 static void interfaces(void **state)
@@ -215,9 +253,10 @@ static void libraries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(processes), /* first: after others this process has nothing to give up */
 		cmocka_unit_test(tokens), cmocka_unit_test(socket_options), cmocka_unit_test(ticks_of_a_microsecond),
 		cmocka_unit_test(starts_at_the_instant), cmocka_unit_test(memory_files),
-		cmocka_unit_test(output_is_captured), cmocka_unit_test(processes), cmocka_unit_test(interfaces),
+		cmocka_unit_test(output_is_captured), cmocka_unit_test(interfaces),
 		cmocka_unit_test(libraries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
