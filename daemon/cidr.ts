@@ -66,6 +66,26 @@ export function isLoopback(address: string): boolean {
   return isInRanges(LOOPBACK, address);
 }
 
+/** Bits of an IPv6 address that are a peer's own network. */
+const NETWORK_BITS = 64n;
+
+/**
+ * Who is behind an address, as far as addresses tell: itself for IPv4, its network of 64 bits for IPv6, of which one
+ * machine has as many addresses as it likes.
+ *
+ * @param address As the socket tells it.
+ */
+export function sourceOf(address: string): string {
+  const parsed = parseAddress(address);
+  if (parsed === null) return address;
+  if (parsed.bits === 32) {
+    return [24n, 16n, 8n, 0n].map((shift) => parsed.value >> shift & 255n).join(".");
+  }
+  const network = parsed.value >> 128n - NETWORK_BITS;
+  const groups = [48n, 32n, 16n, 0n].map((shift) => (network >> shift & 0xffffn).toString(16));
+  return `${groups.join(":")}::/${NETWORK_BITS}`;
+}
+
 const LOOPBACK = ["127.0.0.0/8", "::1/128"].map(parseCidr);
 
 function parseAddress(text: string): Address | null {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AuthGuard } from "./guard.ts";
+import { AuthGuard, type Refusal } from "./guard.ts";
 import {
   AUTH_FIRST_DELAY_MS,
   AUTH_FORGET_MS,
@@ -8,48 +8,88 @@ import {
   AUTH_MAX_PENDING,
 } from "./limits.ts";
 
+/** One refusal. */
+function refused(guard: AuthGuard, address: string, nowMs: number): Refusal {
+  const refusal = guard.refuse(address, nowMs);
+  assert.ok(refusal !== null);
+  return refusal;
+}
+
+/** One refusal from beginning to end; gives its number. */
+function refuse(guard: AuthGuard, address: string, nowMs: number): number {
+  const refusal = refused(guard, address, nowMs);
+  refusal.over();
+  return refusal.failures;
+}
+
 Deno.test("AuthGuard: the delay doubles up to its limit, for each address apart", () => {
   const guard = new AuthGuard();
   const delays: number[] = [];
   for (let count = 0; count < 12; count++) {
-    delays.push(guard.failed("a", count).delayMs);
-    guard.settled("a");
+    const refusal = refused(guard, "10.0.0.1", count);
+    delays.push(refusal.delayMs);
+    refusal.over();
   }
   assert.deepEqual(delays.slice(0, 3), [1, 2, 4].map((factor) => factor * AUTH_FIRST_DELAY_MS));
   assert.equal(delays.at(-1), AUTH_MAX_DELAY_MS);
-  assert.equal(guard.failed("b", 12).delayMs, AUTH_FIRST_DELAY_MS);
+  assert.equal(refuse(guard, "10.0.0.2", 12), 1);
 });
 
-Deno.test("AuthGuard: with too many delays under way guesses are not looked at, and counted", () => {
+Deno.test("AuthGuard: of many answers at once only so many are looked at, and all are told", async () => {
   const guard = new AuthGuard();
-  for (let count = 0; count < AUTH_MAX_PENDING; count++) {
-    assert.ok(guard.admits("a", 0));
-    guard.failed("a", 0);
-  }
-  for (let count = 0; count < 10_000; count++) assert.ok(!guard.admits("a", 1));
-  assert.ok(guard.admits("b", 1), "another address is not kept waiting");
-  guard.settled("a");
-  assert.ok(guard.admits("a", 2));
-  const failure = guard.failed("a", 2);
-  assert.equal(failure.unseen, 10_000);
-  assert.equal(failure.failures, AUTH_MAX_PENDING + 1);
+  let looks = 0;
+  const wrong = async (): Promise<boolean> => {
+    looks++;
+    await Promise.resolve();
+    return false;
+  };
+  const guesses = Array.from({ length: 10_000 }, () => guard.look("10.0.0.1", () => 0, wrong));
+  const right = guard.look("10.0.0.2", () => 0, () => Promise.resolve(true));
+  const refusals = (await Promise.all(guesses)).filter((each) => each !== null && each !== "right");
+  assert.equal(await right, "right", "another address is looked at");
+  assert.deepEqual([looks, refusals.length], [AUTH_MAX_PENDING, AUTH_MAX_PENDING]);
+  assert.equal(guard.refuse("10.0.0.1", 3), null, "the delays keep the places");
+  const told = refusals.reduce((sum, each) => sum + 1 + each.unseen + each.over(), 0);
+  assert.equal(told, 10_001);
+  assert.equal(refuse(guard, "10.0.0.1", 4), AUTH_MAX_PENDING + 1);
+});
+
+Deno.test("AuthGuard: many right answers at once are all let in, and leave nothing behind", async () => {
+  const guard = new AuthGuard();
+  const right = Array.from(
+    { length: 1_000 },
+    () => guard.look("10.0.0.1", () => 0, () => Promise.resolve(true)),
+  );
+  assert.ok((await Promise.all(right)).every((each) => each === "right"));
+  assert.equal(refuse(guard, "10.0.0.1", 1), 1);
 });
 
 Deno.test("AuthGuard: forgets after a while, but not while a delay is under way", () => {
   const guard = new AuthGuard();
-  guard.failed("a", 0);
-  assert.equal(guard.failed("a", AUTH_FORGET_MS * 2).failures, 2);
-  guard.settled("a");
-  guard.settled("a");
-  assert.ok(guard.admits("a", AUTH_FORGET_MS * 4));
-  assert.equal(guard.failed("a", AUTH_FORGET_MS * 4).failures, 1);
+  const slow = refused(guard, "10.0.0.1", 0);
+  assert.equal(refuse(guard, "10.0.0.1", AUTH_FORGET_MS * 2), 2);
+  slow.over();
+  assert.equal(refuse(guard, "10.0.0.1", AUTH_FORGET_MS * 4), 1);
 });
 
-Deno.test("AuthGuard: its memory is bounded", () => {
+Deno.test("AuthGuard: a network of IPv6 is one source, IPv4 in IPv6 is IPv4", () => {
   const guard = new AuthGuard();
-  for (let count = 0; count < AUTH_MAX_ADDRESSES + 10; count++) {
-    guard.failed(`10.0.${count >> 8}.${count & 255}`, 0);
+  for (let count = 1; count < 20; count++) assert.equal(refuse(guard, `2001:db8::${count}:1`, 0), count);
+  assert.equal(refuse(guard, "2001:db8:0:1::1", 0), 1);
+  assert.equal(refused(guard, "2001:db8:0:1::2", 0).source, "2001:db8:0:1::/64");
+  assert.equal(refuse(guard, "::ffff:10.0.0.1", 0), 1);
+  assert.equal(refuse(guard, "10.0.0.1", 0), 2);
+});
+
+Deno.test("AuthGuard: its memory is bounded, and many addresses do not make it forget", () => {
+  const guard = new AuthGuard();
+  const address = (number: number) => `10.0.${number >> 8}.${number & 255}`;
+  for (let number = 0; number < AUTH_MAX_ADDRESSES; number++) refuse(guard, address(number), 0);
+  assert.equal(refuse(guard, address(0), 1), 2, "the oldest is remembered");
+  for (let count = 1; count < 20; count++) {
+    assert.equal(refuse(guard, address(AUTH_MAX_ADDRESSES + count), 1), count, "the others share a record");
   }
-  assert.equal(guard.failed("10.0.0.0", 1).failures, 1, "the oldest was forgotten");
-  assert.equal(guard.failed("10.0.4.5", 1).failures, 2);
+  const many = Array.from({ length: 100 }, (_, number) => guard.refuse(address(5_000 + number), 2));
+  assert.equal(many.filter((refusal) => refusal !== null).length, AUTH_MAX_PENDING);
+  assert.equal(refuse(guard, "192.0.2.1", AUTH_FORGET_MS + 1), 1, "there is room again after a while");
 });

@@ -166,18 +166,25 @@ export class Server {
     log.debug("{name} is closed", { name });
   }
 
-  /** When all places are taken, the connection that has been silent longest goes: an operator always gets in. */
+  /**
+   * When all places are taken, the connection that has been silent longest goes: an operator always gets in. One that
+   * has not shown the secret goes before all that have: who does not know it cannot drive out who does.
+   */
   #makeRoom(): boolean {
     if (this.#closing) return false;
     if (this.#sessions.size < this.#options.maxConnections) return true;
     let oldest: Session | null = null;
     for (const session of this.#sessions.keys()) {
       if (session.gone) return this.#sessions.size < 2 * this.#options.maxConnections;
-      if (session.dispensable && (oldest === null || session.lastMs < oldest.lastMs)) oldest = session;
+      if (session.dispensable && (oldest === null || goesBefore(session, oldest))) oldest = session;
     }
     oldest?.expire("Too many connections");
     return oldest !== null;
   }
+}
+
+function goesBefore(one: Session, other: Session): boolean {
+  return one.trusted === other.trusted ? one.lastMs < other.lastMs : !one.trusted;
 }
 
 async function shakeHands(raw: Deno.TlsConn, log: Logger, name: string): Promise<boolean> {

@@ -26,7 +26,7 @@ import {
 import type { DaemonClock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { messageOf, SlotBusyError, TestError } from "./failure.ts";
-import type { AuthGuard } from "./guard.ts";
+import type { AuthGuard, Refusal } from "./guard.ts";
 import {
   IDLE_OWNER_MS,
   LINGER_BYTES,
@@ -108,6 +108,11 @@ export class Session implements SlotOwner {
   /** Whether it has nothing to do with the test: neither has the slot, nor watches. */
   get dispensable(): boolean {
     return !ownsSlot(this.#state) && !this.#state.watching;
+  }
+
+  /** Whether it has shown the secret, or none is asked for. */
+  get trusted(): boolean {
+    return this.#state.auth !== "required";
   }
 
   /** When it last said something, in milliseconds of `performance.now()`. */
@@ -254,6 +259,8 @@ export class Session implements SlotOwner {
         return this.#environment(effect.iface, effect.target);
       case "authenticate":
         return this.#launch(this.#authenticate(effect.nonce, effect.hmac), (event) => event);
+      case "turn-away":
+        return this.#launch(this.#turnAway(effect.what), (event) => event);
       case "watch":
         return this.#startWatch();
       case "unwatch":
@@ -302,24 +309,35 @@ export class Session implements SlotOwner {
   }
 
   async #authenticate(clientNonce: string, hmac: string): Promise<DaemonEvent> {
-    const { prover, guard, log, slot } = this.#context;
+    const { prover, guard, slot } = this.#context;
     const { remote, local } = this.#place;
     if (prover === null || this.#nonce === null) return { type: "rejected" };
-    if (!guard.admits(remote.hostname, performance.now())) return { type: "rejected" };
     const address = socketAddress(local.hostname, local.port);
     const challenge = { daemonNonce: this.#nonce, clientNonce, address };
-    if (await prover.check("controller", challenge, hmac)) {
-      slot.warm();
-      return { type: "authenticated", proof: await prover.prove("daemon", challenge) };
-    }
-    const { delayMs, failures, unseen } = guard.failed(remote.hostname, performance.now());
-    log.warn("{name}: wrong secret, number {failures} of this address; {unseen} more were not looked at", {
-      name: this.name,
-      failures,
-      unseen,
+    const check = () => prover.check("controller", challenge, hmac).catch(() => false);
+    const looked = await guard.look(remote.hostname, () => performance.now(), check);
+    if (looked !== "right") return await this.#refuse(looked, "wrong secret");
+    slot.warm();
+    return { type: "authenticated", proof: await prover.prove("daemon", challenge) };
+  }
+
+  /** Something was said that needs the secret: that is no guess, but refused, logged and slowed down like one. */
+  #turnAway(what: string): Promise<DaemonEvent> {
+    return this.#refuse(this.#context.guard.refuse(this.#place.remote.hostname, performance.now()), what);
+  }
+
+  async #refuse(refusal: Refusal | null, what: string): Promise<DaemonEvent> {
+    if (refusal === null) return { type: "rejected" };
+    const { log } = this.#context;
+    const { source, failures, unseen } = refusal;
+    log.warn("{name}: {what}, refusal {failures} of {source}; {unseen} more were not looked at", {
+      ...{ name: this.name, what, failures, source, unseen },
     });
-    await delay(delayMs);
-    guard.settled(remote.hostname);
+    await delay(refusal.delayMs);
+    const late = refusal.over();
+    if (late > 0) {
+      log.warn("{source}: {unseen} more were refused and not looked at", { source, unseen: late });
+    }
     return { type: "rejected" };
   }
 

@@ -94,7 +94,8 @@ export function daemonTransition(state: DaemonState, event: DaemonEvent): Daemon
         send(formatReply(200, `proof=${event.proof}`)),
       ]);
     case "rejected":
-      return state.pending === "authentication" ? close(state, formatReply(430)) : [state, []];
+      if (state.pending === "authentication") return close(state, formatReply(430));
+      return state.pending === "turning-away" ? close(state, formatReply(430, NO_SECRET)) : [state, []];
     case "continued":
       return settle(state, "continue", [
         send(event.ok ? formatReply(200) : formatReply(400, "No test waits")),
@@ -152,8 +153,11 @@ function carryOut(state: DaemonState, line: ReceivedLine): DaemonStep {
   const parsed = line.text === null ? { ok: false, message: null } as const : parseCommand(line.text);
   if (state.watching) return endWatch(state, line, parsed.ok);
   if (!parsed.ok) {
-    if (state.auth === "required") return close(state, formatReply(430, NO_SECRET));
-    const expected = line.text !== null && isExpected(state, line.text.trim().split(/\s/, 1)[0] ?? "");
+    const word = line.text?.trim().split(/\s/, 1)[0] ?? "";
+    if (state.auth === "required") {
+      return turnAway(state, word === "AUTH" ? "malformed proof of the secret" : "no secret");
+    }
+    const expected = line.text !== null && isExpected(state, word);
     return [state, [send(formatReply(500, expected ? parsed.message ?? undefined : undefined))]];
   }
   return obey(state, parsed.command, line.rxNs);
@@ -183,10 +187,13 @@ function obey(state: DaemonState, command: Command, rxNs: bigint): DaemonStep {
         [{ type: "authenticate", nonce: command.nonce, hmac: command.hmac }],
       ];
     default:
-      return state.auth === "required"
-        ? close(state, formatReply(430, NO_SECRET))
-        : obeyTrusted(state, command, rxNs);
+      return state.auth === "required" ? turnAway(state, "no secret") : obeyTrusted(state, command, rxNs);
   }
+}
+
+/** Who talks without the secret hears of it after a delay, as who guesses it does. */
+function turnAway(state: DaemonState, what: string): DaemonStep {
+  return [{ ...state, pending: "turning-away" }, [{ type: "turn-away", what }]];
 }
 
 type TrustedCommand = Exclude<Command, { name: "HELP" | "STATUS" | "QUIT" | "AUTH" }>;

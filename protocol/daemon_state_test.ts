@@ -29,6 +29,8 @@ class Peer {
   state: DaemonState;
   out = "";
   closed = false;
+  /** What it was turned away for. */
+  readonly turnedAway: string[] = [];
   readonly #reader = new LineReader();
 
   constructor(readonly bench: Bench) {
@@ -65,6 +67,9 @@ class Peer {
       case "send":
         assert.ok(!this.closed, "nothing is sent after the close");
         this.out += effect.text;
+        break;
+      case "turn-away":
+        this.turnedAway.push(effect.what);
         break;
       case "status":
         this.out += formatStatus({ role: this.bench.role, pid: this.bench.owner === null ? null : 4711 });
@@ -382,7 +387,10 @@ Deno.test("a secret: HELP, STATUS and QUIT answered, anything else refused with 
     const bench = new Bench("tester", true);
     const peer = new Peer(bench);
     assert.ok(peer.say("HELP\nSTATUS\n").endsWith(IDLE));
-    assert.match(peer.say(line + "\n"), /^430 AUTHENTICATION FAILED/, line);
+    assert.equal(peer.say(line + "\nSTATUS\n"), "", "the refusal is kept back");
+    assert.deepEqual(peer.turnedAway, ["no secret"], line);
+    peer.happens({ type: "rejected" });
+    assert.match(peer.take(), /^430 AUTHENTICATION FAILED \(This daemon wants a secret[^()]*\)\n$/, line);
     assert.ok(peer.closed);
   }
   const peer = new Peer(new Bench("tester", true));
@@ -402,6 +410,9 @@ Deno.test("a secret: AUTH once, then everything; a wrong one closes", () => {
   wrong.happens({ type: "rejected" });
   assert.ok(wrong.closed);
   assert.equal(wrong.bench.owner, null);
+  const truncated = new Peer(new Bench("tester", true));
+  truncated.say(auth.slice(0, -3) + "\n");
+  assert.deepEqual(truncated.turnedAway, ["malformed proof of the secret"]);
   assert.equal(new Peer(new Bench("tester")).say(auth), GREETING + ERROR);
 });
 
@@ -476,7 +487,7 @@ Deno.test("any events: the slot is never lost, nothing follows a close, nothing 
           if (effect.type === "close") closed = true;
           if (secret && state.auth === "required") {
             assert.ok(
-              ["send", "status", "authenticate", "release", "close"].includes(effect.type),
+              ["send", "status", "authenticate", "turn-away", "release", "close"].includes(effect.type),
               effect.type,
             );
           }

@@ -42,7 +42,7 @@ export interface DaemonState {
   /** Name of the test after LOAD. */
   readonly plugin: string | null;
   /** What the session works on beside the handshake; lines wait until it is done. */
-  readonly pending: "environment" | "authentication" | "continue" | null;
+  readonly pending: "environment" | "authentication" | "turning-away" | "continue" | null;
   readonly watching: boolean;
   /** Lines that wait. */
   readonly queue: readonly ReceivedLine[];
@@ -120,6 +120,8 @@ export type DaemonEffect =
   | { readonly type: "environment"; readonly iface: string | null; readonly target: string | null }
   /** `authenticated` or `rejected` follows, the latter after a delay. */
   | { readonly type: "authenticate"; readonly nonce: string; readonly hmac: string }
+  /** The secret is missing, or its proof is none: `rejected` follows, after a delay. `what` is for the log. */
+  | { readonly type: "turn-away"; readonly what: string }
   /** `continued` follows. */
   | { readonly type: "continue" }
   /** Begin, or end, to send progress. */
