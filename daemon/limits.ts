@@ -95,6 +95,12 @@ export const AUTH_MAX_ADDRESSES = 1_024;
 /** Bytes of a secret file. */
 export const MAX_SECRET_BYTES = 4_096;
 
+/** Records of the log that may wait for who reads it; further ones are dropped and counted. */
+export const LOG_QUEUE_RECORDS = 2_048;
+
+/** How long the end of the daemon waits for its last words to be read. */
+export const LOG_FLUSH_MS = 1_000;
+
 /** Keepalive: a peer that is gone without a word is noticed after IDLE + COUNT × INTERVAL seconds. */
 export const KEEPALIVE_IDLE_S = 10;
 export const KEEPALIVE_INTERVAL_S = 5;

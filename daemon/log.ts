@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import {
+  configureSync,
+  fromAsyncSink,
+  getLogger,
+  type Logger,
+  type LogRecord,
+  type Sink,
+} from "@logtape/logtape";
+import { LOG_QUEUE_RECORDS } from "./limits.ts";
+import { within } from "./wait.ts";
 
 /** How records are written. */
 export interface LogOptions {
@@ -12,8 +21,8 @@ export interface LogOptions {
   readonly debug: boolean;
   /** Whether stderr goes to the journal (`JOURNAL_STREAM` is set): each line begins with its priority then. */
   readonly journal: boolean;
-  /** Takes one line with its line end. */
-  readonly write: (line: string) => void;
+  /** Takes one line with its line end; the next one waits until it is written. */
+  readonly write: (line: string) => Promise<void>;
 }
 
 const PRIORITY: Readonly<Record<LogRecord["level"], number>> = {
@@ -25,20 +34,67 @@ const PRIORITY: Readonly<Record<LogRecord["level"], number>> = {
   fatal: 2,
 };
 
+/** Records on their way out. */
+export interface LogQueue {
+  readonly sink: Sink;
+  /**
+   * Waits until all that was logged so far is written.
+   *
+   * @param ms Longest wait.
+   * @returns Whether it is.
+   */
+  flush(ms: number): Promise<boolean>;
+}
+
+/**
+ * Makes a queue with a limit: who reads the log too slowly, or not at all, must not stop the daemon. What is dropped is
+ * counted, and the log says so when it goes on.
+ *
+ * @param options How records are written.
+ */
+export function createLogQueue(options: Omit<LogOptions, "debug">): LogQueue {
+  let dropped = 0;
+  const write = async (record: LogRecord): Promise<void> => {
+    await options.write(formatRecord(record, options));
+    const lost = dropped;
+    dropped = 0;
+    if (lost === 0) return;
+    const text = `${lost} lines of this log were dropped: nobody read it in time`;
+    const properties = { event: "dropped", dropped: lost };
+    const notice = {
+      ...record,
+      level: "warning",
+      message: [text],
+      timestamp: Date.now(),
+      properties,
+    } as const;
+    await options.write(formatRecord(notice, options));
+  };
+  const queue = fromAsyncSink(write, {
+    maxQueueSize: LOG_QUEUE_RECORDS,
+    overflow: "drop-newest",
+    onDrop: ({ count }) => void (dropped += count),
+  });
+  return { sink: (record) => queue(record), flush: (ms) => within(queue.drain(), ms) };
+}
+
 /**
  * Sets the log up for the whole process.
  *
  * @param options How records are written.
+ * @returns Its queue, to be flushed at the end.
  */
-export function configureLog(options: LogOptions): void {
+export function configureLog(options: LogOptions): LogQueue {
+  const queue = createLogQueue(options);
   configureSync({
     reset: true,
-    sinks: { stderr: (record) => options.write(formatRecord(record, options)) },
+    sinks: { stderr: queue.sink },
     loggers: [
       { category: "ipbenchd", sinks: ["stderr"], lowestLevel: options.debug ? "debug" : "info" },
       { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
     ],
   });
+  return queue;
 }
 
 /** The daemon's logger. */

@@ -10,7 +10,7 @@ import { createClock, SHIFT_VARIABLE } from "./clock.ts";
 import { messageOf } from "./failure.ts";
 import { AuthGuard } from "./guard.ts";
 import { continueOnEnter } from "./terminal.ts";
-import { LAST_RESULT_MS, MAX_SECRET_BYTES, SHUTDOWN_MS } from "./limits.ts";
+import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, SHUTDOWN_MS } from "./limits.ts";
 import { configureLog, daemonLog } from "./log.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
 import { Server } from "./server.ts";
@@ -30,11 +30,10 @@ const USAGE = 2;
 export async function main(args: string[]): Promise<number> {
   const options = parseDaemonOptions(args, Deno.env.get("IPBENCH_SECRET_FILE"));
   if ("text" in options) {
-    if (options.status === 0) writeAll(Deno.stdout, options.text);
-    else writeAll(Deno.stderr, options.text);
+    await writeAll(options.status === 0 ? Deno.stdout : Deno.stderr, options.text);
     return options.status;
   }
-  configureLog({
+  const queue = configureLog({
     format: options.logFormat,
     debug: options.debug,
     journal: isJournal(Deno.env.get("JOURNAL_STREAM")),
@@ -55,6 +54,8 @@ export async function main(args: string[]): Promise<number> {
     const message = messageOf(error);
     log.error("cannot listen on {place}: {message}", { place: describePlace(options), message });
     return FAILED;
+  } finally {
+    await queue.flush(LOG_FLUSH_MS);
   }
 }
 
@@ -128,17 +129,23 @@ async function serve(options: DaemonOptions): Promise<number> {
   return OK;
 }
 
-/** One line with the address; a warning in it when anybody could use the daemon. */
+/** One line with the address; a warning in it when a daemon beyond loopback asks for no secret. */
 function sayReady(options: DaemonOptions, server: Server): void {
   const log = daemonLog();
   const { hostname, port } = server.address;
   const address = socketAddress(hostname, port);
-  const open = options.secretFile === null && options.allow.length === 0 && !isLoopback(hostname);
+  const open = options.secretFile === null && !isLoopback(hostname);
   const properties = { event: "ready", version: VERSION, role: options.role, address, port, open };
   const line = `ready: version ${VERSION}, ${options.role} on ${address}`;
-  if (open) {
+  if (open && options.allow.length === 0) {
     log.warn(
       `${line}; anybody who reaches it can run tests here: --secret-file or --allow limit that`,
+      properties,
+    );
+  } else if (open) {
+    log.warn(
+      `${line}; it asks for no secret: anybody at an address that --allow names can run tests here, --secret-file ` +
+        "limits that",
       properties,
     );
   } else log.info(line, properties);
@@ -252,11 +259,14 @@ function isJournal(stream: string | undefined): boolean {
   }
 }
 
-/** Logging must never end the daemon: a pipe that nobody reads any more is no reason. */
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+/**
+ * Logging must never end the daemon: a pipe that nobody reads any more is no reason. Nor may it stop it: the write
+ * goes on beside everything else.
+ */
+async function writeAll(stream: { write(bytes: Uint8Array): Promise<number> }, text: string): Promise<void> {
   try {
     for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
-      rest = rest.subarray(stream.writeSync(rest));
+      rest = rest.subarray(await stream.write(rest));
     }
   } catch {
     // Nobody to tell.

@@ -3,7 +3,8 @@ import type { LogRecord } from "@logtape/logtape";
 import { PluginError } from "../ffi/errors.ts";
 import { createClock } from "./clock.ts";
 import { Connection, type RawConnection, WriteDeadlineError } from "./connection.ts";
-import { formatRecord } from "./log.ts";
+import { LOG_QUEUE_RECORDS } from "./limits.ts";
+import { createLogQueue, formatRecord } from "./log.ts";
 import { describeFailure } from "./failure.ts";
 import { Turns } from "./turns.ts";
 
@@ -60,6 +61,23 @@ Deno.test("log: one line a record, whatever a peer put into it", () => {
   assert.equal(json.split("\n").length, 2);
   const parsed = JSON.parse(json);
   assert.deepEqual([parsed.level, parsed.count, parsed.time], ["warning", "5", "1970-01-01T00:00:00.000Z"]);
+});
+
+Deno.test("log: while nobody reads it, so much is kept and the rest counted; the end does not wait for ever", async () => {
+  const lines: string[] = [];
+  const reader = Promise.withResolvers<void>();
+  const write = async (line: string): Promise<void> => {
+    await reader.promise;
+    lines.push(line);
+  };
+  const queue = createLogQueue({ format: "text", journal: false, write });
+  for (let count = 0; count < 3 * LOG_QUEUE_RECORDS; count++) queue.sink(RECORD);
+  assert.equal(await queue.flush(1), false);
+  reader.resolve();
+  assert.ok(await queue.flush(10_000));
+  const dropped = Number(/warning: ([0-9]+) lines of this log were dropped/.exec(lines[1] ?? "")?.[1]);
+  assert.ok(lines.length <= LOG_QUEUE_RECORDS + 2, `${lines.length} lines were kept`);
+  assert.equal(lines.length - 1 + dropped, 3 * LOG_QUEUE_RECORDS);
 });
 
 /** A connection whose peer takes nothing. */

@@ -4,12 +4,14 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import {
   deadline,
   fixturePlugins,
   handshake,
   kill,
-  type RawClient,
+  programCommand,
+  RawClient,
   runProgram,
   sleep,
   TestDaemon,
@@ -123,7 +125,18 @@ Deno.test("--log-format json: each line is a record, the ready line with address
   const ready = records.find((record) => record.event === "ready");
   assert.equal(ready.port, daemon.port);
   assert.equal(ready.open, true);
+  assert.match(
+    ready.message,
+    /anybody who reaches it can run tests here: --secret-file or --allow limit that$/,
+  );
   assert.ok(records.every((record) => typeof record.time === "string" && typeof record.level === "string"));
+});
+
+Deno.test("--allow beyond loopback: the ready line says that no secret is asked for", async () => {
+  await using daemon = await TestDaemon.start({ ip: null, args: ["--allow", "127.0.0.0/8"] });
+  assert.match(daemon.log.join("\n"), /warning: ready: .*it asks for no secret: .*--secret-file limits that/);
+  await using local = await TestDaemon.start({ args: ["--allow", "127.0.0.0/8"] });
+  assert.doesNotMatch(local.log.join("\n"), /warning|secret/);
 });
 
 Deno.test("the journal gets priorities, a stderr that went elsewhere does not", async () => {
@@ -133,6 +146,42 @@ Deno.test("the journal gets priorities, a stderr that went elsewhere does not", 
   await using elsewhere = await TestDaemon.start({ env: { JOURNAL_STREAM: "8:1" } });
   assert.match(elsewhere.log[0] ?? "", /^ipbenchd: ready: /);
 });
+
+Deno.test("a log that nobody reads stops nothing: the daemon answers, and ends when it is told to", async () => {
+  const { path, args } = programCommand("ipbenchd");
+  const child = new Deno.Command(path, {
+    args: [...args, "--ip", "127.0.0.1", "--port", "0", "--allow", "127.0.0.1", "--log-format", "json"],
+    ...{ stdin: "null", stdout: "null", stderr: "piped" },
+  }).spawn();
+  try {
+    const reader = child.stderr.getReader();
+    const { value } = await deadline("the ready line", 60_000, reader.read());
+    const { port } = JSON.parse(new TextDecoder().decode(value).split("\n")[0] ?? "");
+    // Each of these is a line; a pipe holds 64 KiB, and this process reads a little ahead.
+    const lines = 2_000, lanes = 50;
+    await Promise.all(Array.from({ length: lanes }, async () => {
+      for (let count = 0; count < lines / lanes; count++) await refusedFrom("127.9.0.1", port);
+    }));
+    using client = await RawClient.connect({ hostname: "127.0.0.1", port, deadlineMs: 5_000 });
+    await client.readLine();
+    assert.equal((await client.ask("STATUS", 3))[2], "200 OK");
+    child.kill("SIGTERM");
+    assert.equal((await deadline("the end", 10_000, child.status)).code, 0);
+    await reader.cancel();
+  } finally {
+    kill(child.pid, "SIGKILL");
+    await child.status;
+  }
+});
+
+/** Connects from an address of this machine, and waits for the end. */
+function refusedFrom(localAddress: string, port: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port, localAddress });
+    socket.setTimeout(5_000, () => socket.destroy());
+    socket.on("error", () => {}).on("close", () => resolve()).resume();
+  });
+}
 
 Deno.test("SIGHUP breaks nothing", async () => {
   await using daemon = await TestDaemon.start();
