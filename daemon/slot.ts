@@ -25,7 +25,7 @@ import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } fr
 import { describeProgress } from "./progress.ts";
 import { SpareChild } from "./spare.ts";
 import { Turns } from "./turns.ts";
-import { delay, within } from "./wait.ts";
+import { within } from "./wait.ts";
 
 /** Who can have the slot: a session. */
 export interface SlotOwner {
@@ -213,10 +213,9 @@ export class TestSlot {
           throw new Error(`stop at ${atNs} is more than a minute away from this clock`);
         }
         test.stampsAsked = true;
-        await delay(Number(atNs - clock.now()) / 1e6);
       }
       const run = test.run as Promise<StartReport>;
-      await test.host.stop().catch(async (error) => {
+      await test.host.stop(atNs === null ? {} : { atNs: clock.toKernel(atNs) }).catch(async (error) => {
         // Both calls hear of a crash: it happened in the one that was there first.
         if (error instanceof PluginError && error.code === "crash") await run;
         throw error;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { monotonicNowNs } from "./clock.ts";
 import { PluginError } from "./errors.ts";
 import { DEFAULT_DEADLINES, type HostDeadlines } from "./limits.ts";
 import {
@@ -170,13 +171,16 @@ export class PluginHost {
 
   /**
    * Calls the plugin's `stop`, meanwhile or after `start`; a running `start` has to return soon after, or the process
-   * is ended.
+   * is ended. A stop without an instant ends the wait of one that has one: both have happened then.
    *
+   * @param s `atNs`: when, in CLOCK_MONOTONIC of this machine; at once when absent or past
    * @throws {PluginError} "stop"
    */
-  async stop(): Promise<void> {
+  async stop(s: { atNs?: bigint } = {}): Promise<void> {
     const starting = this.#starting;
-    await this.#call("stop", "stop", this.#deadlines.stopMs, {});
+    const { atNs = 0n } = s;
+    const waitMs = Math.max(0, Number(atNs - monotonicNowNs()) / 1e6);
+    await this.#call("stop", "stop", waitMs + this.#deadlines.stopMs, { atNs: atNs.toString() });
     if (starting === null) return;
     const seconds = this.#deadlines.startReturnsMs / 1000;
     const message = `${this.#process.subject} went on for ${seconds} s after stop`;

@@ -92,6 +92,18 @@ Deno.test("STOP at: a target's test ends at the instant", async () => {
   assert.equal(data, "x\0");
 });
 
+Deno.test("STOP at: ABORT, and the end of the connection, do not wait for the instant", async () => {
+  await using daemon = await TestDaemon.start({ role: "target" });
+  for (const how of ["ABORT", "close"]) {
+    using client = await daemon.greeted();
+    await handshake(client, "dummy_target", targetSetup("text=x"));
+    await client.send(`STOP at::${monotonicNowNs() + 30_000_000_000n}\n`);
+    if (how === "ABORT") await client.send("ABORT\n");
+    else client.close();
+    await daemon.assertFree();
+  }
+});
+
 Deno.test("a plain START gets the original's result line", async () => {
   await using daemon = await TestDaemon.start({ role: "target" });
   using client = await daemon.greeted();

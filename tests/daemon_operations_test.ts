@@ -159,9 +159,10 @@ Deno.test("a log that nobody reads stops nothing: the daemon answers, and ends w
     const { port } = JSON.parse(new TextDecoder().decode(value).split("\n")[0] ?? "");
     // Each of these is a line; a pipe holds 64 KiB, and this process reads a little ahead.
     const lines = 2_000, lanes = 50;
-    await Promise.all(Array.from({ length: lanes }, async () => {
+    const all = Array.from({ length: lanes }, async () => {
       for (let count = 0; count < lines / lanes; count++) await refusedFrom("127.9.0.1", port);
-    }));
+    });
+    await deadline("so many connections", 30_000, Promise.all(all));
     using client = await RawClient.connect({ hostname: "127.0.0.1", port, deadlineMs: 5_000 });
     await client.readLine();
     assert.equal((await client.ask("STATUS", 3))[2], "200 OK");

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { CHILD_OPEN_FILES } from "../ffi/limits.ts";
-import { PluginError, PluginHost } from "../ffi/mod.ts";
+import { monotonicNowNs, PluginError, PluginHost } from "../ffi/mod.ts";
 import { assertNoneLeft, isAlive, projectRoot, until } from "./util/mod.ts";
 
 const MIB = 1024 * 1024;
@@ -21,6 +21,7 @@ const SOURCE = `
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 static const struct ipbench_host *host;
 static int attach(const struct ipbench_host *h) { host = h; return 0; }
@@ -51,13 +52,21 @@ static int start(struct timeval *t)
 	return 1;
 }
 static int none(char *arg) { (void)arg; return 0; }
-static int stamp(struct timeval *t) { gettimeofday(t, NULL); return 0; }
-static int marshall(char **d, int *n, double t) { (void)t; *d = NULL; *n = 0; return 0; }
+static struct timespec stopped;
+static int stop(struct timeval *t) { clock_gettime(CLOCK_MONOTONIC, &stopped); gettimeofday(t, NULL); return 0; }
+static int marshall(char **d, int *n, double t)
+{
+	static char text[32];
+	(void)t;
+	*n = snprintf(text, sizeof text, "%lld", stopped.tv_sec * 1000000000ll + stopped.tv_nsec);
+	*d = text;
+	return 0;
+}
 static void cleanup(char **d) { (void)d; }
 static int unmarshall(char *in, int len, char **d, int *n) { (void)in; (void)len; *d = NULL; *n = 0; return 0; }
 static int output(struct client_data d[], int n) { (void)d; (void)n; return 0; }
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = { .magic = IPBENCH_PLUGIN_MAGIC, .name = "limits",
-	.descr = "", .setup = setup, .setup_controller = none, .start = start, .stop = stamp, .marshall = marshall,
+	.descr = "", .setup = setup, .setup_controller = none, .start = start, .stop = stop, .marshall = marshall,
 	.marshall_cleanup = cleanup, .unmarshall = unmarshall, .unmarshall_cleanup = cleanup, .output = output };
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = { .major = 1, .minor = 0,
 	.size = sizeof(struct ipbench_plugin_ext), .option_size = sizeof(struct ipbench_option), .version = "1",
@@ -122,6 +131,37 @@ Deno.test("limits: start and what it starts gain no privileges", async () => {
     try {
       await host.load("limits", "client");
       assert.equal((await host.start({})).error, "start 1, its child 1");
+    } finally {
+      await host.kill();
+    }
+  });
+});
+
+/** When the plugin was told to stop, in CLOCK_MONOTONIC. */
+async function stoppedNs(host: PluginHost): Promise<bigint> {
+  return BigInt(new TextDecoder().decode((await host.marshall()).data));
+}
+
+Deno.test("an agreed stop is to the point, and an earlier one does not wait for it", async () => {
+  await withPlugin(async (folder) => {
+    const host = PluginHost.spawn({ pluginDirs: [folder], debug: false, log: () => {} });
+    try {
+      await host.load("limits", "client");
+      const late: number[] = [];
+      for (let count = 0; count < 9; count++) {
+        const atNs = monotonicNowNs() + 50_000_000n;
+        await host.stop({ atNs });
+        late.push(Number(await stoppedNs(host) - atNs));
+      }
+      late.sort((a, b) => a - b);
+      // Other work on this machine makes some late; a message from a timer in JavaScript is never that early.
+      assert.ok(late[0]! >= 0 && late[0]! < 100_000, `late by ${late.join(", ")} ns`);
+      const atNs = monotonicNowNs() + 30_000_000_000n;
+      const planned = host.stop({ atNs });
+      await host.stop();
+      await planned;
+      assert.ok(await stoppedNs(host) < atNs);
+      await host.stop({ atNs: monotonicNowNs() - 1n });
     } finally {
       await host.kill();
     }

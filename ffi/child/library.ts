@@ -17,6 +17,8 @@ const symbols = {
   ipbench_host_progress: { parameters: ["buffer"], result: "i32" },
   // int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
   ipbench_host_start: { parameters: ["pointer", "buffer"], result: "i32", nonblocking: true },
+  // int ipbench_host_stop(void *plugin_stop_fn, int64_t at_ns, struct timeval *stamp, int32_t *status)
+  ipbench_host_stop: { parameters: ["pointer", "i64", "buffer", "buffer"], result: "i32" },
   // int ipbench_host_capture_begin(void)
   ipbench_host_capture_begin: { parameters: [], result: "i32" },
   // int64_t ipbench_host_capture_end(int fd)

@@ -46,9 +46,12 @@ class Server {
     };
   }
 
-  /** Serves one call; `start` and `environment` are answered later, everything else before this returns. */
+  /** Serves one call; `start`, `stop` at an instant and `environment` are answered later, all others before this returns. */
   async serve({ header, body }: Frame): Promise<void> {
     if (header.call === "start") return void this.#answer(header.id, this.#start(header));
+    if (header.call === "stop" && header.atNs !== "0") {
+      return void this.#answer(header.id, this.#stopAt(header));
+    }
     if (header.call === "environment") return void this.#answer(header.id, this.#environment(header));
     await this.#answer(header.id, this.#dispatch(header, body));
   }
@@ -122,6 +125,11 @@ class Server {
   async #start(header: Record<string, unknown>): Promise<Reply> {
     const { status, actualNs, endedNs, error } = await this.#loaded().start(BigInt(String(header.atNs)));
     return { fields: { status, actualNs: actualNs.toString(), endedNs: endedNs.toString(), error } };
+  }
+
+  async #stopAt(header: Record<string, unknown>): Promise<Reply> {
+    await this.#loaded().stopAt(BigInt(String(header.atNs)));
+    return {};
   }
 
   #callPlugin(header: Record<string, unknown>, body: Uint8Array): Reply {

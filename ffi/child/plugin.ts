@@ -13,9 +13,13 @@ import { INTERFACE_MAJOR } from "../version.ts";
 import { callable, mutableCopy, PointerCell } from "./call.ts";
 import { HostStruct } from "./host_struct.ts";
 import { cString, libc } from "./libc.ts";
+import { InstantWait } from "./instant_wait.ts";
 import type { Library } from "./library.ts";
 import { readCBytes, readMemory, writeInt32 } from "./memory.ts";
 import type { ExtFunction, OpenPlugin, PluginFunction } from "./plugin_file.ts";
+
+/** The last part of the wait for an agreed stop, which C does to the point; this process is deaf meanwhile. */
+const STOP_IN_C_NS = 20_000_000n;
 
 /** What `start` reported. */
 export interface Started {
@@ -55,6 +59,7 @@ export class Plugin {
   #host: HostStruct;
   #kept: Uint8Array[] = []; // arguments that the plugin may have kept a pointer to
   #startStruct = new Uint8Array(HOST_START.size);
+  #waiting = new InstantWait();
   #stopStamp = new Uint8Array(TIMEVAL.size);
   #started = false;
   #running = false;
@@ -140,13 +145,25 @@ export class Plugin {
     };
   }
 
-  /** Calls `stop`. */
+  /** Calls `stop`, at once; a stop at an instant that is waited for is this one then. */
   stop(): void {
+    this.#waiting.cancel();
+    this.#stop(0n);
+  }
+
+  /** Calls `stop` at an instant of CLOCK_MONOTONIC, or at once for 0 or one that has passed. */
+  async stopAt(atNs: bigint): Promise<void> {
+    if (await this.#waiting.until(atNs - STOP_IN_C_NS)) this.#stop(atNs);
+  }
+
+  #stop(atNs: bigint): void {
     const stop = this.#function("stop", "stop");
     this.#host.clearError();
     this.#stopped = true;
-    const status = callable(stop, "intOfBuffer").call(this.#stopStamp);
-    if (status !== 0) throw this.#failed("stop", "stop", status);
+    const status = new Int32Array(1);
+    const called = this.#library.symbols.ipbench_host_stop(stop, atNs, this.#stopStamp, status);
+    if (called !== 0) throw new PluginError("stop", "stop", `cannot call stop: errno ${-called}`);
+    if (status[0] !== 0) throw this.#failed("stop", "stop", status[0]!);
   }
 
   /** Calls `marshall` and copies what it gives. */

@@ -38,6 +38,7 @@ IPBENCH_EXPORT void microuptime_calibrate(void);
 /* ---- for ipbench's processes ---------------------------------------------------------------------------------- */
 
 #define IPBENCH_HOST_SPIN_NS 60000       /* how long before the agreed instant sleeping ends and spinning begins */
+#define IPBENCH_HOST_STOP_WAIT_NS 100000000 /* the longest wait for the agreed stop in C */
 #define IPBENCH_HOST_FD_MIN 3             /* private descriptors are above the standard ones */
 #define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */
 
@@ -74,6 +75,11 @@ IPBENCH_EXPORT int ipbench_host_progress(struct ipbench_progress **map);
 /* Waits for s->at_ns, then calls a plugin's start. To be called on a thread of its own, which gains no privileges by
  * exec from then on. 0, or -errno when start was not called. */
 IPBENCH_EXPORT int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s);
+
+/* Waits for at_ns of CLOCK_MONOTONIC (0 or past: not at all), then calls a plugin's stop on this thread. 0, what stop
+ * returned in *status; or -EINVAL, -ERANGE when at_ns is more than IPBENCH_HOST_STOP_WAIT_NS away: the caller, who can
+ * be told of something else meanwhile, does the longer part of the waiting. */
+IPBENCH_EXPORT int ipbench_host_stop(void *plugin_stop_fn, int64_t at_ns, struct timeval *stamp, int32_t *status);
 
 /* Sends what C and the process write to descriptor 1 to a memory file, whose descriptor it returns, or -errno. One
  * capture at a time (-EBUSY). */

@@ -98,3 +98,17 @@ int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
 	__atomic_store_n(&s->ended_ns, (int64_t)ipb_now_ns(), __ATOMIC_RELEASE);
 	return 0;
 }
+
+int ipbench_host_stop(void *plugin_stop_fn, int64_t at_ns, struct timeval *stamp, int32_t *status)
+{
+	int (*stop)(struct timeval *) = (int (*)(struct timeval *))plugin_stop_fn;
+
+	if (stop == NULL || stamp == NULL || status == NULL)
+		return -EINVAL;
+	if (at_ns > (int64_t)ipb_now_ns() + IPBENCH_HOST_STOP_WAIT_NS)
+		return -ERANGE;
+	if (at_ns > IPBENCH_HOST_SPIN_NS)
+		wait_until(at_ns);
+	*status = stop(stamp);
+	return 0;
+}
