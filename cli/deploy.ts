@@ -20,8 +20,11 @@ import { type Finished, runTool } from "./system_tool.ts";
 const MAX_PARALLEL = 8;
 /** Longest time for one machine, in seconds, when none is given. */
 const DEFAULT_TIMEOUT_SECONDS = 300;
+/** How long clearing up on a machine may take that failed. */
+const CLEAN_UP_MS = 5_000;
 /** Folder names and options go into a remote command line: only characters that mean nothing to a shell. */
 const SAFE_PATH = /^\/[A-Za-z0-9._/-]*$/;
+const SAFE_STAGE = /^\/tmp\/ipbench-deploy\.[A-Za-z0-9]+$/;
 const SAFE_OPTIONS = /^[A-Za-z0-9 ._:/=,@[\]-]*$/;
 const SAFE_HOST = /^[A-Za-z0-9_.][A-Za-z0-9_.@:[\]-]*$/;
 
@@ -29,6 +32,9 @@ const HELP = `
 Copies this file to BIN/ipbench and BIN/ipbenchd on each machine, installs the service and starts it, or restarts it
 when it ran. Names, users, ports and keys are those of your ssh configuration; nobody is asked for a password. Root is
 needed there: log in as root, or be allowed sudo without a password. One line a machine on stdout.
+
+The service has a user of its own, which cannot read what root alone may read: so a --secret-file in --options, such as
+/etc/ipbench.secret (root, mode 0600), is handed to it by systemd (LoadCredential). The file has to be there already.
 
 Examples:
   ipbench deploy lab1 lab2 root@lab3
@@ -121,6 +127,10 @@ function checkOptions(hosts: readonly string[], options: DeployOptions): number 
     wrong.push(`--options: only letters, digits, spaces and ._:/=,@[]- can be passed on`);
   }
   const seconds = options.timeout === undefined ? DEFAULT_TIMEOUT_SECONDS : parseSeconds(options.timeout);
+  const { secretFile } = takeSecretFile(options.options ?? "");
+  if (secretFile !== null && !SAFE_PATH.test(secretFile)) {
+    wrong.push(`--options: --secret-file "${secretFile}" is not a plain absolute path`);
+  }
   if (seconds === null || seconds <= 0) {
     wrong.push(`--timeout: "${options.timeout}" is not a time; expected such as 90s`);
   }
@@ -137,9 +147,30 @@ async function stageLocally(folder: string, options: DeployOptions): Promise<str
     unitFile.replaceAll("/usr/local/bin/", `${options.bin.replace(/\/$/, "")}/`),
   );
   if (options.options === undefined) return [unit];
+  const { words, secretFile } = takeSecretFile(options.options);
   const settings = `${folder}/ipbenchd.default`;
-  await Deno.writeTextFile(settings, `IPBENCHD_OPTIONS="${options.options}"\n`);
-  return [unit, settings];
+  await Deno.writeTextFile(settings, `IPBENCHD_OPTIONS="${words}"\n`);
+  const secret = `${folder}/ipbenchd-secret.conf`;
+  await Deno.writeTextFile(secret, secretFile === null ? NO_CREDENTIAL : credential(secretFile));
+  return [unit, settings, secret];
+}
+
+/** What the drop-in says when no secret is asked for: it takes the place of an older one. */
+const NO_CREDENTIAL = "# Written by ipbench deploy: --options named no --secret-file.\n";
+
+function credential(path: string): string {
+  return "# Written by ipbench deploy: the service's user cannot read the file, systemd hands it over.\n" +
+    `[Service]\nLoadCredential=secret:${path}\nEnvironment=IPBENCH_SECRET_FILE=%d/secret\n`;
+}
+
+/** Takes `--secret-file` out of the daemon's command line; the last one counts, as there. */
+function takeSecretFile(text: string): { words: string; secretFile: string | null } {
+  let secretFile: string | null = null;
+  const words = text.replace(/(^|\s)--secret-file(?:=|\s+)(\S+)/g, (_match, before: string, path: string) => {
+    secretFile = path;
+    return before;
+  });
+  return { words: words.trim().replace(/\s+/g, " "), secretFile };
 }
 
 async function deployTo(
@@ -151,19 +182,33 @@ async function deployTo(
   const common = ["-o", "BatchMode=yes", ...(options.sshOption ?? []).flatMap((option) => ["-o", option])];
   const ssh = (command: string, stdin = "") =>
     runTool("ssh", [...common, "--", host, command], stdin, signal);
-  const made = succeed("ssh", await ssh("umask 077; mktemp -d /tmp/ipbench-deploy.XXXXXXXXXX"));
-  const stage = made.stdout.trim();
-  if (!SAFE_PATH.test(stage)) {
-    throw new Error(`ssh: expected the name of a folder, got "${stage.slice(0, 80)}"`);
-  }
-  // An IPv6 address needs brackets for scp, and none for ssh.
-  const scpHost = host.includes(":") && !host.includes("[") ? `[${host}]` : host;
-  succeed("scp", await runTool("scp", ["-q", ...common, "--", ...files, `${scpHost}:${stage}/`], "", signal));
   const name = files[0]?.split("/").at(-1) ?? "ipbench";
   if (!SAFE_PATH.test(`/${name}`)) throw new Error(`the name ${name} cannot be passed on; rename the file`);
-  const words = [stage, options.bin, options.etc, options.service ? "service" : "copy", name];
-  const done = succeed("ssh", await ssh(`sh -s -- ${words.join(" ")}`, DEPLOY_SCRIPT));
-  return `ok: ${done.stdout.trim().split("\n").join(", ")}`;
+  const made = succeed("ssh", await ssh("umask 077; mktemp -d /tmp/ipbench-deploy.XXXXXXXXXX"));
+  const stage = made.stdout.trim();
+  if (!SAFE_STAGE.test(stage)) {
+    throw new Error(`ssh: expected the name of a folder, got "${stage.slice(0, 80)}"`);
+  }
+  try {
+    // An IPv6 address needs brackets for scp, and none for ssh.
+    const scpHost = host.includes(":") && !host.includes("[") ? `[${host}]` : host;
+    succeed(
+      "scp",
+      await runTool("scp", ["-q", ...common, "--", ...files, `${scpHost}:${stage}/`], "", signal),
+    );
+    const words = [stage, options.bin, options.etc, options.service ? "service" : "copy", name];
+    const done = succeed("ssh", await ssh(`sh -s -- ${words.join(" ")}`, DEPLOY_SCRIPT));
+    return `ok: ${done.stdout.trim().split("\n").join(", ")}`;
+  } catch (error) {
+    // The script clears up behind itself; when it did not come to run, nobody else does.
+    const patience = AbortSignal.timeout(CLEAN_UP_MS);
+    const cleared = await runTool("ssh", [...common, "--", host, `rm -rf ${stage}`], "", patience).then(
+      ({ code }) => code === 0,
+      () => false,
+    );
+    const left = cleared ? "" : `; ${stage} may still be there, remove it`;
+    throw new Error(`${error instanceof Error ? error.message : error}${left}`, { cause: error });
+  }
 }
 
 function succeed(tool: string, finished: Finished): Finished {

@@ -20,6 +20,8 @@ if [ "$what" = service ]; then
   as_root install -m 644 "$stage/ipbenchd.service" "$etc/systemd/system/ipbenchd.service"
   if [ -f "$stage/ipbenchd.default" ]; then
     as_root install -m 644 "$stage/ipbenchd.default" "$etc/default/ipbenchd"
+    as_root mkdir -p "$etc/systemd/system/ipbenchd.service.d"
+    as_root install -m 644 "$stage/ipbenchd-secret.conf" "$etc/systemd/system/ipbenchd.service.d/ipbench-secret.conf"
   fi
   as_root systemctl daemon-reload
   as_root systemctl enable ipbenchd >&2

@@ -13,8 +13,14 @@ export class ConnectionError extends Error {
    * @param code stable name of the cause
    * @param message a clause that says what was tried and what happened
    * @param cause the error underneath, if any
+   * @param remedy what a person can do about this one, where more is known than of its code
    */
-  constructor(readonly code: ConnectionErrorCode, message: string, cause?: unknown) {
+  constructor(
+    readonly code: ConnectionErrorCode,
+    message: string,
+    cause?: unknown,
+    readonly remedy: string | null = null,
+  ) {
     super(message, { cause });
     this.name = "ConnectionError";
   }

@@ -147,6 +147,7 @@ async function connectOne(
       "connect",
       `TLS with ${hostPort(host, port)} failed (${messageOf(error)})`,
       error,
+      tlsRemedy(host, messageOf(error)),
     );
   } finally {
     signal.removeEventListener("abort", giveUp);
@@ -160,4 +161,15 @@ function close(connection: Deno.Conn): void {
   } catch {
     // It is closed, which is what was wanted.
   }
+}
+
+/** What to do about a handshake that failed, by what the runtime says of it. */
+function tlsRemedy(host: string, why: string): string {
+  if (/expired/i.test(why)) {
+    return "renew the daemon's certificate (its --tls-cert), unless this machine's clock is wrong";
+  }
+  if (/not valid yet/i.test(why)) return "compare this machine's clock with the daemon's";
+  if (/UnknownIssuer/i.test(why)) return "is --tls-ca the authority that signed the daemon's --tls-cert?";
+  if (/name/i.test(why)) return `the daemon's certificate has to name ${host}`;
+  return "does the daemon speak TLS (--tls-cert, --tls-key)?";
 }

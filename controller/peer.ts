@@ -365,7 +365,8 @@ export class Peer {
       return await task();
     } catch (error) {
       if (error instanceof RunError) throw error;
-      throw this.fail(codeOf(error), messageOf(error), remedy, error);
+      const known = error instanceof ConnectionError ? error.remedy : null;
+      throw this.fail(codeOf(error), messageOf(error), known ?? remedy, error);
     }
   }
 }

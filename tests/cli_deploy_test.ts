@@ -18,6 +18,10 @@ while [ "$1" != -- ]; do shift; done
 shift
 for last; do :; done
 to=\${last#*:}
+case $last in
+  full:*) cp "$1" "$to"; echo "scp: No space left on device" >&2; exit 1 ;;
+  stuck:*) cp "$1" "$to"; exec sleep 30 ;;
+esac
 while [ $# -gt 1 ]; do cp "$1" "$to"; shift; done
 `;
 const SYSTEMCTL = `#!/bin/sh
@@ -116,4 +120,54 @@ Deno.test("deploy gives a machine up that does not answer in time", async () => 
   });
   assert.deepEqual([code, stdout], [1, "slow  failed: ssh was ended: it took too long\n"]);
   assert.ok(ms < 15_000);
+});
+
+Deno.test("deploy: a secret that root alone may read is handed over by systemd; the next deploy can take it back", async () => {
+  await using box = await sandbox();
+  const { folder, env } = box;
+  const dropIn = `${folder}/etc/systemd/system/ipbenchd.service.d/ipbench-secret.conf`;
+  const deployWith = async (options: string) => {
+    const { code, stderr } = await runProgram(
+      "ipbench",
+      ["deploy", ...place(folder), "--options", options, "lab1"],
+      { env },
+    );
+    assert.equal(code, 0, stderr);
+  };
+  await deployWith("--target --secret-file /etc/ipbench.secret --port 9037");
+  assert.equal(
+    await Deno.readTextFile(`${folder}/etc/default/ipbenchd`),
+    'IPBENCHD_OPTIONS="--target --port 9037"\n',
+  );
+  assert.match(
+    await Deno.readTextFile(dropIn),
+    /^\[Service\]\nLoadCredential=secret:\/etc\/ipbench\.secret\nEnvironment=IPBENCH_SECRET_FILE=%d\/secret\n$/m,
+  );
+  await deployWith("--target");
+  assert.doesNotMatch(await Deno.readTextFile(dropIn), /LoadCredential/);
+  const wrong = await runProgram(
+    "ipbench",
+    ["deploy", ...place(folder), "--options", "--secret-file secret", "lab1"],
+    { env },
+  );
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /--secret-file "secret" is not a plain absolute path/);
+});
+
+Deno.test("deploy leaves nothing on a machine where the copy fails or takes too long", async () => {
+  await using box = await sandbox();
+  const { folder, env } = box;
+  const { code, stdout } = await runProgram(
+    "ipbench",
+    ["deploy", ...place(folder), "--timeout", "2s", "full", "stuck"],
+    { env },
+  );
+  assert.deepEqual([code, stdout.trimEnd().split("\n").sort()], [1, [
+    "full   failed: scp ended with status 1: scp: No space left on device",
+    "stuck  failed: scp was ended: it took too long",
+  ]]);
+  const log = await Deno.readTextFile(`${folder}/log`);
+  const stages = [...log.matchAll(/rm -rf (\/tmp\/ipbench-deploy\.\w+)/g)].map((match) => match[1]!);
+  assert.equal(stages.length, 2);
+  for (const stage of stages) await assert.rejects(Deno.stat(stage), Deno.errors.NotFound);
 });

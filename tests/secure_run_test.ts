@@ -1,7 +1,7 @@
 /** Whole runs with a shared secret, and over TLS. */
 import assert from "node:assert/strict";
 import { runConfig } from "./fixtures/run_config.ts";
-import { TestDaemon } from "./util/mod.ts";
+import { hasOpenssl, makeCertificates, TestDaemon } from "./util/mod.ts";
 
 async function inFolder(task: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "ipbench-secure-" });
@@ -55,48 +55,44 @@ Deno.test("a daemon that asks for no secret is warned of when one was given", ()
     assert.match(stderr, /asks for no secret/);
   }));
 
-async function makeCertificate(folder: string): Promise<void> {
-  const { code, stderr } = await new Deno.Command("openssl", {
-    args: ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-      .concat(["-keyout", `${folder}/key.pem`, "-out", `${folder}/cert.pem`, "-days", "2"])
-      .concat(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-      .concat(["-addext", "basicConstraints=critical,CA:FALSE"]),
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-}
-
-function hasOpenssl(): boolean {
-  try {
-    return new Deno.Command("openssl", { args: ["version"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
-
 Deno.test({
-  name: "a run over TLS: trusted, not trusted, and plain against TLS",
+  name: "a run over TLS: trusted, not trusted, expired, and plain against TLS",
   ignore: !hasOpenssl(),
   fn: () =>
     inFolder(async (folder) => {
-      await makeCertificate(folder);
-      const args = ["--tls-cert", `${folder}/cert.pem`, "--tls-key", `${folder}/key.pem`];
-      await using tester = await TestDaemon.start({ args });
-      await using target = await TestDaemon.start({ role: "target", args });
+      await makeCertificates(folder);
+      const trust = ["--tls-ca", `${folder}/ca.pem`];
+      const daemons = async (certificate: string) => {
+        const args = ["--tls-cert", `${folder}/${certificate}`, "--tls-key", `${folder}/key.pem`];
+        return await Promise.all([TestDaemon.start({ args }), TestDaemon.start({ role: "target", args })]);
+      };
+      const [goodTester, goodTarget] = await daemons("cert.pem");
+      await using tester = goodTester;
+      await using target = goodTarget;
       const config = configOf(tester, target, "localhost");
 
-      const good = await runConfig(config, ["--tls-ca", `${folder}/cert.pem`]);
+      const good = await runConfig(config, trust);
       assert.equal(good.code, 0, good.stderr);
       assert.equal(good.document.clients[0]!.start !== null, true);
       const plain = await runConfig(config, ["--timeout", "2"]);
       assert.equal(plain.code, 1, plain.stderr);
       assert.match(plain.stderr, /client localhost:\d+: connect: /);
-
-      await makeCertificate(folder);
-      const other = await runConfig(config, ["--tls-ca", `${folder}/cert.pem`]);
+      const other = await runConfig(config, ["--tls-ca", `${folder}/other.pem`]);
       assert.equal(other.code, 1);
-      assert.match(other.stderr, /TLS with localhost:\d+ failed/);
+      assert.match(
+        other.stderr,
+        /TLS with localhost:\d+ failed \(.*UnknownIssuer.*is --tls-ca the authority/,
+      );
+
+      const [oldTester, oldTarget] = await daemons("expired.pem");
+      await using staleTester = oldTester;
+      await using staleTarget = oldTarget;
+      const stale = await runConfig(configOf(staleTester, staleTarget, "localhost"), trust);
+      assert.equal(stale.code, 1);
+      // The first that fails ends the run.
+      assert.match(
+        stale.stderr,
+        /(client|target) (localhost:\d+): connect: TLS with \2 failed \(.*expired.*\); renew the daemon's certificate/,
+      );
     }),
 });

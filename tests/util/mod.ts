@@ -10,6 +10,7 @@
  *
  * @module
  */
+export * from "./certificates.ts";
 export * from "./daemon.ts";
 export * from "./needs.ts";
 export * from "./processes.ts";
