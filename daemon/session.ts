@@ -163,7 +163,9 @@ export class Session implements SlotOwner {
     const { auth, phase, watching } = this.#state;
     if (phase === "closed" || phase === "running" || phase === "stopping") return;
     if (auth === "required" && nowMs - this.#startedMs > UNAUTHENTICATED_MS) {
-      return this.expire(`No secret within ${UNAUTHENTICATED_MS / 1000} s`);
+      const seconds = UNAUTHENTICATED_MS / 1000;
+      this.#context.log.warn("{name}: no secret within {seconds} s", { name: this.name, seconds });
+      return this.expire(`No secret within ${seconds} s`);
     }
     const limit = ownsSlot(this.#state) ? IDLE_OWNER_MS : this.#context.idleMs;
     if (!watching && nowMs - this.#lastMs > limit) this.expire(`Nothing heard for ${limit / 1000} s`);
