@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
+import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { DaemonRole } from "../protocol/mod.ts";
 import { type Cidr, parseCidr } from "./cidr.ts";
 import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, MAX_RESULT_BYTES, MAX_TEST_MS } from "./limits.ts";
@@ -107,25 +107,39 @@ function describeCommand() {
       whole(0, 65535),
     )
     .option("-t, --target", "be a target daemon")
-    .option("--plugin-dir <dir>", "look for plugins here first; repeatable", collect, [])
+    .addOption(
+      new Option("--plugin-dir <dir>", "look for plugins here first; repeatable").argParser(collect).default(
+        [],
+        "none",
+      ),
+    )
     .option("-d, --debug", "log what happens in detail")
     .option("--version", "print the version")
-    .option("--allow-exec <dir>", "let wrapper tests run programs of this folder; repeatable", collect, [])
+    .addOption(
+      new Option("--allow-exec <dir>", "let wrapper tests run programs of this folder; repeatable").argParser(
+        collect,
+      ).default([], "none"),
+    )
     .option("--secret-file <file>", "ask for the secret in this file (default: $IPBENCH_SECRET_FILE)")
-    .option("--allow <cidr>", "let these addresses connect and no others; repeatable", collectCidr, [])
+    .addOption(
+      new Option("--allow <cidr>", "let these addresses connect and no others; repeatable").argParser(
+        collectCidr,
+      ).default([], "none"),
+    )
     .option("--tls-cert <file>", "speak TLS with this certificate (PEM)")
     .option("--tls-key <file>", "its key (PEM)")
     .option("--log-format <form>", "text or json", oneOf(["text", "json"] as const), "text" as const)
     .option("--max-runs <n>", "end after so many tests", whole(1, 1e9))
     .option("--idle-exit <seconds>", "end after so long without a connection", seconds)
     .option("--max-connections <n>", "connections at once", whole(1, 65536), MAX_CONNECTIONS)
-    .option(
-      "--idle-timeout <seconds>",
-      "close a connection that is silent so long",
-      seconds,
-      IDLE_CONNECTION_MS,
+    .addOption(
+      new Option("--idle-timeout <seconds>", "close a connection that is silent so long")
+        .argParser(seconds).default(IDLE_CONNECTION_MS, String(IDLE_CONNECTION_MS / 1000)),
     )
-    .option("--max-test-time <seconds>", "end a test that takes longer", seconds, MAX_TEST_MS)
+    .addOption(
+      new Option("--max-test-time <seconds>", "end a test that takes longer")
+        .argParser(seconds).default(MAX_TEST_MS, String(MAX_TEST_MS / 1000)),
+    )
     .option("--call-timeout <seconds>", "end a test whose LOAD, SETUP, STOP or result takes longer", seconds)
     .option("--max-result <bytes>", "largest result of a test", whole(1, MAX_RESULT_BYTES), MAX_RESULT_BYTES)
     .option(

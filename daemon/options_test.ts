@@ -58,3 +58,9 @@ Deno.test("options: wrong use is status 2 with the value and what would be right
   assert.equal(refused("--help").status, 0);
   assert.match(refused("-h").text, /--allow-exec/);
 });
+
+Deno.test("options: the help gives defaults in the units that it asks for", () => {
+  const help = refused("--help").text.replaceAll(/\s+/g, " ");
+  assert.match(help, /--idle-timeout <seconds> close a connection that is silent so long \(default: 600\)/);
+  assert.match(help, /--max-test-time <seconds> end a test that takes longer \(default: 86400\)/);
+});
