@@ -33,8 +33,10 @@ int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what)
 	char text[96];
 
 	switch (error) {
-	case EAGAIN:
 	case ENOBUFS:
+		e->turned_away++;
+		/* fall through */
+	case EAGAIN:
 		e->busy++;
 		return 0;
 	case EINTR:
@@ -311,7 +313,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 
 	e->progress = progress;
 	if (e->config.warmup_ns >= SNAPSHOT_WARMUP_NS)
-		ipb_sysmon_read(&e->before);
+		ipb_engine_before(e);
 	ipb_clock_anchor(&e->clock);
 	e->start_ns = ipb_clock_now(&e->clock) + 20000;
 	e->measure_ns = e->start_ns + e->config.rampup_ns + e->config.warmup_ns;
@@ -328,7 +330,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 		e->end_ns = now > e->measure_ns ? now : e->measure_ns;
 	e->clock_error_ns = ipb_clock_error_ns(&e->clock);
 	e->rxq_drops = receive_drops(e);
-	ipb_sysmon_read(&e->after);
+	ipb_sysmon_read(&e->after, e->link);
 	ipb_track_finish(&e->track);
 	ipb_engine_confidence(e);
 	ipb_engine_judge(e);

@@ -1,6 +1,7 @@
 /* Sets the engine up and takes it down; see ipb_engine.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -130,6 +131,19 @@ static int try_privileges(const struct ipb_engine_config *c, struct ipb_error *e
 	return 0;
 }
 
+/* A connection repeats what its interface drops, so that nothing is lost by it. */
+static void find_link(struct ipb_engine *e)
+{
+	const char *name = e->config.proto == IPB_RAW ? e->config.iface : e->config.sock.device;
+
+	if (e->config.proto == IPB_TCP)
+		return;
+	if (name != NULL && *name != '\0')
+		snprintf(e->link, sizeof e->link, "%s", name);
+	else
+		ipb_link_of(e->fds[0], e->link);
+}
+
 struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struct ipb_error *err)
 {
 	struct ipb_engine *e = calloc(1, sizeof *e);
@@ -148,6 +162,7 @@ struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struc
 	ipb_clock_init(&e->clock, config->want_tsc);
 	if (ipb_xport_open(e, err) < 0)
 		goto fail;
+	find_link(e);
 	e->batch = e->batch != 0 ? e->batch : e->x->batch;
 	if (ipb_layers_open(e, config->iface) < 0) {
 		ipb_error(err, "no memory for time stamps");
@@ -155,7 +170,7 @@ struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struc
 	}
 	if (config->noise_ns > 0)
 		ipb_engine_noise(e);
-	ipb_sysmon_read(&e->before);
+	ipb_engine_before(e);
 	return e;
 fail:
 	ipb_engine_close(e);

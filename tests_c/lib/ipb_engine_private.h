@@ -9,6 +9,7 @@
 #include "ipb_engine.h"
 #include "ipb_header.h"
 #include "ipb_layers.h"
+#include "ipb_link.h"
 #include "ipb_sysmon.h"
 
 /* One packet ready to be sent. */
@@ -62,7 +63,10 @@ struct ipb_engine {
 	double window_sent_bytes, window_ok_bytes;
 	uint64_t sends_since_reply, silent_since_ns, silence_ns, last_reply_ns;
 	uint64_t all_in_ns;             /* since when nothing is out any more; 0: something is */
-	uint64_t bad, stray, refused, unsent, busy, unmeasured;
+	uint64_t bad, stray, refused, unsent, unmeasured;
+	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
+	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */
+	char link[IF_NAMESIZE];         /* the interface that packets leave by; "" when unknown */
 	uint64_t received_all;          /* replies of all phases */
 	uint64_t rxq_drops, rxq_drops_start; /* at the end, and when the measured phase began */
 	uint64_t ring_drops;            /* of the packet ring, which counts them apart */
@@ -144,6 +148,8 @@ uint64_t ipb_engine_expected_ns(const struct ipb_engine_config *c);
 /* Response time that this share of an interval's samples did not exceed. */
 uint64_t ipb_interval_percentile(const struct ipb_interval *v, double share);
 void ipb_engine_noise(struct ipb_engine *e);
+/* Reads the counters that the verdict compares with those at the end. */
+void ipb_engine_before(struct ipb_engine *e);
 void ipb_engine_judge(struct ipb_engine *e);
 void ipb_engine_confidence(struct ipb_engine *e);
 double ipb_engine_mean_half_width(const struct ipb_engine *e);

@@ -5,6 +5,8 @@
 #include "ipb_json.h"
 #include "ipb_summary.h"
 
+static uint64_t growth(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
+
 static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 {
 	double seconds = e->end_ns > e->measure_ns ? (double)(e->end_ns - e->measure_ns) / 1e9 : 0;
@@ -99,12 +101,12 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_uint(j, "receive_queue_drops", e->rxq_drops - e->rxq_drops_start);
 	ipb_json_uint(j, "udp_rcvbuf_errors", e->after.udp_rcvbuf_errors - e->before.udp_rcvbuf_errors);
 	ipb_json_uint(j, "udp_in_errors", e->after.udp_in_errors - e->before.udp_in_errors);
+	ipb_json_uint(j, "udp_sndbuf_errors", growth(e->before.udp_sndbuf_errors, e->after.udp_sndbuf_errors));
+	ipb_json_uint(j, "interface_drops", growth(e->before.link_drops, e->after.link_drops));
 	ipb_json_uint(j, "clipped", e->response.clipped);
 	ipb_json_int(j, "cpu", e->after.cpu);
 	ipb_json_end_object(j);
 }
-
-static uint64_t growth(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
 
 static void environment(const struct ipb_engine *e, struct ipb_json *j)
 {

@@ -78,6 +78,35 @@ static int judge_gaps(struct ipb_engine *e, double seconds)
 	return 1;
 }
 
+void ipb_engine_before(struct ipb_engine *e)
+{
+	ipb_sysmon_read(&e->before, e->link);
+	e->busy_start = e->busy;
+	e->turned_away_start = e->turned_away;
+}
+
+/* The kernel drops an UDP packet that the queueing discipline does not take, tells the sender nothing, and counts it in
+ * SndbufErrors; so it does when the socket's buffer is full (ip_send_skb and udp_sendmsg), but that the sender is told
+ * (EAGAIN), and sends again. A raw socket is told both. What a discipline drops later (fq_codel), or the driver, only
+ * the interface counts. */
+static int judge_send_drops(struct ipb_engine *e)
+{
+	uint64_t link = grown(e->before.link_drops, e->after.link_drops), host = 0;
+
+	if (e->config.proto == IPB_UDP)
+		host = grown(e->busy - e->busy_start, grown(e->before.udp_sndbuf_errors, e->after.udp_sndbuf_errors));
+	else
+		link = grown(e->turned_away - e->turned_away_start, link);
+	if (e->track.counts.lost == 0 || (link == 0 && host == 0))
+		return 0;
+	ipb_engine_reason(e, (double)link > e->config.limits.drop_invalid * (double)e->track.counts.sent, "send-drops",
+	                  "this machine dropped %llu packets before they left (%llu of them counted by interface %s) while "
+	                  "%llu were lost: they may be the tester's (try a lower rate, or another queueing discipline)",
+	                  (unsigned long long)(link > host ? link : host), (unsigned long long)link,
+	                  *e->link != '\0' ? e->link : "unknown", (unsigned long long)e->track.counts.lost);
+	return 1;
+}
+
 static int judge_drops(struct ipb_engine *e)
 {
 	uint64_t drops = grown(e->rxq_drops_start, e->rxq_drops);
@@ -144,7 +173,7 @@ void ipb_engine_judge(struct ipb_engine *e)
 		return;
 	int bad = judge_sending(e, seconds);
 	bad |= judge_gaps(e, seconds);
-	int drops = judge_drops(e);
+	int drops = judge_drops(e) | judge_send_drops(e);
 	if (e->track.counts.lost > 0 && bad && !drops)
 		ipb_engine_reason(e, 0, "loss-while-saturated", "%llu packets were lost while the tester itself could not keep up: the "
 		                  "loss may be its own", (unsigned long long)e->track.counts.lost);

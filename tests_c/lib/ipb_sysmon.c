@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ipb_clock.h"
+#include "ipb_link.h"
 
 #define FILE_MAX 16384 /* bytes of a file that are looked at */
 
@@ -85,7 +86,7 @@ static void read_snmp(struct ipb_sysmon *m, char *text)
 	}
 }
 
-void ipb_sysmon_read(struct ipb_sysmon *m)
+void ipb_sysmon_read(struct ipb_sysmon *m, const char *link)
 {
 	char text[FILE_MAX], path[80];
 	struct rusage usage;
@@ -94,6 +95,7 @@ void ipb_sysmon_read(struct ipb_sysmon *m)
 	m->cpu = sched_getcpu();
 	read_stat(m, text);
 	read_snmp(m, text);
+	m->link_drops = ipb_link_drops(link);
 	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", m->cpu);
 	if (slurp(path, text) > 0)
 		m->frequency_khz = strtoull(text, NULL, 10);

@@ -9,6 +9,7 @@
 
 struct ipb_sysmon {
 	uint64_t udp_in_errors, udp_rcvbuf_errors, udp_sndbuf_errors; /* /proc/net/snmp and snmp6, together */
+	uint64_t link_drops;               /* of the interface that packets leave by, see ipb_link.h */
 	uint64_t steal_ticks, all_ticks;   /* /proc/stat, of all processors */
 	uint64_t frequency_khz;            /* of the processor this thread is on; 0: the system does not tell */
 	int64_t realtime_offset_ns;        /* CLOCK_REALTIME - CLOCK_MONOTONIC */
@@ -17,7 +18,7 @@ struct ipb_sysmon {
 	int cpu;                           /* the thread's processor at that moment */
 };
 
-/* Reads all; what cannot be read stays 0. A few hundred µs. */
-void ipb_sysmon_read(struct ipb_sysmon *m);
+/* Reads all; what cannot be read stays 0. link: name of an interface or "". A few hundred µs. */
+void ipb_sysmon_read(struct ipb_sysmon *m, const char *link);
 
 #endif

@@ -1,0 +1,91 @@
+/** What the tester's own interface drops is a reason, not the target's loss. */
+import assert from "node:assert/strict";
+import { Veth } from "./fixtures/veth.ts";
+import { hasNamespaces } from "./util/mod.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+interface Result {
+  counts: { sent: number; ok: number; lost: number };
+  engine: { udp_sndbuf_errors: number; interface_drops: number };
+  reasons: { level: string; code: string }[];
+}
+
+/** One run of latency over the link, against an echo in the namespace. */
+async function run(link: Veth, args: string): Promise<Result> {
+  const [command, ...rest] = [
+    ...link.wrap,
+    `${ROOT}build/fixtures/fault_echo`,
+    "--ip",
+    link.farAddress,
+    "--every",
+    "0",
+  ];
+  const echo = new Deno.Command(command as string, {
+    args: rest,
+    stdin: "piped",
+    stdout: "null",
+    stderr: "piped",
+  })
+    .spawn();
+  try {
+    const reader = echo.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!text.includes("\n")) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`fault_echo did not start: ${text}`);
+      text += value;
+    }
+    await reader.cancel();
+    const port = /^ready (\d+)/.exec(text)?.[1] ?? assert.fail(text);
+    const output = await new Deno.Command(`${ROOT}build/drive`, {
+      args: [`${ROOT}build/plugins/latency.so`, link.farAddress, port, args],
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    const json = new TextDecoder().decode(output.stdout).split("\n")[0];
+    if (!json) throw new Error(new TextDecoder().decode(output.stderr));
+    return JSON.parse(json) as Result;
+  } finally {
+    await echo.stdin.close();
+    await echo.status;
+  }
+}
+
+Deno.test({
+  name: "packets that the tester's own queueing discipline dropped are a reason",
+  ignore: !hasNamespaces(),
+}, async (t) => {
+  using link = Veth.make("q");
+  assert.ok(link !== null);
+  const args = "socktype=udp,size=200,duration=0.4,warmup=0,cooldown=0,noise=0,drain=0.3,late=0.1";
+  await t.step("without one nothing is said", async () => {
+    const { engine, reasons } = await run(link, `${args},bps=800k`);
+    assert.equal(engine.interface_drops, 0);
+    assert.deepEqual(reasons.filter(({ code }) => code === "send-drops"), []);
+  });
+  const shape = [
+    "qdisc",
+    "add",
+    "dev",
+    link.near,
+    "root",
+    "tbf",
+    "rate",
+    "4mbit",
+    "burst",
+    "2k",
+    "limit",
+    "3k",
+  ];
+  assert.ok((await new Deno.Command("tc", { args: shape }).output()).success);
+  await t.step("bursts beyond its limit", async () => {
+    const { counts, engine, reasons } = await run(link, `${args},bps=8M,arrival=burst:50`);
+    assert.ok(counts.lost > 500 && counts.ok > 0, JSON.stringify(counts));
+    assert.ok(engine.interface_drops >= counts.lost, `${engine.interface_drops} of ${counts.lost}`);
+    assert.ok(engine.udp_sndbuf_errors >= counts.lost, `${engine.udp_sndbuf_errors} of ${counts.lost}`);
+    assert.deepEqual(reasons.filter(({ code }) => code === "send-drops").map(({ level }) => level), [
+      "INVALID",
+    ]);
+  });
+});
