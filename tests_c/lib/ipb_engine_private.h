@@ -71,6 +71,7 @@ struct ipb_engine {
 	uint64_t rxq_drops, rxq_drops_start; /* at the end, and when the measured phase began */
 	uint64_t ring_drops;            /* of the packet ring, which counts them apart */
 	struct ipb_gaps gaps;
+	double missing, missing_limit;  /* share of the requested rate that was not sent, and how much of it may be */
 	uint64_t *samples;
 	uint64_t samples_room, samples_kept;
 
@@ -151,6 +152,7 @@ void ipb_engine_noise(struct ipb_engine *e);
 /* Reads the counters that the verdict compares with those at the end. */
 void ipb_engine_before(struct ipb_engine *e);
 void ipb_engine_judge(struct ipb_engine *e);
+double ipb_engine_rate_slack(const struct ipb_engine_config *c, double seconds);
 void ipb_engine_confidence(struct ipb_engine *e);
 double ipb_engine_mean_half_width(const struct ipb_engine *e);
 void ipb_engine_progress(struct ipb_engine *e, uint64_t now_ns);

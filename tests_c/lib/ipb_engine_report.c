@@ -17,6 +17,10 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_number(j, "requested_pps", pps);
 	if (seconds > 0)
 		ipb_json_number(j, "achieved_pps", (double)e->sent_in_window / seconds);
+	if (seconds > 0) {
+		ipb_json_number(j, "missing_share", e->missing);
+		ipb_json_number(j, "missing_share_limit", e->missing_limit);
+	}
 	ipb_json_uint(j, "unsent", e->unsent);
 	ipb_json_uint(j, "busy", e->busy);
 	ipb_json_uint(j, "gaps", e->gaps.count);

@@ -1,5 +1,6 @@
 /* Was the tester itself good enough? What the target did wrong is a result; what the tester did wrong is a reason.
  * SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,19 @@ static double ms(uint64_t ns) { return (double)ns / 1e6; }
 
 static uint64_t grown(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
 
+/* The share by which the bytes due in so many seconds may fall short of the rate by chance: three standard deviations,
+ * and one burst, which the phase's end may cut off. Independent sizes S at Poisson instants are a compound Poisson
+ * process: the sum's variance is n E(S^2) = n mean^2 (1 + cv^2), for n packets expected (S. M. Ross, "Introduction to
+ * Probability Models", section 5.4.2); with n fixed it is n mean^2 cv^2. */
+double ipb_engine_rate_slack(const struct ipb_engine_config *c, double seconds)
+{
+	double n = c->rate_bps * seconds / 8 / c->sizes.mean, cv = c->sizes.cv;
+
+	if (!(n > 0))
+		return 1;
+	return 3 * sqrt(((c->arrival == IPB_ARRIVAL_POISSON ? 1 : 0) + cv * cv) / n) + (double)c->burst / n;
+}
+
 /* Non-zero when the packets did not leave when they should have. */
 static int judge_sending(struct ipb_engine *e, double seconds)
 {
@@ -42,12 +56,9 @@ static int judge_sending(struct ipb_engine *e, double seconds)
 		                  "packets left late: 1 %% of them %.3f ms or more after they were due (limit %.3f ms, worst %.3f ms)",
 		                  ms(p99), ms(l->lateness_p99_suspect_ns), ms(e->lateness.max_ns));
 	}
-	/* Random arrivals do not add up to the rate exactly: three standard deviations are allowed for. */
-	double slack = e->config.arrival == IPB_ARRIVAL_CONSTANT ? 0 : 300.0 / (double)(e->sent_in_window + 1);
-	double burst = (double)e->config.burst / (double)(e->sent_in_window + 1);
-	if (e->config.sizes.count > 1)
-		slack += 300.0 / (double)(e->sent_in_window + 1);
-	slack = (slack > 0.1 ? 0.1 : slack) + (burst > 0.1 ? 0.1 : burst);
+	double slack = ipb_engine_rate_slack(&e->config, seconds);
+	e->missing = missing;
+	e->missing_limit = l->rate_suspect + slack;
 	if (missing > l->rate_suspect + slack) {
 		bad = 1;
 		ipb_engine_reason(e, missing > l->rate_invalid + slack, "rate-not-reached",

@@ -48,14 +48,18 @@ int ipb_sizes_parse(struct ipb_sizes *s, const char *text, uint32_t smallest, ui
 			return -1;
 	if (s->count == 0)
 		return ipb_error(err, "sizes: no size was given");
+	double squares = 0;
 	s->smallest = UINT32_MAX;
 	for (uint32_t i = 0; i < s->count; i++) {
 		s->total += s->weight[i];
 		s->mean += (double)s->size[i] * s->weight[i];
+		squares += (double)s->size[i] * s->size[i] * s->weight[i];
 		s->largest = s->size[i] > s->largest ? s->size[i] : s->largest;
 		s->smallest = s->size[i] < s->smallest ? s->size[i] : s->smallest;
 	}
 	s->mean /= s->total;
+	double variance = squares / s->total - s->mean * s->mean;
+	s->cv = s->count > 1 && variance > 0 ? sqrt(variance) / s->mean : 0;
 	return 0;
 }
 

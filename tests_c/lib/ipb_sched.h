@@ -24,6 +24,7 @@ struct ipb_sizes {
 	uint32_t total; /* of the weights */
 	uint32_t largest, smallest;
 	double mean;
+	double cv; /* coefficient of variation: standard deviation / mean */
 };
 
 struct ipb_sched {

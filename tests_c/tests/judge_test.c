@@ -1,0 +1,182 @@
+/* The verdict from made-up runs: what is a reason, and what is chance.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipb_engine_private.h"
+
+#define SECOND 1000000000ull
+
+static struct ipb_sizes sizes_of(const char *text)
+{
+	struct ipb_sizes s;
+	struct ipb_error err = { 0 };
+
+	assert_int_equal(ipb_sizes_parse(&s, text, 8, 65507, &err), 0);
+	return s;
+}
+
+/* A run without fault: pps packets a second for so many seconds, all sent, all answered. */
+static struct ipb_engine *flawless(const char *sizes, double pps, uint64_t seconds)
+{
+	struct ipb_engine *e = calloc(1, sizeof *e);
+
+	assert_non_null(e);
+	assert_int_equal(ipb_hist_init(&e->lateness), 0);
+	e->config.sizes = sizes_of(sizes);
+	e->config.rate_bps = pps * 8 * e->config.sizes.mean;
+	e->config.burst = 1;
+	e->config.limits = (struct ipb_limits){ .lateness_p99_suspect_ns = 1000000, .lateness_p99_invalid_ns = 100000000,
+	                                        .rate_suspect = 0.01, .rate_invalid = 0.05, .gap_suspect = 0.01,
+	                                        .gap_invalid = 0.3, .gap_longest_suspect_ns = 50000000, .drop_invalid = 0.001,
+	                                        .steal_suspect = 0.01, .frequency_suspect = 0.05, .clock_step_ns = 5000000 };
+	e->config.proto = IPB_UDP;
+	e->start_ns = SECOND;
+	e->measure_ns = 2 * SECOND;
+	e->end_ns = e->measure_ns + seconds * SECOND;
+	e->window_sent_bytes = pps * (double)seconds * e->config.sizes.mean;
+	e->sent_in_window = (uint64_t)(pps * (double)seconds);
+	e->track.counts.sent = e->track.counts.ok = e->sent_in_window;
+	return e;
+}
+
+/* The codes of all reasons, separated by spaces; "" for VALID. Closes the run. */
+static const char *codes_of(struct ipb_engine *e)
+{
+	static char codes[400];
+
+	codes[0] = '\0';
+	ipb_engine_judge(e);
+	for (uint32_t i = 0; i < e->reason_count; i++) {
+		strcat(codes, i > 0 ? " " : "");
+		strcat(codes, e->reasons[i].code);
+	}
+	ipb_hist_free(&e->lateness);
+	free(e);
+	return codes;
+}
+
+static void a_flawless_run_is_valid(void **state)
+{
+	(void)state;
+	assert_string_equal(codes_of(flawless("64", 10000, 10)), "");
+}
+
+static void the_slack_is_three_standard_deviations(void **state)
+{
+	struct ipb_engine_config c = { .sizes = sizes_of("64"), .burst = 1, .rate_bps = 512e3 };
+
+	(void)state;
+	assert_true(fabs(ipb_engine_rate_slack(&c, 10) - 1e-4) < 1e-12);
+	c.arrival = IPB_ARRIVAL_POISSON;
+	assert_true(fabs(ipb_engine_rate_slack(&c, 10) - 0.03 - 1e-4) < 1e-12);
+	assert_true(fabs(ipb_engine_rate_slack(&c, 1000) - 0.003 - 1e-6) < 1e-12);
+	c.sizes = sizes_of("100,300"); /* mean 200, standard deviation 100 */
+	c.rate_bps = 1600e3;
+	assert_true(fabs(ipb_engine_rate_slack(&c, 10) - 3 * sqrt(1.25 / 1e4) - 1e-4) < 1e-12);
+	c.arrival = IPB_ARRIVAL_BURST;
+	c.burst = 50;
+	assert_true(fabs(ipb_engine_rate_slack(&c, 10) - 3 * sqrt(0.25 / 1e4) - 50e-4) < 1e-12);
+}
+
+/* Bytes that the real schedule makes due in a second, as a share of the rate that is missing. */
+static double missing_of(enum ipb_arrival arrival, const struct ipb_sizes *sizes, double rate_bps, uint64_t seed)
+{
+	struct ipb_sched s;
+	double bytes = 0;
+
+	for (ipb_sched_init(&s, arrival, 1, rate_bps, sizes, seed, 0, 0); s.due_ns < SECOND; ipb_sched_next(&s))
+		bytes += s.size;
+	return 1 - bytes * 8 / rate_bps;
+}
+
+/* Schedules fall short of the rate by more than the slack as often as three standard deviations are exceeded (once in
+ * 741), and by more than two thirds of it as two are (once in 44). */
+static void schedules_keep_within_the_slack(void **state)
+{
+	static const struct {
+		enum ipb_arrival arrival;
+		const char *sizes;
+	} models[] = { { IPB_ARRIVAL_POISSON, "64" }, { IPB_ARRIVAL_POISSON, "40:7,576:4,1500:1" },
+	               { IPB_ARRIVAL_CONSTANT, "40:7,576:4,1500:1" } };
+	enum { RUNS = 2000, PPS = 1000 };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
+		struct ipb_engine_config c = { .sizes = sizes_of(models[k].sizes), .arrival = models[k].arrival, .burst = 1 };
+		c.rate_bps = PPS * 8 * c.sizes.mean;
+		double slack = ipb_engine_rate_slack(&c, 1);
+		int beyond = 0, beyond_two = 0;
+		for (uint64_t seed = 1; seed <= RUNS; seed++) {
+			double missing = missing_of(c.arrival, &c.sizes, c.rate_bps, seed);
+			beyond += missing > slack;
+			beyond_two += missing > slack * 2 / 3;
+		}
+		print_message("# %s: %d beyond three, %d beyond two of %d\n", models[k].sizes, beyond, beyond_two, RUNS);
+		assert_in_range(beyond, 0, 8);
+		assert_in_range(beyond_two, 20, 75);
+	}
+}
+
+static void chance_is_no_reason_and_slowness_is(void **state)
+{
+	(void)state;
+	for (int random = 0; random <= 1; random++) {
+		struct ipb_engine *e = flawless("64", 10000, 10); /* three standard deviations are 0.95 % */
+		e->config.arrival = random ? IPB_ARRIVAL_POISSON : IPB_ARRIVAL_CONSTANT;
+		e->window_sent_bytes *= 0.985;
+		assert_string_equal(codes_of(e), random ? "" : "rate-not-reached");
+	}
+	struct ipb_engine *e = flawless("64", 10000, 10);
+	e->config.arrival = IPB_ARRIVAL_POISSON;
+	e->window_sent_bytes *= 0.975;
+	assert_string_equal(codes_of(e), "rate-not-reached");
+	e = flawless("64", 150, 1); /* one of one and a half bursts: the phase ended before the second */
+	e->config.arrival = IPB_ARRIVAL_BURST;
+	e->config.burst = 100;
+	e->window_sent_bytes = 6400;
+	assert_string_equal(codes_of(e), "");
+}
+
+static void drops_on_the_way_out_are_a_reason(void **state)
+{
+	(void)state;
+	for (int raw = 0; raw <= 1; raw++) {
+		struct ipb_engine *e = flawless("64", 10000, 10);
+		e->config.proto = raw ? IPB_RAW : IPB_UDP;
+		e->after.udp_sndbuf_errors = e->after.link_drops = 30; /* but the sender was told, and sent again */
+		e->busy = e->turned_away = 30;
+		e->track.counts.lost = 10;
+		if (!raw)
+			e->after.link_drops = 0;
+		assert_string_equal(codes_of(e), "");
+		e = flawless("64", 10000, 10);
+		e->config.proto = raw ? IPB_RAW : IPB_UDP;
+		e->after.link_drops = 30;
+		assert_string_equal(codes_of(e), ""); /* another's: nothing of ours was lost */
+		e = flawless("64", 10000, 10);
+		e->config.proto = raw ? IPB_RAW : IPB_UDP;
+		e->after.link_drops = 30;
+		e->track.counts.lost = 10;
+		assert_string_equal(codes_of(e), "send-drops");
+	}
+	struct ipb_engine *e = flawless("64", 10000, 10);
+	e->before.udp_sndbuf_errors = 5;
+	e->after.udp_sndbuf_errors = 6;
+	e->track.counts.lost = 1;
+	assert_string_equal(codes_of(e), "send-drops");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flawless_run_is_valid),
+		cmocka_unit_test(the_slack_is_three_standard_deviations),
+		cmocka_unit_test(schedules_keep_within_the_slack),
+		cmocka_unit_test(chance_is_no_reason_and_slowness_is),
+		cmocka_unit_test(drops_on_the_way_out_are_a_reason),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
