@@ -12,7 +12,7 @@ const struct ipbench_option latency_options[] = {
 	S("bps", "rate", "bit/s", "10000000", "1..1T", "Rate to attempt, for each client."),
 	S("Mbps", "float", "Mbit/s", "", "0.000001..1000000", "The same in Mbit/s."),
 	S("size", "size", "byte", "64", "8..65536", "Bytes in a packet; raw: of the whole Ethernet frame, at most 1514."),
-	S("sizes", "string", "byte", "", "", "Several sizes instead, \"64:7,594:4,1518:1\" (size:weight, in double quotes) or IMIX."),
+	S("sizes", "string", "byte", "", "", "Several sizes instead, \"64:7,512:4,1472:1\" (size:weight, in double quotes) or IMIX."),
 	S("samples", "int", "", "200000", "1..1000000000", "Round trips to collect; the measured phase ends when they are in."),
 	S("duration", "time", "s", "0", "0..86400", "Length of the measured phase, instead of samples."),
 	S("rampup", "time", "s", "0", "0..3600", "Phase before the warm-up in which the rate rises from nothing, not counted."),
@@ -55,7 +55,7 @@ const struct ipbench_option latency_options[] = {
 	S("limit_gaps", "float", "", "1%", "0..1", "Share of the measured phase in gaps from which a result is SUSPECT."),
 	S("limit_gaps_invalid", "float", "", "30%", "0..1", "The same for INVALID."),
 	S("limit_longest_gap", "time", "s", "50ms", "0..1000", "One gap this long makes a result SUSPECT."),
-	S("limit_drops", "float", "", "0.1%", "0..1", "Share of packets dropped by the own receive queue from which INVALID; any is SUSPECT."),
+	S("limit_drops", "float", "", "0.1%", "0..1", "Share of packets dropped by the own receive queue or interface from which INVALID; any is SUSPECT."),
 	S("limit_steal", "float", "", "1%", "0..1", "Share of processor time taken by the hypervisor from which SUSPECT."),
 	S("limit_frequency", "float", "", "5%", "0..1", "Change of the processor's clock from which SUSPECT."),
 	S("limit_clock_step", "time", "s", "5ms", "0..1000", "Step of the real-time clock from which SUSPECT."),
@@ -96,6 +96,21 @@ static void configure_socket(struct ipb_sock_options *o, const struct ipb_args *
 	o->sockopts = ipb_args_string(a, "sockopts");
 }
 
+/* Bytes of an Ethernet frame that are not the packet's: its checksum, and with UDP and TCP (whose header has time stamps
+ * on Linux) the headers of all layers. */
+static uint32_t overhead(const struct ipb_engine_config *c)
+{
+	struct ipb_address first;
+	struct ipb_error none = { 0 };
+	int v6 = 0;
+
+	if (c->proto == IPB_RAW)
+		return 4;
+	if (c->host != NULL && c->port != 0 && ipb_sock_resolve(c->host, c->port, SOCK_DGRAM, 0, &first, 1, &none) > 0)
+		v6 = first.storage.ss_family == AF_INET6;
+	return 14 + (v6 ? 40 : 20) + (c->proto == IPB_UDP ? 8 : 32) + 4;
+}
+
 static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a, struct ipb_error *err)
 {
 	uint32_t least = SMALLEST, most = IPB_ENGINE_TCP_MAX;
@@ -108,7 +123,9 @@ static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a
 	}
 	if (ipb_args_given(a, "sizes") && ipb_args_given(a, "size"))
 		return ipb_error(err, "give either size or sizes");
-	return ipb_sizes_parse(&c->sizes, ipb_args_string(a, ipb_args_given(a, "sizes") ? "sizes" : "size"), least, most, err);
+	const char *text = ipb_args_string(a, ipb_args_given(a, "sizes") ? "sizes" : "size");
+	uint32_t around = ipb_args_given(a, "sizes") ? overhead(c) : 0; /* a name may have to be resolved for it */
+	return ipb_sizes_parse(&c->sizes, text, least, most, around, err);
 }
 
 int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, const char *host, int port,

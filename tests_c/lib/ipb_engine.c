@@ -100,6 +100,11 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 	uint64_t number = 0;
 	enum ipb_reply kind = ipb_header_read(&e->header, packet, got, e->expected, e->track.next, &number);
 
+	if (kind == IPB_REPLY_OK && e->expected == 0) { /* small packets do not say how long they are */
+		const struct ipb_record *sent = ipb_track_record(&e->track, number);
+		if (sent != NULL && sent->size != got + e->offset)
+			kind = IPB_REPLY_CORRUPT;
+	}
 	if (kind == IPB_REPLY_OK && e->config.flows > 1 && number % e->config.flows != flow)
 		kind = IPB_REPLY_STRAY;
 	if (kind == IPB_REPLY_STRAY) {

@@ -2,13 +2,13 @@
 #include "ipb_sched.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "ipb_args.h"
 
-#define IMIX "64:7,594:4,1518:1"
 #define FRACTION_BITS 20
 
 static int add_size(struct ipb_sizes *s, char *word, uint32_t smallest, uint32_t largest, struct ipb_error *err)
@@ -32,17 +32,26 @@ static int add_size(struct ipb_sizes *s, char *word, uint32_t smallest, uint32_t
 	return 0;
 }
 
-int ipb_sizes_parse(struct ipb_sizes *s, const char *text, uint32_t smallest, uint32_t largest,
+static void write_imix(char *to, size_t room, uint32_t smallest, uint32_t overhead)
+{
+	uint32_t frames[] = { 64, 594, 1518 };
+
+	for (int i = 0; i < 3; i++)
+		frames[i] = frames[i] > overhead + smallest ? frames[i] - overhead : smallest;
+	snprintf(to, room, "%u:7,%u:4,%u:1", frames[0], frames[1], frames[2]);
+}
+
+int ipb_sizes_parse(struct ipb_sizes *s, const char *text, uint32_t smallest, uint32_t largest, uint32_t overhead,
                     struct ipb_error *err)
 {
 	char copy[512], *rest = copy;
 
 	memset(s, 0, sizeof *s);
-	if (strcasecmp(text, "IMIX") == 0)
-		text = IMIX;
 	if (strlen(text) >= sizeof copy)
 		return ipb_error(err, "sizes: the list is longer than %zu bytes", sizeof copy - 1);
 	memcpy(copy, text, strlen(text) + 1);
+	if (strcasecmp(text, "IMIX") == 0)
+		write_imix(copy, sizeof copy, smallest, overhead);
 	for (char *word; (word = strtok_r(rest, ",; ", &rest)) != NULL;)
 		if (add_size(s, word, smallest, largest, err) < 0)
 			return -1;

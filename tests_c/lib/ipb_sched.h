@@ -45,9 +45,11 @@ struct ipb_sched {
 	struct ipb_rng gaps, picks; /* apart, so that sizes do not depend on the arrival model */
 };
 
-/* "64", "64,512:2,1518" (size[:weight]) or "IMIX" (64:7, 594:4, 1518:1). Separators: comma, semicolon or space.
- * 0, or -1 and a sentence. */
-int ipb_sizes_parse(struct ipb_sizes *s, const char *text, uint32_t smallest, uint32_t largest,
+/* "64", "64,512:2,1400" (size[:weight]) or "IMIX". Separators: comma, semicolon or space. IMIX is the usual simple one:
+ * Ethernet frames of 64, 594 and 1518 bytes, 7:4:1 (IP packets of up to 46, 576 and 1500 bytes); overhead is how many
+ * of a frame's bytes are not the packet's: its checksum, and headers that the sender does not write. Where nothing
+ * would be left, the smallest size is used. 0, or -1 and a sentence. */
+int ipb_sizes_parse(struct ipb_sizes *s, const char *text, uint32_t smallest, uint32_t largest, uint32_t overhead,
                     struct ipb_error *err);
 
 /* "constant", "poisson", "burst:N". 0, or -1 and a sentence. */

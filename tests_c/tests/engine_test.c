@@ -186,6 +186,26 @@ static void every_fault_is_counted_with_mixed_sizes(void **state)
 	counts_are_exact("sizes=\"64:7,594:4,1400:1\",bps=5M,arrival=poisson,duration=1");
 }
 
+/* Small packets carry no length of their own. */
+static void a_cut_reply_of_mixed_sizes_is_corrupt(void **state)
+{
+	struct server s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+
+	(void)state;
+	begin(&s, "truncate", 5, 0);
+	struct ipb_engine *e = run(&args, "socktype=udp,sizes=\"16:7,200:4,1400:1\",bps=2M,noise=0,warmup=0,cooldown=0,duration=0.4",
+	                           ipb_sock_port(s.fd));
+	ipb_engine_result(e, &r);
+	end(&s);
+	assert_true(s.faults.counts[FAULT_TRUNCATE] > 50);
+	assert_in_range(r.counts.corrupt + r.counts.lost, s.faults.counts[FAULT_TRUNCATE], UINT64_MAX);
+	assert_in_range(r.counts.ok, 1, s.faults.packets - s.faults.counts[FAULT_TRUNCATE]);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
 static void a_stamped_round_trip_adds_up(void **state)
 {
 	struct server s;
@@ -501,6 +521,7 @@ int main(void)
 		cmocka_unit_test(every_fault_is_counted),
 		cmocka_unit_test(every_fault_is_counted_in_batches),
 		cmocka_unit_test(every_fault_is_counted_with_mixed_sizes),
+		cmocka_unit_test(a_cut_reply_of_mixed_sizes_is_corrupt),
 		cmocka_unit_test(a_stamped_round_trip_adds_up),
 		cmocka_unit_test(a_silent_target_is_named),
 		cmocka_unit_test(an_unreachable_target_is_named),

@@ -14,7 +14,7 @@ static struct ipb_sizes sizes_of(const char *text)
 	struct ipb_sizes s;
 	struct ipb_error err = { 0 };
 
-	assert_int_equal(ipb_sizes_parse(&s, text, 8, 65507, &err), 0);
+	assert_int_equal(ipb_sizes_parse(&s, text, 8, 65507, 0, &err), 0);
 	return s;
 }
 

@@ -12,7 +12,7 @@ static struct ipb_sizes sizes_of(const char *text)
 	struct ipb_sizes s;
 	struct ipb_error err = { 0 };
 
-	assert_int_equal(ipb_sizes_parse(&s, text, 8, 65507, &err), 0);
+	assert_int_equal(ipb_sizes_parse(&s, text, 8, 65507, 0, &err), 0);
 	return s;
 }
 
@@ -110,6 +110,7 @@ static void sizes_keep_their_weights(void **state)
 	(void)state;
 	assert_int_equal(sizes.count, 3);
 	assert_true(fabs(sizes.mean - (64 * 7 + 594 * 4 + 1518) / 12.0) < 1e-9);
+	assert_true(fabs(sizes.cv * sizes.mean - sqrt((64 * 64 * 7 + 594 * 594 * 4 + 1518 * 1518) / 12.0 - sizes.mean * sizes.mean)) < 1e-6);
 	ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, 1e6, &sizes, 5, 0, 0);
 	for (int i = 0; i < 120000; i++) {
 		for (int k = 0; k < 3; k++)
@@ -120,6 +121,27 @@ static void sizes_keep_their_weights(void **state)
 	assert_in_range(counts[0], 69000, 71000);
 	assert_in_range(counts[1], 39000, 41000);
 	assert_in_range(counts[2], 9500, 10500);
+}
+
+static void imix_fits_each_carrier(void **state)
+{
+	static const struct {
+		uint32_t least, most, overhead, size[3];
+	} carriers[] = {
+		{ 22, 1514, 4, { 60, 590, 1514 } },  /* raw: all but the checksum */
+		{ 8, 65507, 46, { 18, 548, 1472 } }, /* UDP over IPv4 */
+		{ 8, 65507, 66, { 8, 528, 1452 } },  /* over IPv6, where the smallest frame has no room for UDP */
+		{ 16, 65507, 66, { 16, 528, 1452 } }, /* latency-check */
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof carriers / sizeof *carriers; k++) {
+		struct ipb_sizes s;
+		struct ipb_error err = { 0 };
+		assert_int_equal(ipb_sizes_parse(&s, "imix", carriers[k].least, carriers[k].most, carriers[k].overhead, &err), 0);
+		assert_memory_equal(s.size, carriers[k].size, sizeof carriers[k].size);
+		assert_true(s.weight[0] == 7 && s.weight[1] == 4 && s.weight[2] == 1 && s.count == 3);
+	}
 }
 
 static void same_seed_same_packets(void **state)
@@ -200,10 +222,10 @@ static void wrong_words_are_named(void **state)
 	uint32_t burst;
 
 	(void)state;
-	assert_int_equal(ipb_sizes_parse(&sizes, "64:x", 8, 1500, &err), -1);
-	assert_int_equal(ipb_sizes_parse(&sizes, "", 8, 1500, &err), -1);
-	assert_int_equal(ipb_sizes_parse(&sizes, "7", 8, 1500, &err), -1);
-	assert_int_equal(ipb_sizes_parse(&sizes, "64:0", 8, 1500, &err), -1);
+	assert_int_equal(ipb_sizes_parse(&sizes, "64:x", 8, 1500, 0, &err), -1);
+	assert_int_equal(ipb_sizes_parse(&sizes, "", 8, 1500, 0, &err), -1);
+	assert_int_equal(ipb_sizes_parse(&sizes, "7", 8, 1500, 0, &err), -1);
+	assert_int_equal(ipb_sizes_parse(&sizes, "64:0", 8, 1500, 0, &err), -1);
 	assert_int_equal(ipb_arrival_parse(&arrival, &burst, "burst:0", &err), -1);
 	assert_int_equal(ipb_arrival_parse(&arrival, &burst, "sometimes", &err), -1);
 	assert_non_null(strstr(ipb_error_text(&err), "sometimes"));
@@ -216,7 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(constant_arrivals_do_not_drift), cmocka_unit_test(poisson_gaps_are_exponential),
 		cmocka_unit_test(poisson_rate_is_kept),           cmocka_unit_test(bursts_come_together),
-		cmocka_unit_test(sizes_keep_their_weights),       cmocka_unit_test(same_seed_same_packets),
+		cmocka_unit_test(imix_fits_each_carrier),     cmocka_unit_test(sizes_keep_their_weights),       cmocka_unit_test(same_seed_same_packets),
 		cmocka_unit_test(taken_at_once_or_one_by_one),
 		cmocka_unit_test(ramp_rises_evenly),              cmocka_unit_test(wrong_words_are_named),
 	};
