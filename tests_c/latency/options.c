@@ -58,7 +58,7 @@ const struct ipbench_option latency_options[] = {
 	S("limit_drops", "float", "", "0.1%", "0..1", "Share of packets dropped by the own receive queue or interface from which INVALID; any is SUSPECT."),
 	S("limit_steal", "float", "", "1%", "0..1", "Share of processor time taken by the hypervisor from which SUSPECT."),
 	S("limit_frequency", "float", "", "5%", "0..1", "Change of the processor's clock from which SUSPECT."),
-	S("limit_clock_step", "time", "s", "5ms", "0..1000", "Step of the real-time clock from which SUSPECT."),
+	S("limit_clock_step", "time", "s", "5ms", "0..1000", "Step of the real-time clock, or drift of the time stamp counter, from which SUSPECT."),
 	C("with_cpu_target", "bool", "", "0", "", "End the row with a comma, so that a CPU figure can follow."),
 	C("dump_dir", "string", "", "", "", "Write each client's samples to DIR/PREFIX_N.dmp, one a line, in us."),
 	C("dump_prefix", "string", "", "latency", "", "See dump_dir."),

@@ -6,6 +6,7 @@
 #include <cpuid.h>
 #endif
 
+#define REFINE_SHARE 2000u /* of the rate: 500 ppm, what NTP changes at most and more than 40 ms of calibration miss */
 #define TRIES 16 /* readings for one pair; the narrowest counts */
 
 #if defined(__x86_64__)
@@ -15,6 +16,8 @@ static int invariant_tsc(void)
 
 	return __get_cpuid(0x80000007u, &a, &b, &c, &d) && (d & 1u << 8) != 0;
 }
+
+static uint64_t rate_of(uint64_t ticks, uint64_t ns) { return (uint64_t)(((unsigned __int128)ns << 32) / ticks); }
 
 /* One simultaneous reading of both clocks; returns half the width of the bracket in ticks. */
 static uint64_t pair(uint64_t *tsc, uint64_t *ns)
@@ -58,7 +61,9 @@ void ipb_clock_init(struct ipb_clock *c, int want_tsc)
 		fall_back(c, "the time stamp counter did not advance with CLOCK_MONOTONIC");
 		return;
 	}
-	c->mult = (uint64_t)(((unsigned __int128)(ns1 - ns0) << 32) / (tsc1 - tsc0));
+	c->first_tsc = tsc0;
+	c->first_ns = ns0;
+	c->mult = rate_of(tsc1 - tsc0, ns1 - ns0);
 	c->base_tsc = tsc1;
 	c->base_ns = ns1;
 	c->spread_ns = (ticks * c->mult) >> 32;
@@ -73,6 +78,29 @@ void ipb_clock_anchor(struct ipb_clock *c)
 #if defined(__x86_64__)
 	if (c->tsc)
 		pair(&c->base_tsc, &c->base_ns);
+#else
+	(void)c;
+#endif
+}
+
+void ipb_clock_refine(struct ipb_clock *c)
+{
+#if defined(__x86_64__)
+	uint64_t tsc, ns;
+
+	if (!c->tsc)
+		return;
+	pair(&tsc, &ns);
+	if (tsc <= c->first_tsc || ns <= c->first_ns)
+		return;
+	uint64_t mult = rate_of(tsc - c->first_tsc, ns - c->first_ns), old = c->mult;
+	uint64_t change = mult > old ? mult - old : old - mult;
+	/* More than that is no better calibration: one of the clocks stood still meanwhile (a machine that was suspended). */
+	if (change > old / REFINE_SHARE)
+		return;
+	c->base_ns += (uint64_t)(((unsigned __int128)(tsc - c->base_tsc) * old) >> 32);
+	c->base_tsc = tsc;
+	c->mult = mult;
 #else
 	(void)c;
 #endif

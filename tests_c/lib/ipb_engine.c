@@ -12,7 +12,7 @@
 #define GAP_ALLOWANCE_NS 10000u /* work on one packet that does not count as standing still */
 #define NEAR_NS 500u  /* what a look for replies costs, about */
 #define NEAR_SHARE 16u /* packets this many times NEAR_NS apart, or more, are waited for without looking */
-#define SNAPSHOT_WARMUP_NS 50000000ull /* with less warm-up, set-up's reading of the system's counters is used */
+#define BEFORE_NS 50000000ull /* the system's counters are read so long before the measured phase: that takes a while */
 
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
 {
@@ -205,6 +205,11 @@ static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 {
 	switch (e->phase) {
 	case IPBENCH_PHASE_WARMUP:
+		if (now_ns >= e->before_due_ns) {
+			e->before_due_ns = UINT64_MAX;
+			ipb_engine_before(e);
+			ipb_clock_refine(&e->clock);
+		}
 		if (now_ns >= e->measure_ns) {
 			if (e->ready == e->ready_from)
 				skip_until(e, e->measure_ns, 0);
@@ -317,8 +322,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	uint64_t nominal = e->config.duration_ns;
 
 	e->progress = progress;
-	if (e->config.warmup_ns >= SNAPSHOT_WARMUP_NS)
-		ipb_engine_before(e);
+	ipb_clock_refine(&e->clock);
 	ipb_clock_anchor(&e->clock);
 	e->start_ns = ipb_clock_now(&e->clock) + 20000;
 	e->measure_ns = e->start_ns + e->config.rampup_ns + e->config.warmup_ns;
@@ -328,6 +332,8 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	e->progress_due_ns = e->progress_last_ns = e->start_ns;
 	ipb_sched_init(&e->sched, e->config.arrival, e->config.burst, e->config.rate_bps, &e->config.sizes,
 	               e->config.seed, e->start_ns, e->config.rampup_ns);
+	/* With less warm-up, set-up's reading is used, which says nothing of the processor's clock: it was not awake yet. */
+	e->before_due_ns = e->measure_ns - e->start_ns >= 2 * BEFORE_NS ? e->measure_ns - BEFORE_NS : UINT64_MAX;
 	enter(e, IPBENCH_PHASE_WARMUP);
 	loop(e);
 	uint64_t now = ipb_clock_now(&e->clock);

@@ -90,6 +90,7 @@ struct ipb_engine {
 
 	struct ipb_noise noise;
 	struct ipb_sysmon before, after;
+	uint64_t before_due_ns;         /* when `before` is read; UINT64_MAX: it was */
 	struct ipb_layers layers;
 	int64_t clock_error_ns;
 	struct ipb_confidence mean, median;

@@ -92,10 +92,9 @@ void ipb_sysmon_read(struct ipb_sysmon *m, const char *link)
 	struct rusage usage;
 
 	memset(m, 0, sizeof *m);
+	m->at_ns = ipb_now_ns();
 	m->cpu = sched_getcpu();
 	read_stat(m, text);
-	read_snmp(m, text);
-	m->link_drops = ipb_link_drops(link);
 	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", m->cpu);
 	if (slurp(path, text) > 0)
 		m->frequency_khz = strtoull(text, NULL, 10);
@@ -107,6 +106,8 @@ void ipb_sysmon_read(struct ipb_sysmon *m, const char *link)
 		m->involuntary_switches = (uint64_t)usage.ru_nivcsw;
 		m->major_faults = (uint64_t)usage.ru_majflt;
 	}
+	m->link_drops = ipb_link_drops(link);
+	read_snmp(m, text); /* last: what this reading made others drop is not to be counted after it */
 	uint64_t before = ipb_now_ns(), real = ipb_clock_gettime_ns(CLOCK_REALTIME), after = ipb_now_ns();
 	m->realtime_offset_ns = (int64_t)real - (int64_t)(before + (after - before) / 2);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct ipb_sysmon {
+	uint64_t at_ns;                    /* CLOCK_MONOTONIC of the reading */
 	uint64_t udp_in_errors, udp_rcvbuf_errors, udp_sndbuf_errors; /* /proc/net/snmp and snmp6, together */
 	uint64_t link_drops;               /* of the interface that packets leave by, see ipb_link.h */
 	uint64_t steal_ticks, all_ticks;   /* /proc/stat, of all processors */

@@ -169,6 +169,53 @@ static void drops_on_the_way_out_are_a_reason(void **state)
 	assert_string_equal(codes_of(e), "send-drops");
 }
 
+static void only_a_running_processor_has_a_clock(void **state)
+{
+	static const struct {
+		uint64_t at_ns, before_khz, after_khz;
+		int cpu;
+		const char *codes;
+	} cases[] = {
+		{ 2 * SECOND - 50000000, 2000000, 2300000, 1, "cpu-frequency" },
+		{ 2 * SECOND - 50000000, 2300000, 2000000, 1, "cpu-frequency" },
+		{ 2 * SECOND - 50000000, 2000000, 2050000, 1, "" },
+		{ 2 * SECOND - 50000000, 2000000, 2300000, 0, "" }, /* another processor */
+		{ 2 * SECOND - 50000000, 0, 2300000, 1, "" },       /* the system did not tell */
+		{ SECOND / 2, 800000, 3000000, 1, "" },             /* set-up's reading: the thread had just woken */
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct ipb_engine *e = flawless("64", 10000, 10);
+		e->before = (struct ipb_sysmon){ .at_ns = cases[k].at_ns, .cpu = cases[k].cpu, .frequency_khz = cases[k].before_khz };
+		e->after = (struct ipb_sysmon){ .at_ns = e->end_ns, .cpu = 1, .frequency_khz = cases[k].after_khz };
+		assert_string_equal(codes_of(e), cases[k].codes);
+	}
+}
+
+static void drift_is_judged_by_the_length_of_the_run(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		int64_t error_ns;
+		const char *codes;
+	} cases[] = {
+		{ 10, 4000000, "" },
+		{ 10, 7000000, "clock-drift" },
+		{ 10, -7000000, "clock-drift" },
+		{ 7200, 18000000, "" },           /* 2.5 ppm */
+		{ 7200, 720000000, "clock-drift" }, /* 100 ppm */
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct ipb_engine *e = flawless("64", 1000, cases[k].seconds);
+		e->after.at_ns = e->end_ns;
+		e->clock_error_ns = cases[k].error_ns;
+		assert_string_equal(codes_of(e), cases[k].codes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +224,8 @@ int main(void)
 		cmocka_unit_test(schedules_keep_within_the_slack),
 		cmocka_unit_test(chance_is_no_reason_and_slowness_is),
 		cmocka_unit_test(drops_on_the_way_out_are_a_reason),
+		cmocka_unit_test(only_a_running_processor_has_a_clock),
+		cmocka_unit_test(drift_is_judged_by_the_length_of_the_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
