@@ -64,21 +64,24 @@ int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what)
 static void record_sample(struct ipb_engine *e, const struct ipb_record *r, uint64_t now_ns)
 {
 	uint64_t response = now_ns - r->due_ns, service = now_ns - r->sent_ns;
-	struct ipb_interval *i = ipb_engine_interval(e, r->due_ns);
 
-	ipb_hist_record(&e->response, response);
+	ipb_engine_record(e, r->due_ns, response);
 	ipb_hist_record(&e->service, service);
-	i->ok++;
-	i->sum_ns += (double)response;
-	i->counts[ipb_coarse_index(response)]++;
-	if (response > i->max_ns)
-		i->max_ns = response;
 	if (e->samples_kept < e->samples_room)
 		e->samples[e->samples_kept++] = e->config.keep_response ? response : service;
 	if (r->sent_ns < e->end_ns) {
 		e->ok_in_window++;
 		e->window_ok_bytes += r->size;
 	}
+}
+
+/* The shortest round trip of the warm-up. */
+static void learn(struct ipb_engine *e, uint64_t number, uint64_t now_ns)
+{
+	const struct ipb_record *r = ipb_track_record(&e->track, number);
+
+	if (r != NULL && now_ns - r->due_ns < e->least_ns)
+		e->least_ns = now_ns - r->due_ns;
 }
 
 static void check_word(struct ipb_engine *e, const uint8_t *packet, uint32_t got)
@@ -119,8 +122,11 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 		return;
 	}
 	enum ipb_verdict_reply v = ipb_track_reply(&e->track, number, flow, kind == IPB_REPLY_CORRUPT, now_ns);
-	if (v != IPB_TRACK_SAMPLE)
+	if (v != IPB_TRACK_SAMPLE) {
+		if (e->phase == IPBENCH_PHASE_WARMUP)
+			learn(e, number, now_ns);
 		return;
+	}
 	struct ipb_record *r = &e->track.ring[number & e->track.mask];
 	record_sample(e, r, now_ns);
 	if (e->config.check)

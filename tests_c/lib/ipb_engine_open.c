@@ -154,6 +154,7 @@ struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struc
 	}
 	e->config = *config;
 	e->epoll = -1;
+	e->least_ns = UINT64_MAX;
 	e->phase = IPBENCH_PHASE_READY;
 	e->offset = config->proto == IPB_RAW ? IPB_ENGINE_FRAME_HEADER : 0;
 	e->silence_ns = config->drain_ns > IPB_ENGINE_SILENCE_NS ? config->drain_ns : IPB_ENGINE_SILENCE_NS;

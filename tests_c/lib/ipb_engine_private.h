@@ -77,6 +77,8 @@ struct ipb_engine {
 
 	struct ipb_interval *intervals;
 	uint32_t *coarse;
+	uint64_t least_ns;              /* shortest response time of the warm-up, UINT64_MAX when there was none */
+	uint64_t base_ns;               /* what the intervals' histograms count from */
 	uint32_t interval_count;
 	uint64_t interval_ns;
 	struct ipb_interval *sending;   /* the one that the packet sent last was due in, and its end */
@@ -125,6 +127,24 @@ static inline struct ipb_interval *ipb_engine_interval(struct ipb_engine *e, uin
 	return &e->intervals[i < e->interval_count ? i : e->interval_count - 1];
 }
 
+#define IPB_BASE_SHARE 64u /* of the shortest response time of the warm-up: how far below it the intervals begin to count */
+
+/* A round trip of the measured phase. The intervals' histograms know a value to 0.8 %: they count from just below the
+ * shortest one, so that times that are long but alike are told apart. */
+static inline void ipb_engine_record(struct ipb_engine *e, uint64_t due_ns, uint64_t response_ns)
+{
+	struct ipb_interval *i = ipb_engine_interval(e, due_ns);
+
+	if (__builtin_expect(e->response.count == 0, 0))
+		e->base_ns = e->least_ns != UINT64_MAX ? e->least_ns - e->least_ns / IPB_BASE_SHARE : 0;
+	ipb_hist_record(&e->response, response_ns);
+	i->ok++;
+	i->sum_ns += (double)response_ns;
+	i->counts[ipb_coarse_index(response_ns > e->base_ns ? response_ns - e->base_ns : 0)]++;
+	if (response_ns > i->max_ns)
+		i->max_ns = response_ns;
+}
+
 /* The run cannot go on; the first call counts. Returns -1. */
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -148,7 +168,7 @@ uint64_t ipb_engine_measured_ns(const struct ipb_engine_config *c);
 /* Usual length of a run, without losses. */
 uint64_t ipb_engine_expected_ns(const struct ipb_engine_config *c);
 /* Response time that this share of an interval's samples did not exceed. */
-uint64_t ipb_interval_percentile(const struct ipb_interval *v, double share);
+uint64_t ipb_interval_percentile(const struct ipb_engine *e, const struct ipb_interval *v, double share);
 void ipb_engine_noise(struct ipb_engine *e);
 /* Reads the counters that the verdict compares with those at the end. */
 void ipb_engine_before(struct ipb_engine *e);

@@ -56,8 +56,8 @@ static void series(const struct ipb_engine *e, struct ipb_json *j)
 		ipb_json_uint(j, "ok", v->ok);
 		ipb_json_uint(j, "lost", v->sent > v->ok ? v->sent - v->ok : 0);
 		if (v->ok > 0) {
-			ipb_json_uint(j, "p50_ns", ipb_interval_percentile(v, 0.5));
-			ipb_json_uint(j, "p99_ns", ipb_interval_percentile(v, 0.99));
+			ipb_json_uint(j, "p50_ns", ipb_interval_percentile(e, v, 0.5));
+			ipb_json_uint(j, "p99_ns", ipb_interval_percentile(e, v, 0.99));
 			ipb_json_uint(j, "max_ns", v->max_ns);
 		}
 		ipb_json_end_object(j);
@@ -65,7 +65,7 @@ static void series(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_end_array(j);
 }
 
-static void interval(struct ipb_json *j, const char *key, const struct ipb_confidence *c)
+static void interval(struct ipb_json *j, const char *key, const struct ipb_confidence *c, const char *method)
 {
 	if (c->batches == 0) {
 		ipb_json_null(j, key);
@@ -77,7 +77,7 @@ static void interval(struct ipb_json *j, const char *key, const struct ipb_confi
 	ipb_json_number(j, "high_ns", c->high_ns);
 	if (c->half_share >= 0)
 		ipb_json_number(j, "half_share", c->half_share);
-	ipb_json_format(j, "method", "batch means, %u batches", c->batches);
+	ipb_json_format(j, "method", "%s, %u batches", method, c->batches);
 	ipb_json_end_object(j);
 }
 
@@ -149,8 +149,8 @@ void ipb_engine_report(const struct ipb_engine *e, struct ipb_json *j)
 	reasons(e, j);
 	series(e, j);
 	ipb_json_object(j, "confidence");
-	interval(j, "mean", &e->mean);
-	interval(j, "median", &e->median);
+	interval(j, "mean", &e->mean, "batch means");
+	interval(j, "median", &e->median, "batch means of the share below the median, read back as quantiles");
 	ipb_json_end_object(j);
 	engine(e, j);
 	ipb_layers_report(e, j);

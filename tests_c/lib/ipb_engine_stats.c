@@ -8,6 +8,7 @@
 
 #define SCAN_STEP 512 /* histogram buckets looked at with one progress report */
 #define NOISE_GAP_NS 2000u
+#define EDGE_SHARE 0.1 /* of the samples at least must be on both sides of where the median's spread is counted */
 
 /* Consecutive intervals of the series, joined into at most IPB_BATCHES batches of about as many samples. */
 struct batches {
@@ -15,8 +16,8 @@ struct batches {
 	double sum[IPB_BATCHES], weight[IPB_BATCHES], below[IPB_BATCHES];
 };
 
-/* edge: values up to this bucket of the coarse histogram count into `below`. */
-static void make_batches(const struct ipb_engine *e, struct batches *b, uint32_t edge)
+/* edge: values up to this bucket of the coarse histogram count into `below`; -1: none. */
+static void make_batches(const struct ipb_engine *e, struct batches *b, int64_t edge)
 {
 	uint64_t all = e->response.count, seen = 0;
 
@@ -29,7 +30,7 @@ static void make_batches(const struct ipb_engine *e, struct batches *b, uint32_t
 		at = at < IPB_BATCHES ? at : IPB_BATCHES - 1;
 		b->sum[at] += v->sum_ns;
 		b->weight[at] += (double)v->ok;
-		for (uint32_t k = 0; edge > 0 && k <= edge; k++)
+		for (int64_t k = 0; k <= edge; k++)
 			b->below[at] += v->counts[k];
 		seen += v->ok;
 	}
@@ -46,34 +47,61 @@ double ipb_engine_mean_half_width(const struct ipb_engine *e)
 	struct batches b;
 	double mean;
 
-	make_batches(e, &b, 0);
+	make_batches(e, &b, -1);
 	if (b.count < IPB_BATCHES_MIN)
 		return HUGE_VAL;
 	double half = ipb_batch_half_width(b.sum, b.weight, b.count, &mean);
 	return mean > 0 ? half / mean : HUGE_VAL;
 }
 
+/* How much the share of samples up to a bucket's end varies from batch to batch, carried to a share of one half. -1
+ * when the end is too far from the median for that. */
+static double share_half_width(const struct ipb_engine *e, int64_t edge, double *share)
+{
+	struct batches b;
+
+	make_batches(e, &b, edge);
+	double half = ipb_batch_half_width(b.below, b.weight, b.count, share);
+	if (!(*share >= EDGE_SHARE && *share <= 1 - EDGE_SHARE))
+		return -1;
+	return half * sqrt(0.25 / (*share * (1 - *share)));
+}
+
+/* The interval of the share of samples below the median, read back as quantiles (R. S. Woodruff, "Confidence Intervals
+ * for Medians and Other Position Measures", JASA 47, 1952), with batch means for its spread. Samples are counted up to
+ * the end of a coarse bucket: the nearer one of that which holds the median. No interval when nearly all samples are in
+ * that one bucket, since then their spread is not known. */
+static void median_confidence(struct ipb_engine *e, uint32_t batches)
+{
+	const struct ipb_hist *h = &e->response;
+	uint64_t median = ipb_hist_percentile(h, 50);
+	int64_t bucket = ipb_coarse_index(median > e->base_ns ? median - e->base_ns : 0);
+	double above, below;
+	double half = share_half_width(e, bucket, &above), other = share_half_width(e, bucket - 1, &below);
+
+	if (half < 0 || (other >= 0 && 0.5 - below < above - 0.5))
+		half = other;
+	if (half < 0)
+		return;
+	double low = 50 - 100 * half, high = 50 + 100 * half;
+	uint64_t least = ipb_hist_bucket_value(ipb_hist_index(ipb_hist_percentile(h, low > 0 ? low : 0)));
+	e->median = (struct ipb_confidence){ (double)median, (double)(least > h->min_ns ? least : h->min_ns),
+	                                     (double)ipb_hist_percentile(h, high < 100 ? high : 100), half, batches };
+}
+
 void ipb_engine_confidence(struct ipb_engine *e)
 {
 	struct batches b;
-	double mean, share;
+	double mean;
 
 	if (e->response.count == 0)
 		return;
-	uint64_t median = ipb_hist_percentile(&e->response, 50);
-	make_batches(e, &b, ipb_coarse_index(median));
+	make_batches(e, &b, -1);
 	if (b.count < IPB_BATCHES_MIN)
 		return;
 	double half = ipb_batch_half_width(b.sum, b.weight, b.count, &mean);
 	e->mean = (struct ipb_confidence){ mean, mean - half > 0 ? mean - half : 0, mean + half, -1, b.count };
-	/* The median: how much the share of samples below it varies from batch to batch, read back as quantiles. The
-	 * share is counted at a coarse bucket's edge, where it is at least a half; its spread is carried to one half. */
-	half = ipb_batch_half_width(b.below, b.weight, b.count, &share);
-	if (share > 0 && share < 1)
-		half *= sqrt(0.25 / (share * (1 - share)));
-	double low = 50 - 100 * half, high = 50 + 100 * half;
-	e->median = (struct ipb_confidence){ (double)median, (double)ipb_hist_percentile(&e->response, low > 0 ? low : 0),
-	                                     (double)ipb_hist_percentile(&e->response, high < 100 ? high : 100), half, b.count };
+	median_confidence(e, b.count);
 }
 
 static void store(uint64_t *to, uint64_t value) { __atomic_store_n(to, value, __ATOMIC_RELAXED); }
@@ -168,9 +196,9 @@ static uint64_t percentile_of(const uint32_t *counts, uint64_t total, double sha
 	return 0;
 }
 
-uint64_t ipb_interval_percentile(const struct ipb_interval *v, double share)
+uint64_t ipb_interval_percentile(const struct ipb_engine *e, const struct ipb_interval *v, double share)
 {
-	uint64_t value = v->ok > 0 ? percentile_of(v->counts, v->ok, share) : 0;
+	uint64_t value = v->ok > 0 ? e->base_ns + percentile_of(v->counts, v->ok, share) : 0;
 
 	return value < v->max_ns ? value : v->max_ns;
 }
