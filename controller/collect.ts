@@ -92,6 +92,7 @@ async function collectClient(
   peer.phase = "run";
   const ms = deadlineMs(session, client, agreement);
   const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms));
+  client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
   const results = await receive(peer, head, readers, async (raw) => {
     const read = await session.parts.clientHalf.unmarshall(client.index, raw);
     session.merger.add(read);
