@@ -37,11 +37,20 @@ export interface SlotOwner {
   failed(message: string): void;
 }
 
+/** What the slot needs of a plugin's process. */
+export type SlotHost = Pick<
+  PluginHost,
+  | ("pid" | "exited" | "progress" | "kill")
+  | ("load" | "setup" | "start" | "stop" | "marshall" | "environment")
+>;
+
 /** Settings of the slot. */
 export interface SlotOptions {
   readonly role: DaemonRole;
   readonly clock: DaemonClock;
   readonly host: PluginHostOptions;
+  /** Starts a plugin's process; {@linkcode PluginHost.spawn} unless said otherwise. */
+  readonly spawn?: (options: PluginHostOptions) => SlotHost;
   readonly maxResultBytes?: number;
   readonly maxTestMs?: number;
   readonly log: PluginHostOptions["log"];
@@ -53,7 +62,7 @@ export interface SlotOptions {
 
 interface Occupation {
   readonly owner: SlotOwner;
-  readonly host: PluginHost;
+  readonly host: SlotHost;
   plugin: string;
   /** START was given. */
   run: Promise<StartReport> | null;
@@ -83,7 +92,8 @@ export class TestSlot {
   /** @param options Settings of the slot. */
   constructor(options: SlotOptions) {
     this.#options = options;
-    this.#spare = new SpareChild(() => PluginHost.spawn(options.host));
+    const spawn = options.spawn ?? PluginHost.spawn;
+    this.#spare = new SpareChild(() => spawn(options.host));
   }
 
   /** Process of the test, or `null` when the slot is free. */
@@ -379,7 +389,7 @@ export class TestSlot {
     }
   }
 
-  #takeChild(): PluginHost {
+  #takeChild(): SlotHost {
     try {
       return this.#spare.take();
     } catch (error) {

@@ -11,7 +11,7 @@ export type Victim = "controller" | "tester" | "tester child" | "target" | "targ
 /** A process that is struck by a signal, or a connection that breaks. */
 export type Cell =
   | { victim: Victim; signal: "SIGKILL" | "SIGSTOP"; moment: Moment }
-  | { link: "tester" | "target"; fault: LinkFault; moment: Moment };
+  | { link: "tester" | "target"; fault: LinkFault | "interface down"; moment: Moment };
 
 /** What is to come of it. */
 export type Outcome =
@@ -51,6 +51,14 @@ export const PROCESS_CELLS: readonly Cell[] = SIGNALS.flatMap((signal) =>
 /** All connections that break. */
 export const NETWORK_CELLS: readonly Cell[] = LINK_FAULTS.flatMap((fault) =>
   LINKS.flatMap((link) => MOMENTS.map((moment) => ({ link, fault, moment })))
+);
+
+/** Moments at which the interface of a network namespace goes down: they last, or can be made to. */
+const DOWN_MOMENTS: readonly Moment[] = ["connect", "SETUP", "measured", "transfer"];
+
+/** All links that go down: real interfaces, where "silent" is a proxy that passes nothing on. */
+export const DOWN_CELLS: readonly (Cell & { link: "tester" | "target" })[] = LINKS.flatMap((link) =>
+  DOWN_MOMENTS.map((moment) => ({ link, fault: "interface down" as const, moment }))
 );
 
 /** The cell's name in reports. */
@@ -95,10 +103,15 @@ export function outcomeOf(cell: Cell): Outcome {
   return needsOne(cell) ? "without" : "named";
 }
 
+/** Whether the run goes on to its own end, or may. */
+export function goesOn(cell: Cell): boolean {
+  return outcomeOf(cell) !== "named" || "victim" in cell && cell.victim === "echo";
+}
+
 /** The table of all cells, in Markdown. */
 export function faultTable(): string {
   const rows = new Map<string, Map<Moment, Outcome>>();
-  for (const cell of [...PROCESS_CELLS, ...NETWORK_CELLS]) {
+  for (const cell of [...PROCESS_CELLS, ...NETWORK_CELLS, ...DOWN_CELLS]) {
     const row = rows.get(rowOf(cell)) ?? new Map<Moment, Outcome>();
     rows.set(rowOf(cell), row.set(cell.moment, outcomeOf(cell)));
   }

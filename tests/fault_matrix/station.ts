@@ -18,16 +18,14 @@ import {
   TestDaemon,
 } from "../util/mod.ts";
 import { type Cell, culpritOf, nameOf, needsOne, type Victim } from "./cells.ts";
-import { checkCell, TIMEOUT_S } from "./checks.ts";
+import { checkCell } from "./checks.ts";
+import { DELAYS_MS, TIMEOUT_S } from "./times.ts";
 
-/** From START to the middle of a phase of {@linkcode LATENCY}, in ms. */
-const WARMUP_MS = 150, MEASURED_MS = 500;
+/** What lasts as long as `times.ts` says. */
 const LATENCY = {
   name: "latency",
   args: "socktype=udp,bps=1000000,size=125,samples=400,warmup=0.3,cooldown=0.1",
 };
-/** Into the time that a plugin which is slow there takes, in ms. */
-const MARSHALL_MS = 500, OUTPUT_MS = 500;
 
 /** The run ended, of another cause, before the fault could be injected: on a machine that is too busy for its steps. */
 class MomentNeverCame extends Error {}
@@ -83,9 +81,9 @@ export class Station {
     const stopped: number[] = [];
     await using proxy = await FaultProxy.start(behind, {
       moment: cell.moment,
-      fault: "link" in cell ? cell.fault : "none",
+      fault: "link" in cell && cell.fault !== "interface down" ? cell.fault : "none",
       side,
-      delaysMs: { warmup: WARMUP_MS, measured: MEASURED_MS, marshall: MARSHALL_MS, output: OUTPUT_MS },
+      delaysMs: DELAYS_MS,
       onMoment: () => "victim" in cell && this.#strike(cell, mark, stopped),
     });
     const ports = {
@@ -125,6 +123,7 @@ export class Station {
           clients: [{ host: "127.0.0.1", port: ports.tester }, {
             host: "127.0.0.2",
             port: this.#second.port,
+            ...tests.second !== undefined && { args: tests.second },
           }],
           targets: [{ test: tests.target, host: "127.0.0.1", port: ports.target }],
         }),
@@ -191,10 +190,10 @@ export class Station {
 function testsFor(
   moment: Moment,
   atTarget: boolean,
-): { client: { name: string; args: string }; target: string } {
+): { client: { name: string; args: string }; second?: string; target: string } {
   if (moment === "output") return { client: { name: "fault_slow_output", args: "" }, target: "dummy_target" };
   if (moment !== "marshall") return { client: LATENCY, target: "dummy_target" };
   return atTarget
     ? { client: { name: "dummy", args: "seconds=0.1" }, target: "fault_slow_marshall_target" }
-    : { client: { name: "fault_slow_marshall", args: "" }, target: "dummy_target" };
+    : { client: { name: "fault_slow_marshall", args: "" }, second: "quick", target: "dummy_target" };
 }
