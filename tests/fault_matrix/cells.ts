@@ -8,8 +8,9 @@ import { type LinkFault, type Moment, MOMENTS } from "../fixtures/fault_proxy.ts
 /** A process that is struck. */
 export type Victim = "controller" | "tester" | "tester child" | "target" | "target child" | "echo";
 
-/** A process that is struck by a signal, or a connection that breaks. */
+/** A process that is struck by a signal, a connection that breaks, or an echo over TCP that misbehaves. */
 export type Cell =
+  | { echo: "reset" | "rubbish"; moment: Moment }
   | { victim: Victim; signal: "SIGKILL" | "SIGSTOP"; moment: Moment }
   | { link: "tester" | "target"; fault: LinkFault | "interface down"; moment: Moment };
 
@@ -40,6 +41,11 @@ const LINK_FAULTS = [
 /** The echo takes no part before the first packet, and none after the last. */
 const ECHO_MOMENTS: readonly Moment[] = ["connect", "warmup", "measured"];
 
+/** Echoes over TCP that misbehave. What one over UDP can do wrong is counted, and tried in `engine_process_test.ts`. */
+export const ECHO_CELLS: readonly Cell[] = (["reset", "rubbish"] as const).flatMap((echo) =>
+  (["warmup", "measured"] as const).map((moment) => ({ echo, moment }))
+);
+
 /** All processes that are struck. */
 export const PROCESS_CELLS: readonly Cell[] = SIGNALS.flatMap((signal) =>
   VICTIMS.flatMap((victim) =>
@@ -69,6 +75,7 @@ export function nameOf(cell: Cell): string {
 /** Whose fault it is, among the daemons; `null` for the controller and the echo. */
 export function culpritOf(cell: Cell): "tester" | "target" | null {
   if ("link" in cell) return cell.link;
+  if ("echo" in cell) return null;
   if (cell.victim.startsWith("tester")) return "tester";
   return cell.victim.startsWith("target") ? "target" : null;
 }
@@ -92,6 +99,7 @@ export function outcomeOf(cell: Cell): Outcome {
     const unread = cell.fault === "rubbish to the daemon" && (moment === "marshall" || moment === "transfer");
     return unread ? "either" : "named";
   }
+  if ("echo" in cell) return "named";
   const { victim, signal } = cell;
   if (victim === "controller") return signal === "SIGKILL" ? "recovered" : "either";
   if (victim === "echo") return "named";
@@ -105,13 +113,18 @@ export function outcomeOf(cell: Cell): Outcome {
 
 /** Whether the run goes on to its own end, or may. */
 export function goesOn(cell: Cell): boolean {
-  return outcomeOf(cell) !== "named" || "victim" in cell && cell.victim === "echo";
+  return outcomeOf(cell) !== "named" || isEcho(cell);
+}
+
+/** Whether it is the echo that fails. */
+export function isEcho(cell: Cell): boolean {
+  return "echo" in cell || "victim" in cell && cell.victim === "echo";
 }
 
 /** The table of all cells, in Markdown. */
 export function faultTable(): string {
   const rows = new Map<string, Map<Moment, Outcome>>();
-  for (const cell of [...PROCESS_CELLS, ...NETWORK_CELLS, ...DOWN_CELLS]) {
+  for (const cell of [...PROCESS_CELLS, ...ECHO_CELLS, ...NETWORK_CELLS, ...DOWN_CELLS]) {
     const row = rows.get(rowOf(cell)) ?? new Map<Moment, Outcome>();
     rows.set(rowOf(cell), row.set(cell.moment, outcomeOf(cell)));
   }
@@ -124,5 +137,6 @@ export function faultTable(): string {
 }
 
 function rowOf(cell: Cell): string {
+  if ("echo" in cell) return `echo over TCP: ${cell.echo}`;
   return "link" in cell ? `network to the ${cell.link}: ${cell.fault}` : `${cell.victim}: ${cell.signal}`;
 }

@@ -20,6 +20,9 @@ export interface CellRun {
   ports: Record<"tester" | "target", string>;
 }
 
+/** What a tester says of an echo that misbehaves. */
+const SAID_OF_ECHO = { reset: /the target reset the connection/, rubbish: /this is no echo/ };
+
 /**
  * Compares a run with what is to come of its cell.
  *
@@ -49,6 +52,7 @@ export function checkCell(cell: Cell, run: CellRun): void {
     assert.equal(code, 1, said);
     assert.equal(document.run.verdict, "INVALID", said);
   }
+  if ("echo" in cell) assert.match(document.run.reasons.join("; "), SAID_OF_ECHO[cell.echo], said);
   if (culprit === null) return;
   const place = run.ports[culprit];
   const told = [...document.run.reasons, ...parts.flatMap((part) => part.error ?? [])];
@@ -71,7 +75,7 @@ function checkKept(cell: Cell, document: ResultDocument, said: string): void {
     assert.ok(isComplete(first) && isComplete(second), `the testers' results were not kept; ${said}`);
   }
   // A run that needs all ends at once when one breaks: then what had come in by that time is kept.
-  const quiet = "victim" in cell || isQuiet(cell);
+  const quiet = !("link" in cell) || isQuiet(cell);
   if (culprit === "tester" && (late || afterStart(cell.moment) && quiet)) {
     assert.ok(isComplete(second), `the other tester's result was not kept; ${said}`);
   }

@@ -8,6 +8,7 @@ import type { ResultDocument } from "../../results/document.ts";
 import { EchoProcess } from "../fixtures/echo_process.ts";
 import { FaultProxy, type Moment } from "../fixtures/fault_proxy.ts";
 import { xmlOf } from "../fixtures/run_config.ts";
+import { TcpEcho } from "../fixtures/tcp_echo.ts";
 import {
   assertNoneLeft,
   childrenOf,
@@ -79,21 +80,28 @@ export class Station {
     const side = culpritOf(cell) ?? "tester";
     const behind = side === "tester" ? this.#first : this.#target;
     const stopped: number[] = [];
+    await using tcp = await TcpEcho.start();
     await using proxy = await FaultProxy.start(behind, {
       moment: cell.moment,
       fault: "link" in cell && cell.fault !== "interface down" ? cell.fault : "none",
       side,
       delaysMs: DELAYS_MS,
-      onMoment: () => "victim" in cell && this.#strike(cell, mark, stopped),
+      onMoment: () => {
+        if ("victim" in cell) this.#strike(cell, mark, stopped);
+        else if ("echo" in cell) tcp.fail(cell.echo);
+      },
     });
     const ports = {
       tester: side === "tester" ? proxy.port : this.#first.port,
       target: side === "target" ? proxy.port : this.#target.port,
     };
-    const run = await this.#runController(cell, ports, mark);
+    const run = await this.#runController(cell, ports, mark, tcp);
     const endedAt = performance.now();
     for (const pid of stopped) kill(pid, "SIGCONT");
     if (proxy.brokeAt === null) throw new MomentNeverCame(`the moment never came: ${run.stderr}`);
+    if (cell.moment === "output" && !run.stderr.includes("printing the result")) {
+      throw new MomentNeverCame("the results were not in yet");
+    }
     if ("victim" in cell && cell.victim === "echo" && cell.moment === "measured" && run.code === 0) {
       await this.#renewEcho();
       throw new MomentNeverCame("the round trips were all in before the echo was struck");
@@ -109,6 +117,7 @@ export class Station {
     cell: Cell,
     ports: Record<"tester" | "target", number>,
     mark: string,
+    tcp: TcpEcho,
   ): Promise<{ code: number; stderr: string; document: ResultDocument | null }> {
     const folder = await Deno.makeTempDir({ prefix: "ipbench-matrix-" });
     const json = `${folder}/result.json`;
@@ -118,8 +127,10 @@ export class Station {
         `${folder}/run.xml`,
         xmlOf({
           test: tests.client.name,
-          args: tests.client.args,
-          testPort: this.#echo.port,
+          args: "echo" in cell
+            ? tests.client.args.replace("socktype=udp", "socktype=tcp")
+            : tests.client.args,
+          testPort: "echo" in cell ? tcp.port : this.#echo.port,
           clients: [{ host: "127.0.0.1", port: ports.tester }, {
             host: "127.0.0.2",
             port: this.#second.port,

@@ -5,14 +5,14 @@
  */
 import { LIMITS } from "../../controller/limits.ts";
 import type { Moment } from "../fixtures/fault_proxy.ts";
-import { afterStart, type Cell, culpritOf, goesOn } from "./cells.ts";
+import { afterStart, type Cell, culpritOf, goesOn, isEcho } from "./cells.ts";
 
 /** `--timeout` of the runs, in seconds. */
 export const TIMEOUT_S = 3;
 const TIMEOUT_MS = TIMEOUT_S * 1000;
 
 /** From each cause to its moment, in ms; see `FaultPlan.delaysMs`. */
-export const DELAYS_MS = { warmup: 150, measured: 500, marshall: 500, transfer: 300, output: 500 };
+export const DELAYS_MS = { warmup: 150, measured: 500, marshall: 500, transfer: 300, output: 700 };
 
 /** From START to the agreed instant: 30 ms and what the telling takes, generously. */
 const LEAD_MS = 300;
@@ -32,18 +32,17 @@ export function boundMs(cell: Cell): number {
 /** Whether nobody can see it before a deadline passes. */
 export function isQuiet(cell: Cell): boolean {
   if ("link" in cell) return ["silent", "slow", "interface down"].includes(cell.fault);
-  return cell.signal === "SIGSTOP";
+  return "victim" in cell && cell.signal === "SIGSTOP";
 }
 
 /** From the fault to the deadline that uncovers it; 0 for what shows itself. `docs/faults.md` has these deadlines. */
 function deadlineMs(cell: Cell): number {
-  if (!isQuiet(cell)) return 0;
+  // The test counts what the echo does not answer.
+  if (!isQuiet(cell) || isEcho(cell)) return 0;
   const least = (ms: number) => Math.min(ms, TIMEOUT_MS);
   if ("victim" in cell) {
     // It is stopped for a second longer than the deadline, then finds that everything is late, or goes on.
     if (cell.victim === "controller") return TIMEOUT_MS + 1_000;
-    // The test counts what the echo does not answer.
-    if (cell.victim === "echo") return 0;
     // LOAD is the first that needs the child.
     if (cell.victim.endsWith("child") && !afterStart(cell.moment)) return least(LIMITS.loadMs);
   }
@@ -81,7 +80,7 @@ function sinceStartMs(moment: Moment): number {
 /** What is left of a run that nothing stops. */
 function leftMs(cell: Cell): number {
   const { moment } = cell;
-  const echo = "victim" in cell && cell.victim === "echo" ? DRAIN_MS : 0;
+  const echo = isEcho(cell) ? DRAIN_MS : 0;
   if (moment === "output") return SLOW_MS;
   if (moment === "transfer") return 0;
   if (moment === "marshall") return LEAD_MS + SLOW_MS;
