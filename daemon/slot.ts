@@ -23,7 +23,7 @@ import {
 } from "./limits.ts";
 import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
 import { describeProgress } from "./progress.ts";
-import { SpareChild } from "./spare.ts";
+import { type SlotHost, SpareChild } from "./spare.ts";
 import { Turns } from "./turns.ts";
 import { delay, within } from "./wait.ts";
 
@@ -36,13 +36,6 @@ export interface SlotOwner {
   /** Told when its test cannot go on; `message` is the whole text of the 451. */
   failed(message: string): void;
 }
-
-/** What the slot needs of a plugin's process. */
-export type SlotHost = Pick<
-  PluginHost,
-  | ("pid" | "exited" | "progress" | "kill")
-  | ("load" | "setup" | "start" | "stop" | "marshall" | "environment")
->;
 
 /** Settings of the slot. */
 export interface SlotOptions {

@@ -3,8 +3,15 @@
  *
  * @module
  */
+import type { PluginHost } from "../ffi/mod.ts";
 import { SPARE_CHILD_MS } from "./limits.ts";
-import type { SlotHost } from "./slot.ts";
+
+/** What the slot needs of a plugin's process. */
+export type SlotHost = Pick<
+  PluginHost,
+  | ("pid" | "exited" | "progress" | "kill")
+  | ("load" | "setup" | "start" | "stop" | "marshall" | "environment")
+>;
 
 /** At most one process ahead; ended when nobody takes it for a while. */
 export class SpareChild {
