@@ -21,7 +21,10 @@ export interface CellRun {
 }
 
 /** What a tester says of an echo that misbehaves. */
-const SAID_OF_ECHO = { reset: /the target reset the connection/, rubbish: /this is no echo/ };
+const SAID_OF_ECHO = {
+  reset: /the target reset the connection/,
+  rubbish: /this is no echo|the target stopped answering/,
+};
 
 /**
  * Compares a run with what is to come of its cell.

@@ -58,7 +58,8 @@ function deadlineMs(cell: Cell): number {
     case "transfer":
       return least(LIMITS.transferStallMs);
     case "output":
-      return 0;
+      // Its clock may still be asked.
+      return least(LIMITS.finishMs);
     default:
       return startedDeadlineMs(cell, cell.moment);
   }
