@@ -1,124 +1,170 @@
 /**
- * One controller and very many testers: 1,000 simulated ones that answer with the real result of 200,000 round trips,
- * the same with every twentieth dead, and 64 real daemons with the dummy test. Prints a table; see bench/README.md.
+ * One controller and very many testers: 1,000 simulated ones that have all extensions and answer with the real result of
+ * 200,000 round trips, the same with every twentieth dead, and 64 real daemons with the dummy test. Prints a table, and
+ * fails with the figure's name when a limit is missed; see bench/README.md.
  *
- * Run with `deno run -A bench/scale.ts` after a build.
+ * Run with `deno run -A bench/scale.ts [TESTERS]` after a build; 1,000 unless said otherwise.
  *
  * @module
  */
-import { EchoProcess } from "../tests/fixtures/echo_process.ts";
-import { startSwarm, swarmAddress } from "../tests/fixtures/swarm.ts";
-import { programCommand, TestDaemon } from "../tests/util/mod.ts";
+import type { ResultDocument } from "../results/document.ts";
+import { parseDocument } from "../results/parse.ts";
+import { xmlOf } from "../tests/fixtures/run_config.ts";
+import { isDead, startSwarm, swarmAddress } from "../tests/fixtures/swarm.ts";
+import { realAnswers } from "../tests/fixtures/swarm_answers.ts";
+import { momentOf, type ObservedRun, observeRun, TestDaemon } from "../tests/util/mod.ts";
 
-const TESTERS = 1_000;
+const [TESTERS = 1_000] = Deno.args.map(Number);
 const DAEMONS = 64;
 const LASTS_MS = 2_000;
+const DEAD_EVERY = 20;
 
-/** A latency result in the extended form, from a real tester: histograms of 200,000 round trips. */
-async function realResult(): Promise<Uint8Array> {
-  await using echo = await EchoProcess.start();
-  await using tester = await TestDaemon.start();
-  const args = "socktype=udp,bps=51.2M,size=64,warmup=0.2,cooldown=0,samples=200000";
-  using client = await tester.greeted({ deadlineMs: 30_000 });
-  await client.ask("HELLO");
-  await client.ask("LOAD latency");
-  await client.ask(
-    `SETUP target::127.0.0.1||port::${echo.port}||args::"${args}"||form::1||run::00000000000000aa||flow::0`,
-  );
-  await client.send("START\n");
-  await client.readLine();
-  const length = /^Content-length: (\d+)$/.exec(await client.readLine());
-  if (length === null) throw new Error("the tester gave no result");
-  return await client.readBytes(Number(length[1]));
+/** What is promised for 1,000 testers. */
+const SET_UP_S = 5, COLLECTED_S = 5, CONTROLLER_MB = 200, DEAD_S = 3;
+
+/** Figures of one run, in seconds and megabytes. */
+interface Figures {
+  /** From the program's start to its first connection. */
+  starting: number;
+  /** From the first connection until all are ready and their clocks compared. */
+  setUp: number;
+  /** From there to the last tester's beginning; `null`: nobody knows. */
+  started: number | null;
+  /** From the last tester's end to the finished document. */
+  collected: number | null;
+  whole: number;
+  controllerMb: number;
+  childrenMb: number;
+  togetherMb: number;
+  processor: number;
 }
 
-/** Runs the controller and notes when it says what, and how much memory it and its children had at most. */
-async function watched(config: string, args: string[]) {
-  const command = programCommand("ipbench");
-  const began = performance.now();
-  const child = new Deno.Command(command.path, {
-    args: [...command.args, "run", config, ...args],
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  let peak = 0;
-  const timer = setInterval(() => {
-    try {
-      const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
-      peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
-    } catch { /* it has ended */ }
-  }, 20);
-  const lines: { at: number; text: string }[] = [];
-  let rest = "";
-  for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + part).split("\n");
-    rest = parts.pop() ?? "";
-    for (const text of parts) lines.push({ at: (performance.now() - began) / 1000, text });
-  }
-  const { code } = await child.status;
-  clearInterval(timer);
-  const at = (word: string) => lines.find(({ text }) => text.startsWith(word))?.at ?? NaN;
+const missed: string[] = [];
+
+function demand(what: string, is: number, most: number, unit: string): void {
+  if (!(is <= most)) missed.push(`${what}: ${is.toFixed(2)} ${unit}, at most ${most} ${unit} are promised`);
+}
+
+function figuresOf(run: ObservedRun, tests: { lastBeginMs: number; lastEndMs: number } | null): Figures {
+  const connecting = momentOf(run, "connecting"), starting = momentOf(run, "starting");
+  const seconds = (from: number, to: number) => (to - from) / 1000;
   return {
-    code,
-    setUp: at("starting") - at("connecting"),
-    whole: (performance.now() - began) / 1000,
-    peakMb: peak / 1024,
-    verdict: lines.find(({ text }) => /^ipbench: (VALID|SUSPECT|INVALID)/.test(text))?.text ?? "",
-    log: lines.map(({ text }) => text),
+    starting: seconds(run.beganMs, connecting),
+    setUp: seconds(connecting, starting),
+    started: tests === null ? null : seconds(starting, tests.lastBeginMs),
+    collected: tests === null ? null : seconds(tests.lastEndMs, run.endedMs),
+    whole: seconds(run.beganMs, run.endedMs),
+    controllerMb: run.peakBytes.controller / 2 ** 20,
+    childrenMb: run.peakBytes.children / 2 ** 20,
+    togetherMb: run.peakBytes.together / 2 ** 20,
+    processor: run.processorMs / 1000,
   };
 }
 
-async function config(hosts: string[], port: number, test: string, args: string): Promise<string> {
-  const file = await Deno.makeTempFile({ suffix: ".xml" });
-  const clients = hosts.map((host) => `    <client hostname="${host}" port="${port}"/>`).join("\n");
-  await Deno.writeTextFile(
-    file,
-    `<ipbench>\n  <test name="${test}" target="127.0.0.1" port="9" args="${args}">\n${clients}\n  </test>\n</ipbench>\n`,
-  );
-  return file;
-}
-
-function show(what: string, r: Awaited<ReturnType<typeof watched>>, lasts: number): void {
-  const rest = (r.whole - r.setUp - lasts).toFixed(2);
+function show(what: string, run: ObservedRun, figures: Figures): void {
+  const s = (value: number | null) => value === null ? "–" : `${value.toFixed(2)} s`;
+  const mb = (value: number) => `${value.toFixed(0)} MB`;
+  const verdict = run.lines.find(({ text }) => /^ipbench: (VALID|SUSPECT|INVALID)/.test(text))?.text ?? "";
   console.log(
-    `${what.padEnd(34)} set up ${r.setUp.toFixed(2)} s, start-up and collecting ${rest} s, ` +
-      `peak ${r.peakMb.toFixed(0)} MB, exit ${r.code}, ${r.verdict}`,
+    `${what}: start-up ${s(figures.starting)}, set up ${s(figures.setUp)}, started ${s(figures.started)}, ` +
+      `collected ${s(figures.collected)}, whole ${s(figures.whole)}, processor ${s(figures.processor)}; ` +
+      `controller ${mb(figures.controllerMb)}, children ${mb(figures.childrenMb)}, ` +
+      `all at once ${mb(figures.togetherMb)}; exit ${run.code}, ${verdict}`,
   );
-  if (r.code > 1) console.log(r.log.slice(-10).join("\n"));
 }
 
-const result = await realResult();
-console.log(`each simulated tester answers with ${result.length} bytes after ${LASTS_MS} ms`);
-for (const deadEvery of [0, 20]) {
-  const swarm = startSwarm({ result, lastsMs: LASTS_MS, deadEvery });
+/** Runs a test on these daemons and reads what it left. */
+async function runOn(
+  hosts: readonly string[],
+  port: number,
+  test: { name: string; args: string },
+  args: readonly string[],
+): Promise<{ run: ObservedRun; document: ResultDocument }> {
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-scale-" });
+  try {
+    const clients = hosts.map((host) => ({ host, port }));
+    const xml = xmlOf({ test: test.name, args: test.args, testPort: 9, clients, targets: [] });
+    await Deno.writeTextFile(`${folder}/run.xml`, xml);
+    const json = `${folder}/result.json`;
+    const run = await observeRun(["run", `${folder}/run.xml`, "--json", json, ...args]);
+    const text = await Deno.readTextFile(json).catch(() => null);
+    if (text === null) {
+      throw new Error(`no document: ${run.lines.slice(-10).map(({ text }) => text).join("\n")}`);
+    }
+    return { run, document: parseDocument(text) };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Every tester that lives has given all, and the dead ones are named. */
+function checkParts(what: string, document: ResultDocument, deadEvery: number): void {
+  const count = document.clients[1]?.latency?.response?.count ?? NaN;
+  document.clients.forEach((client, n) => {
+    const where = `${what}: tester ${n} (${client.host})`;
+    if (isDead(n, { deadEvery })) {
+      if (client.error === undefined) missed.push(`${where} is dead and not named`);
+    } else if (client.error !== undefined) missed.push(`${where} failed: ${client.error}`);
+    else if (client.environment === null || client.clock === null || client.start === null) {
+      missed.push(`${where} lacks its environment, its clock or its start`);
+    } else if (client.latency?.response?.count !== count) missed.push(`${where} lacks round trips`);
+  });
+}
+
+async function withSwarm(
+  answers: Awaited<ReturnType<typeof realAnswers>>,
+  deadEvery: number,
+): Promise<Figures> {
+  await using swarm = startSwarm({ ...answers, lastsMs: LASTS_MS, deadEvery });
+  const what = deadEvery === 0 ? `${TESTERS} testers` : `${TESTERS} testers, every ${deadEvery}th dead`;
   const hosts = Array.from({ length: TESTERS }, (_, n) => swarmAddress(n));
-  const file = await config(
+  const test = { name: "latency", args: "socktype=udp,bps=51.2M,samples=200000,warmup=0,cooldown=0" };
+  const { run, document } = await runOn(
     hosts,
     swarm.port,
-    "latency",
-    "socktype=udp,bps=51.2M,samples=200000,warmup=0,cooldown=0",
+    test,
+    deadEvery === 0 ? [] : ["--require", "90%"],
   );
-  const args = deadEvery === 0 ? [] : ["--require", "90%"];
-  show(
-    deadEvery === 0 ? "1,000 testers" : "1,000 testers, 50 dead",
-    await watched(file, args),
-    LASTS_MS / 1000,
-  );
-  await swarm.close();
-  await Deno.remove(file);
+  const figures = figuresOf(run, swarm);
+  show(what, run, figures);
+  checkParts(what, document, deadEvery);
+  const reports = hosts.length * (1 - (deadEvery === 0 ? 0 : 1 / deadEvery)) * 5 * LASTS_MS / 1000;
+  console.log(`  reports of progress: ${swarm.reports}, ${reports} at five a second`);
+  if (swarm.reports < 0.9 * reports) missed.push(`${what}: ${swarm.reports} of ${reports} reports were sent`);
+  if (deadEvery === 0) demand(`${what}: set up`, figures.setUp, SET_UP_S, "s");
+  demand(`${what}: collected`, figures.collected ?? NaN, COLLECTED_S, "s");
+  demand(`${what}: memory of the controller`, figures.controllerMb, CONTROLLER_MB, "MB");
+  return figures;
 }
 
-const daemons: TestDaemon[] = [];
-try {
-  for (let n = 1; n <= DAEMONS; n++) {
-    const port = daemons[0]?.port;
-    daemons.push(
-      await TestDaemon.start({ ip: `127.0.2.${n}`, readyMs: 60_000, ...port !== undefined && { port } }),
-    );
+async function withDaemons(): Promise<void> {
+  const daemons: TestDaemon[] = [];
+  try {
+    for (let n = 1; n <= DAEMONS; n++) {
+      const port = daemons[0]?.port;
+      daemons.push(
+        await TestDaemon.start({ ip: `127.0.2.${n}`, readyMs: 60_000, ...port !== undefined && { port } }),
+      );
+    }
+    const hosts = daemons.map(({ host }) => host);
+    const { run, document } = await runOn(hosts, daemons[0]!.port, { name: "dummy", args: "seconds=1" }, []);
+    const what = `${DAEMONS} real daemons, dummy`;
+    show(what, run, figuresOf(run, null));
+    checkParts(what, document, 0);
+    if (document.run.failed === true) missed.push(`${what}: ${document.run.reasons.join("; ")}`);
+  } finally {
+    await Promise.all(daemons.map((daemon) => daemon[Symbol.asyncDispose]()));
   }
-  const file = await config(daemons.map(({ host }) => host), daemons[0]!.port, "dummy", "seconds=1");
-  show("64 real daemons, dummy", await watched(file, []), 1);
-  await Deno.remove(file);
-} finally {
-  await Promise.all(daemons.map((daemon) => daemon[Symbol.asyncDispose]()));
 }
+
+const answers = await realAnswers(200_000);
+console.log(
+  `each simulated tester answers with a result of ${answers.result.length} bytes after ${LASTS_MS} ms, ` +
+    `with a record of ${answers.environment.length} bytes and five reports a second`,
+);
+const whole = await withSwarm(answers, 0);
+const withDead = await withSwarm(answers, DEAD_EVERY);
+demand("with dead testers: longer than without", withDead.whole - whole.whole, DEAD_S, "s");
+await withDaemons();
+for (const each of missed.slice(0, 20)) console.error(`MISSED ${each}`);
+Deno.exit(missed.length === 0 ? 0 : 1);

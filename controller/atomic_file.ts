@@ -8,15 +8,18 @@
  * Writes a text file in one step, as far as readers can see.
  *
  * @param path Where it will be; its folder has to exist.
- * @param text Its content.
+ * @param text Its content, whole or in pieces: a large one then never is in memory as a whole.
  * @throws {Deno.errors} of the file system; nothing is left behind then.
  */
-export async function writeFileAtomic(path: string, text: string): Promise<void> {
+export async function writeFileAtomic(path: string, text: string | Iterable<string>): Promise<void> {
   const temporary = `${path}.${Deno.pid}.tmp`;
   try {
     const file = await Deno.open(temporary, { write: true, create: true, truncate: true });
     try {
-      await writeAll(file, new TextEncoder().encode(text));
+      const encoder = new TextEncoder();
+      for (const piece of typeof text === "string" ? [text] : text) {
+        await writeAll(file, encoder.encode(piece));
+      }
       await file.syncData();
     } finally {
       file.close();

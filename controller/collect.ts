@@ -92,6 +92,7 @@ async function collectClient(
   peer.phase = "run";
   const ms = deadlineMs(session, client, agreement);
   const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms));
+  client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
   const results = await receive(peer, head, readers, async (raw) => {
     const read = await session.parts.clientHalf.unmarshall(client.index, raw);
     session.merger.add(read);
@@ -190,10 +191,10 @@ function hear(session: Session, client: ClientRun, report: ProgressReport): void
   }
 }
 
-async function stopTarget(target: TargetRun, atNs: bigint | null = null): Promise<void> {
+async function stopTarget(target: TargetRun, atNs: bigint | null = null, noticeMs = 0): Promise<void> {
   if (target.stopped) return;
   target.stopped = true;
-  target.stopSent.resolve();
+  target.stopSent.resolve(noticeMs);
   await target.peer.stop(atNs);
 }
 
@@ -227,13 +228,13 @@ async function collectTarget(
 async function headAfterStop(session: Session, target: TargetRun): Promise<ResultHead> {
   const { stopMs } = session.parts.limits;
   const head = target.head!;
-  const early = await Promise.race([head, target.stopSent.promise.then(() => null)]);
-  if (early !== null) {
+  const noticeMs = await Promise.race([head.then(() => null), target.stopSent.promise]);
+  if (noticeMs === null) {
     throw target.peer.fail("protocol", "the target ended its test before STOP", "see the daemon's log");
   }
   return await withDeadline(
     head,
-    stopMs + STOP_NOTICE_MS,
+    stopMs + noticeMs,
     () => target.peer.fail("timeout", `no result ${stopMs / 1000} s after STOP`, "see the daemon's log"),
   );
 }
@@ -246,5 +247,6 @@ async function stopMeterInTime(session: Session, target: TargetRun, agreement: A
   const endNs = startNs + BigInt(Math.round(window.endNs));
   await pause(Number(endNs - monotonicNowNs()) / 1e6 - STOP_NOTICE_MS, session.signal);
   session.check();
-  await stopTarget(target, endNs + offsetAt(endNs, before, null).offsetNs);
+  const noticeMs = Math.max(0, Number(endNs - monotonicNowNs()) / 1e6);
+  await stopTarget(target, endNs + offsetAt(endNs, before, null).offsetNs, noticeMs);
 }

@@ -50,8 +50,8 @@ export interface TargetRun {
   /** The beginning of its result, awaited from START on. */
   head: Promise<ResultHead> | null;
   stopped: boolean;
-  /** Resolved when STOP goes out. */
-  readonly stopSent: PromiseWithResolvers<void>;
+  /** Resolved when STOP goes out, with how long before its instant that is, in milliseconds. */
+  readonly stopSent: PromiseWithResolvers<number>;
   /** When it was to start, started and ended, if it can tell; known with its result. */
   stamps: ResultStamps | null;
 }

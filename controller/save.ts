@@ -133,7 +133,25 @@ export class DocumentSaver {
  * @throws {Error} when it cannot be written
  */
 export async function saveDocument(path: string, document: ResultDocument): Promise<void> {
-  await writeFileAtomic(path, JSON.stringify(document, null, 2) + "\n");
+  await writeFileAtomic(path, documentText(document));
+}
+
+/** What `JSON.stringify(document, null, 2)` gives, and a line end, in pieces: one for each client, one for each target. */
+function* documentText(document: ResultDocument): Generator<string> {
+  const text = (value: unknown, indent: string) =>
+    (JSON.stringify(value, null, 2) ?? "null").replaceAll("\n", `\n${indent}`);
+  let before = "{";
+  for (const [key, value] of Object.entries(document)) {
+    if (value === undefined) continue;
+    yield `${before}\n  ${JSON.stringify(key)}: `;
+    before = ",";
+    if (!Array.isArray(value) || value.length === 0) yield text(value, "  ");
+    else {
+      for (let n = 0; n < value.length; n++) yield `${n === 0 ? "[" : ","}\n    ${text(value[n], "    ")}`;
+      yield "\n  ]";
+    }
+  }
+  yield "\n}\n";
 }
 
 /**

@@ -48,6 +48,24 @@ Deno.test("a run that dies leaves the parts that came in, even with the last lin
     assert.equal(found.total.counts?.sent, 3);
   }));
 
+Deno.test("a document that is written in pieces is the text that JSON.stringify gives", () =>
+  inFolder(async (path) => {
+    const document = newDocument(DESCRIPTION, 3n, new Date(0));
+    document.csv = 'a "quoted" text\nof two lines\n';
+    document.run.reasons = [];
+    document.clients[0] = { ...document.clients[0]!, error: "gone\n", metrics: [] };
+    const parts = {
+      empty: [],
+      none: undefined,
+      holes: [undefined, null, [1, { x: [] }]],
+      nested: { deep: [{}] },
+    };
+    for (const each of [document, { ...document, ...parts }, { ...document, clients: [], targets: [] }]) {
+      await saveDocument(path, each);
+      assert.equal(await Deno.readTextFile(path), JSON.stringify(each, null, 2) + "\n");
+    }
+  }));
+
 Deno.test("a finished run leaves its document and no journal", () =>
   inFolder(async (path) => {
     const document = newDocument(DESCRIPTION, 2n, new Date(0));

@@ -73,7 +73,7 @@ export class Session {
       described: Promise.resolve(),
       head: null,
       stopped: false,
-      stopSent: Promise.withResolvers<void>(),
+      stopSent: Promise.withResolvers<number>(),
       stamps: null,
     }));
   }

@@ -13,6 +13,7 @@ import { withDeadline } from "./deadline.ts";
 /** A second connection. What goes wrong with it costs figures, never the run. */
 export class SideChannel {
   #watching: Promise<void> | null = null;
+  #ending: Promise<void> | null = null;
   /** Whether further commands can be said: no answer is missing. */
   usable = true;
 
@@ -81,6 +82,24 @@ export class SideChannel {
   }
 
   /**
+   * Ends the watching. Of a test that is over there is nothing to see, and a thousand daemons that go on telling it would
+   * keep the controller from collecting.
+   *
+   * @throws {Error} when the daemon does not end it within half of `finishMs`
+   */
+  endWatch(): Promise<void> {
+    this.#ending ??= this.#endWatch();
+    return this.#ending;
+  }
+
+  async #endWatch(): Promise<void> {
+    if (this.#watching === null) return;
+    await this.connection.write("\n");
+    const ms = this.access.limits.finishMs / 2;
+    await withDeadline(this.#watching, ms, () => new Error("the daemon does not end WATCH"));
+  }
+
+  /**
    * Ends the watching and asks for the clock once more, all within `finishMs`.
    *
    * @param probes how many times
@@ -91,10 +110,7 @@ export class SideChannel {
     const replyMs = this.access.limits.finishMs / 2;
     const askUntil = performance.now() + replyMs;
     try {
-      if (this.#watching !== null) {
-        await this.connection.write("\n");
-        await withDeadline(this.#watching, replyMs, () => new Error("the daemon does not end WATCH"));
-      }
+      await this.endWatch();
       return await probeClock(this.connection, { probes, askUntil, replyMs });
     } catch {
       return [];

@@ -23,7 +23,7 @@ import {
 } from "./limits.ts";
 import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
 import { describeProgress } from "./progress.ts";
-import { SpareChild } from "./spare.ts";
+import { type SlotHost, SpareChild } from "./spare.ts";
 import { Turns } from "./turns.ts";
 import { within } from "./wait.ts";
 
@@ -42,6 +42,8 @@ export interface SlotOptions {
   readonly role: DaemonRole;
   readonly clock: DaemonClock;
   readonly host: PluginHostOptions;
+  /** Starts a plugin's process; {@linkcode PluginHost.spawn} unless said otherwise. */
+  readonly spawn?: (options: PluginHostOptions) => SlotHost;
   readonly maxResultBytes?: number;
   readonly maxTestMs?: number;
   readonly log: PluginHostOptions["log"];
@@ -53,7 +55,7 @@ export interface SlotOptions {
 
 interface Occupation {
   readonly owner: SlotOwner;
-  readonly host: PluginHost;
+  readonly host: SlotHost;
   plugin: string;
   /** START was given. */
   run: Promise<StartReport> | null;
@@ -83,7 +85,8 @@ export class TestSlot {
   /** @param options Settings of the slot. */
   constructor(options: SlotOptions) {
     this.#options = options;
-    this.#spare = new SpareChild(() => PluginHost.spawn(options.host));
+    const spawn = options.spawn ?? PluginHost.spawn;
+    this.#spare = new SpareChild(() => spawn(options.host));
   }
 
   /** Process of the test, or `null` when the slot is free. */
@@ -378,7 +381,7 @@ export class TestSlot {
     }
   }
 
-  #takeChild(): PluginHost {
+  #takeChild(): SlotHost {
     try {
       return this.#spare.take();
     } catch (error) {

@@ -6,19 +6,26 @@
 import type { PluginHost } from "../ffi/mod.ts";
 import { SPARE_CHILD_MS } from "./limits.ts";
 
+/** What the slot needs of a plugin's process. */
+export type SlotHost = Pick<
+  PluginHost,
+  | ("pid" | "exited" | "progress" | "kill")
+  | ("load" | "setup" | "start" | "stop" | "marshall" | "environment")
+>;
+
 /** At most one process ahead; ended when nobody takes it for a while. */
 export class SpareChild {
-  readonly #spawn: () => PluginHost;
-  #host: PluginHost | null = null;
+  readonly #spawn: () => SlotHost;
+  #host: SlotHost | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param spawn Starts a process. */
-  constructor(spawn: () => PluginHost) {
+  constructor(spawn: () => SlotHost) {
     this.#spawn = spawn;
   }
 
   /** The process that waits, or `null`. */
-  get host(): PluginHost | null {
+  get host(): SlotHost | null {
     return this.#host;
   }
 
@@ -43,7 +50,7 @@ export class SpareChild {
    *
    * @throws {PluginError} when none can be started.
    */
-  take(): PluginHost {
+  take(): SlotHost {
     clearTimeout(this.#timer);
     const host = this.#host ?? this.#spawn();
     this.#host = null;

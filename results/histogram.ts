@@ -63,8 +63,12 @@ export class Histogram {
   /** One counter for each range of values that are not told apart; index 0 holds the smallest. */
   readonly counts: Float64Array;
   #total = 0;
+  /** Of the recorded values. */
   #min = Infinity;
   #max = 0;
+  /** Of the counters that were added to by index; what they mean is worked out when it is asked for. */
+  #firstIndex = Infinity;
+  #lastIndex = -1;
   readonly #unitMagnitude: number;
   readonly #halfMagnitude: number;
   readonly #halfCount: number;
@@ -100,12 +104,14 @@ export class Histogram {
 
   /** Smallest value; of a decoded histogram, the lower end of its counter. 0 when empty. */
   get min(): number {
-    return this.#total === 0 ? 0 : this.#min;
+    if (this.#total === 0) return 0;
+    return this.#lastIndex < 0 ? this.#min : Math.min(this.#min, this.lowestAt(this.#firstIndex));
   }
 
   /** Largest value; of a decoded histogram, the upper end of its counter. 0 when empty. */
   get max(): number {
-    return this.#max;
+    const last = this.#lastIndex;
+    return last < 0 ? this.#max : Math.max(this.#max, this.lowestAt(last) + this.widthAt(last) - 1);
   }
 
   /** Whether another histogram's counters mean the same values as this one's. */
@@ -161,10 +167,8 @@ export class Histogram {
     if (index >= this.counts.length) throw new RangeError(`a histogram has no counter ${index}`);
     this.counts[index] = (this.counts[index] ?? 0) + count;
     this.#total += count;
-    const low = this.lowestAt(index);
-    const high = low + this.widthAt(index) - 1;
-    if (low < this.#min) this.#min = low;
-    if (high > this.#max) this.#max = high;
+    if (index < this.#firstIndex) this.#firstIndex = index;
+    if (index > this.#lastIndex) this.#lastIndex = index;
   }
 
   /** Adds everything another histogram holds. Counter by counter where the layouts are equal, else by value. */
@@ -176,13 +180,13 @@ export class Histogram {
       for (let i = length; i < other.counts.length; i++) over += other.counts[i]!;
       if (over > 0) this.counts[this.counts.length - 1]! += over;
       this.#total += other.#total;
-      this.#min = Math.min(this.#min, other.#min);
-      this.#max = Math.max(this.#max, other.#max);
+      if (other.#total > 0) this.#min = Math.min(this.#min, other.min);
+      this.#max = Math.max(this.#max, other.max);
       return;
     }
     for (const { from, to, count } of other.buckets()) this.record((from + to) / 2, count);
-    this.#min = Math.min(this.#min, other.#min);
-    this.#max = Math.min(Math.max(this.#max, other.#max), this.layout.highest);
+    if (other.#total > 0) this.#min = Math.min(this.#min, other.min);
+    this.#max = Math.min(Math.max(this.#max, other.max), this.layout.highest);
   }
 
   /** The counters that are not zero, smallest values first. */
@@ -209,6 +213,7 @@ export class Histogram {
   /** The same for several percentiles, ascending, in one pass. */
   valuesAtPercentiles(percentiles: readonly number[]): number[] {
     const values: number[] = [];
+    const { min, max } = this;
     let seen = 0;
     let index = -1;
     for (const percentile of percentiles) {
@@ -217,7 +222,7 @@ export class Histogram {
       const rank = Math.max(1, Math.ceil(exact - exact * 1e-15));
       while (seen < rank && index < this.counts.length - 1) seen += this.counts[++index]!;
       const top = index < 0 ? 0 : this.lowestAt(index) + this.widthAt(index) - 1;
-      values.push(this.#total === 0 ? 0 : Math.max(this.#min, Math.min(top, this.#max)));
+      values.push(this.#total === 0 ? 0 : Math.max(min, Math.min(top, max)));
     }
     return values;
   }

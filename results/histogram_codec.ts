@@ -109,19 +109,22 @@ function readCounts(bytes: Uint8Array, histogram: Histogram, store = true): void
   let index = 0;
   while (at < end) {
     let byte = bytes[at++]!;
-    let value = byte & 0x7f;
-    let scale = 128;
-    for (let n = 1; (byte & 0x80) !== 0; n++) {
-      if (at >= end) throw new HistogramError("histogram is truncated inside a count");
-      byte = bytes[at++]!;
-      // The ninth byte has no continuation bit: all of its bits count.
-      value += (n === 8 ? byte : byte & 0x7f) * scale;
-      scale *= 128;
-      if (n === 8) break;
+    let number: number;
+    if (byte < 0x80) number = (byte & 1) === 0 ? byte >> 1 : -((byte + 1) >> 1); // nearly all of them
+    else {
+      let value = byte & 0x7f;
+      let scale = 128;
+      for (let n = 1; (byte & 0x80) !== 0; n++) {
+        if (at >= end) throw new HistogramError("histogram is truncated inside a count");
+        byte = bytes[at++]!;
+        // The ninth byte has no continuation bit: all of its bits count.
+        value += (n === 8 ? byte : byte & 0x7f) * scale;
+        scale *= 128;
+        if (n === 8) break;
+      }
+      if (value > Number.MAX_SAFE_INTEGER) throw new HistogramError("histogram has a count above 2^52");
+      number = value % 2 === 0 ? value / 2 : -(value + 1) / 2;
     }
-    if (value > Number.MAX_SAFE_INTEGER) throw new HistogramError("histogram has a count above 2^52");
-    const odd = value % 2 !== 0;
-    const number = odd ? -(value + 1) / 2 : value / 2;
     if (number < 0) index -= number;
     else {
       if (index >= limit) throw new HistogramError(`histogram has more than its ${limit} counters`);

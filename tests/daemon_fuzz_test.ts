@@ -14,12 +14,14 @@ import {
   initialDaemonState,
   LineReader,
 } from "../protocol/mod.ts";
+import { StubDaemons } from "./fixtures/stub_daemons.ts";
 import {
   deadline,
   Dice,
   fuzzDialogue,
   fuzzLine,
   RawClient,
+  sleep,
   TestDaemon,
   testerSetup,
   until,
@@ -31,8 +33,16 @@ const SEED = Number(Deno.env.get("IPBENCH_FUZZ_SEED") ?? Math.floor(Math.random(
 
 const LINES_A_CONNECTION = 200;
 const PARALLEL = 8;
-/** One dialogue in so many starts a test's process or looks at the machine; a long run has more of the others. */
-const COSTLY_ONCE = DIALOGUES >= 100_000 ? 500 : 50;
+/** One dialogue in so many goes to a real daemon with plugins' processes, the others to daemons with stubs of these. */
+const REAL_ONCE = 10;
+/** One of those in so many goes deep, and takes a process. */
+const REAL_DEEP_ONCE = 6;
+/** Real daemons side by side. */
+const REALS = DIALOGUES >= 100_000 ? 4 : 1;
+/** Daemons with stubs, and dialogues with them at the same time: most find a daemon that nobody else talks to. */
+const STUBS = 32, STUB_PARALLEL = 16;
+/** How long a test that has been started may be waited for before QUIT, in ms. */
+const STUB_TEST_MS = 4, REAL_TEST_MS = 60;
 /** Dialogues at the state machine alone. */
 const PURE_DIALOGUES = Math.min(DIALOGUES * 20, 1_000_000);
 
@@ -76,6 +86,10 @@ async function assertSound(daemon: TestDaemon, memory: readonly number[]): Promi
   await client.send(`HELLO\nLOAD dummy\n${testerSetup("seconds=0.01,text=sound")}\nSTART\n`);
   assert.match(await client.readToEnd(), /220 VALID DATA \(Data to follow\)\nContent-length: 6\nsound\0$/);
   assert.deepEqual(daemon.internalErrors(), []);
+  assertFlat(memory);
+}
+
+function assertFlat(memory: readonly number[]): void {
   // The engine's heap breathes: the lowest of a quarter is what is really held. It is warm after the first quarter; a
   // short run is not, and shows a leak of a kilobyte a line at most.
   const quarter = Math.floor(memory.length / 4);
@@ -89,9 +103,10 @@ async function assertSound(daemon: TestDaemon, memory: readonly number[]): Promi
 
 /** Works in parallel, and looks at the daemon's memory twenty times meanwhile. */
 async function withMemory(
-  daemon: TestDaemon,
+  daemon: { readonly residentBytes: number; readonly log?: readonly string[] },
   count: number,
   work: (index: number) => Promise<void>,
+  parallel = PARALLEL,
 ): Promise<number[]> {
   const memory: number[] = [];
   const every = Math.max(1, Math.floor(count / 20));
@@ -99,21 +114,27 @@ async function withMemory(
     await work(index).catch((cause) => {
       // Said at once: what ends the daemon may end its disposal, too, and hide this.
       console.error(
-        `seed ${SEED}, number ${index}: ${cause}; the daemon's log ends: ${daemon.log.slice(-5).join(" | ")}`,
+        `seed ${SEED}, number ${index}: ${cause}; the daemon's log ends: ${
+          daemon.log?.slice(-5).join(" | ")
+        }`,
       );
       throw cause;
     });
     if (index % every === 0) memory.push(daemon.residentBytes);
-  });
+  }, parallel);
   return memory;
 }
 
-async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
+async function inParallel(
+  count: number,
+  work: (index: number) => Promise<void>,
+  parallel: number,
+): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let index = next++; index < count; index = next++) await work(index);
   };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  await Promise.all(Array.from({ length: parallel }, worker));
 }
 
 Deno.test(`fuzz: ${LINES} random and mutated lines`, async () => {
@@ -132,23 +153,77 @@ Deno.test(`fuzz: ${LINES} random and mutated lines`, async () => {
   await assertSound(daemon, await withMemory(daemon, Math.ceil(LINES / LINES_A_CONNECTION), send));
 });
 
-Deno.test(`fuzz: ${DIALOGUES} mutated dialogues, side by side`, async () => {
-  await using daemon = await TestDaemon.start();
-  const send = async (index: number): Promise<void> => {
-    const dice = new Dice(SEED + index);
-    const bytes = fuzzDialogue(dice, COSTLY_ONCE);
-    if (dice.once(4)) {
-      using client = await RawClient.connect({
-        hostname: daemon.host,
-        port: daemon.port,
-        deadlineMs: 60_000,
-      });
-      await client.send(bytes);
-      return; // Closed with the greeting unread: a reset.
+/** Says all, ends it in one of the ways in which a peer can, and looks at every answer. */
+async function converse(port: number, bytes: Uint8Array, dice: Dice, testMs: number): Promise<void> {
+  using client = await RawClient.connect({ port, deadlineMs: 60_000 });
+  const end = dice.below(8);
+  try {
+    await client.send(bytes);
+    if (end === 0) return; // Closed with the greeting unread: a reset.
+    if (end === 1) await client.closeWrite(); // Which ends a test that is on its way.
+    else {
+      // A test that was started may come to its end.
+      if (end > 4) await sleep(1 + dice.below(testMs));
+      await client.send("\nQUIT\n");
     }
-    checkAnswer(await exchange(daemon, bytes), bytes);
+  } catch (error) {
+    // The daemon may have closed already.
+    if (!(error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset)) {
+      throw error;
+    }
+  }
+  checkAnswer(await client.readToEnd(60_000), bytes);
+}
+
+const REAL_DIALOGUES = Math.ceil(DIALOGUES / REAL_ONCE);
+
+Deno.test(`fuzz: ${DIALOGUES - REAL_DIALOGUES} mutated handshakes, side by side`, async () => {
+  await using daemons = await StubDaemons.start(STUBS, SEED);
+  const { ports } = daemons;
+  const count = DIALOGUES - REAL_DIALOGUES;
+  const memory = await withMemory(daemons, count, async (index) => {
+    const dice = new Dice(SEED + index);
+    // Mostly a daemon that nobody else talks to just now.
+    const which = (dice.once(8) ? dice.below(STUBS) : index) % STUBS;
+    const bytes = fuzzDialogue(dice, { deep: !dice.once(10), role: which % 2 === 0 ? "tester" : "target" });
+    await converse(ports[which]!, bytes, dice, STUB_TEST_MS);
+  }, STUB_PARALLEL);
+  await daemons.assertFree(10_000);
+  const { alive, internalErrors, ...done } = await daemons.figures();
+  console.error(`seed ${SEED}: of ${count} dialogues ${JSON.stringify(done)}`);
+  assert.deepEqual(internalErrors, [], `seed ${SEED}`);
+  // One waits for the next test in each daemon.
+  assert.ok(alive <= STUBS, `seed ${SEED}: ${alive} processes were not ended`);
+  // They do go deep.
+  assert.ok(done.loaded > count * 0.3, `seed ${SEED}`);
+  assert.ok(done.started > count * 0.1, `seed ${SEED}`);
+  assert.ok(done.marshalled > count * 0.02, `seed ${SEED}`);
+  assertFlat(memory);
+});
+
+Deno.test(`fuzz: ${REAL_DIALOGUES} mutated dialogues with plugins' processes`, async () => {
+  await using stack = new AsyncDisposableStack();
+  const daemons: TestDaemon[] = [];
+  for (let n = 0; n < REALS; n++) daemons.push(stack.use(await TestDaemon.start()));
+  const turns = daemons.map(() => Promise.resolve());
+  const all = {
+    get residentBytes() {
+      return daemons.reduce((sum, daemon) => sum + daemon.residentBytes, 0);
+    },
   };
-  await assertSound(daemon, await withMemory(daemon, DIALOGUES, send));
+  const memory = await withMemory(all, REAL_DIALOGUES, async (index) => {
+    const dice = new Dice(SEED + index);
+    const which = index % REALS;
+    const deep = dice.once(REAL_DEEP_ONCE);
+    const bytes = fuzzDialogue(dice, { deep, role: "tester" });
+    const work = () => converse(daemons[which]!.port, bytes, dice, REAL_TEST_MS);
+    if (!deep) return await work();
+    // One after another: there is one slot, and who finds it taken gets no further than HELLO.
+    const done = turns[which]!.then(work);
+    turns[which] = done.catch(() => {});
+    await done;
+  }, PARALLEL * REALS);
+  for (const daemon of daemons) await assertSound(daemon, memory);
 });
 
 Deno.test(`fuzz: ${PURE_DIALOGUES} mutated dialogues at the state machine alone end closed, without the slot`, () => {
@@ -180,7 +255,7 @@ function playDialogue(dice: Dice): { phase: string; taken: boolean } {
       happens(event);
     }
   };
-  reader.push(fuzzDialogue(dice, 2));
+  reader.push(fuzzDialogue(dice, { deep: dice.once(2), role: state.role }));
   for (let token = reader.readLine(); token !== null; token = reader.readLine()) {
     if (token.type === "line") happens({ type: "line", line: { text: token.text, rxNs: 0n } });
     else if (token.reason === "too-long") happens({ type: "overflow" });

@@ -3,7 +3,7 @@
  * no process and no taken slot. `docs/faults.md` has the table.
  */
 import assert from "node:assert/strict";
-import { type Cell, faultTable, NETWORK_CELLS, PROCESS_CELLS } from "./fault_matrix/cells.ts";
+import { type Cell, ECHO_CELLS, faultTable, NETWORK_CELLS, PROCESS_CELLS } from "./fault_matrix/cells.ts";
 import { Station } from "./fault_matrix/station.ts";
 import { projectRoot } from "./util/mod.ts";
 
@@ -36,9 +36,9 @@ Deno.test({
 });
 
 Deno.test({
-  name: `fault matrix, processes: ${PROCESS_CELLS.length} cells`,
+  name: `fault matrix, processes: ${PROCESS_CELLS.length + ECHO_CELLS.length} cells`,
   ...OPTIONS,
-  fn: () => runMatrix(PROCESS_CELLS),
+  fn: () => runMatrix([...PROCESS_CELLS, ...ECHO_CELLS]),
 });
 
 Deno.test("docs/faults.md has the table of the cells that are tried", async () => {

@@ -8,10 +8,11 @@ import { type LinkFault, type Moment, MOMENTS } from "../fixtures/fault_proxy.ts
 /** A process that is struck. */
 export type Victim = "controller" | "tester" | "tester child" | "target" | "target child" | "echo";
 
-/** A process that is struck by a signal, or a connection that breaks. */
+/** A process that is struck by a signal, a connection that breaks, or an echo over TCP that misbehaves. */
 export type Cell =
+  | { echo: "reset" | "rubbish"; moment: Moment }
   | { victim: Victim; signal: "SIGKILL" | "SIGSTOP"; moment: Moment }
-  | { link: "tester" | "target"; fault: LinkFault; moment: Moment };
+  | { link: "tester" | "target"; fault: LinkFault | "interface down"; moment: Moment };
 
 /** What is to come of it. */
 export type Outcome =
@@ -40,6 +41,11 @@ const LINK_FAULTS = [
 /** The echo takes no part before the first packet, and none after the last. */
 const ECHO_MOMENTS: readonly Moment[] = ["connect", "warmup", "measured"];
 
+/** Echoes over TCP that misbehave. What one over UDP can do wrong is counted, and tried in `engine_process_test.ts`. */
+export const ECHO_CELLS: readonly Cell[] = (["reset", "rubbish"] as const).flatMap((echo) =>
+  (["warmup", "measured"] as const).map((moment) => ({ echo, moment }))
+);
+
 /** All processes that are struck. */
 export const PROCESS_CELLS: readonly Cell[] = SIGNALS.flatMap((signal) =>
   VICTIMS.flatMap((victim) =>
@@ -53,6 +59,14 @@ export const NETWORK_CELLS: readonly Cell[] = LINK_FAULTS.flatMap((fault) =>
   LINKS.flatMap((link) => MOMENTS.map((moment) => ({ link, fault, moment })))
 );
 
+/** Moments at which the interface of a network namespace goes down: they last, or can be made to. */
+const DOWN_MOMENTS: readonly Moment[] = ["connect", "SETUP", "measured", "transfer"];
+
+/** All links that go down: real interfaces, where "silent" is a proxy that passes nothing on. */
+export const DOWN_CELLS: readonly (Cell & { link: "tester" | "target" })[] = LINKS.flatMap((link) =>
+  DOWN_MOMENTS.map((moment) => ({ link, fault: "interface down" as const, moment }))
+);
+
 /** The cell's name in reports. */
 export function nameOf(cell: Cell): string {
   return `${rowOf(cell)} at ${cell.moment}`;
@@ -61,6 +75,7 @@ export function nameOf(cell: Cell): string {
 /** Whose fault it is, among the daemons; `null` for the controller and the echo. */
 export function culpritOf(cell: Cell): "tester" | "target" | null {
   if ("link" in cell) return cell.link;
+  if ("echo" in cell) return null;
   if (cell.victim.startsWith("tester")) return "tester";
   return cell.victim.startsWith("target") ? "target" : null;
 }
@@ -84,6 +99,7 @@ export function outcomeOf(cell: Cell): Outcome {
     const unread = cell.fault === "rubbish to the daemon" && (moment === "marshall" || moment === "transfer");
     return unread ? "either" : "named";
   }
+  if ("echo" in cell) return "named";
   const { victim, signal } = cell;
   if (victim === "controller") return signal === "SIGKILL" ? "recovered" : "either";
   if (victim === "echo") return "named";
@@ -95,10 +111,20 @@ export function outcomeOf(cell: Cell): Outcome {
   return needsOne(cell) ? "without" : "named";
 }
 
+/** Whether the run goes on to its own end, or may. */
+export function goesOn(cell: Cell): boolean {
+  return outcomeOf(cell) !== "named" || isEcho(cell);
+}
+
+/** Whether it is the echo that fails. */
+export function isEcho(cell: Cell): boolean {
+  return "echo" in cell || "victim" in cell && cell.victim === "echo";
+}
+
 /** The table of all cells, in Markdown. */
 export function faultTable(): string {
   const rows = new Map<string, Map<Moment, Outcome>>();
-  for (const cell of [...PROCESS_CELLS, ...NETWORK_CELLS]) {
+  for (const cell of [...PROCESS_CELLS, ...ECHO_CELLS, ...NETWORK_CELLS, ...DOWN_CELLS]) {
     const row = rows.get(rowOf(cell)) ?? new Map<Moment, Outcome>();
     rows.set(rowOf(cell), row.set(cell.moment, outcomeOf(cell)));
   }
@@ -111,5 +137,6 @@ export function faultTable(): string {
 }
 
 function rowOf(cell: Cell): string {
+  if ("echo" in cell) return `echo over TCP: ${cell.echo}`;
   return "link" in cell ? `network to the ${cell.link}: ${cell.fault}` : `${cell.victim}: ${cell.signal}`;
 }

@@ -6,11 +6,7 @@
 import assert from "node:assert/strict";
 import type { ClientResult, ResultDocument, TargetResult } from "../../results/document.ts";
 import { afterStart, type Cell, culpritOf, outcomeOf } from "./cells.ts";
-
-/** `--timeout` of the runs, in seconds: the stated deadline of each step. */
-export const TIMEOUT_S = 3;
-/** What the run may still take when nothing waits for a deadline: the rest of the test, and five seconds to end all. */
-const SEEN_AT_ONCE_MS = 3_000 + 5_000;
+import { boundMs, isQuiet } from "./times.ts";
 
 /** How a run of the matrix ended. */
 export interface CellRun {
@@ -23,6 +19,12 @@ export interface CellRun {
   /** ":PORT" of each, as messages name it. */
   ports: Record<"tester" | "target", string>;
 }
+
+/** What a tester says of an echo that misbehaves. */
+const SAID_OF_ECHO = {
+  reset: /the target reset the connection/,
+  rubbish: /this is no echo|the target stopped answering/,
+};
 
 /**
  * Compares a run with what is to come of its cell.
@@ -37,9 +39,8 @@ export function checkCell(cell: Cell, run: CellRun): void {
   const outcome = outcomeOf(cell);
   if (outcome === "recovered") return checkRecovered(cell, run, said);
   assert.ok(document !== null, `no document; ${said}`);
-  if (!("victim" in cell && cell.victim === "controller")) {
-    assert.ok(run.tookMs <= boundMs(cell), `ended after ${run.tookMs.toFixed(0)} ms; ${said}`);
-  }
+  const bound = boundMs(cell);
+  assert.ok(run.tookMs <= bound, `ended after ${run.tookMs.toFixed(0)} ms, at most ${bound}; ${said}`);
   checkKept(cell, document, said);
   const parts = [...document.clients, ...document.targets];
   if (outcome === "well" || outcome === "either" && document.run.failed !== true) {
@@ -54,6 +55,7 @@ export function checkCell(cell: Cell, run: CellRun): void {
     assert.equal(code, 1, said);
     assert.equal(document.run.verdict, "INVALID", said);
   }
+  if ("echo" in cell) assert.match(document.run.reasons.join("; "), SAID_OF_ECHO[cell.echo], said);
   if (culprit === null) return;
   const place = run.ports[culprit];
   const told = [...document.run.reasons, ...parts.flatMap((part) => part.error ?? [])];
@@ -67,33 +69,40 @@ export function checkCell(cell: Cell, run: CellRun): void {
   );
 }
 
-/** What breaks is seen at once; what falls silent or slow at the stated deadline. */
-function boundMs(cell: Cell): number {
-  const quiet = "link" in cell ? cell.fault === "silent" || cell.fault === "slow" : cell.signal === "SIGSTOP";
-  return SEEN_AT_ONCE_MS + (quiet ? TIMEOUT_S * 1000 : 0);
-}
-
 /** The results of the others, which had come in or could still come, are in the document. */
 function checkKept(cell: Cell, document: ResultDocument, said: string): void {
   const culprit = culpritOf(cell);
   const [first, second] = document.clients;
-  const late = cell.moment === "marshall" || cell.moment === "transfer" || cell.moment === "output";
+  const late = isLate(cell);
   if (culprit === "target" && late) {
     assert.ok(isComplete(first) && isComplete(second), `the testers' results were not kept; ${said}`);
   }
-  const quiet = "link" in cell ? cell.fault === "silent" || cell.fault === "slow" : true;
-  if (culprit === "tester" && afterStart(cell.moment) && quiet) {
+  // A run that needs all ends at once when one breaks: then what had come in by that time is kept.
+  const quiet = !("link" in cell) || isQuiet(cell);
+  if (culprit === "tester" && (late || afterStart(cell.moment) && quiet)) {
     assert.ok(isComplete(second), `the other tester's result was not kept; ${said}`);
   }
 }
 
+/** Whether the other tester's result was in when the fault came: it marshalls quickly, and its result is not held. */
+function isLate({ moment }: Cell): boolean {
+  return moment === "marshall" || moment === "transfer" || moment === "output";
+}
+
+/** A controller that was killed leaves the results that had come in by then, and nothing that had not. */
 function checkRecovered(cell: Cell, run: CellRun, said: string): void {
   assert.equal(run.code, 137, said);
-  const clients = run.document?.clients ?? [];
-  if (cell.moment === "output") {
-    assert.ok(clients.length === 2 && clients.every(isComplete), `results could not be recovered; ${said}`);
+  const { document } = run;
+  if (!isLate(cell)) {
+    return assert.equal(document, null, `something was recovered before any result; ${said}`);
   }
-  if (run.document !== null) assert.equal(run.document.run.verdict, "INVALID", said);
+  assert.ok(document !== null, `nothing could be recovered; ${said}`);
+  assert.equal(document.run.verdict, "INVALID", said);
+  const [first, second] = document.clients;
+  assert.ok(isComplete(second), `the other tester's result could not be recovered; ${said}`);
+  const all = cell.moment === "output";
+  assert.equal(isComplete(first), all, `the first tester's result; ${said}`);
+  assert.equal(isComplete(document.targets[0]), all, `the target's result; ${said}`);
 }
 
 function isComplete(part: ClientResult | TargetResult | undefined): boolean {

@@ -8,6 +8,7 @@ import type { ResultDocument } from "../../results/document.ts";
 import { EchoProcess } from "../fixtures/echo_process.ts";
 import { FaultProxy, type Moment } from "../fixtures/fault_proxy.ts";
 import { xmlOf } from "../fixtures/run_config.ts";
+import { TcpEcho } from "../fixtures/tcp_echo.ts";
 import {
   assertNoneLeft,
   childrenOf,
@@ -18,16 +19,14 @@ import {
   TestDaemon,
 } from "../util/mod.ts";
 import { type Cell, culpritOf, nameOf, needsOne, type Victim } from "./cells.ts";
-import { checkCell, TIMEOUT_S } from "./checks.ts";
+import { checkCell } from "./checks.ts";
+import { DELAYS_MS, TIMEOUT_S } from "./times.ts";
 
-/** From START to the middle of a phase of {@linkcode LATENCY}, in ms. */
-const WARMUP_MS = 150, MEASURED_MS = 500;
+/** What lasts as long as `times.ts` says. */
 const LATENCY = {
   name: "latency",
   args: "socktype=udp,bps=1000000,size=125,samples=400,warmup=0.3,cooldown=0.1",
 };
-/** Into the time that a plugin which is slow there takes, in ms. */
-const MARSHALL_MS = 500, OUTPUT_MS = 500;
 
 /** The run ended, of another cause, before the fault could be injected: on a machine that is too busy for its steps. */
 class MomentNeverCame extends Error {}
@@ -81,21 +80,28 @@ export class Station {
     const side = culpritOf(cell) ?? "tester";
     const behind = side === "tester" ? this.#first : this.#target;
     const stopped: number[] = [];
+    await using tcp = await TcpEcho.start();
     await using proxy = await FaultProxy.start(behind, {
       moment: cell.moment,
-      fault: "link" in cell ? cell.fault : "none",
+      fault: "link" in cell && cell.fault !== "interface down" ? cell.fault : "none",
       side,
-      delaysMs: { warmup: WARMUP_MS, measured: MEASURED_MS, marshall: MARSHALL_MS, output: OUTPUT_MS },
-      onMoment: () => "victim" in cell && this.#strike(cell, mark, stopped),
+      delaysMs: DELAYS_MS,
+      onMoment: () => {
+        if ("victim" in cell) this.#strike(cell, mark, stopped);
+        else if ("echo" in cell) tcp.fail(cell.echo);
+      },
     });
     const ports = {
       tester: side === "tester" ? proxy.port : this.#first.port,
       target: side === "target" ? proxy.port : this.#target.port,
     };
-    const run = await this.#runController(cell, ports, mark);
+    const run = await this.#runController(cell, ports, mark, tcp);
     const endedAt = performance.now();
     for (const pid of stopped) kill(pid, "SIGCONT");
     if (proxy.brokeAt === null) throw new MomentNeverCame(`the moment never came: ${run.stderr}`);
+    if (cell.moment === "output" && !run.stderr.includes("printing the result")) {
+      throw new MomentNeverCame("the results were not in yet");
+    }
     if ("victim" in cell && cell.victim === "echo" && cell.moment === "measured" && run.code === 0) {
       await this.#renewEcho();
       throw new MomentNeverCame("the round trips were all in before the echo was struck");
@@ -111,6 +117,7 @@ export class Station {
     cell: Cell,
     ports: Record<"tester" | "target", number>,
     mark: string,
+    tcp: TcpEcho,
   ): Promise<{ code: number; stderr: string; document: ResultDocument | null }> {
     const folder = await Deno.makeTempDir({ prefix: "ipbench-matrix-" });
     const json = `${folder}/result.json`;
@@ -120,11 +127,14 @@ export class Station {
         `${folder}/run.xml`,
         xmlOf({
           test: tests.client.name,
-          args: tests.client.args,
-          testPort: this.#echo.port,
+          args: "echo" in cell
+            ? tests.client.args.replace("socktype=udp", "socktype=tcp")
+            : tests.client.args,
+          testPort: "echo" in cell ? tcp.port : this.#echo.port,
           clients: [{ host: "127.0.0.1", port: ports.tester }, {
             host: "127.0.0.2",
             port: this.#second.port,
+            ...tests.second !== undefined && { args: tests.second },
           }],
           targets: [{ test: tests.target, host: "127.0.0.1", port: ports.target }],
         }),
@@ -191,10 +201,10 @@ export class Station {
 function testsFor(
   moment: Moment,
   atTarget: boolean,
-): { client: { name: string; args: string }; target: string } {
+): { client: { name: string; args: string }; second?: string; target: string } {
   if (moment === "output") return { client: { name: "fault_slow_output", args: "" }, target: "dummy_target" };
   if (moment !== "marshall") return { client: LATENCY, target: "dummy_target" };
   return atTarget
     ? { client: { name: "dummy", args: "seconds=0.1" }, target: "fault_slow_marshall_target" }
-    : { client: { name: "fault_slow_marshall", args: "" }, target: "dummy_target" };
+    : { client: { name: "fault_slow_marshall", args: "" }, second: "quick", target: "dummy_target" };
 }

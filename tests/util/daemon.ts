@@ -113,9 +113,9 @@ export class TestDaemon {
     return client;
   }
 
-  /** The process of the running test, as STATUS tells it; `null` when none runs. */
-  async testPid(): Promise<number | null> {
-    const client = await this.greeted();
+  /** The process of the running test, as STATUS tells it; `null` when none runs. `hostname`: where it is asked. */
+  async testPid(hostname = this.host): Promise<number | null> {
+    const client = await this.greeted({ hostname });
     try {
       const lines = (await client.ask("STATUS", 3)).join("\n");
       const match = /Running a test \(([0-9]+)\)/.exec(lines);

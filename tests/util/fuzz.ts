@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { testerSetup } from "./handshake.ts";
+import { targetSetup, testerSetup } from "./handshake.ts";
 
 /** A generator of 32-bit numbers that gives the same ones for the same seed (mulberry32). */
 export class Dice {
@@ -99,32 +99,36 @@ export function fuzzLine(dice: Dice): Uint8Array {
 }
 
 /**
- * One dialogue: a handshake in which lines are left out, doubled, exchanged, spoilt and cut off.
+ * One dialogue: a handshake in which lines are left out, doubled, exchanged, spoilt and cut off, at every place.
  *
  * @param dice Chooses.
- * @param costly One in so many is costly for the daemon: really says HELLO first, which takes a process, or ENV.
+ * @param kind `deep`: it begins with HELLO, unless that is what is spoilt, and so can come to every state; it may say
+ * ENV, too. Both take a process in a real daemon. `role`: whose handshake it is.
  */
-export function fuzzDialogue(dice: Dice, costly: number): Uint8Array {
-  const others = dice.once(costly) ? LINES : LINES.filter((line) => !line.startsWith("ENV"));
-  const lines = [dice.once(costly) ? "HELLO" : dice.of(["HELL", "HELLO x", "hello", "STATUS"])];
-  lines.push(
-    "LOAD dummy",
-    testerSetup("seconds=0.01"),
-    "START",
-    dice.of(["STOP", "QUIT", "ABORT", "STATUS"]),
-  );
-  for (let changes = dice.below(4); changes > 0; changes--) {
+export function fuzzDialogue(dice: Dice, kind: { deep: boolean; role: "tester" | "target" }): Uint8Array {
+  const { deep, role } = kind;
+  const others = deep ? [...LINES, "HELLO"] : LINES.filter((line) => !line.startsWith("ENV"));
+  const lines = role === "tester"
+    ? [
+      "LOAD dummy",
+      testerSetup("seconds=0.01"),
+      "START",
+      dice.of(["STOP", "QUIT", "ABORT", "STATUS", "CLOCK"]),
+    ]
+    : ["LOAD dummy_target", targetSetup(), "START", dice.of(["STOP", "STOP", "QUIT", "ABORT", "STATUS"])];
+  lines.unshift(deep ? "HELLO" : dice.of(["HELL", "HELLO x", "hello", "STATUS"]));
+  for (let changes = dice.below(deep ? 3 : 4); changes > 0; changes--) {
     const at = dice.below(lines.length);
-    const kind = dice.below(4);
-    if (kind === 0) lines.splice(at, 1);
-    else if (kind === 1) lines.splice(at, 0, dice.of(others));
-    else if (kind === 2) lines.push(lines[at] ?? "");
+    const change = dice.below(4);
+    if (change === 0) lines.splice(at, 1);
+    else if (change === 1) lines.splice(at, 0, dice.of(others));
+    else if (change === 2) lines.push(lines[at] ?? "");
     else lines[at] = mutateText(dice, lines[at] ?? "");
     if (lines.length === 0) lines.push("");
   }
   const bytes = encoder.encode(lines.join("\n") + "\n");
   if (dice.once(3)) bytes[dice.below(bytes.length)] = dice.below(256);
-  return dice.once(3) ? bytes.subarray(0, dice.below(bytes.length)) : bytes;
+  return dice.once(deep ? 6 : 3) ? bytes.subarray(0, dice.below(bytes.length)) : bytes;
 }
 
 function mutateText(dice: Dice, text: string): string {

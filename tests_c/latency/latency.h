@@ -25,6 +25,14 @@ extern const struct ipbench_option latency_options[LATENCY_OPTION_COUNT];
 int latency_configure(struct ipb_engine_config *c, const struct ipb_args *args, const char *host, int port,
                       struct ipb_error *err);
 
+/* A histogram that has come in: what is known of it, and its encoding, which takes a small part of the counters' memory:
+ * a controller holds a thousand results at once. */
+struct latency_hist {
+	struct ipb_summary summary;
+	uint8_t *bytes; /* ipb_hist_encode's, size of them; NULL: there is none */
+	size_t size;
+};
+
 /* One client's result, as unmarshall gives it. */
 struct latency_result {
 	int client;                    /* its number in the run; -1: not known */
@@ -33,8 +41,8 @@ struct latency_result {
 	uint64_t *sample_ns;           /* samples of them; extended: may be fewer than recvs, or none */
 	int has_hists;
 	struct ipb_counts counts;      /* extended only */
-	struct ipb_hist rtt;           /* what the row prints: service times, or response times if asked for */
-	struct ipb_hist response, service, lateness; /* extended only */
+	struct latency_hist response, service, lateness; /* original: service times alone */
+	const struct latency_hist *rtt; /* what the row prints: service times, or response times if asked for */
 	char *json;                    /* extended only: members for the result document, checked */
 	size_t json_size;
 };
@@ -47,6 +55,8 @@ int latency_marshal_extended(const struct ipb_engine_result *r, const struct ipb
 /* Either; NULL and a sentence when the bytes are not one whole result. */
 struct latency_result *latency_unmarshal(const char *input, size_t size, struct ipb_error *err);
 void latency_result_free(struct latency_result *r);
+/* Reads it into h (initialised; emptied first). 0, or -1 when the bytes are not a histogram. */
+int latency_hist_open(const struct latency_hist *from, struct ipb_hist *h);
 
 /* The row, and the files of dump_dir. */
 struct latency_output {

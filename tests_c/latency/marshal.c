@@ -157,7 +157,33 @@ fail:
 	return -1;
 }
 
-static int read_original(struct latency_result *r, struct ipb_reader *in, struct ipb_error *err)
+/* What reading one result takes beside the result. */
+struct scratch {
+	struct ipb_hist hist;
+	uint8_t *bytes; /* IPB_HIST_ENCODED_MAX of them */
+};
+
+/* Keeps what the scratch histogram holds. */
+static int keep_hist(struct latency_hist *to, const struct scratch *s)
+{
+	to->size = ipb_hist_encode(&s->hist, s->bytes, IPB_HIST_ENCODED_MAX);
+	if (to->size == 0 || (to->bytes = malloc(to->size)) == NULL)
+		return -1;
+	memcpy(to->bytes, s->bytes, to->size);
+	ipb_hist_summary(&s->hist, &to->summary);
+	return 0;
+}
+
+int latency_hist_open(const struct latency_hist *from, struct ipb_hist *h)
+{
+	const struct ipb_summary *s = &from->summary;
+
+	if (from->bytes == NULL || ipb_hist_decode(h, from->bytes, from->size) < 0)
+		return -1;
+	return ipb_hist_restore(h, s->min_ns, s->max_ns, s->mean_ns, s->stddev_ns);
+}
+
+static int read_original(struct latency_result *r, struct ipb_reader *in, struct scratch *s, struct ipb_error *err)
 {
 	r->form = IPBENCH_FORM_ORIGINAL;
 	r->time_us = ipb_read_u64(in);
@@ -176,13 +202,16 @@ static int read_original(struct latency_result *r, struct ipb_reader *in, struct
 		return ipb_error(err, "the result says %llu samples and has %zu bytes of them", (unsigned long long)r->samples,
 		                 ipb_reader_left(in));
 	}
-	if ((r->sample_ns = malloc((size_t)(r->samples + 1) * sizeof *r->sample_ns)) == NULL || ipb_hist_init(&r->rtt) < 0)
+	if ((r->sample_ns = malloc((size_t)(r->samples + 1) * sizeof *r->sample_ns)) == NULL)
 		return ipb_error(err, "no memory for %llu samples", (unsigned long long)r->samples);
 	for (uint64_t i = 0; i < r->samples; i++) {
 		uint64_t us = ipb_read_u64(in);
 		r->sample_ns[i] = us < UINT64_MAX / 1000 ? us * 1000 : UINT64_MAX;
-		ipb_hist_record(&r->rtt, r->sample_ns[i]);
+		ipb_hist_record(&s->hist, r->sample_ns[i]);
 	}
+	r->rtt = &r->service;
+	if (keep_hist(&r->service, s) < 0)
+		return ipb_error(err, "no memory for a histogram");
 	return 0;
 }
 
@@ -213,16 +242,17 @@ static int read_counts(struct latency_result *r, struct ipb_reader *in, int *is_
 	return 0;
 }
 
-static int read_hist(struct ipb_hist *h, struct ipb_reader *in)
+static int read_hist(struct latency_hist *h, struct ipb_reader *in, struct scratch *s)
 {
 	uint64_t min = ipb_read_u64(in), max = ipb_read_u64(in);
 	double mean = ipb_read_f64(in), stddev = ipb_read_f64(in);
 	size_t size = ipb_reader_left(in);
 	const uint8_t *bytes = ipb_read_bytes(in, size);
 
-	if (h->counts != NULL || in->failed || ipb_hist_init(h) < 0 || ipb_hist_decode(h, bytes, size) < 0)
+	if (h->bytes != NULL || in->failed || ipb_hist_decode(&s->hist, bytes, size) < 0 ||
+	    ipb_hist_restore(&s->hist, min, max, mean, stddev) < 0)
 		return -1;
-	return ipb_hist_restore(h, min, max, mean, stddev);
+	return keep_hist(h, s);
 }
 
 static int read_samples(struct latency_result *r, struct ipb_reader *in, uint64_t *found)
@@ -262,20 +292,21 @@ static int read_json(struct latency_result *r, struct ipb_reader *in)
 	return ipb_json_check(r->json, size + 2);
 }
 
-static int read_record(struct latency_result *r, uint32_t tag, struct ipb_reader *in, int *is_response, uint64_t *found)
+static int read_record(struct latency_result *r, uint32_t tag, struct ipb_reader *in, struct scratch *s,
+                       int *is_response, uint64_t *found)
 {
 	switch (tag) {
 	case TAG_COUNTS: return read_counts(r, in, is_response);
-	case TAG_RESPONSE: return read_hist(&r->response, in);
-	case TAG_SERVICE: return read_hist(&r->service, in);
-	case TAG_LATENESS: return read_hist(&r->lateness, in);
+	case TAG_RESPONSE: return read_hist(&r->response, in, s);
+	case TAG_SERVICE: return read_hist(&r->service, in, s);
+	case TAG_LATENESS: return read_hist(&r->lateness, in, s);
 	case TAG_JSON: return read_json(r, in);
 	case TAG_SAMPLES: return read_samples(r, in, found);
 	default: return 0;
 	}
 }
 
-static int read_extended(struct latency_result *r, struct ipb_reader *in, struct ipb_error *err)
+static int read_extended(struct latency_result *r, struct ipb_reader *in, struct scratch *s, struct ipb_error *err)
 {
 	int is_response = 0;
 	uint64_t found = 0;
@@ -290,32 +321,35 @@ static int read_extended(struct latency_result *r, struct ipb_reader *in, struct
 		if (bytes == NULL)
 			return ipb_error(err, "the result ends in the middle of record %u", tag);
 		ipb_reader_init(&part, bytes, size);
-		if (read_record(r, tag, &part, &is_response, &found) < 0)
+		if (read_record(r, tag, &part, s, &is_response, &found) < 0)
 			return ipb_error(err, "record %u of the result makes no sense", tag);
 	}
-	if (r->response.counts == NULL || r->service.counts == NULL || r->lateness.counts == NULL || r->json == NULL)
+	if (r->response.bytes == NULL || r->service.bytes == NULL || r->lateness.bytes == NULL || r->json == NULL)
 		return ipb_error(err, "the result lacks a part");
-	if (found != r->samples || r->response.count != r->counts.ok || r->service.count != r->counts.ok ||
-	    r->lateness.count != r->counts.sent)
+	if (found != r->samples || r->response.summary.count != r->counts.ok || r->service.summary.count != r->counts.ok ||
+	    r->lateness.summary.count != r->counts.sent)
 		return ipb_error(err, "the result's counts and histograms disagree");
-	if (ipb_hist_init(&r->rtt) < 0)
-		return ipb_error(err, "no memory for a histogram");
-	ipb_hist_merge(&r->rtt, is_response ? &r->response : &r->service);
+	r->rtt = is_response ? &r->response : &r->service;
 	return 0;
 }
 
 struct latency_result *latency_unmarshal(const char *input, size_t size, struct ipb_error *err)
 {
 	struct latency_result *r = size <= LATENCY_RESULT_MAX ? calloc(1, sizeof *r) : NULL;
+	struct scratch s = { .bytes = malloc(IPB_HIST_ENCODED_MAX) };
 	struct ipb_reader in;
+	int read = -1;
 
-	if (r == NULL) {
+	if (r == NULL || s.bytes == NULL || ipb_hist_init(&s.hist) < 0) {
 		ipb_error(err, size > LATENCY_RESULT_MAX ? "the result is larger than 256 MiB" : "no memory for the result");
-		return NULL;
+	} else {
+		ipb_reader_init(&in, input, size);
+		int ours = size >= 8 && ipb_get_be(in.at, 8) == LATENCY_MAGIC;
+		read = ours ? read_extended(r, &in, &s, err) : read_original(r, &in, &s, err);
 	}
-	ipb_reader_init(&in, input, size);
-	int ours = size >= 8 && ipb_get_be(in.at, 8) == LATENCY_MAGIC;
-	if ((ours ? read_extended(r, &in, err) : read_original(r, &in, err)) == 0)
+	ipb_hist_free(&s.hist);
+	free(s.bytes);
+	if (read == 0)
 		return r;
 	latency_result_free(r);
 	return NULL;
@@ -325,10 +359,9 @@ void latency_result_free(struct latency_result *r)
 {
 	if (r == NULL)
 		return;
-	ipb_hist_free(&r->rtt);
-	ipb_hist_free(&r->response);
-	ipb_hist_free(&r->service);
-	ipb_hist_free(&r->lateness);
+	free(r->response.bytes);
+	free(r->service.bytes);
+	free(r->lateness.bytes);
 	free(r->sample_ns);
 	free(r->json);
 	free(r);

@@ -33,7 +33,7 @@ static uint64_t median_ns(const struct client_data data[], int n, const struct i
 
 	for (int i = 0; i < n; i++) {
 		const struct latency_result *r = result_of(&data[i]);
-		if (r != NULL && r->samples != r->rtt.count)
+		if (r != NULL && r->samples != r->rtt->summary.count)
 			return ipb_hist_percentile(all, 50);
 		count += r != NULL ? r->samples : 0;
 	}
@@ -85,13 +85,30 @@ static int dump(const struct latency_result *r, int client, const struct latency
 	return 0;
 }
 
+/* Adds what the row prints of one client. An original's samples are exact, and stay so. */
+static int add_rtt(struct ipb_hist *all, const struct latency_result *r, struct ipb_hist *scratch)
+{
+	if (r->form == IPBENCH_FORM_ORIGINAL) {
+		ipb_hist_reset(scratch);
+		for (uint64_t i = 0; i < r->samples; i++)
+			ipb_hist_record(scratch, r->sample_ns[i]);
+	} else if (latency_hist_open(r->rtt, scratch) < 0) {
+		return -1;
+	}
+	ipb_hist_merge(all, scratch);
+	return 0;
+}
+
 int latency_print(const struct client_data data[], int n, const struct latency_output *how, struct ipb_error *err)
 {
-	struct ipb_hist all;
+	struct ipb_hist all = { 0 }, scratch = { 0 };
 	uint64_t requested = 0, achieved = 0, sent = 0, size = 0, bad = 0;
+	int status = 0;
 
-	if (ipb_hist_init(&all) < 0)
-		return ipb_error(err, "no memory for a histogram");
+	if (ipb_hist_init(&all) < 0 || ipb_hist_init(&scratch) < 0) {
+		status = ipb_error(err, "no memory for a histogram");
+		goto done;
+	}
 	for (int i = 0; i < n; i++) {
 		const struct latency_result *r = result_of(&data[i]);
 		if (r == NULL)
@@ -101,7 +118,8 @@ int latency_print(const struct client_data data[], int n, const struct latency_o
 		sent += r->sent_bps;
 		bad += r->bad;
 		size = size == 0 ? r->size : size;
-		ipb_hist_merge(&all, &r->rtt);
+		if (add_rtt(&all, r, &scratch) < 0)
+			status = ipb_error(err, "the histogram of client %d cannot be read", i);
 		if (how->dump_dir[0] != '\0' && dump(r, r->client >= 0 ? r->client : i, how, err) < 0)
 			ipb_error_print(err, LATENCY_CHECK ? "latency-check" : "latency");
 	}
@@ -111,8 +129,10 @@ int latency_print(const struct client_data data[], int n, const struct latency_o
 	if (LATENCY_CHECK)
 		printf(",%" PRIu64, bad);
 	printf(how->with_cpu_target ? "," : "\n");
+done:
 	ipb_hist_free(&all);
-	return 0;
+	ipb_hist_free(&scratch);
+	return status;
 }
 
 static void json_counts(struct ipb_json *j, const struct ipb_counts *c)
@@ -128,22 +148,18 @@ static void json_counts(struct ipb_json *j, const struct ipb_counts *c)
 	ipb_json_end_object(j);
 }
 
-static void json_hist(struct ipb_json *j, const char *key, const struct ipb_hist *h, uint8_t *buffer)
+static void json_hist(struct ipb_json *j, const char *key, const struct latency_hist *h)
 {
-	if (h->counts == NULL)
+	if (h->bytes == NULL)
 		ipb_json_null(j, key);
 	else
-		ipb_json_base64(j, key, buffer, ipb_hist_encode(h, buffer, IPB_HIST_ENCODED_MAX));
+		ipb_json_base64(j, key, h->bytes, h->size);
 }
 
 char *latency_json(const struct latency_result *r)
 {
-	const struct ipb_hist *service = r->has_hists ? &r->service : &r->rtt, *response = r->has_hists ? &r->response : NULL;
-	uint8_t *buffer = malloc(IPB_HIST_ENCODED_MAX);
 	struct ipb_json j;
 
-	if (buffer == NULL)
-		return NULL;
 	ipb_json_init(&j);
 	ipb_json_object(&j, NULL);
 	if (r->has_hists)
@@ -154,17 +170,14 @@ char *latency_json(const struct latency_result *r)
 	ipb_json_uint(&j, "received_bps", r->achieved_bps);
 	ipb_json_end_object(&j);
 	ipb_json_object(&j, "latency");
-	ipb_summary_json(&j, "response", response);
-	ipb_summary_json(&j, "service", service);
+	ipb_summary_write(&j, "response", &r->response.summary);
+	ipb_summary_write(&j, "service", &r->service.summary);
 	ipb_json_end_object(&j);
 	ipb_json_object(&j, "histograms");
-	if (response != NULL)
-		json_hist(&j, "response", response, buffer);
-	else
-		ipb_json_null(&j, "response");
-	json_hist(&j, "service", service, buffer);
+	json_hist(&j, "response", &r->response);
+	json_hist(&j, "service", &r->service);
 	if (r->has_hists)
-		json_hist(&j, "lateness", &r->lateness, buffer);
+		json_hist(&j, "lateness", &r->lateness);
 	ipb_json_end_object(&j);
 	if (LATENCY_CHECK) {
 		ipb_json_array(&j, "metrics");
@@ -178,6 +191,5 @@ char *latency_json(const struct latency_result *r)
 	if (r->json != NULL)
 		ipb_json_members(&j, r->json + 1, r->json_size);
 	ipb_json_end_object(&j);
-	free(buffer);
 	return ipb_json_take(&j);
 }

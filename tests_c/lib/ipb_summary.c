@@ -3,13 +3,21 @@
 
 void ipb_summary_json(struct ipb_json *j, const char *key, const struct ipb_hist *h)
 {
-	struct ipb_summary s;
+	struct ipb_summary s = { 0 };
 
-	if (h == NULL || h->count == 0) {
+	if (h != NULL)
+		ipb_hist_summary(h, &s);
+	ipb_summary_write(j, key, &s);
+}
+
+void ipb_summary_write(struct ipb_json *j, const char *key, const struct ipb_summary *summary)
+{
+	const struct ipb_summary s = *summary;
+
+	if (s.count == 0) {
 		ipb_json_null(j, key);
 		return;
 	}
-	ipb_hist_summary(h, &s);
 	ipb_json_object(j, key);
 	ipb_json_uint(j, "count", s.count);
 	ipb_json_uint(j, "min_ns", s.min_ns);

@@ -7,5 +7,7 @@
 
 /* Writes {"count":…,"min_ns":…} under key; null when h is NULL or empty. */
 void ipb_summary_json(struct ipb_json *j, const char *key, const struct ipb_hist *h);
+/* The same of a summary that was made before; null when its count is 0. */
+void ipb_summary_write(struct ipb_json *j, const char *key, const struct ipb_summary *summary);
 
 #endif
