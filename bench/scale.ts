@@ -99,7 +99,7 @@ async function runOn(
 
 /** Every tester that lives has given all, and the dead ones are named. */
 function checkParts(what: string, document: ResultDocument, deadEvery: number): void {
-  const count = document.clients[1]?.latency?.response?.count ?? NaN;
+  const count = document.clients[1]?.latency?.response?.count;
   document.clients.forEach((client, n) => {
     const where = `${what}: tester ${n} (${client.host})`;
     if (isDead(n, { deadEvery })) {

@@ -13,7 +13,7 @@ Deno.test("two results of 32 MiB, the first a byte at a time: the second is kept
     moment: "transfer",
     fault: "slow",
     side: "tester",
-    delaysMs: { warmup: 0, measured: 0, marshall: 0, output: 0 },
+    delaysMs: { warmup: 0, measured: 0, marshall: 0, transfer: 0, output: 0 },
   });
   const folder = await Deno.makeTempDir({ prefix: "ipbench-slow-" });
   try {
