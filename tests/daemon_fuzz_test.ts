@@ -288,6 +288,7 @@ function answerTo(effect: DaemonEffect, role: DaemonRole, dice: Dice): DaemonEve
     case "continue":
       return { type: "continued", ok: false };
     case "authenticate":
+    case "turn-away":
       return { type: "rejected" };
     default:
       return null;
