@@ -16,7 +16,7 @@ static struct ipb_clock fast, slow;
 static struct ipb_hist hist;
 static uint64_t values[EACH], sink;
 static uint8_t packet[2048], pattern[2048];
-static struct ipb_header header = { 1, 77, 0, pattern };
+static struct ipb_header header = { 1, 77, 0, pattern, sizeof pattern };
 
 static void read_fast(int i) { (void)i, sink += ipb_clock_now(&fast); }
 static void read_slow(int i) { (void)i, sink += ipb_clock_now(&slow); }

@@ -31,7 +31,11 @@
 #define IPB_ENGINE_REASONS_MAX 24
 #define IPB_ENGINE_INTERVALS_MAX 400u    /* points of the time series */
 #define IPB_ENGINE_SAMPLES_MAX 2000000ull /* single round trips kept for dump_dir and original controllers */
-#define IPB_ENGINE_SILENCE_NS 1000000000ull /* a target that answers nothing for so long (or drain) is dead */
+/* A target is dead that leaves so many packets unanswered, sent over at least so long, for drain and late (of late at
+ * most so much: a dead target ends the run within the requested time, drain and 2 s). */
+#define IPB_ENGINE_SILENT_PACKETS 10u
+#define IPB_ENGINE_SILENT_SPAN_NS 100000000ull
+#define IPB_ENGINE_SILENT_LATE_NS 1500000000ull
 #define IPB_ENGINE_GRACE_NS 1000000000ull   /* how long overdue packets of a phase are still sent after its end */
 #define IPB_ENGINE_SETTLE_NS 50000000ull    /* waits so long for second replies when all have come */
 

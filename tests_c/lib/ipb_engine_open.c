@@ -53,11 +53,11 @@ static int open_frames(struct ipb_engine *e, struct ipb_error *err)
 		e->slots[i].packet = e->slots[i].frame + e->offset;
 		memcpy(e->slots[i].packet, e->pattern, payload);
 	}
-	uint64_t mix = e->config.run_id;
 	e->header.full = e->config.sizes.smallest - e->offset >= IPB_HEADER_SIZE;
 	e->header.run = e->config.run_id;
-	e->header.plain_base = (ipb_mix64(&mix) & 0x3fffffff) << 32;
+	e->header.base = ipb_header_base(e->config.run_id);
 	e->header.pattern = e->pattern;
+	e->header.largest = payload;
 	e->expected = e->config.sizes.count == 1 ? e->config.sizes.size[0] - e->offset : 0;
 	return 0;
 }
@@ -157,7 +157,8 @@ struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struc
 	e->least_ns = UINT64_MAX;
 	e->phase = IPBENCH_PHASE_READY;
 	e->offset = config->proto == IPB_RAW ? IPB_ENGINE_FRAME_HEADER : 0;
-	e->silence_ns = config->drain_ns > IPB_ENGINE_SILENCE_NS ? config->drain_ns : IPB_ENGINE_SILENCE_NS;
+	e->silence_ns = config->drain_ns +
+	                (config->late_ns < IPB_ENGINE_SILENT_LATE_NS ? config->late_ns : IPB_ENGINE_SILENT_LATE_NS);
 	if (try_privileges(config, err) < 0 || open_frames(e, err) < 0 || open_results(e, err) < 0)
 		goto fail;
 	ipb_clock_init(&e->clock, config->want_tsc);

@@ -63,6 +63,7 @@ struct ipb_engine {
 	double window_sent_bytes, window_ok_bytes;
 	uint64_t sends_since_reply, silent_since_ns, silence_ns, last_reply_ns;
 	uint64_t all_in_ns;             /* since when nothing is out any more; 0: something is */
+	uint64_t refused_since_reply;
 	uint64_t bad, stray, refused, unsent, unmeasured;
 	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
 	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */

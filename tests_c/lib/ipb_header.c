@@ -4,7 +4,11 @@
 #include <string.h>
 
 #include "ipb_bytes.h"
+#include "ipb_rng.h"
 
+#define MAGIC_END 20
+#define RUN_END 32
+#define COPY_END 40
 #define CRC_AT 44
 
 static uint32_t crc_bits(uint32_t crc, const uint8_t *p, uint32_t size)
@@ -84,14 +88,19 @@ void ipb_header_pattern(uint8_t *to, uint32_t size)
 		to[i] = (uint8_t)(i * 167u + 13u);
 }
 
+uint64_t ipb_header_base(uint64_t run)
+{
+	return (ipb_mix64(&run) & 0x3fffffff) << 32;
+}
+
 static uint64_t big64(uint64_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(v) : v; }
 
 static uint32_t big32(uint32_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap32(v) : v; }
 
 static void write_any(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow)
 {
+	number += h->base;
 	if (!h->full) {
-		number += h->plain_base;
 		memcpy(packet, &number, 8);
 		return;
 	}
@@ -114,6 +123,7 @@ __attribute__((target("sse4.2"))) static void write_run_fast(const struct ipb_he
 	const uint64_t kind = big64((uint64_t)IPB_HEADER_MAGIC << 32 | flow), run = big64(h->run);
 	const uint32_t length = big32(size);
 
+	number += h->base;
 	for (uint32_t i = 0; i < n; i++, number++, packets += stride) {
 		const uint64_t copy = big64(~number), left_free = 0;
 		uint64_t crc = __builtin_ia32_crc32di(UINT32_MAX, number);
@@ -152,7 +162,7 @@ void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size
 
 static int pattern_holds(const struct ipb_header *h, const uint8_t *packet, uint32_t from, uint32_t size)
 {
-	return size <= from || memcmp(packet + from, h->pattern + from, size - from) == 0;
+	return size <= from || (size <= h->largest && memcmp(packet + from, h->pattern + from, size - from) == 0);
 }
 
 static enum ipb_reply read_plain(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint32_t expected,
@@ -161,7 +171,7 @@ static enum ipb_reply read_plain(const struct ipb_header *h, const uint8_t *pack
 	if (got < IPB_PLAIN_SIZE)
 		return IPB_REPLY_UNKNOWN;
 	memcpy(number, packet, 8);
-	*number -= h->plain_base;
+	*number -= h->base;
 	if (*number >= next)
 		return IPB_REPLY_STRAY;
 	if ((expected != 0 && got != expected) || !pattern_holds(h, packet, IPB_PATTERN_AT_PLAIN, got))
@@ -170,34 +180,43 @@ static enum ipb_reply read_plain(const struct ipb_header *h, const uint8_t *pack
 }
 
 /* A packet whose checksum does not hold: which of the two copies of its number is the right one? */
-static enum ipb_reply repair(const uint8_t *packet, uint64_t next, uint64_t *number)
+static enum ipb_reply repair(const struct ipb_header *h, const uint8_t *packet, uint64_t next, uint64_t *number)
 {
 	uint8_t copy[IPB_HEADER_SIZE];
 	uint64_t first, second = ~ipb_get_be(packet + 32, 8);
 
 	memcpy(&first, packet, 8);
-	*number = first;
+	*number = first - h->base;
 	if (first == second)
-		return first < next ? IPB_REPLY_CORRUPT : IPB_REPLY_UNKNOWN;
+		return *number < next ? IPB_REPLY_CORRUPT : IPB_REPLY_UNKNOWN;
 	uint32_t crc = (uint32_t)ipb_get_be(packet + CRC_AT, 4);
 	memcpy(copy, packet, sizeof copy);
 	ipb_put_be(copy + 32, ~first, 8);
-	if (header_crc(copy) == crc && first < next)
+	if (header_crc(copy) == crc && *number < next)
 		return IPB_REPLY_CORRUPT;
 	memcpy(copy, &second, 8);
 	ipb_put_be(copy + 32, ~second, 8);
-	*number = second;
-	return header_crc(copy) == crc && second < next ? IPB_REPLY_CORRUPT : IPB_REPLY_UNKNOWN;
+	*number = second - h->base;
+	return header_crc(copy) == crc && *number < next ? IPB_REPLY_CORRUPT : IPB_REPLY_UNKNOWN;
 }
 
-static enum ipb_reply read_short(const uint8_t *packet, uint32_t got, uint64_t next, uint64_t *number)
+/* What is left of a packet whose end is missing. Whatever of it is whole must say that it is ours: another run's packet
+ * may be cut, too. */
+static enum ipb_reply read_short(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint64_t next,
+                                 uint64_t *number)
 {
+	uint64_t word;
+
 	if (got < 8)
 		return IPB_REPLY_UNKNOWN;
-	memcpy(number, packet, 8);
-	if (*number < next && (got < 40 || *number == ~ipb_get_be(packet + 32, 8)))
+	if ((got >= MAGIC_END && ipb_get_be(packet + 16, 4) != IPB_HEADER_MAGIC) ||
+	    (got >= RUN_END && ipb_get_be(packet + 24, 8) != h->run))
+		return IPB_REPLY_STRAY;
+	memcpy(&word, packet, 8);
+	*number = word - h->base;
+	if (*number < next && (got < COPY_END || word == ~ipb_get_be(packet + 32, 8)))
 		return IPB_REPLY_CORRUPT;
-	return IPB_REPLY_UNKNOWN;
+	return got < RUN_END ? IPB_REPLY_STRAY : IPB_REPLY_UNKNOWN;
 }
 
 enum ipb_reply ipb_header_read(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint32_t expected,
@@ -206,13 +225,14 @@ enum ipb_reply ipb_header_read(const struct ipb_header *h, const uint8_t *packet
 	if (!h->full)
 		return read_plain(h, packet, got, expected, next, number);
 	if (got < IPB_HEADER_SIZE)
-		return read_short(packet, got, next, number);
+		return read_short(h, packet, got, next, number);
 	int magic = ipb_get_be(packet + 16, 4) == IPB_HEADER_MAGIC, run = ipb_get_be(packet + 24, 8) == h->run;
 	if (header_crc(packet) != ipb_get_be(packet + CRC_AT, 4))
-		return magic || run ? repair(packet, next, number) : IPB_REPLY_STRAY;
+		return magic || run ? repair(h, packet, next, number) : IPB_REPLY_STRAY;
 	if (!magic || !run)
 		return IPB_REPLY_STRAY;
 	memcpy(number, packet, 8);
+	*number -= h->base;
 	if (*number >= next)
 		return IPB_REPLY_STRAY;
 	if (ipb_get_be(packet + 40, 4) != got || !pattern_holds(h, packet, IPB_HEADER_SIZE, got))

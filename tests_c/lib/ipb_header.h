@@ -10,8 +10,8 @@
  *   bytes 40..43  size of the packet
  *   bytes 44..47  CRC-32C of bytes 0..7 and 16..43
  *   bytes 48..    a fixed pattern
- * Words from byte 16 on are big-endian. Packets smaller than IPB_HEADER_SIZE are "plain": number and pattern only, and
- * their numbers start at a value that depends on the run, so that another run's packets do not fit.
+ * Words from byte 16 on are big-endian. Packets smaller than IPB_HEADER_SIZE are "plain": number and pattern only.
+ * Numbers start at a value that depends on the run, so that another run's packets do not fit, whole or cut.
  */
 #ifndef IPB_HEADER_H
 #define IPB_HEADER_H
@@ -34,8 +34,9 @@ enum ipb_reply {
 struct ipb_header {
 	int full;            /* non-zero: packets carry the header; 0: they are plain */
 	uint64_t run;
-	uint64_t plain_base; /* number of the first plain packet */
-	const uint8_t *pattern; /* as long as the largest packet; pattern[i] belongs at byte i */
+	uint64_t base;       /* added to each number on its way out */
+	const uint8_t *pattern; /* pattern[i] belongs at byte i */
+	uint32_t largest;    /* size of the largest packet, and of the pattern at least */
 };
 
 /* CRC-32C of size bytes, continuing from crc (0 at the start). Uses the processor's instruction where it exists. */
@@ -43,6 +44,9 @@ uint32_t ipb_crc32c(uint32_t crc, const void *data, uint32_t size);
 
 /* Fills size bytes with the pattern. */
 void ipb_header_pattern(uint8_t *to, uint32_t size);
+
+/* A base for the numbers of a run. */
+uint64_t ipb_header_base(uint64_t run);
 
 /* Writes the number and, in full packets (at least IPB_HEADER_SIZE bytes), the header; the rest holds the pattern
  * already. */

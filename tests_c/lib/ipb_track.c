@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define SKIP_MAX 1024 /* packets that are given up as lost when one damaged reply comes */
 #define POPULATE_MAX (32u << 20) /* bytes of states that are touched before the run */
 
 /* Zeros that have been touched, in large pages where there are any: a long ring is written from end to end. */
@@ -38,14 +39,16 @@ int ipb_track_init(struct ipb_track *t, uint64_t ring, uint64_t measured, uint32
 	t->states_count = measured;
 	size_t bytes = (size_t)(measured / 4 + 1);
 	t->ring = map_ring(size * sizeof *t->ring);
-	t->highest = calloc(flows, sizeof *t->highest);
+	t->flow = calloc(flows, sizeof *t->flow);
 	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (bytes <= POPULATE_MAX ? MAP_POPULATE : 0), -1, 0);
 	t->states = map == MAP_FAILED ? NULL : map;
-	if (t->ring == NULL || t->highest == NULL || t->states == NULL) {
+	if (t->ring == NULL || t->flow == NULL || t->states == NULL) {
 		ipb_track_free(t);
 		return ipb_error(err, "no memory to keep track of %llu packets", (unsigned long long)(size + measured));
 	}
+	for (uint32_t i = 0; i < flows; i++)
+		t->flow[i].awaited = i;
 	return 0;
 }
 
@@ -55,7 +58,7 @@ void ipb_track_free(struct ipb_track *t)
 		munmap(t->states, (size_t)(t->states_count / 4 + 1));
 	if (t->ring != NULL)
 		munmap(t->ring, (size_t)(t->mask + 1) * sizeof *t->ring);
-	free(t->highest);
+	free(t->flow);
 	memset(t, 0, sizeof *t);
 }
 
@@ -71,10 +74,13 @@ static void set(struct ipb_track *t, uint64_t index, enum ipb_fate fate)
 
 enum ipb_verdict_reply ipb_track_reply(struct ipb_track *t, uint64_t number, uint32_t flow, int corrupt, uint64_t now_ns)
 {
-	int overtaken = number < t->highest[flow];
+	struct ipb_flow *f = &t->flow[flow];
+	int overtaken = number < f->highest;
 
 	if (!overtaken && !corrupt)
-		t->highest[flow] = number + 1;
+		f->highest = number + 1;
+	if (number >= f->awaited)
+		f->awaited = number + t->flows;
 	if (number < t->first || number >= t->end)
 		return IPB_TRACK_UNMEASURED;
 	uint64_t index = number - t->first;
@@ -99,6 +105,31 @@ enum ipb_verdict_reply ipb_track_reply(struct ipb_track *t, uint64_t number, uin
 	t->counts.ok++;
 	t->counts.reordered += (uint64_t)overtaken;
 	return IPB_TRACK_SAMPLE;
+}
+
+void ipb_track_unknown(struct ipb_track *t, uint32_t flow, uint64_t now_ns)
+{
+	struct ipb_flow *f = &t->flow[flow];
+
+	for (int i = 0; i < SKIP_MAX && f->awaited < t->next; i++, f->awaited += t->flows) {
+		const struct ipb_record *r = ipb_track_record(t, f->awaited);
+		if (r != NULL && now_ns - r->sent_ns <= t->timeout_ns)
+			break;
+	}
+	if (f->awaited >= t->next)
+		return;
+	t->unknown += f->awaited >= t->first && f->awaited < t->end;
+	f->awaited += t->flows;
+}
+
+uint64_t ipb_track_answered(const struct ipb_track *t)
+{
+	uint64_t answered = 0;
+
+	for (uint32_t i = 0; i < t->flows; i++)
+		if (t->flow[i].awaited >= t->flows && t->flow[i].awaited - t->flows + 1 > answered)
+			answered = t->flow[i].awaited - t->flows + 1;
+	return answered;
 }
 
 void ipb_track_finish(struct ipb_track *t)

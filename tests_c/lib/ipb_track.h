@@ -32,6 +32,12 @@ struct ipb_record {
 	uint32_t size, stamp; /* stamp: for the owner's use */
 };
 
+/* Packet k belongs to flow k % flows. */
+struct ipb_flow {
+	uint64_t highest; /* highest number that was answered well + 1 */
+	uint64_t awaited; /* the packet that is answered next if nothing is lost or overtaken */
+};
+
 struct ipb_counts {
 	uint64_t sent, ok, lost, late, corrupt, duplicate, reordered;
 };
@@ -44,9 +50,9 @@ struct ipb_track {
 	uint64_t timeout_ns;     /* a reply that takes longer is late */
 	uint8_t *states;
 	uint64_t states_count;   /* how many there is room for */
-	uint64_t *highest;       /* per flow: highest number answered + 1 */
+	struct ipb_flow *flow;   /* one a flow */
 	uint32_t flows;
-	uint64_t unknown;        /* corrupt replies whose packet could not be told */
+	uint64_t unknown;        /* corrupt replies whose packet could not be told, and was of the measured phase */
 	struct ipb_counts counts; /* lost only after ipb_track_finish */
 };
 
@@ -87,12 +93,12 @@ static inline struct ipb_record *ipb_track_record(struct ipb_track *t, uint64_t 
 /* A reply to packet `number` (< next) came at now_ns. */
 enum ipb_verdict_reply ipb_track_reply(struct ipb_track *t, uint64_t number, uint32_t flow, int corrupt, uint64_t now_ns);
 
-/* A damaged reply whose packet cannot be told came while packets of the measured phase were out. */
-static inline void ipb_track_unknown(struct ipb_track *t)
-{
-	if (t->first != UINT64_MAX)
-		t->unknown++;
-}
+/* A damaged reply came whose packet cannot be told: it is taken for the one to the packet awaited, and counts when that
+ * one is of the measured phase. */
+void ipb_track_unknown(struct ipb_track *t, uint32_t flow, uint64_t now_ns);
+
+/* The number from which on no packet was answered. */
+uint64_t ipb_track_answered(const struct ipb_track *t);
 
 /* Packets of the measured phase of which nothing was heard yet. */
 static inline uint64_t ipb_track_out(const struct ipb_track *t)

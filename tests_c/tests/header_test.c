@@ -1,6 +1,7 @@
 /* Packets: what is ours, damaged, or a stranger's.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ipb_header.h"
@@ -13,8 +14,8 @@ static int prepare(void **state)
 {
 	(void)state;
 	ipb_header_pattern(pattern, SIZE);
-	ours = (struct ipb_header){ 1, 0x1234567812345678ull, 5ull << 32, pattern };
-	other = (struct ipb_header){ 1, 0x8765432187654321ull, 9ull << 32, pattern };
+	ours = (struct ipb_header){ 1, 0x1234567812345678ull, 5ull << 32, pattern, SIZE };
+	other = (struct ipb_header){ 1, 0x8765432187654321ull, 9ull << 32, pattern, SIZE };
 	return 0;
 }
 
@@ -41,7 +42,7 @@ static void whole_packets_are_ours(void **state)
 	uint64_t word;
 	make(packet, &ours, 64, 42);
 	memcpy(&word, packet, 8);
-	assert_int_equal(word, 42);
+	assert_int_equal(word, 42 + ours.base);
 }
 
 static void runs_are_the_same_packets(void **state)
@@ -107,6 +108,51 @@ static void other_runs_are_strays(void **state)
 	assert_int_equal(ipb_header_read(&ours, packet, SIZE, SIZE, 5000, &number), IPB_REPLY_STRAY);
 }
 
+static void cut_packets_of_other_runs_are_strays(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	make(packet, &other, SIZE, 1000);
+	for (uint32_t size = 8; size < IPB_HEADER_SIZE; size++)
+		assert_int_equal(ipb_header_read(&ours, packet, size, SIZE, 5000, &number), IPB_REPLY_STRAY);
+	/* Of a run whose numbers begin where ours do, magic and run are what tells. */
+	other.base = ours.base;
+	make(packet, &other, SIZE, 1000);
+	for (uint32_t size = 32; size < IPB_HEADER_SIZE; size++)
+		assert_int_equal(ipb_header_read(&ours, packet, size, SIZE, 5000, &number), IPB_REPLY_STRAY);
+	packet[16] ^= 1;
+	for (uint32_t size = 20; size < IPB_HEADER_SIZE; size++)
+		assert_int_equal(ipb_header_read(&ours, packet, size, SIZE, 5000, &number), IPB_REPLY_STRAY);
+}
+
+/* The pattern ends with the largest packet: a longer reply is not compared with what lies behind it. */
+static void longer_replies_are_damaged(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	for (int full = 0; full < 2; full++) {
+		struct ipb_header h = ours;
+		uint8_t *exact = malloc(60); /* the sanitizer watches its end */
+		assert_non_null(exact);
+		ipb_header_pattern(exact, 60);
+		h.full = full;
+		h.pattern = exact;
+		h.largest = 60;
+		make(packet, &h, 60, 7);
+		assert_int_equal(ipb_header_read(&h, packet, 60, 0, 8, &number), IPB_REPLY_OK);
+		for (uint32_t size = 61; size <= SIZE; size++) {
+			make(packet, &h, size, 7);
+			assert_int_equal(ipb_header_read(&h, packet, size, 0, 8, &number), IPB_REPLY_CORRUPT);
+			assert_int_equal(number, 7);
+		}
+		free(exact);
+	}
+}
+
 static void plain_packets(void **state)
 {
 	uint8_t packet[SIZE];
@@ -140,6 +186,8 @@ int main(void)
 		cmocka_unit_test_setup(every_flipped_bit_is_found, prepare),
 		cmocka_unit_test_setup(truncated_packets_are_found, prepare),
 		cmocka_unit_test_setup(other_runs_are_strays, prepare),
+		cmocka_unit_test_setup(cut_packets_of_other_runs_are_strays, prepare),
+		cmocka_unit_test_setup(longer_replies_are_damaged, prepare),
 		cmocka_unit_test_setup(plain_packets, prepare),
 		cmocka_unit_test(checksum_is_crc32c),
 	};

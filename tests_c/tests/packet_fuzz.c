@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t pattern[65536 + IPB_HEADER_SIZE];
 	static struct ipb_hist hist;
-	struct ipb_header h = { (int)(size & 1), 77, 5ull << 32, pattern };
+	struct ipb_header h = { (int)(size & 1), 77, 5ull << 32, pattern, sizeof pattern };
 	uint64_t number;
 
 	if (hist.counts == NULL) {

@@ -35,15 +35,60 @@ static void each_fate_is_counted_once(void **state)
 	assert_int_equal(ipb_track_reply(&t, 3, 0, 0, 31), IPB_TRACK_DUPLICATE);
 	assert_int_equal(ipb_track_reply(&t, 4, 0, 0, 1011), IPB_TRACK_LATE);
 	assert_int_equal(ipb_track_reply(&t, 5, 0, 0, 1010), IPB_TRACK_SAMPLE);
-	ipb_track_unknown(&t);
+	ipb_track_unknown(&t, 0, 40); /* 11 was answered: no packet of the measured phase is awaited any more */
+	assert_int_equal(t.unknown, 0);
 	ipb_track_finish(&t);
 	assert_int_equal(t.counts.sent, 10);
 	assert_int_equal(t.counts.ok, 2);
 	assert_int_equal(t.counts.late, 1);
-	assert_int_equal(t.counts.corrupt, 2);
-	assert_int_equal(t.counts.lost, 5);
+	assert_int_equal(t.counts.corrupt, 1);
+	assert_int_equal(t.counts.lost, 6);
 	assert_int_equal(t.counts.duplicate, 2);
 	assert_int_equal(t.counts.reordered, 2);
+	ipb_track_free(&t);
+}
+
+/* One packet a ns, answered at once; of each 20 one is dropped and one comes back as rubbish. */
+static void rubbish_belongs_to_its_phase(void **state)
+{
+	struct ipb_track t;
+	struct ipb_error err = { 0 };
+
+	(void)state;
+	for (int flows = 1; flows <= 3; flows += 2) {
+		assert_int_equal(ipb_track_init(&t, 100, 1000, (uint32_t)flows, 500, &err), 0);
+		for (uint64_t now = 0; now < 12000; now++) {
+			sent(&t, now, now >= 5000 && now < 6000);
+			uint32_t flow = (uint32_t)(now % (uint64_t)flows);
+			if (now % 20 == 13)
+				ipb_track_unknown(&t, flow, now);
+			else if (now % 20 != 3)
+				ipb_track_reply(&t, now, flow, 0, now);
+		}
+		ipb_track_finish(&t);
+		assert_int_equal(t.counts.ok, 900);
+		assert_int_equal(t.counts.corrupt, 50);
+		assert_int_equal(t.counts.lost, 50);
+		assert_int_equal(ipb_track_answered(&t), 12000);
+		ipb_track_free(&t);
+	}
+}
+
+static void rubbish_alone_is_told_apart_too(void **state)
+{
+	struct ipb_track t;
+	struct ipb_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(ipb_track_init(&t, 100, 1000, 1, 50, &err), 0);
+	for (uint64_t now = 0; now < 12000; now++) {
+		sent(&t, now, now >= 5000 && now < 6000);
+		if (now % 2 == 0) /* the others are lost, and given up when their time is over */
+			ipb_track_unknown(&t, 0, now);
+	}
+	ipb_track_finish(&t);
+	assert_in_range(t.counts.corrupt, 450, 550);
+	assert_int_equal(t.counts.lost, 1000 - t.counts.corrupt);
 	ipb_track_free(&t);
 }
 
@@ -65,7 +110,7 @@ static void the_sum_always_holds(void **state)
 					ipb_track_reply(&t, t.next - 1 - back, ipb_rng_below(&r, 3), ipb_rng_below(&r, 10) == 0, now);
 			}
 			if (ipb_rng_below(&r, 1000) == 0)
-				ipb_track_unknown(&t);
+				ipb_track_unknown(&t, ipb_rng_below(&r, 3), now);
 		}
 		uint64_t fates[4] = { 0 };
 		for (uint64_t i = t.first; i < t.end; i++)
@@ -100,6 +145,8 @@ static void packets_out_of_the_ring_are_late(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(each_fate_is_counted_once),
+		                            cmocka_unit_test(rubbish_belongs_to_its_phase),
+		                            cmocka_unit_test(rubbish_alone_is_told_apart_too),
 		                            cmocka_unit_test(the_sum_always_holds),
 		                            cmocka_unit_test(packets_out_of_the_ring_are_late) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
