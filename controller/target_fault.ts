@@ -14,7 +14,6 @@ const TARGET_FAULTS: ReadonlySet<string> = new Set([
   "target-unreachable",
   "target-reset",
   "target-closed",
-  "too-far-behind",
 ]);
 
 /** True when a run is INVALID, and each reason for it is the target's doing. */

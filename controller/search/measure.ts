@@ -99,13 +99,14 @@ export function readOutcome(
   if (run.verdict === "INVALID" && !gaveWay) return { kind: "invalid", reasons: run.reasons };
   if (strict && run.verdict === "SUSPECT") return { kind: "invalid", reasons: run.reasons };
   if (counts.sent === 0) return { kind: "invalid", reasons: ["nothing was sent"] };
+  const due = counts.sent + unaccepted(document);
   const { response, service } = document.total.latency;
   const share = receivedShare(document);
   const trial: Trial = {
     load,
     seconds,
     // A target that gave way ended the trial early: what came back until then does not speak for it.
-    lossRatio: gaveWay ? 1 : (counts.sent - counts.ok) / counts.sent,
+    lossRatio: gaveWay ? 1 : (due - counts.ok) / due,
     receivedLoad: share === null ? null : load * share,
     latency: { response, service },
   };
@@ -142,6 +143,12 @@ export function totalCounts(document: ResultDocument): Counts | null {
     for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += client.counts[key];
   }
   return document.clients.length === 0 ? null : total;
+}
+
+/** Packets that never left because the target's TCP window was full: it did not carry them. */
+function unaccepted(document: ResultDocument): number {
+  const counts = document.clients.map((client) => client.pacing?.["unaccepted"]);
+  return counts.reduce<number>((sum, count) => sum + (typeof count === "number" ? count : 0), 0);
 }
 
 /** How much of what was asked came back while the trial ran, by the testers' rates. */

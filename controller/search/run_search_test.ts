@@ -76,6 +76,10 @@ Deno.test("a document is read as what it is", () => {
   assert.equal(kind({ counts: null }), "failed");
   const died = readOutcome(fakeDocument(base, { verdict: "INVALID", code: "target-died", lost: 10 }), 1e6, 1);
   assert.equal(died.kind === "valid" ? died.trial.lossRatio : null, 1);
+  const full = fakeDocument(base, { sent: 900 });
+  full.clients[0]!.pacing = { lateness: null, unaccepted: 100 };
+  const held = readOutcome(full, 1e6, 1);
+  assert.equal(held.kind === "valid" ? held.trial.lossRatio : null, 0.1);
   assert.equal(readOutcome(fakeDocument(base, { verdict: "SUSPECT" }), 1e6, 1, true).kind, "invalid");
   const outcome = readOutcome(fakeDocument(base, { sent: 1000, lost: 10, receivedShare: 0.9 }), 1e6, 1);
   assert.ok(outcome.kind === "valid");

@@ -138,10 +138,10 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 }
 
 /* Drops packets of the schedule that are due before due_ns: there is no catching up with them. */
-static void skip_until(struct ipb_engine *e, uint64_t due_ns, int count)
+static void skip_until(struct ipb_engine *e, uint64_t due_ns, int count, uint64_t now_ns)
 {
 	while (e->sched.due_ns < due_ns) {
-		e->unsent += (uint64_t)count;
+		*(ipb_engine_excuses(e, now_ns) ? &e->unaccepted : &e->unsent) += (uint64_t)count;
 		ipb_sched_next(&e->sched);
 	}
 }
@@ -188,9 +188,10 @@ static void start_draining(struct ipb_engine *e, uint64_t now_ns)
 {
 	uint64_t last = e->last_measured_send_ns ? e->last_measured_send_ns : now_ns;
 
-	skip_until(e, e->end_ns, e->sched.due_ns >= e->measure_ns);
+	skip_until(e, e->end_ns, e->sched.due_ns >= e->measure_ns, now_ns);
 	for (; e->ready_from < e->ready; e->ready_from++)
-		e->unsent += (uint64_t)ipb_engine_measures(e, e->due_ns[e->ready_from]);
+		*(ipb_engine_excuses(e, now_ns) ? &e->unaccepted : &e->unsent) +=
+			(uint64_t)ipb_engine_measures(e, e->due_ns[e->ready_from]);
 	e->drain_until_ns = (last > now_ns ? last : now_ns);
 	if (last + e->config.drain_ns > e->drain_until_ns)
 		e->drain_until_ns = last + e->config.drain_ns;
@@ -228,7 +229,7 @@ static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
  * rate, or the end of a burst that found no room, is not. */
 static int is_dead(const struct ipb_engine *e, uint64_t packets, uint64_t first_ns, uint64_t last_ns)
 {
-	return packets > 0 && (e->refused_since_reply > 0 ||
+	return packets > 0 && (e->refused_since_reply > 0 || e->blocked_since_ns != 0 ||
 	                       (packets >= IPB_ENGINE_SILENT_PACKETS && last_ns >= first_ns + IPB_ENGINE_SILENT_SPAN_NS));
 }
 
@@ -270,7 +271,7 @@ static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 		}
 		if (now_ns >= e->measure_ns) {
 			if (e->ready == e->ready_from)
-				skip_until(e, e->measure_ns, 0);
+				skip_until(e, e->measure_ns, 0, now_ns);
 			e->rxq_drops_start = receive_drops(e);
 			enter(e, IPBENCH_PHASE_MEASURE);
 		}
@@ -280,7 +281,7 @@ static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 		break;
 	case IPBENCH_PHASE_COOLDOWN:
 		if (e->sched.due_ns < e->end_ns && now_ns > e->end_ns + IPB_ENGINE_GRACE_NS)
-			skip_until(e, e->end_ns, 1);
+			skip_until(e, e->end_ns, 1, now_ns);
 		if (now_ns >= e->stop_ns && (e->sched.due_ns >= e->end_ns || now_ns > e->end_ns + IPB_ENGINE_GRACE_NS))
 			start_draining(e, now_ns);
 		break;
@@ -399,6 +400,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	uint64_t now = ipb_clock_now(&e->clock);
 	if (e->end_ns > now)
 		e->end_ns = now > e->measure_ns ? now : e->measure_ns;
+	ipb_engine_unblocked(e, now);
 	e->clock_error_ns = ipb_clock_error_ns(&e->clock);
 	e->rxq_drops = receive_drops(e);
 	ipb_sysmon_read(&e->after, e->link);

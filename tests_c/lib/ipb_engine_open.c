@@ -88,7 +88,8 @@ static int open_results(struct ipb_engine *e, struct ipb_error *err)
 	double flight = c->outstanding_s > (double)c->drain_ns / 1e9 ? c->outstanding_s : (double)c->drain_ns / 1e9;
 	double measured = pps * (double)ipb_engine_measured_ns(c) / 1e9;
 
-	if (ipb_hist_init(&e->response) < 0 || ipb_hist_init(&e->service) < 0 || ipb_hist_init(&e->lateness) < 0)
+	if (ipb_hist_init(&e->response) < 0 || ipb_hist_init(&e->service) < 0 || ipb_hist_init(&e->lateness) < 0 ||
+	    ipb_hist_init(&e->excused) < 0)
 		return ipb_error(err, "no memory for histograms");
 	if (ipb_track_init(&e->track, (uint64_t)(pps * flight * 1.25) + c->burst, (uint64_t)(measured * 1.2) + c->burst + 65536,
 	                   c->flows, c->drain_ns, err) < 0)
@@ -191,6 +192,7 @@ void ipb_engine_close(struct ipb_engine *e)
 	ipb_hist_free(&e->response);
 	ipb_hist_free(&e->service);
 	ipb_hist_free(&e->lateness);
+	ipb_hist_free(&e->excused);
 	free(e->intervals);
 	free(e->coarse);
 	free(e->samples);

@@ -64,6 +64,12 @@ struct ipb_engine {
 	uint64_t sends_since_reply, silent_since_ns, silence_ns, last_reply_ns;
 	uint64_t all_in_ns;             /* since when nothing is out any more; 0: something is */
 	uint64_t refused_since_reply;
+	int not_accepted;               /* set by a transport's send that returns 0 because the target takes no more */
+	uint64_t blocked_since_ns;      /* it takes nothing since then; 0: it does */
+	uint64_t blocked_ns;            /* of the measured phase */
+	uint64_t excused_until_ns;      /* packets that leave late until then do so because of that */
+	uint64_t unaccepted;            /* like unsent, because of that */
+	struct ipb_hist excused;        /* lateness of such packets; part of `lateness` */
 	uint64_t bad, stray, refused, unsent, unmeasured;
 	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
 	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */
@@ -113,6 +119,15 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 
 /* Sends what is due. Returns how many left, 0 too when nothing can leave now, -1 when the run is over. */
 int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns);
+
+/* The target takes packets again, or the run is over. */
+void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns);
+
+/* Packets that leave late now do so because the target did not take them. */
+static inline int ipb_engine_excuses(const struct ipb_engine *e, uint64_t now_ns)
+{
+	return e->blocked_since_ns != 0 || now_ns < e->excused_until_ns;
+}
 
 /* Whether a packet that is due then belongs to the measured phase. */
 static inline int ipb_engine_measures(const struct ipb_engine *e, uint64_t due_ns)

@@ -22,6 +22,15 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 		ipb_json_number(j, "missing_share_limit", e->missing_limit);
 	}
 	ipb_json_uint(j, "unsent", e->unsent);
+	if (e->config.proto == IPB_TCP) {
+		ipb_json_uint(j, "blocked_ns", e->blocked_ns);
+		ipb_json_uint(j, "blocked_packets", e->excused.count);
+		ipb_json_uint(j, "unaccepted", e->unaccepted);
+	}
+	if (e->excused.count + e->unaccepted > 0)
+		ipb_json_format(j, "note", "the target did not accept packets for %.3f s of the measured phase: %llu left late for "
+		                "that, %llu never left", (double)e->blocked_ns / 1e9, (unsigned long long)e->excused.count,
+		                (unsigned long long)e->unaccepted);
 	ipb_json_uint(j, "busy", e->busy);
 	ipb_json_uint(j, "gaps", e->gaps.count);
 	ipb_json_uint(j, "gap_sum_ns", e->gaps.sum_ns);

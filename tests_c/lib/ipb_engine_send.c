@@ -2,6 +2,7 @@
  * a packet costs beside its system call stays small.  SPDX-License-Identifier: MIT */
 #include "ipb_engine_private.h"
 
+#define CAUGHT_UP_NS 100000ull /* a packet that is less late than this waits for no other */
 #define OVERDUE_NS 2000000ull /* packets later than this are caught up with in steps of catch_up_ns */
 
 static void write_headers(struct ipb_engine *e, uint32_t n)
@@ -54,6 +55,8 @@ static void account_measured(struct ipb_engine *e, const uint64_t *due_ns, uint6
 		e->sending->sent += i - from;
 	}
 	ipb_hist_record_ages(&e->lateness, now_ns, due_ns, n);
+	if (ipb_engine_excuses(e, now_ns))
+		ipb_hist_record_ages(&e->excused, now_ns, due_ns, n);
 	e->last_measured_send_ns = now_ns;
 	if (now_ns < e->end_ns) {
 		e->sent_in_window += n;
@@ -102,10 +105,43 @@ static void account(struct ipb_engine *e, uint32_t n, uint64_t now_ns, int stamp
 		ipb_layers_sent(e, first, flow, now_ns);
 }
 
+void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns)
+{
+	const uint64_t since = e->blocked_since_ns, end = now_ns < e->end_ns ? now_ns : e->end_ns;
+	const uint64_t start = since > e->measure_ns ? since : e->measure_ns;
+
+	if (since == 0)
+		return;
+	if (end > start)
+		e->blocked_ns += end - start;
+	/* What was held up leaves faster than it was due: that takes no longer than it was held up for, over all. */
+	if (e->excused_until_ns < since)
+		e->excused_until_ns = since;
+	e->excused_until_ns += 2 * (now_ns - since);
+	e->blocked_since_ns = 0;
+}
+
+/* Over TCP the target's window says when packets leave: that is no lateness of ours. */
+static void note_acceptance(struct ipb_engine *e, int sent, uint64_t now_ns)
+{
+	if (sent > 0)
+		ipb_engine_unblocked(e, now_ns);
+	else if (e->not_accepted && e->blocked_since_ns == 0)
+		e->blocked_since_ns = now_ns;
+}
+
+/* Nothing is overdue any more: what was held up has left. */
+static void forget_excuse(struct ipb_engine *e, uint64_t now_ns)
+{
+	if (e->excused_until_ns != 0 && now_ns - e->sched.due_ns < CAUGHT_UP_NS)
+		e->excused_until_ns = 0;
+}
+
 int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns)
 {
 	if (e->ready == e->ready_from) {
 		uint32_t limit = e->batch;
+		forget_excuse(e, now_ns);
 		if (now_ns - e->sched.due_ns > OVERDUE_NS && e->catch_up_ns > 0) {
 			if (now_ns - e->last_send_ns < e->catch_up_ns)
 				return 0;
@@ -116,7 +152,9 @@ int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns)
 			return 0;
 	}
 	int stamped = e->layers.used && ipb_layers_wants(e);
+	e->not_accepted = 0;
 	int sent = e->x->send(e, e->ready - e->ready_from);
+	note_acceptance(e, sent, now_ns);
 	if (sent > 0)
 		account(e, (uint32_t)sent, now_ns, stamped);
 	return e->failed ? -1 : sent;

@@ -20,6 +20,23 @@ struct stream {
 	uint64_t expects;    /* number of the packet whose reply comes next */
 };
 
+/* EAGAIN: the connection takes no more, because the target does not. */
+static int send_failed(struct ipb_engine *e)
+{
+	e->not_accepted = errno == EAGAIN;
+	return ipb_engine_io_error(e, errno, "send");
+}
+
+/* Packets of different sizes are cut from the stream by the sizes in the ring: none of them may be overwritten before
+ * its reply is there. */
+static int ring_is_full(const struct ipb_engine *e, uint32_t n)
+{
+	const struct stream *s = e->io;
+	const uint64_t end = e->track.next + n, room = e->track.mask + 1;
+
+	return e->expected == 0 && end > room && s[(end - room - 1) % e->config.flows].expects < end - room;
+}
+
 static int flush_tail(struct ipb_engine *e, uint32_t flow)
 {
 	struct stream *s = (struct stream *)e->io + flow;
@@ -28,7 +45,7 @@ static int flush_tail(struct ipb_engine *e, uint32_t flow)
 		return 1;
 	ssize_t n = send(e->fds[flow], s->tail + s->tail_from, s->tail_size - s->tail_from, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
-		return errno == EAGAIN ? 0 : ipb_engine_io_error(e, errno, "send");
+		return send_failed(e);
 	s->tail_from += (uint32_t)n;
 	return s->tail_from == s->tail_size;
 }
@@ -43,11 +60,15 @@ static int tcp_send(struct ipb_engine *e, uint32_t n)
 
 	if (flushed <= 0)
 		return flushed;
+	if (ring_is_full(e, n)) {
+		e->not_accepted = 1;
+		return 0;
+	}
 	for (uint32_t i = 0; i < n; i++)
 		iov[i] = (struct iovec){ slots[i].packet, slots[i].size };
 	ssize_t sent = sendmsg(e->fds[slots->flow], &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0)
-		return ipb_engine_io_error(e, errno, "send");
+		return send_failed(e);
 	int packets = 0;
 	for (uint32_t i = 0; i < n && sent > 0; i++, packets++) {
 		if ((size_t)sent >= slots[i].size) {
@@ -70,16 +91,13 @@ static int parse(struct ipb_engine *e, uint32_t flow, uint64_t now_ns)
 	int n = 0;
 
 	while (at < s->in_size) {
-		const struct ipb_record *r = ipb_track_record(&e->track, s->expects);
 		if (s->expects >= e->track.next)
 			return ipb_engine_fail(e, "target-talks", "the target sent more bytes than it got: this is no echo");
-		if (r == NULL)
-			return ipb_engine_fail(e, "too-far-behind", "the target is more than %llu packets behind",
-			                       (unsigned long long)e->track.mask + 1);
-		if (s->in_size - at < r->size)
+		const uint32_t size = e->expected != 0 ? e->expected : e->track.ring[s->expects & e->track.mask].size;
+		if (s->in_size - at < size)
 			break;
-		ipb_engine_reply(e, flow, s->in + at, r->size, now_ns, 0);
-		at += r->size;
+		ipb_engine_reply(e, flow, s->in + at, size, now_ns, 0);
+		at += size;
 		s->expects += e->config.flows;
 		n++;
 	}
