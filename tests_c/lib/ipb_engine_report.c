@@ -109,6 +109,8 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_string(j, "clock", e->clock.source);
 	ipb_json_string(j, "clock_why", e->clock.why);
 	ipb_json_int(j, "clock_drift_ns", e->clock_error_ns);
+	ipb_json_uint(j, "first_packet", e->track.first != UINT64_MAX ? e->track.first : 0);
+	ipb_json_uint(j, "all_packets", e->track.next);
 	ipb_json_uint(j, "stray", e->stray);
 	ipb_json_uint(j, "icmp_errors", e->refused);
 	ipb_json_uint(j, "receive_queue_drops", e->rxq_drops - e->rxq_drops_start);

@@ -37,6 +37,7 @@ static int gso_send(struct ipb_engine *e, uint32_t n)
 	/* All packets have the size of a slot, so the slots lie one behind the other: one piece of memory. */
 	if (send(e->fds[s->flow], s->packet, (size_t)n * s->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return ipb_engine_io_error(e, errno, "send");
+	e->trains |= n > 1;
 	return (int)n;
 }
 
@@ -98,7 +99,7 @@ static void gso_close(struct ipb_engine *e)
 	e->io = NULL;
 }
 
-static const struct ipb_xport gso_xport = { "gso", gso_send, gso_receive, gso_close, IPB_ENGINE_BATCH };
+static const struct ipb_xport gso_xport = { "gso", gso_send, gso_receive, gso_close, IPB_ENGINE_BATCH, 1, NULL };
 
 int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err)
 {

@@ -209,5 +209,8 @@ void ipb_engine_judge(struct ipb_engine *e)
 	if (e->track.counts.lost > 0 && bad && !drops)
 		ipb_engine_reason(e, 0, "loss-while-saturated", "%llu packets were lost while the tester itself could not keep up: the "
 		                  "loss may be its own", (unsigned long long)e->track.counts.lost);
+	if (e->trains)
+		ipb_engine_reason(e, 0, "trains", "packets left in trains (engine=gso): rates and losses hold, times are of trains and "
+		                  "no measurement of latency");
 	judge_machine(e);
 }

@@ -19,7 +19,8 @@
 #include "ipb_json.h"
 
 #define REAL_NS 20000000ull /* how often the offset of the real-time clock is read again */
-#define POLL_MAX 8          /* stamps read at once */
+#define POLL_MAX 8          /* stamps read at once, of one flow */
+#define POLL_FLOWS 4u       /* flows asked for stamps at once, in turn */
 
 /* What the interface's hardware can stamp, as SOF_TIMESTAMPING flags; 0: nothing. Switches it on. */
 static unsigned hardware(int fd, const char *iface)
@@ -112,6 +113,8 @@ int ipb_layers_open(struct ipb_engine *e, const char *iface)
 	if (l->used == IPB_STAMPS_USER)
 		return 0;
 	l->every = pps > IPB_LAYERS_RATE ? (uint32_t)(pps / IPB_LAYERS_RATE) + 1 : 1;
+	ipb_rng_seed(&l->rng, e->config.seed ^ 0x7374616d7073ull);
+	l->stamp_next = ipb_rng_below(&l->rng, l->every);
 	l->ids = calloc(e->config.flows, sizeof *l->ids);
 	l->entries = calloc(IPB_LAYERS_PENDING, sizeof *l->entries);
 	if (l->ids == NULL || l->entries == NULL || ipb_hist_init(&l->send_path) < 0 || ipb_hist_init(&l->wire) < 0 ||
@@ -135,7 +138,15 @@ void ipb_layers_close(struct ipb_engine *e)
 
 int ipb_layers_wants(const struct ipb_engine *e)
 {
-	return e->layers.every == 1 || e->track.next % e->layers.every == 0;
+	return e->track.next >= e->layers.stamp_next;
+}
+
+uint32_t ipb_layers_limit(const struct ipb_engine *e, uint32_t limit)
+{
+	if (ipb_layers_wants(e))
+		return 1;
+	uint64_t before = e->layers.stamp_next - e->track.next;
+	return before < limit ? (uint32_t)before : limit;
 }
 
 void ipb_layers_sent(struct ipb_engine *e, uint64_t number, uint32_t flow, uint64_t sent_ns)
@@ -146,6 +157,7 @@ void ipb_layers_sent(struct ipb_engine *e, uint64_t number, uint32_t flow, uint6
 
 	l->missed += entry->sent_ns != 0;
 	*entry = (struct ipb_layers_entry){ .number = number, .sent_ns = sent_ns, .flow = flow, .id = l->ids[flow]++ };
+	l->stamp_next = number + 1 + ipb_rng_below(&l->rng, 2 * l->every - 1);
 	l->asked++;
 	l->waiting++;
 	e->track.ring[number & e->track.mask].stamp = index + 1;
@@ -264,7 +276,9 @@ void ipb_layers_poll(struct ipb_engine *e, uint64_t now_ns)
 		l->real_offset_ns = ipb_clock_realtime_offset_ns(&e->clock, NULL);
 		l->real_due_ns = now_ns + REAL_NS;
 	}
-	for (uint32_t i = 0; l->waiting > 0 && i < e->config.flows; i++)
-		for (int n = 0; n < POLL_MAX && read_stamp(e, i); n++)
+	for (uint32_t i = 0; l->waiting > 0 && i < e->config.flows && i < POLL_FLOWS; i++) {
+		for (int n = 0; n < POLL_MAX && read_stamp(e, l->poll_at); n++)
 			;
+		l->poll_at = (l->poll_at + 1) % e->config.flows;
+	}
 }

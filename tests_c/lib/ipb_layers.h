@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "ipb_hist.h"
+#include "ipb_rng.h"
 
 #define IPB_LAYERS_RATE 10000u   /* packets a second that are stamped on the way out */
 #define IPB_LAYERS_PENDING 4096u /* stamped packets whose stamps are not all in; a power of two */
@@ -28,7 +29,10 @@ struct ipb_layers_entry {
 struct ipb_layers {
 	int wanted, used;          /* enum ipb_stamps */
 	char why[200];
-	uint32_t every;            /* every how many packets one is stamped on the way out */
+	uint32_t every;            /* one in so many packets is stamped on the way out, on average */
+	uint64_t stamp_next;       /* number of the next one; by chance, so that it does not beat with bursts or flows */
+	struct ipb_rng rng;
+	uint32_t poll_at;          /* flow that is asked for stamps next */
 	uint32_t *ids;             /* per flow: stamps asked for so far */
 	struct ipb_layers_entry *entries;
 	uint32_t next;
@@ -50,6 +54,8 @@ void ipb_layers_cost(struct ipb_layers *l);
 
 /* Is the packet that leaves next to be stamped? */
 int ipb_layers_wants(const struct ipb_engine *e);
+/* How many packets, at most limit, may leave in one call: one that is to be stamped leaves alone. */
+uint32_t ipb_layers_limit(const struct ipb_engine *e, uint32_t limit);
 /* Sends one packet and asks for its stamp; returns what sendmsg does. */
 ssize_t ipb_layers_send(struct ipb_engine *e, int fd, const void *packet, uint32_t size);
 /* Such a packet has left and has its number. */

@@ -77,16 +77,18 @@ static int ring_receive(struct ipb_engine *e)
 			break;
 		uint64_t now = ipb_clock_now(&e->clock);
 		ipb_raw_frame(e, (uint8_t *)h + h->tp_mac, h->tp_snaplen, now, 0);
-		if (status & TP_STATUS_LOSING) {
-			struct tpacket_stats stats;
-			socklen_t size = sizeof stats;
-			if (getsockopt(e->fds[0], SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
-				e->ring_drops += stats.tp_drops;
-		}
 		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 		r->in_at = (r->in_at + 1) % FRAMES;
 	}
 	return got == 0 && kick(e) < 0 ? -1 : got;
+}
+
+static uint64_t ring_drops(struct ipb_engine *e)
+{
+	struct tpacket_stats stats = { 0 };
+	socklen_t size = sizeof stats;
+
+	return getsockopt(e->fds[0], SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0 ? stats.tp_drops : 0;
 }
 
 static void ring_close(struct ipb_engine *e)
@@ -99,7 +101,7 @@ static void ring_close(struct ipb_engine *e)
 	e->io = NULL;
 }
 
-static const struct ipb_xport ring_xport = { "ring", ring_send, ring_receive, ring_close, BATCH };
+static const struct ipb_xport ring_xport = { "ring", ring_send, ring_receive, ring_close, BATCH, 0, ring_drops };
 
 int ipb_ring_open(struct ipb_engine *e, struct ipb_error *err)
 {

@@ -62,15 +62,16 @@ int ipb_track_init(struct ipb_track *t, uint64_t ring, uint64_t measured, uint32
                    struct ipb_error *err);
 void ipb_track_free(struct ipb_track *t);
 
-/* n packets have left at sent_ns. measured: they were due in the measured phase. */
+/* n packets have left, the first at sent_ns, each step_ns after the one before it. measured: they were due in the
+ * measured phase. */
 static inline void ipb_track_sent(struct ipb_track *t, const uint64_t *due_ns, const uint32_t *sizes, uint32_t n,
-                                  uint64_t sent_ns, int measured)
+                                  uint64_t sent_ns, uint64_t step_ns, int measured)
 {
 	const uint64_t number = t->next, mask = t->mask;
 	struct ipb_record *ring = t->ring;
 
 	for (uint32_t i = 0; i < n; i++)
-		ring[(number + i) & mask] = (struct ipb_record){ due_ns[i], sent_ns, sizes[i], 0 };
+		ring[(number + i) & mask] = (struct ipb_record){ due_ns[i], sent_ns + i * step_ns, sizes[i], 0 };
 	t->next = number + n;
 	if (measured) {
 		if (t->first == UINT64_MAX)

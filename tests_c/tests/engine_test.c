@@ -225,11 +225,27 @@ static void a_cut_reply_of_mixed_sizes_is_corrupt(void **state)
 	ipb_args_free(&args);
 }
 
+/* A member of a summary in a document, such as "wire":{…"mean_ns":1.5…}. */
+static double figure(const char *document, const char *summary, const char *member)
+{
+	char key[64];
+
+	snprintf(key, sizeof key, "\"%s\":{", summary);
+	const char *at = strstr(document, "\"layers\":{");
+	assert_non_null(at);
+	assert_non_null(at = strstr(at, key));
+	snprintf(key, sizeof key, "\"%s\":", member);
+	assert_non_null(at = strstr(at, key));
+	return strtod(at + strlen(key), NULL);
+}
+
 static void a_stamped_round_trip_adds_up(void **state)
 {
+	static const char *const parts[] = { "send_path", "wire", "receive_path" };
 	struct server s;
 	struct ipb_args args;
 	struct ipb_json j;
+	double sum = 0;
 
 	(void)state;
 	begin(&s, "drop", 100, 0);
@@ -243,10 +259,79 @@ static void a_stamped_round_trip_adds_up(void **state)
 	char *text = ipb_json_take(&j);
 	assert_int_equal(ipb_json_check(text, strlen(text)), 0);
 	assert_non_null(strstr(text, "\"used\":\"kernel\""));
-	assert_non_null(strstr(text, "\"send_path\":{\"count\":"));
+	assert_true(figure(text, "user", "count") > 100);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		assert_true(figure(text, parts[i], "count") == figure(text, "user", "count"));
+		sum += figure(text, parts[i], "mean_ns");
+	}
+	const double user = figure(text, "user", "mean_ns"), error = sum / user - 1;
+	if (error > 1e-6 || error < -1e-6)
+		fail_msg("the parts' means are %.3f ns together, the whole's is %.3f ns", sum, user);
 	free(text);
 	ipb_engine_close(e);
 	ipb_args_free(&args);
+}
+
+/* One in four packets is stamped, and a burst has four: each of them has its turn. With two flows, too. */
+static void stamps_do_not_beat_with_bursts(void **state)
+{
+	static const char *const cases[] = { "arrival=burst:4", "flows=2" };
+
+	(void)state;
+	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+		struct server s;
+		struct ipb_args args;
+		char text[200];
+		uint32_t turns[4] = { 0 }, all = 0;
+		begin(&s, "drop", 1000000, 0);
+		snprintf(text, sizeof text, "socktype=udp,noise=0,warmup=0,cooldown=0,drain=0.3,late=0,bps=20M,duration=0.2,"
+		         "timestamps=kernel,%s", cases[c]);
+		struct ipb_engine *e = run(&args, text, ipb_sock_port(s.fd));
+		end(&s);
+		assert_int_equal(e->layers.every, 4);
+		for (uint32_t i = 0; i < e->layers.next && i < IPB_LAYERS_PENDING; i++, all++)
+			turns[e->layers.entries[i].number % 4]++;
+		assert_true(all > 500);
+		for (int i = 0; i < 4; i++)
+			assert_in_range(turns[i], all / 8, all / 2);
+		assert_in_range(e->track.next / e->layers.asked, 3, 5);
+		ipb_engine_close(e);
+		ipb_args_free(&args);
+	}
+}
+
+/* The packets of one call have times of their own; those of a train leave together, which the result says. */
+static void packets_of_a_batch_leave_one_after_another(void **state)
+{
+	static const char *const engines[] = { "mmsg", "gso" };
+
+	(void)state;
+	for (int gso = 0; gso < 2; gso++) {
+		struct server s;
+		struct ipb_args args;
+		struct ipb_engine_result r;
+		char text[200];
+		uint32_t bursts = 0, spread = 0;
+		begin(&s, "drop", 1000000, 0);
+		snprintf(text, sizeof text, "socktype=udp,engine=%s,noise=0,warmup=0,cooldown=0,drain=0.3,late=0,size=64,bps=819200,"
+		         "arrival=burst:16,duration=0.3", engines[gso]);
+		struct ipb_engine *e = run(&args, text, ipb_sock_port(s.fd));
+		end(&s);
+		for (uint64_t i = 0; i + 16 <= e->track.next && i + 16 <= IPB_TRACK_RING_MIN; i += 16, bursts++) {
+			const struct ipb_record *b = &e->track.ring[i];
+			for (int k = 1; k < 16; k++)
+				assert_true(b[k].sent_ns >= b[k - 1].sent_ns && b[k].due_ns == b[0].due_ns);
+			spread += b[15].sent_ns > b[0].sent_ns + 1000; /* a packet takes a good deal more than 70 ns */
+		}
+		ipb_engine_result(e, &r);
+		assert_true(bursts > 10);
+		assert_int_equal(reason_of(&r, "trains") != NULL, gso);
+		if (!gso)
+			assert_int_equal(spread, bursts);
+		assert_int_equal(r.lateness->count, r.counts.sent);
+		ipb_engine_close(e);
+		ipb_args_free(&args);
+	}
 }
 
 /* Runs against a target that goes wrong: says so, and ends within warm-up, requested time, drain (0.5 s) and 2 s. */
@@ -669,6 +754,8 @@ int main(void)
 		cmocka_unit_test(a_cut_reply_of_mixed_sizes_is_corrupt),
 		cmocka_unit_test(faults_of_other_phases_do_not_count),
 		cmocka_unit_test(a_stamped_round_trip_adds_up),
+		cmocka_unit_test(stamps_do_not_beat_with_bursts),
+		cmocka_unit_test(packets_of_a_batch_leave_one_after_another),
 		cmocka_unit_test(a_silent_target_is_named),
 		cmocka_unit_test(an_unreachable_target_is_named),
 		cmocka_unit_test(a_target_that_dies_is_named),

@@ -8,7 +8,7 @@ static void sent(struct ipb_track *t, uint64_t now_ns, int measured)
 {
 	const uint32_t size = 64;
 
-	ipb_track_sent(t, &now_ns, &size, 1, now_ns, measured);
+	ipb_track_sent(t, &now_ns, &size, 1, now_ns, 0, measured);
 }
 
 static void each_fate_is_counted_once(void **state)
@@ -21,8 +21,8 @@ static void each_fate_is_counted_once(void **state)
 	sent(&t, 0, 0);
 	const uint64_t due[10] = { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 };
 	const uint32_t sizes[10] = { 64, 65, 66 };
-	ipb_track_sent(&t, due, sizes, 3, 10, 1);
-	ipb_track_sent(&t, due, sizes, 7, 10, 1);
+	ipb_track_sent(&t, due, sizes, 3, 10, 0, 1);
+	ipb_track_sent(&t, due, sizes, 7, 10, 0, 1);
 	sent(&t, 20, 0);
 	assert_int_equal(t.first, 1);
 	assert_int_equal(t.end, 11);
