@@ -567,8 +567,9 @@ static void *serve_slowly(void *context)
 		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
 		uint64_t due = (ipb_now_ns() - start) * t->bytes_per_s / IPB_NS_PER_S - all;
 		ssize_t n = recv(fd, bytes, due < sizeof bytes ? due : sizeof bytes, MSG_DONTWAIT);
-		if (n > 0)
-			all += (uint64_t)send(fd, bytes, (size_t)n, 0);
+		if (n == 0 || (n > 0 && send(fd, bytes, (size_t)n, MSG_NOSIGNAL) != n))
+			break;
+		all += n > 0 ? (uint64_t)n : 0;
 	}
 	close(fd);
 	return NULL;
