@@ -38,6 +38,8 @@ const CODE = [
   "bench",
 ];
 const UNIT = ["protocol", "config", "ffi", "results", "controller", "daemon", "cli"];
+/** Arguments of make for what is written in C. */
+const MAKE = ["--no-print-directory", `-j${navigator.hardwareConcurrency}`, "-C", "tests_c"];
 const PART_DEADLINE_MS = 3_600_000;
 const mark = crypto.randomUUID();
 let environment: Record<string, string> = { [MARK]: mark, NO_COLOR: "1" };
@@ -57,7 +59,7 @@ const PARTS: Record<string, () => Promise<Count>> = {
 
 /** Tests that wait more than they work, and measure nothing: two files at a time. */
 const SIDE_BY_SIDE =
-  /^(cli|compare|daemon_(auth|dialogue|extensions|faults|plugins|silence|tls)|docs|document|ffi|launcher|plugin_tools|recover)_/;
+  /^(cli|compare|crash|daemon_(auth|dialogue|extensions|faults|plugins|silence|tls)|docs|document|ffi|launcher|plugin_tools|recover|report|secure|terminal|wrappers)_/;
 
 /** One check that has no parts: shows its output when it fails. */
 function one(name: string, { code, output }: Outcome): Count {
@@ -98,7 +100,7 @@ async function cTests(): Promise<Count> {
     say("C tests: skipped, they need libcmocka-dev");
     return { passed: 0, failed: 0, skipped: 1 };
   }
-  const { code, output } = await run("make", ["--no-print-directory", "-C", "tests_c", "check"], {
+  const { code, output } = await run("make", [...MAKE, "check"], {
     env: environment,
   });
   const total = /^C tests: (\d+) passed, (\d+) failed/m.exec(output);
@@ -117,7 +119,7 @@ async function fuzz(): Promise<Count> {
     return { passed: 0, failed: 0, skipped: 1 };
   }
   const seconds = Deno.env.get("IPBENCH_FUZZ_SECONDS") ?? "5";
-  const args = ["--no-print-directory", "-C", "tests_c", "fuzz", `FUZZ_SECONDS=${seconds}`];
+  const args = [...MAKE, "fuzz", `FUZZ_SECONDS=${seconds}`];
   const { code, output } = await run("make", args, { env: environment, deadlineMs: PART_DEADLINE_MS });
   const lines = output.split("\n").filter((line) => /^(ok|not ok) |error:/.test(line));
   say(lines.join("\n"));

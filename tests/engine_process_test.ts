@@ -148,16 +148,25 @@ for (const engine of ["socket", "mmsg", "gso"]) {
   });
 }
 
-for (const [every, wrong] of [["7", "every seventh"], ["0", "none"]] as const) {
+for (
+  const [every, faults, wrong] of [
+    ["7", "spoil", "every seventh"],
+    ["7", "spoil,stump", "every seventh, every other of them cut to four bytes"],
+    ["0", "spoil", "none"],
+  ] as const
+) {
   Deno.test(`Bad_Packets counts what latency-check's echo spoilt: ${wrong}`, async () => {
-    const echo = await FaultEcho.start(["--check", "--every", every, "--faults", "spoil"]);
+    const echo = await FaultEcho.start(["--check", "--every", every, "--faults", faults]);
     const args = `socktype=udp,bps=2M,size=64,duration=1,warmup=0,cooldown=0,noise=0`;
     const { row, result } = await rowOf(drive("127.0.0.1", echo.port, args, "latency-check"));
     const counts = await echo.end();
     assert.equal(row.length, 10);
-    assert.equal(Number(row[9]), counts["spoil"]);
-    assert.equal(result.counts["ok"], counts["packets"]);
-    assert.equal((counts["spoil"] ?? 0) > 500, every === "7");
+    const cut = counts["stump"] ?? 0, bad = (counts["spoil"] ?? 0) + cut;
+    assert.equal(Number(row[9]), bad);
+    assert.equal(result.counts["ok"], (counts["packets"] ?? 0) - cut);
+    assert.equal(result.counts["corrupt"], cut);
+    assert.equal(bad > 500, every === "7");
+    assert.equal(cut > 200, faults === "spoil,stump");
   });
 }
 

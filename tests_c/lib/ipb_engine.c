@@ -86,6 +86,7 @@ static void learn(struct ipb_engine *e, uint64_t number, uint64_t now_ns)
 		e->least_ns = now_ns - r->due_ns;
 }
 
+/* latency-check: every first answer to a measured packet has to hold the packet's first word + 1, in whatever state it is. */
 static void check_word(struct ipb_engine *e, const uint8_t *packet, uint32_t got)
 {
 	uint64_t word0, word1;
@@ -124,6 +125,8 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 		return;
 	}
 	enum ipb_verdict_reply v = ipb_track_reply(&e->track, number, flow, kind == IPB_REPLY_CORRUPT, now_ns);
+	if (e->config.check && v != IPB_TRACK_UNMEASURED && v != IPB_TRACK_DUPLICATE)
+		check_word(e, packet, got);
 	if (v != IPB_TRACK_SAMPLE) {
 		if (e->phase == IPBENCH_PHASE_WARMUP)
 			learn(e, number, now_ns);
@@ -131,8 +134,6 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 	}
 	struct ipb_record *r = &e->track.ring[number & e->track.mask];
 	record_sample(e, r, now_ns);
-	if (e->config.check)
-		check_word(e, packet, got);
 	if (r->stamp != 0)
 		ipb_layers_reply(e, r->stamp, number, stamp_ns, now_ns);
 }
@@ -407,6 +408,8 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	e->rxq_drops = receive_drops(e);
 	ipb_sysmon_read(&e->after, e->link);
 	ipb_track_finish(&e->track);
+	if (e->config.check)
+		e->bad += e->track.unknown;
 	ipb_engine_confidence(e);
 	ipb_engine_judge(e);
 	enter(e, IPBENCH_PHASE_DONE);

@@ -134,10 +134,11 @@ uint64_t ipb_track_answered(const struct ipb_track *t)
 
 void ipb_track_finish(struct ipb_track *t)
 {
-	uint64_t out = ipb_track_out(t), taken = t->unknown < out ? t->unknown : out;
+	uint64_t out = ipb_track_out(t);
 
-	t->counts.corrupt += taken;
-	t->counts.lost = out - taken;
+	t->unknown = t->unknown < out ? t->unknown : out;
+	t->counts.corrupt += t->unknown;
+	t->counts.lost = out - t->unknown;
 }
 
 enum ipb_fate ipb_track_fate(const struct ipb_track *t, uint64_t number)

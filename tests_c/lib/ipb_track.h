@@ -107,7 +107,8 @@ static inline uint64_t ipb_track_out(const struct ipb_track *t)
 	return t->counts.sent - t->counts.ok - t->counts.late - t->counts.corrupt;
 }
 
-/* The drain is over: decides what is lost. Damaged replies of unknown packets are taken from those not heard of. */
+/* The drain is over: decides what is lost. Damaged replies of unknown packets are taken from those not heard of, and
+ * `unknown` is how many. */
 void ipb_track_finish(struct ipb_track *t);
 
 /* What became of packet number of the measured phase. */

@@ -8,6 +8,7 @@
 #define latency_marshal_extended check_marshal_extended
 #define latency_unmarshal check_unmarshal
 #define latency_result_free check_result_free
+#define latency_hist_open check_hist_open
 #include "../latency/marshal.c"
 #undef latency_unmarshal
 #undef latency_result_free
