@@ -80,9 +80,11 @@ static void account_measured(struct ipb_engine *e, const uint64_t *due_ns, const
 	e->last_measured_send_ns = left_at(d, n - 1);
 	while (n > 0 && left_at(d, n - 1) >= e->end_ns)
 		n--;
-	e->sent_in_window += n;
+	uint64_t bytes = 0;
 	for (uint32_t i = 0; i < n; i++)
-		e->window_sent_bytes += sizes[i];
+		bytes += sizes[i];
+	e->sent_in_window += n;
+	e->window_sent_bytes += (double)bytes;
 }
 
 /* The next n ready slots, all of the measured phase or all not, have left. 0, or -1 when there was no room for them. */
@@ -116,7 +118,8 @@ static void account(struct ipb_engine *e, uint32_t n, const struct departure *d,
 	while (e->ready_from < end) {
 		const int measured = ipb_engine_measures(e, e->due_ns[e->ready_from]);
 		const struct departure alike = { left_at(d, e->ready_from - from), d->step_ns };
-		uint32_t next = e->ready_from + 1;
+		/* Due times only grow: where the first one and the last one are measured, all are. */
+		uint32_t next = measured && ipb_engine_measures(e, e->due_ns[end - 1]) ? end : e->ready_from + 1;
 		while (next < end && ipb_engine_measures(e, e->due_ns[next]) == measured)
 			next++;
 		if (account_alike(e, next - e->ready_from, &alike, measured) < 0)
