@@ -13,7 +13,6 @@
 #define NEAR_NS 500u  /* what a look for replies costs, about */
 #define NEAR_SHARE 16u /* packets this many times NEAR_NS apart, or more, are waited for without looking */
 #define BEFORE_NS 50000000ull /* the system's counters are read so long before the measured phase: that takes a while */
-#define LAST_LOOKS 64 /* for a reply, before a target is called dead */
 
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
 {
@@ -212,30 +211,6 @@ static uint64_t receive_drops(struct ipb_engine *e)
 	return drops;
 }
 
-/* The target is dead: says how. silent_ns: for how long it has said nothing. Returns -1. */
-static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
-{
-	double s = (double)silent_ns / 1e9;
-
-	if (e->refused_since_reply > 0)
-		return ipb_engine_fail(e, "target-unreachable", "the target was unreachable: %llu ICMP errors such as port "
-		                       "unreachable, and no answer for %.1f s: is something listening on %s port %u?",
-		                       (unsigned long long)e->refused, s, e->config.host, e->config.port);
-	if (e->last_reply_ns == 0)
-		return ipb_engine_fail(e, "target-silent", "the target never answered: %llu packets sent in %.1f s",
-		                       (unsigned long long)e->track.next, s);
-	return ipb_engine_fail(e, "target-died", "the target stopped answering: nothing for %.1f s, after %llu round trips",
-	                       s, (unsigned long long)e->track.counts.ok);
-}
-
-/* Whether that many packets without an answer, sent from first_ns to last_ns, are more than a loss. One loss at a low
- * rate, or the end of a burst that found no room, is not. */
-static int is_dead(const struct ipb_engine *e, uint64_t packets, uint64_t first_ns, uint64_t last_ns)
-{
-	return packets > 0 && (e->refused_since_reply > 0 || e->blocked_since_ns != 0 ||
-	                       (packets >= IPB_ENGINE_SILENT_PACKETS && last_ns >= first_ns + IPB_ENGINE_SILENT_SPAN_NS));
-}
-
 /* Everything measured is answered or given up. */
 static int is_drained(struct ipb_engine *e, uint64_t now_ns)
 {
@@ -244,22 +219,6 @@ static int is_drained(struct ipb_engine *e, uint64_t now_ns)
 	if (e->all_in_ns == 0)
 		e->all_in_ns = now_ns;
 	return now_ns - e->all_in_ns >= IPB_ENGINE_SETTLE_NS;
-}
-
-/* A target that died shortly before the last packet was sent, too late for check_silence: nothing sent since then was
- * answered, although it had the time that a reply may take. */
-static int check_end(struct ipb_engine *e, uint64_t now_ns)
-{
-	const uint64_t answered = ipb_track_answered(&e->track), due_ns = now_ns - e->config.drain_ns;
-	const struct ipb_record *first = ipb_track_record(&e->track, answered);
-
-	if (answered == e->track.next || e->last_reply_ns > due_ns)
-		return 0;
-	/* What is not in the ring any more was sent long before. */
-	if (!is_dead(e, e->track.next - answered, first != NULL ? first->sent_ns : 0,
-	             e->last_send_ns < due_ns ? e->last_send_ns : due_ns))
-		return 0;
-	return fail_dead(e, now_ns - (e->last_reply_ns != 0 ? e->last_reply_ns : e->start_ns));
 }
 
 /* Moves from phase to phase; non-zero when the run is over. */
@@ -290,32 +249,13 @@ static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 		break;
 	case IPBENCH_PHASE_DRAIN:
 		if (is_drained(e, now_ns)) {
-			check_end(e, now_ns);
+			ipb_engine_check_end(e, now_ns);
 			return 1;
 		}
-		return now_ns >= e->last_send_ns + e->silence_ns && check_end(e, now_ns) < 0;
+		return now_ns >= e->last_send_ns + e->silence_ns && ipb_engine_check_end(e, now_ns) < 0;
 	default:
 		break;
 	}
-	return 0;
-}
-
-/* The target has answered nothing for too long while packets were sent. */
-static int check_silence(struct ipb_engine *e, uint64_t now_ns)
-{
-	if (e->sends_since_reply == 0 || now_ns - e->silent_since_ns < e->silence_ns || e->phase == IPBENCH_PHASE_DRAIN)
-		return 0;
-	/* A tester that stood still finds the replies only now. */
-	for (int left = LAST_LOOKS, got = 1; left > 0 && got > 0 && e->sends_since_reply > 0; left--)
-		if ((got = e->x->receive(e)) < 0)
-			return -1;
-	if (e->sends_since_reply == 0)
-		return 0;
-	if (is_dead(e, e->sends_since_reply, e->silent_since_ns, e->last_send_ns))
-		return fail_dead(e, now_ns - e->silent_since_ns);
-	/* Too few packets to tell. A long cool-down would only put off the end. */
-	if (e->phase == IPBENCH_PHASE_COOLDOWN && ipb_track_out(&e->track) > 0)
-		start_draining(e, now_ns);
 	return 0;
 }
 
@@ -329,7 +269,12 @@ static int idle(struct ipb_engine *e, uint64_t now_ns)
 		e->early = 1;
 		return -1;
 	}
-	return check_silence(e, now_ns);
+	if (ipb_engine_check_silence(e, now_ns) < 0)
+		return -1;
+	/* Silent, but too few packets to tell that the target is dead. A long cool-down would only put off the end. */
+	if (e->phase == IPBENCH_PHASE_COOLDOWN && ipb_engine_is_silent(e, now_ns) && ipb_track_out(&e->track) > 0)
+		start_draining(e, now_ns);
+	return 0;
 }
 
 static void note_gap(struct ipb_engine *e, uint64_t gap_ns)

@@ -128,6 +128,16 @@ int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns);
 /* The target takes packets again, or the run is over. */
 void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns);
 
+/* Whether packets have been sent for too long without an answer. */
+int ipb_engine_is_silent(const struct ipb_engine *e, uint64_t now_ns);
+
+/* Ends the run when the target is dead: looks for replies once more first. 0, or -1 when the run is over. */
+int ipb_engine_check_silence(struct ipb_engine *e, uint64_t now_ns);
+
+/* A target that died shortly before the last packet was sent, too late for ipb_engine_check_silence: nothing sent since
+ * then was answered, although it had the time that a reply may take. 0, or -1 when the run has failed. */
+int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns);
+
 /* Packets that leave late now do so because the target did not take them. */
 static inline int ipb_engine_excuses(const struct ipb_engine *e, uint64_t now_ns)
 {

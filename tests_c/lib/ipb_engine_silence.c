@@ -1,0 +1,60 @@
+/* Has the target died? One that answers nothing ends the run, with a name for how.  SPDX-License-Identifier: MIT */
+#include "ipb_engine_private.h"
+
+#define LAST_LOOKS 64 /* for a reply, before a target is called dead */
+
+/* The target is dead: says how. silent_ns: for how long it has said nothing. Returns -1. */
+static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
+{
+	double s = (double)silent_ns / 1e9;
+
+	if (e->refused_since_reply > 0)
+		return ipb_engine_fail(e, "target-unreachable", "the target was unreachable: %llu ICMP errors such as port "
+		                       "unreachable, and no answer for %.1f s: is something listening on %s port %u?",
+		                       (unsigned long long)e->refused, s, e->config.host, e->config.port);
+	if (e->last_reply_ns == 0)
+		return ipb_engine_fail(e, "target-silent", "the target never answered: %llu packets sent in %.1f s",
+		                       (unsigned long long)e->track.next, s);
+	return ipb_engine_fail(e, "target-died", "the target stopped answering: nothing for %.1f s, after %llu round trips",
+	                       s, (unsigned long long)e->track.counts.ok);
+}
+
+/* Whether that many packets without an answer, sent from first_ns to last_ns, are more than a loss. One loss at a low
+ * rate, or the end of a burst that found no room, is not. */
+static int is_dead(const struct ipb_engine *e, uint64_t packets, uint64_t first_ns, uint64_t last_ns)
+{
+	return packets > 0 && (e->refused_since_reply > 0 || e->blocked_since_ns != 0 ||
+	                       (packets >= IPB_ENGINE_SILENT_PACKETS && last_ns >= first_ns + IPB_ENGINE_SILENT_SPAN_NS));
+}
+
+int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns)
+{
+	const uint64_t answered = ipb_track_answered(&e->track), due_ns = now_ns - e->config.drain_ns;
+	const struct ipb_record *first = ipb_track_record(&e->track, answered);
+
+	if (answered == e->track.next || e->last_reply_ns > due_ns)
+		return 0;
+	/* What is not in the ring any more was sent long before. */
+	if (!is_dead(e, e->track.next - answered, first != NULL ? first->sent_ns : 0,
+	             e->last_send_ns < due_ns ? e->last_send_ns : due_ns))
+		return 0;
+	return fail_dead(e, now_ns - (e->last_reply_ns != 0 ? e->last_reply_ns : e->start_ns));
+}
+
+int ipb_engine_is_silent(const struct ipb_engine *e, uint64_t now_ns)
+{
+	return e->sends_since_reply > 0 && now_ns - e->silent_since_ns >= e->silence_ns;
+}
+
+int ipb_engine_check_silence(struct ipb_engine *e, uint64_t now_ns)
+{
+	if (!ipb_engine_is_silent(e, now_ns) || e->phase == IPBENCH_PHASE_DRAIN)
+		return 0;
+	/* A tester that stood still finds the replies only now. */
+	for (int left = LAST_LOOKS, got = 1; left > 0 && got > 0 && e->sends_since_reply > 0; left--)
+		if ((got = e->x->receive(e)) < 0)
+			return -1;
+	if (!is_dead(e, e->sends_since_reply, e->silent_since_ns, e->last_send_ns))
+		return 0;
+	return fail_dead(e, now_ns - e->silent_since_ns);
+}
