@@ -105,6 +105,69 @@ static void a_target_that_dies_is_named(void **state)
 	}
 }
 
+/* How the tester below looks for replies. */
+static struct {
+	const struct ipb_xport *real;
+	enum { LOOKS, LOOKS_AWAY, FINDS_NOTHING_ONCE, LOOKS_AGAIN } state;
+} standing;
+
+/* A tester that stands still until a target that answers has been silent for too long: it sends a while without looking
+ * for replies, sleeps, and its next look finds nothing, as one does that is given an ICMP error instead of a reply. */
+static int stand_still(struct ipb_engine *e)
+{
+	switch (standing.state) {
+	case LOOKS:
+		if (e->received_all >= 50)
+			standing.state = LOOKS_AWAY;
+		break;
+	case LOOKS_AWAY:
+		if (ipb_engine_is_silent(e, ipb_clock_now(&e->clock))) {
+			standing.state = LOOKS; /* A crowded machine was too slow: the loop has called, not the last look. Once more. */
+			break;
+		}
+		if (e->sends_since_reply < IPB_ENGINE_SILENT_PACKETS ||
+		    e->last_send_ns < e->silent_since_ns + IPB_ENGINE_SILENT_SPAN_NS)
+			return 0;
+		while (!ipb_engine_is_silent(e, ipb_clock_now(&e->clock)))
+			nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+		standing.state = FINDS_NOTHING_ONCE;
+		return 0;
+	case FINDS_NOTHING_ONCE:
+		standing.state = LOOKS_AGAIN;
+		return 0;
+	case LOOKS_AGAIN:
+		break;
+	}
+	return standing.real->receive(e);
+}
+
+static void a_tester_that_stood_still_looks_once_more(void **state)
+{
+	struct spoiler s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+
+	(void)state;
+	spoiler_begin(&s, "drop", 1000000, 0);
+	struct ipb_engine *e = engine_open(&args, "socktype=udp,noise=0,warmup=0,cooldown=0,bps=200k,duration=2,drain=0.5,late=0.5",
+	                                   ipb_sock_port(s.fd));
+	struct ipb_xport still = *e->x;
+	standing.real = e->x;
+	standing.state = LOOKS;
+	still.receive = stand_still;
+	e->x = &still;
+	ipb_engine_run(e, NULL);
+	e->x = standing.real;
+	spoiler_end(&s);
+	ipb_engine_result(e, &r);
+	assert_int_equal(standing.state, LOOKS_AGAIN);
+	if (r.broken)
+		fail_msg("%s: %s", e->failed_code, e->failed_text);
+	assert_int_equal(r.counts.ok + r.counts.late, r.counts.sent);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
 /* A packet is lost, and the next one is due a second later; the last one of a burst is lost. */
 static void a_loss_is_no_death(void **state)
 {
@@ -297,6 +360,7 @@ int main(void)
 		cmocka_unit_test(a_silent_target_is_named),
 		cmocka_unit_test(an_unreachable_target_is_named),
 		cmocka_unit_test(a_target_that_dies_is_named),
+		cmocka_unit_test(a_tester_that_stood_still_looks_once_more),
 		cmocka_unit_test(a_loss_is_no_death),
 		cmocka_unit_test(tcp_end_of_file_is_named),
 		cmocka_unit_test(tcp_reset_is_named),
