@@ -3,22 +3,11 @@
  *
  * @example Run a benchmark and print its row
  * ```ts
- * import { runBenchmark } from "@ipbench/ipbench";
+ * import { defaultRun, runBenchmark } from "@ipbench/ipbench";
  *
- * const document = await runBenchmark({
- *   test: "latency",
- *   controllerArgs: "",
- *   clients: [{ host: "127.0.0.1", port: 8036, target: "127.0.0.1", targetPort: 7, args: "socktype=udp" }],
- *   targets: [],
- *   reset: false,
- *   debug: false,
- *   timeoutSeconds: null,
- *   require: "all",
- *   pluginDirs: [],
- *   secretFile: null,
- *   tls: null,
- *   untilCi: null,
- * });
+ * const document = await runBenchmark(defaultRun("latency", [
+ *   { host: "127.0.0.1", port: 8036, target: "127.0.0.1", targetPort: 7, args: "socktype=udp" },
+ * ]));
  * console.log(document.run.verdict, document.csv);
  * ```
  *
@@ -37,6 +26,7 @@ export {
   ConfigError,
   DEFAULT_CLIENT_PORT,
   DEFAULT_TARGET_PORT,
+  defaultRun,
   parseConfigFile,
   type RunDescription,
   type TargetDescription,

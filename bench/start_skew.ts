@@ -8,6 +8,7 @@
  * @module
  */
 import { runBenchmark } from "../mod.ts";
+import { dummyDescription } from "../tests/fixtures/dummy_run.ts";
 import { TestDaemon } from "../tests/util/mod.ts";
 
 /** 99 of 100 testers start within this time of the agreed instant. */
@@ -27,26 +28,7 @@ try {
   }
   for (let run = 0; run < runs; run++) {
     const began = performance.now();
-    const document = await runBenchmark({
-      test: "dummy",
-      controllerArgs: "",
-      clients: daemons.map(({ host, port }) => ({
-        host,
-        port,
-        target: "127.0.0.1",
-        targetPort: 7,
-        args: "seconds=0.2",
-      })),
-      targets: [],
-      reset: false,
-      debug: false,
-      timeoutSeconds: null,
-      require: "all",
-      pluginDirs: [],
-      secretFile: null,
-      tls: null,
-      untilCi: null,
-    }, {
+    const document = await runBenchmark(dummyDescription(daemons, "seconds=0.2"), {
       onProgress: (event) => {
         if (event.kind === "schedule") toStartMs.push(performance.now() - began);
       },

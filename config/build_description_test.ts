@@ -4,6 +4,7 @@ import { buildDescription, type Described } from "./build_description.ts";
 import type { CommandLine } from "./command_line.ts";
 import { ConfigError } from "./config_error.ts";
 import { parseConfigFile } from "./config_file.ts";
+import { defaultRun } from "./run_description.ts";
 import { checkRunDescription } from "./validate.ts";
 
 function build(line: CommandLine, xml?: string): Described {
@@ -25,10 +26,11 @@ const SIMPLE: CommandLine = { test: "latency", client: ["a"], testTarget: "t" };
 
 Deno.test("the command line alone, with every default", () => {
   const { description, warnings } = build(SIMPLE);
-  assert.deepEqual(description, {
+  const clients = [{ host: "a", port: 8036, target: "t", targetPort: null, args: "" }];
+  const expected = {
     test: "latency",
     controllerArgs: "",
-    clients: [{ host: "a", port: 8036, target: "t", targetPort: null, args: "" }],
+    clients,
     targets: [],
     reset: false,
     debug: false,
@@ -38,7 +40,13 @@ Deno.test("the command line alone, with every default", () => {
     secretFile: null,
     tls: null,
     untilCi: null,
-  });
+  };
+  assert.deepEqual(description, expected);
+  assert.deepEqual(
+    defaultRun("latency", clients),
+    expected,
+    "what a program gets is what the command line gives",
+  );
   assert.deepEqual(warnings, []);
 });
 

@@ -55,3 +55,35 @@ export interface RunDescription {
   /** Relative half width of the 95 % interval at which to stop early, or `null`. */
   untilCi: number | null;
 }
+
+/**
+ * A run without special wishes: every field at the default that the command line gives it.
+ *
+ * @param test name of the client test, such as "latency"
+ * @param clients the testers
+ * @returns the description; its fields may be changed
+ *
+ * @example Two minutes at most
+ * ```ts
+ * import { defaultRun } from "@ipbench/ipbench";
+ *
+ * const client = { host: "10.0.0.2", port: 8036, target: "10.0.0.9", targetPort: 7, args: "socktype=udp" };
+ * const description = { ...defaultRun("latency", [client]), timeoutSeconds: 120 };
+ * ```
+ */
+export function defaultRun(test: string, clients: ClientDescription[]): RunDescription {
+  return {
+    test,
+    controllerArgs: "",
+    clients,
+    targets: [],
+    reset: false,
+    debug: false,
+    timeoutSeconds: null,
+    require: "all",
+    pluginDirs: [],
+    secretFile: null,
+    tls: null,
+    untilCi: null,
+  };
+}

@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConfigError } from "./config_error.ts";
+import { defaultRun } from "./run_description.ts";
 import { checkRunDescription } from "./validate.ts";
 
 const GOOD = {
-  test: "latency",
-  controllerArgs: "",
-  clients: [{ host: "a", port: 8036, target: "t", targetPort: null, args: "" }],
+  ...defaultRun("latency", [{ host: "a", port: 8036, target: "t", targetPort: null, args: "" }]),
   targets: [{ host: "t", port: 8037, test: "cpu_target", args: "", controllerArgs: "" }],
-  reset: false,
-  debug: false,
-  timeoutSeconds: null,
-  require: "all",
-  pluginDirs: [],
-  secretFile: null,
-  tls: null,
-  untilCi: null,
 };
 
 function errorsOf(value: unknown): string[] {

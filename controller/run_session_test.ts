@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RunDescription } from "../config/run_description.ts";
+import { defaultRun } from "../config/run_description.ts";
 import { monotonicNowNs } from "../ffi/clock.ts";
 import type { PluginInfo } from "../ffi/mod.ts";
 import type { ResultDocument } from "../results/document.ts";
@@ -70,16 +70,11 @@ async function run(
     save?: (document: ResultDocument) => void;
   } = {},
 ): Promise<Outcome> {
-  const description: RunDescription = {
-    test: "t",
-    controllerArgs: "",
-    clients: clients.map(({ port }) => ({
-      host: "127.0.0.1",
-      port,
-      target: "h",
-      targetPort: null,
-      args: "a",
-    })),
+  const description = {
+    ...defaultRun(
+      "t",
+      clients.map(({ port }) => ({ host: "127.0.0.1", port, target: "h", targetPort: null, args: "a" })),
+    ),
     targets: targets.map(({ port }) => ({
       host: "127.0.0.1",
       port,
@@ -87,14 +82,8 @@ async function run(
       args: "",
       controllerArgs: "",
     })),
-    reset: false,
     debug: true,
-    timeoutSeconds: null,
     require: options.require ?? "all",
-    pluginDirs: [],
-    secretFile: null,
-    tls: null,
-    untilCi: null,
   };
   const limits = {
     ...LIMITS,

@@ -1,22 +1,15 @@
 import assert from "node:assert/strict";
-import type { RunDescription } from "../config/run_description.ts";
+import { defaultRun } from "../config/run_description.ts";
 import { newDocument } from "./run_document.ts";
 import { asidePath, runIdOf } from "./journal.ts";
 import { DocumentSaver, recoverDocument, saveDocument } from "./save.ts";
 
-const DESCRIPTION: RunDescription = {
-  test: "dummy",
-  controllerArgs: "",
-  clients: ["a", "b"].map((host) => ({ host, port: 8036, target: "t", targetPort: 7, args: "" })),
+const DESCRIPTION = {
+  ...defaultRun(
+    "dummy",
+    ["a", "b"].map((host) => ({ host, port: 8036, target: "t", targetPort: 7, args: "" })),
+  ),
   targets: [{ host: "t", port: 8037, test: "dummy_target", args: "", controllerArgs: "" }],
-  reset: false,
-  debug: false,
-  timeoutSeconds: null,
-  require: "all",
-  pluginDirs: [],
-  secretFile: null,
-  tls: null,
-  untilCi: null,
 };
 
 async function inFolder(task: (path: string) => Promise<void>): Promise<void> {

@@ -3,8 +3,8 @@
  * daemons' clocks are shifted by a hook for tests; on one machine the shift is the true offset.
  */
 import assert from "node:assert/strict";
-import type { RunDescription } from "../config/run_description.ts";
 import { runBenchmark } from "../controller/run.ts";
+import { dummyConfig, dummyDescription } from "./fixtures/dummy_run.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { TestDaemon } from "./util/mod.ts";
 
@@ -18,25 +18,9 @@ function shifted(shiftNs: bigint, ip = "127.0.0.1"): Promise<TestDaemon> {
 
 Deno.test(`the bound covers the true offset in 99 of 100 of ${SHIFTS_NS.length * RUNS} parts of runs`, async () => {
   await using daemons = new AsyncDisposableStack();
-  const clients: RunDescription["clients"] = [];
-  for (const shiftNs of SHIFTS_NS) {
-    const { host, port } = daemons.use(await shifted(shiftNs));
-    clients.push({ host, port, target: "127.0.0.1", targetPort: null, args: "seconds=0.05" });
-  }
-  const description: RunDescription = {
-    test: "dummy",
-    controllerArgs: "",
-    clients,
-    targets: [],
-    reset: false,
-    debug: false,
-    timeoutSeconds: null,
-    require: "all",
-    pluginDirs: [],
-    secretFile: null,
-    tls: null,
-    untilCi: null,
-  };
+  const testers: TestDaemon[] = [];
+  for (const shiftNs of SHIFTS_NS) testers.push(daemons.use(await shifted(shiftNs)));
+  const description = dummyDescription(testers, "seconds=0.05");
   let covered = 0, all = 0;
   for (let run = 0; run < RUNS; run++) {
     const document = await runBenchmark(description);
@@ -62,12 +46,7 @@ Deno.test(`the bound covers the true offset in 99 of 100 of ${SHIFTS_NS.length *
 Deno.test("testers whose clocks are six seconds apart start at the same instant, and say so", async () => {
   await using early = await shifted(-3n * SECOND);
   await using late = await shifted(3n * SECOND, "127.0.0.2");
-  const { code, document, stderr } = await runConfig({
-    test: "dummy",
-    args: "seconds=0.3",
-    clients: [early, late].map(({ host, port }) => ({ host, port })),
-    targets: [],
-  });
+  const { code, document, stderr } = await runConfig(dummyConfig([early, late], "seconds=0.3"));
   assert.equal(code, 0, stderr);
   const truth = [-3e9, 3e9];
   document.clients.forEach((client, index) => {

@@ -1,5 +1,6 @@
 /** Plugins that crash, exit, hang or return rubbish: each gives a named error, and the daemons serve the next run. */
 import assert from "node:assert/strict";
+import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { fixturePlugins, TestDaemon } from "./util/mod.ts";
 
@@ -69,12 +70,7 @@ for (const side of ["client", "target"] as const) {
       await t.step(fault, () => check(fault, expected, tester, target, side));
     }
     await t.step("the same daemons run a well-behaved test", async () => {
-      const { code, stderr } = await runConfig({
-        test: "dummy",
-        args: "seconds=0.1",
-        clients: [{ host: tester.host, port: tester.port }],
-        targets: [{ test: "dummy_target", host: target.host, port: target.port }],
-      });
+      const { code, stderr } = await runConfig(dummyConfig([tester], "seconds=0.1", [target]));
       assert.equal(code, 0, stderr);
     });
   });

@@ -9,7 +9,7 @@ function program(example: string, tester: TestDaemon): string {
     .replace(/host: "[^"]*"/, `host: "${tester.host}"`)
     .replace(/port: \d+/, `port: ${tester.port}`)
     .replace(/target: "[^"]*"/, 'target: "127.0.0.1"')
-    .replace(/test: "latency"/, 'test: "dummy"')
+    .replace(/"latency"/, '"dummy"')
     .replace(/args: "[^"]*"/, 'args: "seconds=0.2,text=from-the-library"');
 }
 

@@ -1,6 +1,7 @@
 /** A controller that dies leaves what had come in, and its daemons are free again. */
 import assert from "node:assert/strict";
 import { parseDocument } from "../results/parse.ts";
+import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { xmlOf } from "./fixtures/run_config.ts";
 import { assertNoneLeft, kill, programCommand, runProgram, TestDaemon, until } from "./util/mod.ts";
 
@@ -12,15 +13,10 @@ Deno.test("kill -9 of a controller in mid-run: its results are recovered, nothin
     const json = `${folder}/result.json`;
     await Deno.writeTextFile(
       `${folder}/run.xml`,
-      xmlOf({
-        test: "dummy",
-        args: "",
-        clients: [
-          { host: quick.host, port: quick.port, args: "seconds=0.2,text=first" },
-          { host: slow.host, port: slow.port, args: "seconds=30" },
-        ],
-        targets: [],
-      }),
+      xmlOf(dummyConfig([
+        { host: quick.host, port: quick.port, args: "seconds=0.2,text=first" },
+        slow,
+      ], "seconds=30")),
     );
     const command = programCommand("ipbench");
     const mark = crypto.randomUUID();
@@ -68,12 +64,7 @@ Deno.test("Ctrl-C ends the test on every daemon, writes the document and exits 1
     const json = `${folder}/result.json`;
     await Deno.writeTextFile(
       `${folder}/run.xml`,
-      xmlOf({
-        test: "dummy",
-        args: "seconds=30",
-        clients: [first, second].map(({ host, port }) => ({ host, port })),
-        targets: [{ test: "dummy_target", host: target.host, port: target.port }],
-      }),
+      xmlOf(dummyConfig([first, second], "seconds=30", [target])),
     );
     const command = programCommand("ipbench");
     const controller = new Deno.Command(command.path, {

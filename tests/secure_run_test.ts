@@ -1,5 +1,6 @@
 /** Whole runs with a shared secret, and over TLS. */
 import assert from "node:assert/strict";
+import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { hasOpenssl, makeCertificates, TestDaemon } from "./util/mod.ts";
 
@@ -13,12 +14,7 @@ async function inFolder(task: (folder: string) => Promise<void>): Promise<void> 
 }
 
 function configOf(tester: TestDaemon, target: TestDaemon, host = "127.0.0.1") {
-  return {
-    test: "dummy",
-    args: "seconds=0.2",
-    clients: [{ host, port: tester.port }],
-    targets: [{ test: "dummy_target", host, port: target.port }],
-  };
+  return dummyConfig([{ host, port: tester.port }], "seconds=0.2", [{ host, port: target.port }]);
 }
 
 Deno.test("a run among daemons with a secret: the right one, a wrong one, none", () =>

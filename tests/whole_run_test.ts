@@ -1,6 +1,7 @@
 /** Whole runs with `dist/`: testers, targets, the row, the document, what is kept when some fail. */
 import assert from "node:assert/strict";
 import { EchoProcess } from "./fixtures/echo_process.ts";
+import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { TestDaemon, until } from "./util/mod.ts";
 
@@ -62,12 +63,7 @@ Deno.test("a tester that is not there fails the run, and is done without when th
   await using tester = await TestDaemon.start();
   const gone = await TestDaemon.start();
   await gone.stop();
-  const config = {
-    test: "dummy",
-    args: "seconds=0.2",
-    clients: [{ host: "127.0.0.1", port: gone.port }, { host: tester.host, port: tester.port }],
-    targets: [],
-  };
+  const config = dummyConfig([gone, tester], "seconds=0.2");
   const strict = await runConfig(config);
   assert.equal(strict.code, 1);
   assert.equal(strict.document.run.failed, true);
@@ -91,12 +87,7 @@ Deno.test("a taken daemon is named with the way out, and --reset takes it", asyn
   await using tester = await TestDaemon.start();
   using holder = await tester.greeted();
   assert.deepEqual(await holder.ask("HELLO"), ["200 OK (Ready to go)"]);
-  const config = {
-    test: "dummy",
-    args: "seconds=0.2",
-    clients: [{ host: tester.host, port: tester.port }],
-    targets: [],
-  };
+  const config = dummyConfig([tester], "seconds=0.2");
   const refused = await runConfig(config);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /already runs a test.*ipbench abort 127\.0\.0\.1.*--reset/);
@@ -144,15 +135,10 @@ Deno.test("a tester that dies in mid-run: without it when the rest is enough, re
       }
     }, 50);
     let started = false;
-    const running = runConfig({
-      test: "dummy",
-      args: "",
-      clients: [
-        { host: steady.host, port: steady.port, args: "seconds=0.3" },
-        { host: dying.host, port: dying.port, args: "seconds=20" },
-      ],
-      targets: [],
-    }, lenient ? ["--require", "1"] : []);
+    const running = runConfig(
+      dummyConfig([{ host: steady.host, port: steady.port, args: "seconds=0.3" }, dying], "seconds=20"),
+      lenient ? ["--require", "1"] : [],
+    );
     await until("the test runs", 20_000, async () => started = await steady.testPid() !== null);
     const { code, document, stderr, ms } = await running;
     clearInterval(timer);

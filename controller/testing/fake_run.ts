@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RunDescription } from "../../config/run_description.ts";
+import { defaultRun, type RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument, Summary, Verdict } from "../../results/document.ts";
 import type { Clock } from "../runner.ts";
 
@@ -24,26 +24,16 @@ export interface FakeRun {
 
 /** A run of one test with the given clients' arguments. */
 export function fakeDescription(...args: string[]): RunDescription {
-  return {
-    test: "latency",
-    controllerArgs: "",
-    clients: args.map((text, i) => ({
+  return defaultRun(
+    "latency",
+    args.map((text, i) => ({
       host: `10.0.0.${i + 1}`,
       port: 8036,
       target: "t",
       targetPort: null,
       args: text,
     })),
-    targets: [],
-    reset: false,
-    debug: false,
-    timeoutSeconds: null,
-    require: "all",
-    pluginDirs: [],
-    secretFile: null,
-    tls: null,
-    untilCi: null,
-  };
+  );
 }
 
 /** The document of a fake run; what it lost is shared by its clients. */
