@@ -35,6 +35,7 @@ export function register(program: Command): void {
 
 async function recover(path: string): Promise<void> {
   const { DocumentSaver, recoverDocument } = await import("../controller/save.ts");
+  await using _held = await holdDead(path);
   const found = await recoverDocument(path).catch((cause) => {
     const reason = cause instanceof Deno.errors.NotFound
       ? `neither ${path} nor ${path}.journal is there`
@@ -56,6 +57,15 @@ async function recover(path: string): Promise<void> {
   const came = clients.filter((client) => client.peer !== null && client.error === undefined).length;
   note(`ipbench: ${path}: recovered ${came} of ${clients.length} client results`);
   outcomeLines(found.document).forEach((line) => note(`ipbench: ${line}`));
+}
+
+/** A run that is alive is not recovered, and none begins meanwhile. */
+async function holdDead(path: string): Promise<AsyncDisposable | null> {
+  const { FileLock, FileLockedError } = await import("../controller/file_lock.ts");
+  return await FileLock.take(path).catch((cause) => {
+    if (!(cause instanceof FileLockedError)) return null; // What it is is seen when the document is read or written.
+    throw new ExitError(EXIT.FAILED, `nothing to recover: ${cause.message}`, { cause });
+  });
 }
 
 /** What the run that died would have replaced is a whole result, which what is left of it may not be. */

@@ -9,6 +9,8 @@ import type { ResultDocument } from "../results/document.ts";
 import { csvAppend } from "../results/csv_file.ts";
 import { csvLine } from "../results/csv_row.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { note } from "./io.ts";
+import { labelled } from "./live_screen.ts";
 import { reasonOf } from "./run_options.ts";
 
 /**
@@ -25,6 +27,32 @@ export async function checkWritable(path: string): Promise<void> {
   }
   const itself = await Deno.stat(path).catch(() => null);
   if (itself?.isDirectory) throw new ExitError(EXIT.USAGE, `cannot write ${path}: it is a folder`);
+}
+
+/**
+ * Keeps a result file for this process until it is disposed of, so that two runs do not write over each other.
+ *
+ * @param path File that is going to be written; `undefined` is none.
+ * @returns What holds it.
+ * @throws {ExitError} when another run writes it, or it cannot be written.
+ */
+export async function holdResult(path: string | undefined): Promise<AsyncDisposable | null> {
+  if (path === undefined) return null;
+  await checkWritable(path);
+  const { FileLock, FileLockedError } = await import("../controller/file_lock.ts");
+  const lock = await FileLock.take(path).catch((cause) => {
+    throw new ExitError(
+      EXIT.USAGE,
+      cause instanceof FileLockedError
+        ? `${cause.message}: wait until that has ended, or name another file`
+        : `cannot write ${path}.lock: ${reasonOf(cause)}`,
+      { cause },
+    );
+  });
+  if (lock.problem !== null) {
+    note(labelled("warning", `${path} cannot be locked (${lock.problem}); no other run may write it now`));
+  }
+  return lock;
 }
 
 /**

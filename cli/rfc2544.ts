@@ -15,6 +15,7 @@ import { getArg } from "../controller/test_args.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 import { addRunOptions, describeRun } from "./run_options.ts";
+import { holdResult } from "./result_files.ts";
 import { addTrialOptions, keeperOf, shapeOf, type TrialOptions, usage, writeJson } from "./search.ts";
 import { catchInterruption } from "./signals.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
@@ -76,6 +77,7 @@ export function register(program: Command): void {
 async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOptions): Promise<void> {
   const { description } = await describeRun(given, configPath);
   const options = usage(() => optionsOf(description, given));
+  await using _held = await holdResult(given.json);
   const document = await run(options, given);
   if (given.json !== undefined) await writeJson(given.json, document);
   out(rfc2544Table(document));

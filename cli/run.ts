@@ -12,7 +12,7 @@ import type { LogLevel, RunOptions } from "../controller/run.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 import { labelled, openProgress, type Progress } from "./live_screen.ts";
-import { appendCsv, checkWritable } from "./result_files.ts";
+import { appendCsv, checkWritable, holdResult } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { exitStatus, figuresLine, outcomeLines } from "./run_outcome.ts";
 import { catchInterruption } from "./signals.ts";
@@ -68,7 +68,8 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
   if (sweep !== null) {
     note(labelled("warning", "the <sweep> of the file is passed over; ipbench sweep runs it"));
   }
-  for (const path of [options.json, options.csv]) if (path !== undefined) await checkWritable(path);
+  if (options.csv !== undefined) await checkWritable(options.csv);
+  await using _held = await holdResult(options.json);
   const progress = openProgress(options.quiet ? "quiet" : description.debug ? "plain" : "live");
   const told: string[] = [];
   const document = await runAndSave(description, options, {

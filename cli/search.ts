@@ -14,6 +14,7 @@ import type { SearchEvent, SearchOptions } from "../controller/search/run_search
 import { searchTable, trialLine } from "../controller/search/table.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
+import { holdResult } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
@@ -141,6 +142,7 @@ async function search(configPath: string | undefined, given: SearchCommandOption
       ipbench: buildOf(),
     };
   });
+  await using _held = await holdResult(given.json);
   const document = await run(options, given);
   if (given.json !== undefined) await writeJson(given.json, document);
   out(searchTable(document));
