@@ -4,6 +4,11 @@
  * @module
  */
 
+/** Lines of a plugin's standard error that a run shows, of each test's controller half; the rest is counted. */
+export const MAX_REMARKS = 10;
+/** Different warnings that runs of one sweep or search show: each is shown once. */
+export const MAX_WARNINGS = 100;
+
 /** Deadlines and sizes of a run. `timeoutSeconds` of the run description shortens the deadlines of set-up too. */
 export interface Limits {
   /** From the first SYN to a connection, TLS included. */

@@ -10,6 +10,8 @@ import { parsePluginResults } from "../results/plugin_results.ts";
 import { withDeadline } from "./deadline.ts";
 import type { RawResult } from "./peer.ts";
 import type { RunPhase } from "./progress.ts";
+import { Remarks } from "./remarks.ts";
+import type { LogLevel } from "./run.ts";
 import { messageOf, RunError } from "./run_error.ts";
 
 /** How to make one. */
@@ -21,7 +23,7 @@ export interface PluginHalfOptions {
   debug: boolean;
   /** Bound of each call, in milliseconds. */
   callMs: number;
-  log: (level: "debug" | "info" | "warning" | "error", message: string) => void;
+  log: (level: LogLevel, message: string) => void;
 }
 
 /** What a run needs of a test's controller half. */
@@ -35,11 +37,18 @@ export class PluginHalf {
   #host: PluginHost;
   #turn: Promise<unknown> = Promise.resolve();
   #info: PluginInfo | null = null;
+  readonly #remarks: Remarks;
 
   /** @param options which test, and with which arguments */
   constructor(readonly options: PluginHalfOptions) {
-    const { pluginDirs, debug, log } = options;
-    this.#host = PluginHost.spawn({ pluginDirs, debug, log });
+    const { test, pluginDirs, debug, log } = options;
+    this.#remarks = new Remarks(test, debug, log);
+    this.#host = PluginHost.spawn({
+      pluginDirs,
+      debug,
+      log: (level, message, lines) =>
+        level === "info" ? this.#remarks.take(message, lines) : log(level, message),
+    });
   }
 
   /** What the plugin says of itself; only after {@linkcode open}. */
@@ -119,6 +128,7 @@ export class PluginHalf {
   /** Ends the child process. */
   async close(): Promise<void> {
     await this.#host.kill();
+    this.#remarks.end();
   }
 
   #call<T>(phase: RunPhase, task: () => Promise<T>): Promise<T> {

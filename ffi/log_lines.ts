@@ -8,7 +8,7 @@ import { MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_SECOND } from "./limits.ts";
 
 /** Cuts bytes into lines and drops what comes too fast. */
 export class LogLines {
-  #emit: (line: string) => void;
+  #emit: (line: string, lines: number) => void;
   #now: () => number;
   #rest = "";
   #decoder = new TextDecoder();
@@ -17,10 +17,11 @@ export class LogLines {
   #dropped = 0;
 
   /**
-   * @param emit takes one line, without its newline and without control characters
+   * @param emit takes one line, without its newline and without control characters, and how many it stands for: more
+   * than one where it says that so many were dropped
    * @param now milliseconds
    */
-  constructor(emit: (line: string) => void, now: () => number) {
+  constructor(emit: (line: string, lines: number) => void, now: () => number) {
     this.#emit = emit;
     this.#now = now;
   }
@@ -55,11 +56,11 @@ export class LogLines {
       this.#dropped++;
       return;
     }
-    this.#emit(printable(line));
+    this.#emit(printable(line), 1);
   }
 
   #reportDropped(): void {
-    if (this.#dropped > 0) this.#emit(`${this.#dropped} more lines were dropped`);
+    if (this.#dropped > 0) this.#emit(`${this.#dropped} more lines were dropped`, this.#dropped);
     this.#dropped = 0;
   }
 }

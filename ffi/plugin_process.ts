@@ -14,8 +14,15 @@ import { killGroup } from "./signals.ts";
 /** Tells plugins which file to name where a person has to grant something to the program (ipb_error.h). */
 const PROGRAM_VARIABLE = "IPBENCH_PROGRAM";
 
-/** Takes what a plugin, its process or the search for it has to say. */
-export type HostLog = (level: "debug" | "info" | "warning" | "error", message: string) => void;
+/**
+ * Takes what a plugin, its process or the search for it has to say. The plugin's standard error, and only that, comes as
+ * "info", with how many lines the message stands for (one, when it is not said).
+ */
+export type HostLog = (
+  level: "debug" | "info" | "warning" | "error",
+  message: string,
+  lines?: number,
+) => void;
 
 /** How a process ended. */
 export interface ProcessEnd {
@@ -209,7 +216,7 @@ export class PluginProcess {
   }
 
   async #readStderr(): Promise<void> {
-    const lines = new LogLines((line) => this.#log("info", line), () => performance.now());
+    const lines = new LogLines((line, count) => this.#log("info", line, count), () => performance.now());
     const reader = this.#child.stderr.getReader();
     this.#readers.push(reader);
     try {

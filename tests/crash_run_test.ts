@@ -104,4 +104,39 @@ Deno.test("a plugin that floods its output disturbs nothing", async () => {
   }, ["--plugin-dir", fixturePlugins()]);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, "fault\n");
+  assert.doesNotMatch(stderr, /flood: line/, "what a tester's plugin says is for its daemon's log");
+});
+
+Deno.test("what a plugin says in the controller is shown, and a flood of it is cut and counted", async () => {
+  const args = ["--plugin-dir", fixturePlugins()];
+  await using tester = await TestDaemon.start({ args });
+  const config = {
+    test: "fault_flood_unmarshall",
+    args: "",
+    testPort: 9,
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [],
+  };
+  const { code, stdout, stderr } = await runConfig(config, ["--quiet", ...args]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "fault\n");
+  const lines = stderr.split("\n").filter((line) => line.includes("fault_flood_unmarshall: "));
+  assert.equal(lines.length, 11, stderr);
+  for (const line of lines.slice(0, 10)) {
+    assert.match(
+      line,
+      /^ipbench: warning: fault_flood_unmarshall: flood: line \d+ of standard (error|output)/,
+    );
+  }
+  // Half of the lines is on its standard output, which is nobody's there.
+  assert.equal(
+    lines[10],
+    "ipbench: warning: fault_flood_unmarshall: and 399990 more lines; --debug shows them",
+  );
+  const debug = await runConfig(config, ["--debug", ...args]);
+  const shown = debug.stderr.split("\n").filter((line) =>
+    line.startsWith("ipbench: fault_flood_unmarshall: flood")
+  );
+  assert.ok(shown.length > 100, `${shown.length} lines`);
+  assert.match(debug.stderr, /\d+ more lines were dropped/);
 });

@@ -104,7 +104,7 @@ Deno.test("dump_dir: every client's round trips in a file of its own, a line eac
   await using second = await TestDaemon.start({ ip: "127.0.0.2", port: first.port });
   const folder = await Deno.makeTempDir();
   try {
-    const run = (dir: string) =>
+    const run = (dir: string, more = "") =>
       runProgram("ipbench", [
         ...[
           "--test",
@@ -116,7 +116,7 @@ Deno.test("dump_dir: every client's round trips in a file of its own, a line eac
           "--client",
           second.host,
         ],
-        ...["--test-args", "socktype=udp,bps=500k,size=64,warmup=,cooldown=,samples=300,noise=0"],
+        ...["--test-args", `socktype=udp,bps=500k,size=64,warmup=,cooldown=,samples=300,noise=0${more}`],
         ...["--test-controller-args", `dump_dir=${dir},dump_prefix=lab`],
         ...["--test-target", "127.0.0.1", "--test-port", String(echo.port)],
       ]);
@@ -131,6 +131,18 @@ Deno.test("dump_dir: every client's round trips in a file of its own, a line eac
       assert.ok(lines.length >= 300, `${file} has ${lines.length} lines`);
       for (const line of lines) assert.match(line, /^\d+(\.\d+)?$/);
     }
+    await Deno.remove(`${folder}/lab_0.dmp`);
+    await Deno.mkdir(`${folder}/lab_0.dmp`);
+    const spoilt = await run(folder, ",dump_prefix=x,with_cpu_target");
+    assert.equal(spoilt.stdout.trim().split(",").length, 9, "it costs no row");
+    assert.match(
+      spoilt.stderr,
+      /^ipbench: warning: latency: dump_dir: cannot write \S+lab_0\.dmp: Is a directory$/m,
+    );
+    assert.match(
+      spoilt.stderr,
+      /^ipbench: warning: arguments without effect in --test-args, .* --test-controller-args: with_cpu_target dump_prefix$/m,
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

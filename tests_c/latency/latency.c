@@ -37,10 +37,15 @@ static int attach(const struct ipbench_host *host)
 /* The original reads one list in both halves, so a lab may give either half the other's arguments. */
 static void note_foreign(const struct ipb_args *a, int controller)
 {
-	for (uint32_t i = 0; i < a->count; i++)
+	char names[256] = "";
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < a->count && used < sizeof names; i++)
 		if (a->values[i].given && (a->options[i].controller != 0) != controller)
-			fprintf(stderr, "%s: argument %s has no effect here; it belongs to %s\n", NAME, a->options[i].name,
-			        controller ? "--test-args" : "--test-controller-args");
+			used += (size_t)snprintf(names + used, sizeof names - used, " %s", a->options[i].name);
+	if (used > 0)
+		ipb_warn(NAME, "arguments without effect here, which belong to %s:%s",
+		         controller ? "--test-args" : "--test-controller-args", names);
 }
 
 static int setup_controller(char *arg)

@@ -121,7 +121,7 @@ int latency_print(const struct client_data data[], int n, const struct latency_o
 		if (add_rtt(&all, r, &scratch) < 0)
 			status = ipb_error(err, "the histogram of client %d cannot be read", i);
 		if (how->dump_dir[0] != '\0' && dump(r, r->client >= 0 ? r->client : i, how, err) < 0)
-			ipb_error_print(err, LATENCY_CHECK ? "latency-check" : "latency");
+			ipb_warn(LATENCY_CHECK ? "latency-check" : "latency", "%s", ipb_error_text(err));
 	}
 	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.2f,%" PRIu64, requested,
 	       achieved, sent, size, all.count > 0 ? all.min_ns / 1000 : 0, (uint64_t)(ipb_hist_mean(&all) / 1000),

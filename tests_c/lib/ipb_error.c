@@ -73,6 +73,17 @@ int ipb_error_print(const struct ipb_error *err, const char *name)
 	return -1;
 }
 
+void ipb_warn(const char *name, const char *format, ...)
+{
+	char text[IPB_ERROR_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	fprintf(stderr, "%s: %s\n", name, text);
+}
+
 /* The host says it in its plugin process's environment: what runs there is the runtime inside the program's file. */
 const char *ipb_program(void)
 {

@@ -38,6 +38,10 @@ void ipb_error_clear(struct ipb_error *err);
 /* When no host takes the sentence, writes it as one line "NAME: sentence" on stderr; returns -1. */
 int ipb_error_print(const struct ipb_error *err, const char *name);
 
+/* Something that the user has to know and that fails nothing: writes it as one line "NAME: sentence" on stderr, which
+ * the controller shows. */
+void ipb_warn(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* The file of the running program, for sentences that tell a person what to grant to it. */
 const char *ipb_program(void);
 
