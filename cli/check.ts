@@ -51,6 +51,7 @@ export function register(program: Command): void {
         description,
         await daemonAccess({
           ...(description.secretFile === null ? {} : { secretFile: description.secretFile }),
+          ...(description.requireSecret === true ? { requireSecret: true } : {}),
           ...(options.tlsCa === undefined ? {} : { tlsCa: options.tlsCa }),
         }),
       );

@@ -24,6 +24,7 @@ export interface DaemonOptions {
   port?: string;
   target?: boolean;
   secretFile?: string;
+  requireSecret?: boolean;
   tlsCa?: string;
 }
 
@@ -89,7 +90,11 @@ export async function daemonAccess(options: DaemonOptions): Promise<DaemonAccess
   const secretFile = options.secretFile ?? (Deno.env.get("IPBENCH_SECRET_FILE") || null);
   try {
     return await readAccess(
-      { secretFile, tls: options.tlsCa === undefined ? null : { ca: options.tlsCa } },
+      {
+        secretFile,
+        requireSecret: options.requireSecret,
+        tls: options.tlsCa === undefined ? null : { ca: options.tlsCa },
+      },
       LIMITS,
     );
   } catch (cause) {

@@ -61,7 +61,7 @@ export function openProgress(wish: Verbosity): Progress {
       view.take(event, now);
       if (event.kind === "error") line(labelled("error", event.text));
       else if (event.kind === "warning") {
-        line(labelled("warning", `${whose(event.peer, event.text)}${event.text}`));
+        line(warningLine(event.peer, event.text));
       } else if (wish !== "quiet" && !live) view.plain(event, now).forEach(note);
     },
     close() {
@@ -71,7 +71,11 @@ export function openProgress(wish: Verbosity): Progress {
   };
 }
 
-/** Whom a warning is about, unless it says so itself. */
+/** How a warning of a run is shown: with the daemon's address before it, unless it says itself whom it is about. */
+export function warningLine(peer: PeerName | null, text: string): string {
+  return labelled("warning", `${whose(peer, text)}${text}`);
+}
+
 function whose(peer: PeerName | null, text: string): string {
   return peer === null || text.includes(peer.host) ? "" : `${formatAddress(peer)}: `;
 }

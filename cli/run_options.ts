@@ -65,6 +65,7 @@ export function addRunOptions(command: Command): Command {
   add(HOW, "--until-ci <share>", "stop early when the 95 % interval of the mean is this narrow, such as 2%");
   add(HOW, "--plugin-dir <dir>", "look for plugins here first; may be given many times", many);
   add(HOW, "--secret-file <file>", "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE)");
+  add(HOW, "--require-secret", "refuse daemons that ask for no secret, instead of a warning");
   add(HOW, "--tls-ca <file>", "speak TLS to the daemons and trust this certificate authority");
   return command;
 }

@@ -8,7 +8,7 @@ import type { Runner } from "../controller/runner.ts";
 import { buildInfo } from "../ffi/mod.ts";
 import { MAX_WARNINGS } from "../controller/limits.ts";
 import { note } from "./io.ts";
-import { labelled } from "./live_screen.ts";
+import { labelled, warningLine } from "./live_screen.ts";
 
 /**
  * The runner of the product. What many runs warn of alike is shown once.
@@ -18,21 +18,23 @@ import { labelled } from "./live_screen.ts";
  */
 export async function runnerOf(debug: boolean): Promise<Runner> {
   const { runBenchmark } = await import("../controller/run.ts");
-  const warnings = new Set<string>();
-  const isNew = (warning: string) => {
-    if (warnings.has(warning) || warnings.size >= MAX_WARNINGS) return false;
-    warnings.add(warning);
-    return true;
+  const warned = new Set<string>();
+  const warnOnce = (line: string) => {
+    if (warned.has(line) || warned.size >= MAX_WARNINGS) return;
+    warned.add(line);
+    note(line);
   };
   return (description, options) =>
     runBenchmark(description, {
       ...options,
+      onProgress: (event) => {
+        if (event.kind === "warning") warnOnce(warningLine(event.peer, event.text));
+        options?.onProgress?.(event);
+      },
       log: (level, message) => {
-        if (level === "warning" ? isNew(message) : level === "error" || debug) {
-          note(
-            level === "debug" ? message : level === "info" ? `ipbench: ${message}` : labelled(level, message),
-          );
-        }
+        if (level === "warning") warnOnce(labelled(level, message));
+        else if (level === "error") note(labelled(level, message));
+        else if (debug) note(level === "info" ? `ipbench: ${message}` : message);
       },
     });
 }

@@ -66,9 +66,16 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     require: readRequire(attribute(test, "require") ?? option(line, "require"), clients.length, checker),
     pluginDirs: line.pluginDir ?? [],
     secretFile: line.secretFile ?? null,
+    ...line.requireSecret === true && { requireSecret: true },
     tls: line.tlsCa === undefined ? null : { ca: line.tlsCa },
     untilCi: readUntilCi(attribute(test, "until_ci") ?? option(line, "untilCi"), checker),
   };
+  if (line.requireSecret === true && line.secretFile === undefined) {
+    checker.complain(
+      "--require-secret",
+      "there is no secret; give the file that holds it with --secret-file",
+    );
+  }
   const problems = [...(file?.problems ?? []), ...checker.problems];
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
   return { description, warnings: warningsOf(line, file, description) };

@@ -70,6 +70,7 @@ Deno.test("every option of the command line arrives", () => {
     timeout: "2min",
     require: "50%",
     secretFile: "s",
+    requireSecret: true,
     tlsCa: "ca.pem",
     untilCi: "2%",
   });
@@ -85,6 +86,8 @@ Deno.test("every option of the command line arrives", () => {
   assert.equal(description.timeoutSeconds, 120);
   assert.equal(description.untilCi, 0.02);
   assert.deepEqual([description.reset, description.debug, description.require], [true, true, "50%"]);
+  assert.equal(description.requireSecret, true);
+  assert.deepEqual(checkRunDescription(description), description);
   assert.deepEqual([description.pluginDirs, description.secretFile, description.tls], [["p", "q"], "s", {
     ca: "ca.pem",
   }]);
@@ -223,6 +226,9 @@ Deno.test("wrong options are named", () => {
     '--timeout: "soon" is not a time; expected such as 90, 90s, 2min',
     '--require: "most" is not "all", a number of clients, or a share such as 90%',
     '--until-ci: "2" is not a relative half width; expected such as 0.02 or 2%',
+  ]);
+  assert.deepEqual(errorsOf({ ...SIMPLE, requireSecret: true }), [
+    "--require-secret: there is no secret; give the file that holds it with --secret-file",
   ]);
   assert.deepEqual(errorsOf({ ...SIMPLE, require: "2" }), [
     "--require: 2 clients are required, but there are only 1",

@@ -33,6 +33,7 @@ export interface CommandLine {
   timeout?: string | undefined;
   require?: string | undefined;
   secretFile?: string | undefined;
+  requireSecret?: boolean | undefined;
   tlsCa?: string | undefined;
   /** Relative half width of the confidence interval, with or without %. */
   untilCi?: string | undefined;
@@ -58,6 +59,7 @@ export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
   timeout: "--timeout",
   require: "--require",
   secretFile: "--secret-file",
+  requireSecret: "--require-secret",
   tlsCa: "--tls-ca",
   untilCi: "--until-ci",
 };

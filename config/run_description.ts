@@ -51,6 +51,8 @@ export interface RunDescription {
   pluginDirs: string[];
   /** File with the shared secret of the control protocol. */
   secretFile: string | null;
+  /** Refuse daemons that do not prove that they know the secret; without it they are warned of. */
+  requireSecret?: boolean;
   tls: { ca: string | null } | null;
   /** Relative half width of the 95 % interval at which to stop early, or `null`. */
   untilCi: number | null;

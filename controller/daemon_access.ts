@@ -19,6 +19,8 @@ export interface DaemonAccess {
   tls: Tls;
   /** Knows the shared secret; `null` without one. */
   prover: Prover | null;
+  /** Whether daemons that ask for no secret are refused. */
+  requireSecret?: boolean;
 }
 
 /** A connection on which the greeting has been read and AUTH, where asked for, has succeeded. */
@@ -34,7 +36,8 @@ export interface OpenDaemon {
  * @param access limits, TLS and secret
  * @returns the connection and who answered
  * @throws {ConnectionError} when it cannot be reached or does not answer
- * @throws {ProtocolError} when what answers is no daemon, or the secret is missing or wrong
+ * @throws {ProtocolError} when what answers is no daemon, or the secret is missing, wrong or, where it is required, not
+ * asked for
  */
 export async function openDaemon(
   at: { host: string; port: number },
@@ -47,6 +50,7 @@ export async function openDaemon(
     const heard = await connection.hear(greetingMs);
     if (heard.type !== "greeting") throw notAGreeting(heard);
     const { greeting } = heard;
+    if (greeting.authNonce === null && access.requireSecret === true) throw unproven();
     if (greeting.authNonce !== null) await authenticate(connection, greeting.authNonce, access);
     return { connection, greeting };
   } catch (error) {
@@ -60,6 +64,13 @@ function notAGreeting(heard: Heard): ProtocolError {
     ? `${heard.reply.code} ${heard.reply.message ?? heard.reply.text}`
     : heard.type;
   return new ProtocolError("state", `the daemon does not serve us: ${said}`);
+}
+
+function unproven(): ProtocolError {
+  return new ProtocolError(
+    "auth",
+    "the daemon asks for no secret, so it may be somebody else; start it with --secret-file, or leave out --require-secret",
+  );
 }
 
 async function authenticate(

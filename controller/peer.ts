@@ -365,8 +365,9 @@ export class Peer {
       return await task();
     } catch (error) {
       if (error instanceof RunError) throw error;
-      const known = error instanceof ConnectionError ? error.remedy : null;
-      throw this.fail(codeOf(error), messageOf(error), known ?? remedy, error);
+      const code = codeOf(error);
+      const known = error instanceof ConnectionError ? error.remedy : code === "authentication" ? "" : null;
+      throw this.fail(code, messageOf(error), known ?? remedy, error);
     }
   }
 }

@@ -16,6 +16,8 @@ const MAX_KEY_FILE_BYTES = 1024 * 1024;
 export interface KeyFiles {
   /** The secret shared with the daemons, or `null`. */
   secretFile: string | null;
+  /** Refuse daemons that ask for none; `false` unless said otherwise. */
+  requireSecret?: boolean | undefined;
   /** TLS, and the certificate authority to trust beside the system's; `null`: plain TCP. */
   tls: { ca: string | null } | null;
 }
@@ -29,7 +31,12 @@ export interface KeyFiles {
  * @throws {TypeError} when a file cannot be read or holds nothing of use, naming it
  */
 export async function readAccess(files: KeyFiles, limits: Limits): Promise<DaemonAccess> {
-  return { limits, tls: await readTls(files.tls), prover: await readSecret(files.secretFile) };
+  return {
+    limits,
+    tls: await readTls(files.tls),
+    prover: await readSecret(files.secretFile),
+    requireSecret: files.requireSecret ?? false,
+  };
 }
 
 async function readSecret(path: string | null): Promise<Prover | null> {

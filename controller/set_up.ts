@@ -94,7 +94,11 @@ async function greet(session: Session, run: ClientRun | TargetRun): Promise<void
   const { reset } = session.parts.description;
   await peer.connect();
   if (session.parts.access.prover !== null && peer.greeting?.authNonce === null) {
-    session.warn(peer.name, "the daemon asks for no secret: anyone who reaches its port can use it");
+    session.warn(
+      peer.name,
+      "the daemon asks for no secret: anyone who reaches its port can use it, and it may be somebody else " +
+        "(--require-secret refuses it)",
+    );
   }
   if (reset) await peer.reset();
   const side = await openSide(session, run);

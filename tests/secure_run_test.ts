@@ -1,8 +1,10 @@
 /** Whole runs with a shared secret, and over TLS. */
 import assert from "node:assert/strict";
 import { dummyConfig } from "./fixtures/dummy_run.ts";
+import { EchoProcess } from "./fixtures/echo_process.ts";
+import { startOriginalDaemon } from "./fixtures/original_daemon.ts";
 import { runConfig } from "./fixtures/run_config.ts";
-import { hasOpenssl, makeCertificates, TestDaemon } from "./util/mod.ts";
+import { hasOpenssl, makeCertificates, runProgram, TestDaemon } from "./util/mod.ts";
 
 async function inFolder(task: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "ipbench-secure-" });
@@ -41,14 +43,57 @@ Deno.test("a run among daemons with a secret: the right one, a wrong one, none",
     await tester.assertFree();
   }));
 
-Deno.test("a daemon that asks for no secret is warned of when one was given", () =>
+Deno.test("daemons that ask for no secret are warned of, and refused with --require-secret", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/secret`, "s3cret\n", { mode: 0o600 });
+    const secret = ["--secret-file", `${folder}/secret`], strict = [...secret, "--require-secret"];
+    await using tester = await TestDaemon.start();
+    await using target = await TestDaemon.start({ role: "target" });
+    await using knows = await TestDaemon.start({ args: secret });
+    const data = new TextEncoder().encode("ok\0");
+    const original = startOriginalDaemon({ tests: { dummy: { valid: true, data, lastsMs: 10 } } });
+    const place = { host: "127.0.0.1", port: original.port };
+    try {
+      for (const config of [configOf(tester, target), dummyConfig([place], "")]) {
+        const { code, stderr } = await runConfig(config, secret);
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /^ipbench: warning: .*asks for no secret: .*\(--require-secret refuses it\)$/m);
+      }
+      const before = original.lines.length;
+      const refused = await runConfig(dummyConfig([knows, place], ""), strict);
+      assert.equal(refused.code, 1);
+      const culprit =
+        `client 127.0.0.1:${place.port}: connect: the daemon asks for no secret, so it may be ` +
+        "somebody else; start it with --secret-file, or leave out --require-secret\n";
+      assert.ok(refused.stderr.includes(culprit), refused.stderr);
+      assert.deepEqual(original.lines.slice(before), [], "nothing was said to it");
+      const ours = await runConfig(configOf(tester, target), strict);
+      assert.equal(ours.code, 1);
+      assert.match(ours.stderr, /(client|target) 127\.0\.0\.1:\d+: connect: the daemon asks for no secret/);
+      const proven = await runConfig(dummyConfig([knows], "seconds=0.1"), strict);
+      assert.equal(proven.code, 0, proven.stderr);
+      const client = `${tester.host}:${tester.port}`;
+      const check = await runProgram("ipbench", ["check", "--test", "dummy", "--client", client, ...strict]);
+      assert.equal(check.code, 1);
+      assert.match(check.stdout, /^WRONG .*asks for no secret/m);
+    } finally {
+      await original.close();
+    }
+  }));
+
+Deno.test("a search warns once, however many trials it takes", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/secret`, "s3cret\n", { mode: 0o600 });
     await using tester = await TestDaemon.start();
-    await using target = await TestDaemon.start({ role: "target" });
-    const { code, stderr } = await runConfig(configOf(tester, target), ["--secret-file", `${folder}/secret`]);
-    assert.equal(code, 0, stderr);
-    assert.match(stderr, /asks for no secret/);
+    await using echo = await EchoProcess.start();
+    const { stderr } = await runProgram("ipbench", [
+      ...["search", "--client", `${tester.host}:${tester.port}`, "--secret-file", `${folder}/secret`],
+      ...["--test", "latency", "--test-target", "127.0.0.1", "--test-port", String(echo.port)],
+      ...["--test-args", "socktype=udp,noise=0,drain=100ms,late=0", "--max", "1M", "--max-trials", "3"],
+      ...["--goal", "ndr,initial=200ms,final=200ms,sum=1s,width=10%"],
+    ]);
+    assert.match(stderr, /^ipbench: 3 trials/m);
+    assert.equal(stderr.match(/asks for no secret/g)?.length, 1, stderr);
   }));
 
 Deno.test({
