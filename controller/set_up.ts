@@ -15,7 +15,6 @@ import type { Session } from "./session.ts";
 import { Stopped } from "./session.ts";
 import { SideChannel } from "./side_channel.ts";
 import { waitForEnough } from "./stragglers.ts";
-import { getArg } from "./test_args.ts";
 import { isMeter, plannedWindow, splitArgs } from "./window_plan.ts";
 
 /** What a second connection is good for. */
@@ -71,22 +70,6 @@ async function openHalves(session: Session): Promise<void> {
   const { clientHalf, targetHalves } = session.parts;
   const halves: Half[] = [clientHalf, ...targetHalves.values()];
   await Promise.all(halves.map((half) => half.open()));
-  warnOfMisplaced(session);
-}
-
-/** The daemon's half may pass over what belongs to the controller's, and says so in its daemon's log only. */
-function warnOfMisplaced(session: Session): void {
-  const { clientHalf, description } = session.parts;
-  const names = (clientHalf.info.options ?? [])
-    .filter(({ name, controller }) =>
-      controller && description.clients.some(({ args }) => getArg(args, name) !== null)
-    )
-    .map(({ name }) => name);
-  if (names.length === 0) return;
-  session.warn(
-    null,
-    `arguments without effect in --test-args, which belong to --test-controller-args: ${names.join(" ")}`,
-  );
 }
 
 async function greet(session: Session, run: ClientRun | TargetRun): Promise<void> {

@@ -159,7 +159,7 @@ Deno.test("dump_dir: every client's round trips in a file of its own, a line eac
     );
     assert.match(
       spoilt.stderr,
-      /^ipbench: warning: arguments without effect in --test-args, .* --test-controller-args: with_cpu_target dump_prefix$/m,
+      /^ipbench: warning: latency: arguments without effect here, .* --test-controller-args: with_cpu_target dump_prefix$/m,
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
