@@ -9,6 +9,7 @@
 #include "ipb_args.h"
 #include "ipb_bytes.h"
 #include "ipb_json.h"
+#include "ipb_results.h"
 
 /* The extended form: magic, exit status of start and of output (each + 1, 0: not run), time that start ran in ns, size
  * of the output, output. */
@@ -69,12 +70,7 @@ void wrapper_wait(const struct wrapper *w)
 
 int wrapper_setup_controller(const char *arguments, struct ipb_error *err)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, arguments, 1, err) < 0)
-		return -1;
-	ipb_args_free(&a);
-	return 0;
+	return ipb_args_check(wrapper_options, wrapper_option_count, arguments, 1, err);
 }
 
 int wrapper_marshall(struct wrapper *w, int extended, char **data, int *size, struct ipb_error *err)
@@ -150,15 +146,6 @@ int wrapper_print(const struct client_data *data)
 	return 0;
 }
 
-static void metric(struct ipb_json *j, const char *name, double value, const char *unit)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "name", name);
-	ipb_json_number(j, "value", value);
-	ipb_json_string(j, "unit", unit);
-	ipb_json_end_object(j);
-}
-
 int wrapper_results(const struct client_data *data, char **json)
 {
 	struct ipb_reader r;
@@ -174,12 +161,12 @@ int wrapper_results(const struct client_data *data, char **json)
 	ipb_json_array(&j, "metrics");
 	if (memcmp(data->data, MAGIC, 8) == 0) {
 		if (start > 0)
-			metric(&j, "start_exit_status", start - 1, "");
+			ipb_results_metric(&j, "start_exit_status", start - 1, "");
 		if (output > 0)
-			metric(&j, "output_exit_status", output - 1, "");
-		metric(&j, "run_time", ran_s, "s");
+			ipb_results_metric(&j, "output_exit_status", output - 1, "");
+		ipb_results_metric(&j, "run_time", ran_s, "s");
 	}
-	metric(&j, "output_bytes", data->size - HEADER, "byte");
+	ipb_results_metric(&j, "output_bytes", data->size - HEADER, "byte");
 	ipb_json_end_array(&j);
 	ipb_json_end_object(&j);
 	*json = ipb_json_take(&j);

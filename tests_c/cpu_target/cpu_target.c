@@ -36,12 +36,7 @@ static int attach(const struct ipbench_host *given)
 
 static int setup_controller(char *arg)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
-		return ipb_error_print(&err, "cpu_target");
-	ipb_args_free(&a);
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "cpu_target") : 0;
 }
 
 static int setup(char *arg)
@@ -101,12 +96,6 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	return ipb_report_unmarshall(input, len, data, data_len, &err);
 }
 
-static int output(struct client_data *data)
-{
-	printf("%s\n", ipb_report_text(data));
-	return 0;
-}
-
 /* From an original target there is only the text: "12.3,CPU0: 10.1,…". */
 static int results(const struct client_data *data, char **json)
 {
@@ -123,13 +112,8 @@ static int results(const struct client_data *data, char **json)
 /* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
 static int expected_duration(const char *args, uint64_t *ns)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
-		return -1;
-	ipb_args_free(&a);
 	*ns = 0;
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, args, 0, &err);
 }
 
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
@@ -147,7 +131,7 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.marshall_cleanup = ipb_report_free,
 	.unmarshall = unmarshall,
 	.unmarshall_cleanup = ipb_report_free,
-	.output = output,
+	.output = ipb_report_print,
 };
 
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {

@@ -1,5 +1,6 @@
 /* Window and figures of the CPU meters; see meter.h.  SPDX-License-Identifier: MIT */
 #include "meter.h"
+#include "ipb_results.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -146,22 +147,13 @@ double meter_use(const struct meter *m, double *each)
 	return m->burners.count > 0 ? sum / m->burners.count : 0;
 }
 
-static void metric(struct ipb_json *j, const char *name, double value, const char *unit)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "name", name);
-	ipb_json_number(j, "value", value);
-	ipb_json_string(j, "unit", unit);
-	ipb_json_end_object(j);
-}
-
 static void percent_of(struct ipb_json *j, const char *prefix, const char *what, uint64_t from, uint64_t to,
                        uint64_t whole)
 {
 	char name[64];
 
 	snprintf(name, sizeof name, "%s_%s", prefix, what);
-	metric(j, name, whole > 0 && to >= from ? 100.0 * (double)(to - from) / (double)whole : 0, "%");
+	ipb_results_metric(j, name, whole > 0 && to >= from ? 100.0 * (double)(to - from) / (double)whole : 0, "%");
 }
 
 static uint64_t whole(const struct burner_stat *s)
@@ -204,30 +196,18 @@ static double stolen(const struct meter *m)
 	return all > 0 ? (double)(b.steal - a.steal) / (double)all : 0;
 }
 
-static void reason(struct ipb_json *j, const char *code, const char *text)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "level", "SUSPECT");
-	ipb_json_string(j, "code", code);
-	ipb_json_string(j, "text", text);
-	ipb_json_end_object(j);
-}
-
 static void reasons(struct ipb_json *j, const struct meter *m)
 {
-	char text[160];
 	double steal = stolen(m);
 
 	ipb_json_array(j, "reasons");
 	if (m->burners.doubt[0] != '\0')
-		reason(j, "cpu-meter-cgroup", m->burners.doubt);
+		ipb_results_reason(j, 0, "cpu-meter-cgroup", "%s", m->burners.doubt);
 	if (m->last.ticks <= m->first.ticks)
-		reason(j, "cpu-meter-empty", "the CPU meter was stopped before its measured phase began");
-	if (steal > METER_STEAL_LIMIT) {
-		snprintf(text, sizeof text, "the hypervisor took %.1f %% of the CPU time, which the CPU figure counts as use",
-		         100 * steal);
-		reason(j, "cpu-meter-steal", text);
-	}
+		ipb_results_reason(j, 0, "cpu-meter-empty", "the CPU meter was stopped before its measured phase began");
+	if (steal > METER_STEAL_LIMIT)
+		ipb_results_reason(j, 0, "cpu-meter-steal",
+		                   "the hypervisor took %.1f %% of the CPU time, which the CPU figure counts as use", 100 * steal);
 	ipb_json_end_array(j);
 }
 
@@ -237,7 +217,7 @@ static void by_cpu(struct ipb_json *j, const struct meter *m, const double *each
 
 	for (unsigned i = 0; i < m->burners.count; i++) {
 		snprintf(name, sizeof name, "cpu%d_use", m->burners.cpu[i]);
-		metric(j, name, each[i], "%");
+		ipb_results_metric(j, name, each[i], "%");
 		name[strlen(name) - 4] = '\0';
 		if (m->stat_known)
 			from_stat(j, name, &m->stat_first[i], &m->stat_last[i]);
@@ -258,24 +238,21 @@ char *meter_json(const struct meter *m, int lukem)
 	ipb_json_init(&j);
 	ipb_json_object(&j, NULL);
 	ipb_json_array(&j, "metrics");
-	metric(&j, "cpu_use", use, "%");
+	ipb_results_metric(&j, "cpu_use", use, "%");
 	if (m->stat_known)
 		from_stat(&j, "cpu", &a, &b);
-	metric(&j, "cpus", m->burners.count, "");
-	metric(&j, "cpus_online", m->burners.online, "");
-	metric(&j, "window", burners_seconds(&m->burners, m->last.ticks - m->first.ticks), "s");
+	ipb_results_metric(&j, "cpus", m->burners.count, "");
+	ipb_results_metric(&j, "cpus_online", m->burners.online, "");
+	ipb_results_metric(&j, "window", burners_seconds(&m->burners, m->last.ticks - m->first.ticks), "s");
 	if (lukem) {
 		double total = (double)(m->last.ticks - m->first.ticks) * m->burners.count;
-		metric(&j, "idle_cycles", total * (1 - use / 100), "");
-		metric(&j, "total_cycles", total, "");
+		ipb_results_metric(&j, "idle_cycles", total * (1 - use / 100), "");
+		ipb_results_metric(&j, "total_cycles", total, "");
 	}
 	by_cpu(&j, m, each);
 	ipb_json_end_array(&j);
 	reasons(&j, m);
-	ipb_json_object(&j, "window");
-	ipb_json_uint(&j, "start_ns", m->window_start_ns);
-	ipb_json_uint(&j, "end_ns", m->window_end_ns);
-	ipb_json_end_object(&j);
+	ipb_results_window(&j, m->window_start_ns, m->window_end_ns);
 	ipb_json_end_object(&j);
 	return ipb_json_take(&j);
 }

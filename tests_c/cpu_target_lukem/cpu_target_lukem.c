@@ -33,12 +33,7 @@ static int attach(const struct ipbench_host *given)
 
 static int setup_controller(char *arg)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
-		return ipb_error_print(&err, "cpu_target_lukem");
-	ipb_args_free(&a);
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "cpu_target_lukem") : 0;
 }
 
 static int setup(char *arg)
@@ -86,12 +81,6 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	return ipb_report_unmarshall(input, len, data, data_len, &err);
 }
 
-static int output(struct client_data *data)
-{
-	printf("%s\n", ipb_report_text(data));
-	return 0;
-}
-
 /* A text of the form ",IDLE,TOTAL" (cycles) or "12.3" becomes figures; any other stays a text. */
 static int results(const struct client_data *data, char **json)
 {
@@ -118,13 +107,8 @@ static int results(const struct client_data *data, char **json)
 /* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
 static int expected_duration(const char *args, uint64_t *ns)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
-		return -1;
-	ipb_args_free(&a);
 	*ns = 0;
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, args, 0, &err);
 }
 
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
@@ -142,7 +126,7 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.marshall_cleanup = ipb_report_free,
 	.unmarshall = unmarshall,
 	.unmarshall_cleanup = ipb_report_free,
-	.output = output,
+	.output = ipb_report_print,
 };
 
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {

@@ -12,6 +12,7 @@
 #include "ipb_args.h"
 #include "ipb_bytes.h"
 #include "ipb_json.h"
+#include "ipb_results.h"
 #include "ipb_rng.h"
 #include "sender.h"
 
@@ -50,12 +51,7 @@ static int attach(const struct ipbench_host *given)
 /* Reads the same arguments on both sides: the controller's half has none of its own, but the original's took them. */
 static int setup_controller(char *arg)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "discard");
-	ipb_args_free(&a);
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, arg, 0, &err) < 0 ? ipb_error_print(&err, "discard") : 0;
 }
 
 static int ether_type(const char *text, uint16_t *type)
@@ -207,41 +203,20 @@ static int parse(const struct client_data *data, struct result *r)
 	return 0;
 }
 
-static void metric(struct ipb_json *j, const char *name, uint64_t value, const char *unit)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "name", name);
-	ipb_json_uint(j, "value", value);
-	ipb_json_string(j, "unit", unit);
-	ipb_json_end_object(j);
-}
-
-static void reason(struct ipb_json *j, const char *code, const char *text)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "level", "SUSPECT");
-	ipb_json_string(j, "code", code);
-	ipb_json_string(j, "text", text);
-	ipb_json_end_object(j);
-}
-
 static void reasons(struct ipb_json *j, const struct result *r)
 {
-	char text[256], cause[128];
+	char cause[128];
 
 	ipb_json_array(j, "reasons");
-	if (r->given_up > 0) {
-		snprintf(text, sizeof text, "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets",
-		         r->requested_bps, r->given_up);
-		reason(j, "rate-not-reached", text);
-	}
-	if (r->failed > 0) {
-		int used = snprintf(text, sizeof text, "%" PRIu64 " attempts to send failed", r->failed);
-		if (r->failure > 0 && r->failure < 4096)
-			snprintf(text + used, sizeof text - (size_t)used, "; the last: %s",
-			         strerror_r((int)r->failure, cause, sizeof cause));
-		reason(j, "send-failures", text);
-	}
+	if (r->given_up > 0)
+		ipb_results_reason(j, 0, "rate-not-reached",
+		                   "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets",
+		                   r->requested_bps, r->given_up);
+	if (r->failed > 0 && r->failure > 0 && r->failure < 4096)
+		ipb_results_reason(j, 0, "send-failures", "%" PRIu64 " attempts to send failed; the last: %s", r->failed,
+		                   strerror_r((int)r->failure, cause, sizeof cause));
+	else if (r->failed > 0)
+		ipb_results_reason(j, 0, "send-failures", "%" PRIu64 " attempts to send failed", r->failed);
 	ipb_json_end_array(j);
 }
 
@@ -260,21 +235,17 @@ static int results(const struct client_data *data, char **json)
 	ipb_json_null(&j, "received_bps");
 	ipb_json_end_object(&j);
 	ipb_json_array(&j, "metrics");
-	metric(&j, "sent_packets", r.sends, "");
-	metric(&j, "sent_bytes", r.bytes, "byte");
-	metric(&j, "send_queue_full", r.again, "");
-	metric(&j, "send_failures", r.failed, "");
+	ipb_results_metric(&j, "sent_packets", (double)r.sends, "");
+	ipb_results_metric(&j, "sent_bytes", (double)r.bytes, "byte");
+	ipb_results_metric(&j, "send_queue_full", (double)r.again, "");
+	ipb_results_metric(&j, "send_failures", (double)r.failed, "");
 	if (data->size >= RESULT_EXTENDED) {
-		metric(&j, "packets_all_phases", r.packets, "");
-		metric(&j, "packets_given_up", r.given_up, "");
+		ipb_results_metric(&j, "packets_all_phases", (double)r.packets, "");
+		ipb_results_metric(&j, "packets_given_up", (double)r.given_up, "");
 	}
 	ipb_json_end_array(&j);
-	if (data->size >= RESULT_EXTENDED) {
-		ipb_json_object(&j, "window");
-		ipb_json_uint(&j, "start_ns", r.window_start_ns);
-		ipb_json_uint(&j, "end_ns", r.window_end_ns);
-		ipb_json_end_object(&j);
-	}
+	if (data->size >= RESULT_EXTENDED)
+		ipb_results_window(&j, r.window_start_ns, r.window_end_ns);
 	reasons(&j, &r);
 	ipb_json_end_object(&j);
 	*json = ipb_json_take(&j);

@@ -18,6 +18,7 @@
 #include "ipb_clock.h"
 #include "ipb_json.h"
 #include "ipb_report.h"
+#include "ipb_results.h"
 #include "ipb_sock.h"
 
 #define SERVERS_MAX 18
@@ -51,12 +52,7 @@ static int attach(const struct ipbench_host *given)
 
 static int setup_controller(char *arg)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
-		return ipb_error_print(&err, "echo");
-	ipb_args_free(&a);
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "echo") : 0;
 }
 
 static struct echo_server *add(const struct ipb_args *a)
@@ -204,11 +200,10 @@ static uint64_t count_dropped(int fd)
 
 static void metric(struct ipb_json *j, const char *kind, const char *what, uint64_t value, const char *unit)
 {
-	ipb_json_object(j, NULL);
-	ipb_json_format(j, "name", "%s_%s", kind, what);
-	ipb_json_uint(j, "value", value);
-	ipb_json_string(j, "unit", unit);
-	ipb_json_end_object(j);
+	char name[64];
+
+	snprintf(name, sizeof name, "%s_%s", kind, what);
+	ipb_results_metric(j, name, (double)value, unit);
 }
 
 static char *figures(void)
@@ -235,12 +230,8 @@ static char *figures(void)
 	ipb_json_end_array(&j);
 	if (dropped > 0) {
 		ipb_json_array(&j, "reasons");
-		ipb_json_object(&j, NULL);
-		ipb_json_string(&j, "level", "SUSPECT");
-		ipb_json_string(&j, "code", "echo-overrun");
-		ipb_json_format(&j, "text", "the echo was too slow: its sockets overflowed and lost %llu packets",
-		                (unsigned long long)dropped);
-		ipb_json_end_object(&j);
+		ipb_results_reason(&j, 0, "echo-overrun", "the echo was too slow: its sockets overflowed and lost %llu packets",
+		                   (unsigned long long)dropped);
 		ipb_json_end_array(&j);
 	}
 	ipb_json_end_object(&j);
@@ -265,12 +256,6 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	return ipb_report_unmarshall(input, len, data, data_len, &err);
 }
 
-static int output(struct client_data *data)
-{
-	printf("%s\n", ipb_report_text(data));
-	return 0;
-}
-
 static int results(const struct client_data *data, char **json)
 {
 	return ipb_report_results(data, NULL, json);
@@ -279,13 +264,8 @@ static int results(const struct client_data *data, char **json)
 /* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
 static int expected_duration(const char *args, uint64_t *ns)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
-		return -1;
-	ipb_args_free(&a);
 	*ns = 0;
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, args, 0, &err);
 }
 
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
@@ -303,7 +283,7 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.marshall_cleanup = ipb_report_free,
 	.unmarshall = unmarshall,
 	.unmarshall_cleanup = ipb_report_free,
-	.output = output,
+	.output = ipb_report_print,
 };
 
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {

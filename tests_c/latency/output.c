@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ipb_json.h"
+#include "ipb_results.h"
 #include "ipb_summary.h"
 #include "latency.h"
 
@@ -135,19 +136,6 @@ done:
 	return status;
 }
 
-static void json_counts(struct ipb_json *j, const struct ipb_counts *c)
-{
-	ipb_json_object(j, "counts");
-	ipb_json_uint(j, "sent", c->sent);
-	ipb_json_uint(j, "ok", c->ok);
-	ipb_json_uint(j, "lost", c->lost);
-	ipb_json_uint(j, "late", c->late);
-	ipb_json_uint(j, "corrupt", c->corrupt);
-	ipb_json_uint(j, "duplicate", c->duplicate);
-	ipb_json_uint(j, "reordered", c->reordered);
-	ipb_json_end_object(j);
-}
-
 static void json_hist(struct ipb_json *j, const char *key, const struct latency_hist *h)
 {
 	if (h->bytes == NULL)
@@ -163,7 +151,7 @@ char *latency_json(const struct latency_result *r)
 	ipb_json_init(&j);
 	ipb_json_object(&j, NULL);
 	if (r->has_hists)
-		json_counts(&j, &r->counts);
+		ipb_results_counts(&j, &r->counts);
 	ipb_json_object(&j, "rates");
 	ipb_json_uint(&j, "requested_bps", r->requested_bps);
 	ipb_json_uint(&j, "sent_bps", r->sent_bps);

@@ -216,6 +216,17 @@ int ipb_args_parse(struct ipb_args *a, const struct ipbench_option *options, uin
 	return 0;
 }
 
+int ipb_args_check(const struct ipbench_option *options, uint32_t count, const char *text, int controller,
+                   struct ipb_error *err)
+{
+	struct ipb_args a;
+
+	if (ipb_args_parse(&a, options, count, text, controller, err) < 0)
+		return -1;
+	ipb_args_free(&a);
+	return 0;
+}
+
 void ipb_args_free(struct ipb_args *a)
 {
 	free(a->text);

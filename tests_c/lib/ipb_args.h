@@ -46,6 +46,9 @@ struct ipb_args {
  * (IPB_ARGS_EITHER). 0, or -1 and a sentence in err. a needs no initialisation; it is to be freed after success. The table must outlive it. */
 int ipb_args_parse(struct ipb_args *a, const struct ipbench_option *options, uint32_t count, const char *text,
                    int controller, struct ipb_error *err);
+/* The same, and forgets the values: are the arguments right? */
+int ipb_args_check(const struct ipbench_option *options, uint32_t count, const char *text, int controller,
+                   struct ipb_error *err);
 void ipb_args_free(struct ipb_args *a);
 
 /* The value of an option of the table. Asking for a name that is not in the table aborts: it is a programming error

@@ -3,6 +3,7 @@
 
 #include "ipb_engine_private.h"
 #include "ipb_json.h"
+#include "ipb_results.h"
 #include "ipb_summary.h"
 
 static uint64_t growth(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
@@ -42,13 +43,8 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 static void reasons(const struct ipb_engine *e, struct ipb_json *j)
 {
 	ipb_json_array(j, "reasons");
-	for (uint32_t i = 0; i < e->reason_count; i++) {
-		ipb_json_object(j, NULL);
-		ipb_json_string(j, "level", e->reasons[i].invalid ? "INVALID" : "SUSPECT");
-		ipb_json_string(j, "code", e->reasons[i].code);
-		ipb_json_string(j, "text", e->reasons[i].text);
-		ipb_json_end_object(j);
-	}
+	for (uint32_t i = 0; i < e->reason_count; i++)
+		ipb_results_reason(j, e->reasons[i].invalid, e->reasons[i].code, "%s", e->reasons[i].text);
 	ipb_json_end_array(j);
 }
 

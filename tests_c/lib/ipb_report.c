@@ -1,6 +1,7 @@
 /* Text and JSON results; see ipb_report.h.  SPDX-License-Identifier: MIT */
 #include "ipb_report.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,12 @@ int ipb_report_results(const struct client_data *data, const char *fallback, cha
 
 	*json = strdup(*found != '\0' ? found : fallback != NULL ? fallback : "{}");
 	return *json != NULL ? 0 : -1;
+}
+
+int ipb_report_print(struct client_data *data)
+{
+	printf("%s\n", ipb_report_text(data));
+	return 0;
 }
 
 void ipb_report_free(char **data)

@@ -28,6 +28,9 @@ const char *ipb_report_json(const struct client_data *data);
 /* For `results`: a copy of that JSON, or of fallback when there is none (fallback NULL: "{}"). 0 or -1. */
 int ipb_report_results(const struct client_data *data, const char *fallback, char **json);
 
+/* For `output`: prints the text, as a line. */
+int ipb_report_print(struct client_data *data);
+
 /* free() and NULL, for the cleanup functions. */
 void ipb_report_free(char **data);
 

@@ -5,19 +5,11 @@
 #include <stdlib.h>
 
 #include "ipb_json.h"
+#include "ipb_results.h"
 #include "ipb_summary.h"
 #include "nfs_result.h"
 
 #define CLIENTS_MAX 65536
-
-static void metric(struct ipb_json *j, const char *name, double value, const char *unit)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "name", name);
-	ipb_json_number(j, "value", value);
-	ipb_json_string(j, "unit", unit);
-	ipb_json_end_object(j);
-}
 
 static void hist_json(struct ipb_json *j, const char *key, const struct ipb_hist *h)
 {
@@ -36,15 +28,8 @@ static void counts_json(struct ipb_json *j, const struct nfs_result *r)
 	const struct tally *t = &r->tally;
 	double bits = 8 * (double)r->size;
 
-	ipb_json_object(j, "counts");
-	ipb_json_uint(j, "sent", t->sent);
-	ipb_json_uint(j, "ok", t->ok);
-	ipb_json_uint(j, "lost", t->sent - t->ok - t->bad);
-	ipb_json_uint(j, "late", 0);
-	ipb_json_uint(j, "corrupt", t->bad);
-	ipb_json_uint(j, "duplicate", 0);
-	ipb_json_uint(j, "reordered", 0);
-	ipb_json_end_object(j);
+	ipb_results_counts(j, &(struct ipb_counts){ .sent = t->sent, .ok = t->ok, .lost = t->sent - t->ok - t->bad,
+	                                            .corrupt = t->bad });
 	ipb_json_object(j, "rates");
 	ipb_json_number(j, "requested_bps", r->rate * bits);
 	ipb_json_number(j, "sent_bps", tally_sent_rate(t) * bits);
@@ -55,49 +40,34 @@ static void counts_json(struct ipb_json *j, const struct nfs_result *r)
 static void metrics_json(struct ipb_json *j, const struct nfs_result *r)
 {
 	ipb_json_array(j, "metrics");
-	metric(j, "requested_rate", r->rate, "1/s");
-	metric(j, "sent_rate", tally_sent_rate(&r->tally), "1/s");
-	metric(j, "reply_rate", tally_reply_rate(&r->tally), "1/s");
-	metric(j, "run_time", (double)tally_run_ns(&r->tally) / 1e9, "s");
-	metric(j, "read_errors", (double)r->tally.bad, "");
-	metric(j, "reads_not_sent", (double)(r->tally.skipped + r->tally.given_up), "");
+	ipb_results_metric(j, "requested_rate", r->rate, "1/s");
+	ipb_results_metric(j, "sent_rate", tally_sent_rate(&r->tally), "1/s");
+	ipb_results_metric(j, "reply_rate", tally_reply_rate(&r->tally), "1/s");
+	ipb_results_metric(j, "run_time", (double)tally_run_ns(&r->tally) / 1e9, "s");
+	ipb_results_metric(j, "read_errors", (double)r->tally.bad, "");
+	ipb_results_metric(j, "reads_not_sent", (double)(r->tally.skipped + r->tally.given_up), "");
 	ipb_json_end_array(j);
-}
-
-static void reason(struct ipb_json *j, const char *code, const char *text)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "level", "SUSPECT");
-	ipb_json_string(j, "code", code);
-	ipb_json_string(j, "text", text);
-	ipb_json_end_object(j);
 }
 
 static void reasons_json(struct ipb_json *j, const struct nfs_result *r)
 {
 	const struct tally *t = &r->tally;
 	uint64_t late_ns = ipb_hist_percentile(&t->lateness, 99);
-	char text[320];
 
 	ipb_json_array(j, "reasons");
-	if (t->skipped > 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " reads were not sent because too many were waiting for replies", t->skipped);
-		reason(j, "rate-not-reached", text);
-	}
-	if (t->given_up > 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " reads were not sent because the tester was more than %.0f ms late for them",
-		         t->given_up, (double)LOAD_BEHIND_NS / 1e6);
-		reason(j, "reads-given-up", text);
-	}
-	if (late_ns > NFS_LATENESS_NS) {
-		snprintf(text, sizeof text, "reads left late: 1 %% of them %.3f ms or more after they were due (limit %.3f ms)",
-		         (double)late_ns / 1e6, (double)NFS_LATENESS_NS / 1e6);
-		reason(j, "send-lateness", text);
-	}
-	if (t->bad > 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " reads failed; the first: %s", t->bad, r->first_error);
-		reason(j, "nfs-errors", text);
-	}
+	if (t->skipped > 0)
+		ipb_results_reason(j, 0, "rate-not-reached",
+		                   "%" PRIu64 " reads were not sent because too many were waiting for replies", t->skipped);
+	if (t->given_up > 0)
+		ipb_results_reason(j, 0, "reads-given-up",
+		                   "%" PRIu64 " reads were not sent because the tester was more than %.0f ms late for them",
+		                   t->given_up, (double)LOAD_BEHIND_NS / 1e6);
+	if (late_ns > NFS_LATENESS_NS)
+		ipb_results_reason(j, 0, "send-lateness",
+		                   "reads left late: 1 %% of them %.3f ms or more after they were due (limit %.3f ms)",
+		                   (double)late_ns / 1e6, (double)NFS_LATENESS_NS / 1e6);
+	if (t->bad > 0)
+		ipb_results_reason(j, 0, "nfs-errors", "%" PRIu64 " reads failed; the first: %s", t->bad, r->first_error);
 	ipb_json_end_array(j);
 }
 
@@ -123,10 +93,7 @@ char *nfs_json(const struct nfs_result *r)
 	ipb_json_end_object(&j);
 	metrics_json(&j, r);
 	reasons_json(&j, r);
-	ipb_json_object(&j, "window");
-	ipb_json_uint(&j, "start_ns", t->window_start_ns);
-	ipb_json_uint(&j, "end_ns", t->window_end_ns);
-	ipb_json_end_object(&j);
+	ipb_results_window(&j, t->window_start_ns, t->window_end_ns);
 	ipb_json_end_object(&j);
 	return ipb_json_take(&j);
 }

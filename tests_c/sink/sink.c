@@ -23,6 +23,7 @@
 #include "ipb_clock.h"
 #include "ipb_json.h"
 #include "ipb_report.h"
+#include "ipb_results.h"
 #include "ipb_sock.h"
 
 #define BATCH 64
@@ -63,12 +64,7 @@ static int attach(const struct ipbench_host *given)
 
 static int setup_controller(char *arg)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
-		return ipb_error_print(&err, "sink");
-	ipb_args_free(&a);
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "sink") : 0;
 }
 
 static int open_sockets(const struct ipb_args *a)
@@ -223,15 +219,6 @@ static uint64_t count_dropped(void)
 	return count;
 }
 
-static void metric(struct ipb_json *j, const char *name, double value, const char *unit)
-{
-	ipb_json_object(j, NULL);
-	ipb_json_string(j, "name", name);
-	ipb_json_number(j, "value", value);
-	ipb_json_string(j, "unit", unit);
-	ipb_json_end_object(j);
-}
-
 static char *figures(const struct flow_totals *t)
 {
 	struct ipb_json j;
@@ -239,27 +226,24 @@ static char *figures(const struct flow_totals *t)
 	ipb_json_init(&j);
 	ipb_json_object(&j, NULL);
 	ipb_json_array(&j, "metrics");
-	metric(&j, "received_rate", t->received_bps, "bit/s");
+	ipb_results_metric(&j, "received_rate", t->received_bps, "bit/s");
 	if (!isnan(t->loss))
-		metric(&j, "loss", 100 * t->loss, "%");
-	metric(&j, "measured_sent", (double)t->measured_sent, "");
-	metric(&j, "measured_received", (double)t->measured, "");
-	metric(&j, "packets", (double)flows.packets, "");
-	metric(&j, "bytes", (double)flows.bytes, "byte");
-	metric(&j, "gaps", (double)t->missing, "");
-	metric(&j, "duplicates", (double)t->duplicate, "");
-	metric(&j, "reordered", (double)t->reordered, "");
-	metric(&j, "unnumbered", (double)flows.unnumbered, "");
-	metric(&j, "senders", flows.count, "");
-	metric(&j, "dropped_here", (double)dropped, "");
+		ipb_results_metric(&j, "loss", 100 * t->loss, "%");
+	ipb_results_metric(&j, "measured_sent", (double)t->measured_sent, "");
+	ipb_results_metric(&j, "measured_received", (double)t->measured, "");
+	ipb_results_metric(&j, "packets", (double)flows.packets, "");
+	ipb_results_metric(&j, "bytes", (double)flows.bytes, "byte");
+	ipb_results_metric(&j, "gaps", (double)t->missing, "");
+	ipb_results_metric(&j, "duplicates", (double)t->duplicate, "");
+	ipb_results_metric(&j, "reordered", (double)t->reordered, "");
+	ipb_results_metric(&j, "unnumbered", (double)flows.unnumbered, "");
+	ipb_results_metric(&j, "senders", flows.count, "");
+	ipb_results_metric(&j, "dropped_here", (double)dropped, "");
 	ipb_json_end_array(&j);
 	if (dropped > 0) {
 		ipb_json_array(&j, "reasons");
-		ipb_json_object(&j, NULL);
-		ipb_json_string(&j, "level", "SUSPECT");
-		ipb_json_string(&j, "code", "sink-overrun");
-		ipb_json_format(&j, "text", "sink was too slow: its sockets overflowed and lost %" PRIu64 " packets", dropped);
-		ipb_json_end_object(&j);
+		ipb_results_reason(&j, 0, "sink-overrun", "sink was too slow: its sockets overflowed and lost %" PRIu64 " packets",
+		                   dropped);
 		ipb_json_end_array(&j);
 	}
 	ipb_json_end_object(&j);
@@ -288,12 +272,6 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	return ipb_report_unmarshall(input, len, data, data_len, &err);
 }
 
-static int output(struct client_data *data)
-{
-	printf("%s\n", ipb_report_text(data));
-	return 0;
-}
-
 static int results(const struct client_data *data, char **json)
 {
 	return ipb_report_results(data, NULL, json);
@@ -302,13 +280,8 @@ static int results(const struct client_data *data, char **json)
 /* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
 static int expected_duration(const char *args, uint64_t *ns)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
-		return -1;
-	ipb_args_free(&a);
 	*ns = 0;
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, args, 0, &err);
 }
 
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
@@ -326,7 +299,7 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.marshall_cleanup = ipb_report_free,
 	.unmarshall = unmarshall,
 	.unmarshall_cleanup = ipb_report_free,
-	.output = output,
+	.output = ipb_report_print,
 };
 
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {

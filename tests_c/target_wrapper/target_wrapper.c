@@ -118,13 +118,8 @@ static int output(struct client_data *data)
 /* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
 static int expected_duration(const char *args, uint64_t *ns)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, args, 0, &err) < 0)
-		return -1;
-	ipb_args_free(&a);
 	*ns = 0;
-	return 0;
+	return ipb_args_check(wrapper_options, wrapper_option_count, args, 0, &err);
 }
 
 IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {

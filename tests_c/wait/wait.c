@@ -44,12 +44,7 @@ static int attach(const struct ipbench_host *given)
 
 static int setup_controller(char *arg)
 {
-	struct ipb_args a;
-
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 1, &err) < 0)
-		return ipb_error_print(&err, "wait");
-	ipb_args_free(&a);
-	return 0;
+	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "wait") : 0;
 }
 
 static int setup(char *hostname, int port, char *arg)

@@ -1,0 +1,23 @@
+/*
+ * Parts of the JSON object that `results` gives (plugin.h), as several plugins write them.  SPDX-License-Identifier: MIT
+ */
+#ifndef IPB_RESULTS_H
+#define IPB_RESULTS_H
+
+#include "ipb_json.h"
+#include "ipb_track.h"
+
+/* A figure, inside of the array "metrics". */
+void ipb_results_metric(struct ipb_json *j, const char *name, double value, const char *unit);
+
+/* Why the result is SUSPECT or, with invalid, INVALID, inside of the array "reasons": a sentence of at most 1023 bytes. */
+void ipb_results_reason(struct ipb_json *j, int invalid, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The member "counts". */
+void ipb_results_counts(struct ipb_json *j, const struct ipb_counts *c);
+
+/* The member "window": the measured phase, on CLOCK_MONOTONIC. */
+void ipb_results_window(struct ipb_json *j, uint64_t start_ns, uint64_t end_ns);
+
+#endif
