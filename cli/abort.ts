@@ -7,8 +7,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Address } from "../config/address.ts";
 import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
-import { addDaemonOptions, daemonAccess, daemonAddresses, type DaemonLine, eachDaemon } from "./daemons.ts";
-import type { DaemonOptions } from "./daemons.ts";
+import { addDaemonCommand, type DaemonLine } from "./daemons.ts";
 
 const HELP = `
 Ends the test that each daemon runs, whoever started it; a daemon that runs nothing is left as it is.
@@ -26,15 +25,11 @@ Exit status: 0 all did it, 1 one did not, 2 wrong use.
  * @param program The program.
  */
 export function register(program: Command): void {
-  const command = program.command("abort").description("end the test that runs on daemons")
-    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
-  addDaemonOptions(command as unknown as Command).addHelpText("after", HELP)
-    .action(async (...args: unknown[]) => {
-      const options = args[1] as DaemonOptions;
-      const addresses = daemonAddresses(args[0] as string[], options);
-      const access = await daemonAccess(options);
-      await eachDaemon(addresses, (address) => abort(address, access));
-    });
+  addDaemonCommand(
+    program,
+    { name: "abort", description: "end the test that runs on daemons", help: HELP },
+    abort,
+  );
 }
 
 async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine> {

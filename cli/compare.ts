@@ -9,7 +9,8 @@ import type { ReportPoint } from "../results/report/point.ts";
 import { METRICS } from "../results/compare/metrics.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
-import { readDocuments, writeWhole } from "./read_documents.ts";
+import { readDocuments } from "./read_documents.ts";
+import { writeWhole } from "./result_files.ts";
 
 interface Options {
   with: string[];
@@ -159,14 +160,6 @@ function sideNames(left: string[], right: string[]): { a: string; b: string } {
 }
 
 async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeWhole(path, text);
-  } catch (cause) {
-    throw new ExitError(
-      EXIT.FAILED,
-      `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
-  }
+  await writeWhole(path, text);
   note(`ipbench: ${path} written`);
 }

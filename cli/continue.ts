@@ -7,8 +7,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Address } from "../config/address.ts";
 import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
-import { addDaemonOptions, daemonAccess, daemonAddresses, type DaemonLine, eachDaemon } from "./daemons.ts";
-import type { DaemonOptions } from "./daemons.ts";
+import { addDaemonCommand, type DaemonLine } from "./daemons.ts";
 
 const HELP = `
 The test "wait" ends when it is told to: by this, by Enter at the daemon's terminal, or at its deadline.
@@ -25,15 +24,7 @@ Exit status: 0 all went on, 1 one did not (nothing waits there, or it is an orig
  * @param program The program.
  */
 export function register(program: Command): void {
-  const command = program.command("continue").description("let a waiting test go on")
-    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
-  addDaemonOptions(command as unknown as Command).addHelpText("after", HELP)
-    .action(async (...args: unknown[]) => {
-      const options = args[1] as DaemonOptions;
-      const addresses = daemonAddresses(args[0] as string[], options);
-      const access = await daemonAccess(options);
-      await eachDaemon(addresses, (address) => goOn(address, access));
-    });
+  addDaemonCommand(program, { name: "continue", description: "let a waiting test go on", help: HELP }, goOn);
 }
 
 async function goOn(address: Address, access: DaemonAccess): Promise<DaemonLine> {

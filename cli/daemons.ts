@@ -54,6 +54,29 @@ export function addDaemonOptions(command: Command): Command {
 }
 
 /**
+ * Adds a subcommand that asks each of the daemons named on its command line one thing.
+ *
+ * @param program The program.
+ * @param about Its name, what it does, and the text after its options.
+ * @param ask What to do with a daemon.
+ */
+export function addDaemonCommand(
+  program: Command,
+  about: { name: string; description: string; help: string },
+  ask: (address: Address, access: DaemonAccess) => Promise<DaemonLine>,
+): void {
+  const command = program.command(about.name).description(about.description)
+    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
+  addDaemonOptions(command as unknown as Command).addHelpText("after", about.help)
+    .action(async (...args: unknown[]) => {
+      const options = args[1] as DaemonOptions;
+      const addresses = daemonAddresses(args[0] as string[], options);
+      const access = await daemonAccess(options);
+      await eachDaemon(addresses, (address) => ask(address, access));
+    });
+}
+
+/**
  * Reads the daemons' addresses.
  *
  * @param hosts What was typed: HOST, HOST:PORT or [IPv6]:PORT.

@@ -7,7 +7,8 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import type { ResultDocument } from "../results/document.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
-import { readDocuments, type ReadResult, writeWhole } from "./read_documents.ts";
+import { readDocuments, type ReadResult } from "./read_documents.ts";
+import { writeWhole } from "./result_files.ts";
 
 /** Documents of one export: a sweep's and to spare; larger sets are exported in parts. */
 export const EXPORT_LIMIT = 10_000;
@@ -71,14 +72,6 @@ async function convert(
 }
 
 async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeWhole(path, text);
-  } catch (cause) {
-    throw new ExitError(
-      EXIT.FAILED,
-      `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
-  }
+  await writeWhole(path, text);
   note(`ipbench: ${path} written`);
 }

@@ -8,7 +8,8 @@ import type { ReportModel } from "../results/report/model.ts";
 import type { ReportFile } from "../results/report/formats.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
-import { readDocuments, writeWhole } from "./read_documents.ts";
+import { readDocuments } from "./read_documents.ts";
+import { writeWhole } from "./result_files.ts";
 
 /** Where the page goes when nothing else is asked for. */
 export const DEFAULT_OUTPUT = "report.html";
@@ -57,7 +58,7 @@ async function report(paths: string[], options: Options): Promise<void> {
   const page = options.output ?? (elsewhere ? undefined : DEFAULT_OUTPUT);
   if (page !== undefined) {
     const { reportHtml } = await import("../results/report/html.ts");
-    await write(page, reportHtml(model));
+    await writeWhole(page, reportHtml(model));
     note(`ipbench: ${page}: ${model.points.length} document(s), ${model.verdict}`);
   }
   if (options.svg !== undefined) await writeFiles(options.svg, formats.reportSvgs(model));
@@ -88,7 +89,7 @@ function defaultTitle(paths: readonly string[]): string {
 async function deliver(where: string | true, text: string): Promise<void> {
   if (where === true || where === "-") out(text);
   else {
-    await write(where, text);
+    await writeWhole(where, text);
     note(`ipbench: ${where} written`);
   }
 }
@@ -99,16 +100,8 @@ async function writeFiles(folder: string, files: ReportFile[]): Promise<void> {
   } catch (cause) {
     throw new ExitError(EXIT.FAILED, `cannot make the folder ${folder}: ${message(cause)}`, { cause });
   }
-  for (const file of files) await write(`${folder}/${file.name}`, file.text);
+  for (const file of files) await writeWhole(`${folder}/${file.name}`, file.text);
   note(`ipbench: ${folder}: ${files.length} file(s)`);
-}
-
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeWhole(path, text);
-  } catch (cause) {
-    throw new ExitError(EXIT.FAILED, `cannot write ${path}: ${message(cause)}`, { cause });
-  }
 }
 
 function message(error: unknown): string {

@@ -1,10 +1,11 @@
 /**
- * The files that a run writes: the JSON document and the CSV row.
+ * The files that commands write: documents, and a run's CSV row.
  *
  * @module
  */
 
 import { dirname } from "node:path";
+import { writeFileAtomic } from "../controller/atomic_file.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { csvAppend } from "../results/csv_file.ts";
 import { csvLine } from "../results/csv_row.ts";
@@ -53,6 +54,21 @@ export async function holdResult(path: string | undefined): Promise<AsyncDisposa
     note(labelled("warning", `${path} cannot be locked (${lock.problem}); no other run may write it now`));
   }
   return lock;
+}
+
+/**
+ * Writes a file so that a reader never sees half of it.
+ *
+ * @param path The file.
+ * @param text What it will hold.
+ * @throws {ExitError} when it cannot be written.
+ */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  try {
+    await writeFileAtomic(path, text);
+  } catch (cause) {
+    throw new ExitError(EXIT.FAILED, `cannot write ${path}: ${reasonOf(cause)}`, { cause });
+  }
 }
 
 /**

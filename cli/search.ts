@@ -14,7 +14,7 @@ import type { SearchEvent, SearchOptions } from "../controller/search/run_search
 import { searchTable, trialLine } from "../controller/search/table.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
-import { holdResult } from "./result_files.ts";
+import { holdResult, writeWhole } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
@@ -209,12 +209,7 @@ export async function keeperOf(folder: string | undefined) {
 
 /** Writes a document whole or not at all. */
 export async function writeJson(path: string, document: unknown): Promise<void> {
-  const { writeFileAtomic } = await import("../controller/atomic_file.ts");
-  try {
-    await writeFileAtomic(path, JSON.stringify(document, null, 1) + "\n");
-  } catch (cause) {
-    throw new ExitError(EXIT.FAILED, `cannot write ${path}: ${reasonOf(cause)}`, { cause });
-  }
+  await writeWhole(path, JSON.stringify(document, null, 1) + "\n");
 }
 
 function tellEnd(document: SearchDocument, given: SearchCommandOptions): void {

@@ -7,15 +7,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { DaemonAccess } from "../controller/daemon_access.ts";
 import type { Address } from "../config/address.ts";
-import {
-  addDaemonOptions,
-  askStatus,
-  daemonAccess,
-  daemonAddresses,
-  type DaemonLine,
-  eachDaemon,
-} from "./daemons.ts";
-import type { DaemonOptions } from "./daemons.ts";
+import { addDaemonCommand, askStatus, type DaemonLine } from "./daemons.ts";
 
 const HELP = `
 One line a daemon on stdout: address, what it is, what it does, its version. A daemon answers this without a secret.
@@ -33,15 +25,11 @@ Exit status: 0 all answered, 1 one did not, 2 wrong use.
  * @param program The program.
  */
 export function register(program: Command): void {
-  const command = program.command("status").description("show what daemons are doing")
-    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
-  addDaemonOptions(command as unknown as Command).addHelpText("after", HELP)
-    .action(async (...args: unknown[]) => {
-      const options = args[1] as DaemonOptions;
-      const addresses = daemonAddresses(args[0] as string[], options);
-      const access = await daemonAccess(options);
-      await eachDaemon(addresses, (address) => statusOf(address, access));
-    });
+  addDaemonCommand(
+    program,
+    { name: "status", description: "show what daemons are doing", help: HELP },
+    statusOf,
+  );
 }
 
 async function statusOf(address: Address, access: DaemonAccess): Promise<DaemonLine> {

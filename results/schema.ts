@@ -35,7 +35,8 @@ export function list<S extends v.BaseSchema<unknown, unknown, v.BaseIssue<unknow
   return v.pipe(v.array(entry), v.maxLength(LIST_LIMIT));
 }
 
-const SUMMARY_KEYS = [
+/** The figures of a distribution. */
+export const SUMMARY_KEYS = [
   "count",
   "min_ns",
   "mean_ns",

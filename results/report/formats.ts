@@ -4,6 +4,7 @@
  * @module
  */
 import { csvRow } from "../csv_file.ts";
+import { SUMMARY_KEYS } from "../schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
 import { formatCount, formatDate, formatRate, formatShare, formatTime } from "./figures.ts";
@@ -19,19 +20,6 @@ export interface ReportFile {
   name: string;
   text: string;
 }
-
-const SUMMARY_KEYS = [
-  "min_ns",
-  "mean_ns",
-  "stddev_ns",
-  "p50_ns",
-  "p90_ns",
-  "p99_ns",
-  "p999_ns",
-  "p9999_ns",
-  "p99999_ns",
-  "max_ns",
-] as const;
 
 /** One row a document, with everything that is one number: for spreadsheets and data frames. */
 export function reportCsv(model: ReportModel): string {
@@ -55,7 +43,7 @@ export function reportCsv(model: ReportModel): string {
     "duplicate",
     "reordered",
     "loss",
-    ...["response", "service"].flatMap((which) => ["count", ...SUMMARY_KEYS].map((key) => `${which}_${key}`)),
+    ...["response", "service"].flatMap((which) => SUMMARY_KEYS.map((key) => `${which}_${key}`)),
     "cpu_percent",
     "reason",
   ];
@@ -81,7 +69,7 @@ export function reportCsv(model: ReportModel): string {
       c?.duplicate,
       c?.reordered,
       lossOf(point),
-      ...[point.response, point.service].flatMap((s) => [s?.count, ...SUMMARY_KEYS.map((key) => s?.[key])]),
+      ...[point.response, point.service].flatMap((s) => SUMMARY_KEYS.map((key) => s?.[key])),
       cpuUse(point)[0]?.total,
       point.reasons[0],
     ]);
