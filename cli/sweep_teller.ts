@@ -33,11 +33,15 @@ export class SweepTeller {
     } else this.line(lineOf(event));
   }
 
-  /** Says a line, above live lines. */
+  /** Says a line, above live lines, that nobody needs who wants quiet. */
   line(text: string): void {
-    if (this.#quiet) return;
-    if (this.#progress === null) note(plainText(text));
-    else this.#progress.line(plainText(text));
+    if (!this.#quiet) this.say(plainText(text));
+  }
+
+  /** Says a line, above live lines. */
+  say(text: string): void {
+    if (this.#progress === null) note(text);
+    else this.#progress.line(text);
   }
 
   /** Ends live lines. */

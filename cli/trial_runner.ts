@@ -14,27 +14,32 @@ import { labelled, warningLine } from "./live_screen.ts";
  * The runner of the product. What many runs warn of alike is shown once.
  *
  * @param debug Whether debug lines go to stderr.
+ * @param say Takes lines for stderr.
  * @returns A function that runs one benchmark.
  */
-export async function runnerOf(debug: boolean): Promise<Runner> {
+export async function runnerOf(debug: boolean, say: (line: string) => void = note): Promise<Runner> {
   const { runBenchmark } = await import("../controller/run.ts");
   const warned = new Set<string>();
-  const warnOnce = (line: string) => {
-    if (warned.has(line) || warned.size >= MAX_WARNINGS) return;
+  const isNew = (line: string) => {
+    if (warned.has(line) || warned.size >= MAX_WARNINGS) return false;
     warned.add(line);
-    note(line);
+    return true;
   };
   return (description, options) =>
     runBenchmark(description, {
       ...options,
-      onProgress: (event) => {
-        if (event.kind === "warning") warnOnce(warningLine(event.peer, event.text));
-        options?.onProgress?.(event);
+      onProgress(event) {
+        if (event.kind !== "warning") return options?.onProgress?.(event);
+        const line = warningLine(event.peer, event.text);
+        if (isNew(line)) say(line);
       },
-      log: (level, message) => {
-        if (level === "warning") warnOnce(labelled(level, message));
-        else if (level === "error") note(labelled(level, message));
-        else if (debug) note(level === "info" ? `ipbench: ${message}` : message);
+      log(level, message) {
+        const line = level === "debug"
+          ? message
+          : level === "info"
+          ? `ipbench: ${message}`
+          : labelled(level, message);
+        if (level === "warning" ? isNew(line) : level === "error" || debug) say(line);
       },
     });
 }

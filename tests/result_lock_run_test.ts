@@ -75,7 +75,7 @@ Deno.test("a run that would write what another one writes ends before it connect
   await assert.rejects(Deno.stat(`${json}.lock`), Deno.errors.NotFound);
 });
 
-Deno.test("searches are refused in the same way; what nobody holds is written", async () => {
+Deno.test("searches and sweeps are refused in the same way; what nobody holds is written", async () => {
   await using bell = new Doorbell();
   using folder = TemporaryFolder.make();
   const json = `${folder.path}/knee.json`;
@@ -83,18 +83,22 @@ Deno.test("searches are refused in the same way; what nobody holds is written", 
     "run.xml",
     xmlOf({ ...dummyConfig([bell], ""), test: "latency", args: "socktype=udp" }),
   );
-  const commands = [["search", config, "--max", "1M"], ["rfc2544", config, "--line-rate", "1G"], [
-    "run",
-    config,
-  ]];
+  const commands = [
+    ["search", config, "--max", "1M", "--json", json],
+    ["rfc2544", config, "--line-rate", "1G", "--json", json],
+    ["run", config, "--json", json],
+    ["sweep", config, "--over", "bps=1M,2M", "--out", folder.path],
+  ];
   {
     await using _held = await FileLock.take(json);
+    await using _index = await FileLock.take(`${folder.path}/index.json`);
     for (const command of commands) {
-      const { code, stderr } = await runProgram("ipbench", [...command, "--json", json]);
+      const { code, stderr } = await runProgram("ipbench", command);
       assert.equal(code, 2, stderr);
+      const file = command[0] === "sweep" ? "index" : "knee";
       assert.match(
         stderr,
-        new RegExp(`knee\\.json is being written by another run \\(process ${Deno.pid} on `),
+        new RegExp(`/${file}\\.json is being written by another run \\(process ${Deno.pid} on `),
       );
     }
     assert.equal(bell.rings, 0);

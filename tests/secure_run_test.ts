@@ -81,19 +81,28 @@ Deno.test("daemons that ask for no secret are warned of, and refused with --requ
     }
   }));
 
-Deno.test("a search warns once, however many trials it takes", () =>
+Deno.test("a search and a sweep warn once, however many runs they take", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/secret`, "s3cret\n", { mode: 0o600 });
     await using tester = await TestDaemon.start();
     await using echo = await EchoProcess.start();
-    const { stderr } = await runProgram("ipbench", [
-      ...["search", "--client", `${tester.host}:${tester.port}`, "--secret-file", `${folder}/secret`],
+    const run = [
+      ...["--client", `${tester.host}:${tester.port}`, "--secret-file", `${folder}/secret`],
       ...["--test", "latency", "--test-target", "127.0.0.1", "--test-port", String(echo.port)],
-      ...["--test-args", "socktype=udp,noise=0,drain=100ms,late=0", "--max", "1M", "--max-trials", "3"],
+    ];
+    const args = "socktype=udp,noise=0,drain=100ms,late=0";
+    const search = await runProgram("ipbench", [
+      ...["search", ...run, "--test-args", args, "--max", "1M", "--max-trials", "3"],
       ...["--goal", "ndr,initial=200ms,final=200ms,sum=1s,width=10%"],
     ]);
-    assert.match(stderr, /^ipbench: 3 trials/m);
-    assert.equal(stderr.match(/asks for no secret/g)?.length, 1, stderr);
+    assert.match(search.stderr, /^ipbench: 3 trials/m);
+    assert.equal(search.stderr.match(/asks for no secret/g)?.length, 1, search.stderr);
+    const sweep = await runProgram("ipbench", [
+      ...["sweep", ...run, "--test-args", `${args},warmup=0,cooldown=0,duration=100ms`, "--quiet"],
+      ...["--over", "bps=100k,200k,300k", "--out", `${folder}/sweep`],
+    ]);
+    assert.equal(sweep.stdout.trim().split("\n").length, 4, sweep.stdout + sweep.stderr);
+    assert.equal(sweep.stderr.match(/asks for no secret/g)?.length, 1, sweep.stderr);
   }));
 
 Deno.test({
