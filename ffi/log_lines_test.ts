@@ -33,8 +33,13 @@ Deno.test("log lines: a line without an end is cut", () => {
 });
 
 Deno.test("log lines: a flood is counted, not passed on", () => {
-  let now = 0;
-  const { lines, log, push } = collect(() => now);
+  let now = 0, count = 0;
+  const lines: string[] = [];
+  const log = new LogLines((line, stands) => {
+    lines.push(line);
+    count += stands;
+  }, () => now);
+  const push = (text: string) => log.push(new TextEncoder().encode(text));
   push("spam\n".repeat(MAX_LOG_LINES_PER_SECOND + 10));
   assert.equal(lines.length, MAX_LOG_LINES_PER_SECOND);
   now = 1500;
@@ -42,6 +47,7 @@ Deno.test("log lines: a flood is counted, not passed on", () => {
   assert.deepEqual(lines.slice(-2), ["10 more lines were dropped", "next"]);
   log.end();
   assert.equal(lines.length, MAX_LOG_LINES_PER_SECOND + 2);
+  assert.equal(count, MAX_LOG_LINES_PER_SECOND + 11, "each line is counted once, shown or not");
 });
 
 Deno.test("log lines: control characters do not reach a terminal", () => {
