@@ -12,6 +12,7 @@
 #define GAP_ALLOWANCE_NS 10000u /* work on one packet that does not count as standing still */
 #define NEAR_NS 500u  /* what a look for replies costs, about */
 #define NEAR_SHARE 16u /* packets this many times NEAR_NS apart, or more, are waited for without looking */
+#define BUSY_ROUNDS 16u /* rounds with something to send or to receive between looks at everything else */
 #define BEFORE_NS 50000000ull /* the system's counters are read so long before the measured phase: that takes a while */
 
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
@@ -79,10 +80,10 @@ static void record_sample(struct ipb_engine *e, const struct ipb_record *r, uint
 /* The shortest round trip of the warm-up. */
 static void learn(struct ipb_engine *e, uint64_t number, uint64_t now_ns)
 {
-	const struct ipb_record *r = ipb_track_record(&e->track, number);
-
-	if (r != NULL && now_ns - r->due_ns < e->least_ns)
-		e->least_ns = now_ns - r->due_ns;
+	if (!ipb_track_holds(&e->track, number))
+		return;
+	const uint64_t response = now_ns - ipb_track_record(&e->track, number).due_ns;
+	e->least_ns = response < e->least_ns ? response : e->least_ns;
 }
 
 /* latency-check: every first answer to a measured packet has to hold the packet's first word + 1, in whatever state it is. */
@@ -105,11 +106,9 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 	uint64_t number = 0;
 	enum ipb_reply kind = ipb_header_read(&e->header, packet, got, e->expected, e->track.next, &number);
 
-	if (kind == IPB_REPLY_OK && e->expected == 0) { /* small packets do not say how long they are */
-		const struct ipb_record *sent = ipb_track_record(&e->track, number);
-		if (sent != NULL && sent->size != got + e->offset)
-			kind = IPB_REPLY_CORRUPT;
-	}
+	if (kind == IPB_REPLY_OK && e->expected == 0 && ipb_track_holds(&e->track, number) &&
+	    ipb_track_train(&e->track, number)->size != got + e->offset)
+		kind = IPB_REPLY_CORRUPT; /* small packets do not say how long they are */
 	if ((kind == IPB_REPLY_OK || kind == IPB_REPLY_CORRUPT) && e->config.flows > 1 && number % e->config.flows != flow)
 		kind = IPB_REPLY_STRAY;
 	if (kind == IPB_REPLY_STRAY) {
@@ -131,10 +130,10 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 			learn(e, number, now_ns);
 		return;
 	}
-	struct ipb_record *r = &e->track.ring[number & e->track.mask];
-	record_sample(e, r, now_ns);
-	if (r->stamp != 0)
-		ipb_layers_reply(e, r->stamp, number, stamp_ns, now_ns);
+	const struct ipb_record r = ipb_track_record(&e->track, number);
+	record_sample(e, &r, now_ns);
+	if (r.stamp != 0)
+		ipb_layers_reply(e, r.stamp, number, stamp_ns, now_ns);
 }
 
 /* Drops packets of the schedule that are due before due_ns: there is no catching up with them. */
@@ -191,7 +190,7 @@ static void start_draining(struct ipb_engine *e, uint64_t now_ns)
 	skip_until(e, e->end_ns, e->sched.due_ns >= e->measure_ns, now_ns);
 	for (; e->ready_from < e->ready; e->ready_from++)
 		*(ipb_engine_excuses(e, now_ns) ? &e->unaccepted : &e->unsent) +=
-			(uint64_t)ipb_engine_measures(e, e->due_ns[e->ready_from]);
+			(uint64_t)ipb_engine_measures(e, ipb_engine_due(e, e->ready_from));
 	e->drain_until_ns = (last > now_ns ? last : now_ns);
 	if (last + e->config.drain_ns > e->drain_until_ns)
 		e->drain_until_ns = last + e->config.drain_ns;
@@ -318,7 +317,7 @@ static void loop(struct ipb_engine *e)
 		handled = (uint64_t)(sent + got);
 		if (step_phase(e, now))
 			return;
-		if (got == 0 || ++busy_rounds >= 64) {
+		if (sent + got == 0 || ++busy_rounds >= BUSY_ROUNDS) {
 			busy_rounds = 0;
 			if (idle(e, now) < 0)
 				return;
@@ -341,6 +340,8 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	e->progress_due_ns = e->progress_last_ns = e->start_ns;
 	ipb_sched_init(&e->sched, e->config.arrival, e->config.burst, e->config.rate_bps, &e->config.sizes,
 	               e->config.seed, e->start_ns, e->config.rampup_ns);
+	e->track.step_ns = e->sched.step_ns;
+	e->track.step_fraction = e->sched.step_fraction;
 	/* With less warm-up, set-up's reading is used, which says nothing of the processor's clock: it was not awake yet. */
 	e->before_due_ns = e->measure_ns - e->start_ns >= 2 * BEFORE_NS ? e->measure_ns - BEFORE_NS : UINT64_MAX;
 	enter(e, IPBENCH_PHASE_WARMUP);

@@ -43,22 +43,24 @@ static int open_frames(struct ipb_engine *e, struct ipb_error *err)
 {
 	uint32_t largest = e->config.sizes.largest, payload = largest - e->offset;
 
-	e->frames = calloc(IPB_ENGINE_BATCH, largest);
+	/* From a page's start, so that small packets do not straddle cache lines. */
+	if (posix_memalign((void **)&e->frames, 4096, (size_t)IPB_ENGINE_BATCH * largest) != 0)
+		e->frames = NULL;
 	e->pattern = malloc(payload + IPB_HEADER_SIZE);
 	if (e->frames == NULL || e->pattern == NULL)
 		return ipb_error(err, "no memory for packets");
+	memset(e->frames, 0, (size_t)IPB_ENGINE_BATCH * largest);
 	ipb_header_pattern(e->pattern, payload + IPB_HEADER_SIZE);
 	for (uint32_t i = 0; i < IPB_ENGINE_BATCH; i++) {
 		e->slots[i].frame = e->frames + (size_t)i * largest;
 		e->slots[i].packet = e->slots[i].frame + e->offset;
+		e->slots[i].size = largest;
 		memcpy(e->slots[i].packet, e->pattern, payload);
 	}
-	e->header.full = e->config.sizes.smallest - e->offset >= IPB_HEADER_SIZE;
-	e->header.run = e->config.run_id;
-	e->header.base = ipb_header_base(e->config.run_id);
-	e->header.pattern = e->pattern;
-	e->header.largest = payload;
-	e->expected = e->config.sizes.count == 1 ? e->config.sizes.size[0] - e->offset : 0;
+	ipb_header_init(&e->header, e->config.sizes.smallest - e->offset >= IPB_HEADER_SIZE, e->config.run_id, e->pattern, payload);
+	e->expected = e->config.sizes.count == 1 ? payload : 0;
+	for (uint32_t i = 0; i < IPB_ENGINE_BATCH && ipb_engine_are_alike(e); i++)
+		ipb_header_write(&e->header, e->slots[i].packet, payload, 0, e->config.flow_base);
 	return 0;
 }
 

@@ -48,7 +48,9 @@ struct ipb_engine {
 	struct ipb_track track;
 	struct ipb_hist response, service, lateness;
 	struct ipb_slot slots[IPB_ENGINE_BATCH];
-	uint64_t due_ns[IPB_ENGINE_BATCH]; /* of each slot's packet; they never fall */
+	int even;                       /* the slots' packets are due evenly spaced */
+	struct ipb_even due;            /* when they are; */
+	uint64_t due_ns[IPB_ENGINE_BATCH]; /* or else each one; never earlier than the one before */
 	uint32_t ready, ready_from;     /* slots[ready_from..ready) are prepared and not sent */
 	uint8_t *frames, *pattern;
 	uint32_t batch;                 /* packets prepared at once */
@@ -117,6 +119,9 @@ struct ipb_engine {
 	int deadline_missed;            /* the samples did not come in in time */
 };
 
+/* All packets have one size and one flow: the slots hold them, and nothing but their numbers changes. */
+static inline int ipb_engine_are_alike(const struct ipb_engine *e) { return e->expected != 0 && e->config.flows == 1; }
+
 /* A reply of got bytes came on a flow; now_ns: read after the call that gave it. stamp: kernel receive time in ns of
  * the engine's clock, 0 when there is none. */
 void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t got, uint64_t now_ns,
@@ -142,6 +147,12 @@ int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns);
 static inline int ipb_engine_excuses(const struct ipb_engine *e, uint64_t now_ns)
 {
 	return e->blocked_since_ns != 0 || now_ns < e->excused_until_ns;
+}
+
+/* When the packet of a slot is due. */
+static inline uint64_t ipb_engine_due(const struct ipb_engine *e, uint32_t slot)
+{
+	return e->even ? ipb_even_at(&e->due, slot) : e->due_ns[slot];
 }
 
 /* Whether a packet that is due then belongs to the measured phase. */

@@ -2,43 +2,41 @@
  * a packet costs beside its system call stays small.  SPDX-License-Identifier: MIT */
 #include "ipb_engine_private.h"
 
+_Static_assert(IPB_ENGINE_BATCH <= IPB_TRACK_TRAIN_MAX, "what leaves together is one train");
+
 #define CAUGHT_UP_NS 100000ull /* a packet that is less late than this waits for no other */
 #define OVERDUE_NS 2000000ull /* packets later than this are caught up with in steps of catch_up_ns */
-
-static void write_headers(struct ipb_engine *e, uint32_t n)
-{
-	uint64_t number = e->track.next;
-
-	if (e->expected != 0 && e->config.flows == 1) {
-		ipb_header_write_run(&e->header, e->slots[0].packet, (size_t)(e->slots[1].packet - e->slots[0].packet),
-		                     e->expected, number, e->config.flow_base, n);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ipb_slot *s = &e->slots[i];
-		ipb_header_write(&e->header, s->packet, s->size - e->offset, number + i, e->config.flow_base + s->flow);
-	}
-}
 
 /* Puts the packets of the schedule that are due, at most limit, into the slots. */
 static void prepare(struct ipb_engine *e, uint64_t now_ns, uint32_t limit)
 {
-	const uint64_t until = now_ns < e->stop_ns ? now_ns + 1 : e->stop_ns;
-	const uint32_t flow = e->config.flows > 1 ? (uint32_t)(e->track.next % e->config.flows) : 0;
-	uint32_t sizes[IPB_ENGINE_BATCH], n;
+	const uint64_t until = now_ns < e->stop_ns ? now_ns + 1 : e->stop_ns, number = e->track.next;
+	const uint32_t flow = e->config.flows > 1 ? (uint32_t)(number % e->config.flows) : 0;
+	uint32_t sizes[IPB_ENGINE_BATCH];
 
 	if (e->config.flows > 1)
 		limit = 1;
 	else if (e->layers.used)
 		limit = ipb_layers_limit(e, limit);
-	n = ipb_sched_take(&e->sched, until, e->due_ns, sizes, limit);
-	for (uint32_t i = 0; i < n; i++) {
-		e->slots[i].flow = flow;
-		e->slots[i].size = sizes[i];
-	}
-	write_headers(e, n);
 	e->ready_from = 0;
-	e->ready = n;
+	e->even = ipb_sched_is_even(&e->sched);
+	if (e->even) {
+		e->due = ipb_sched_even(&e->sched);
+		e->ready = ipb_sched_take_even(&e->sched, until, limit);
+	} else {
+		e->ready = ipb_sched_take(&e->sched, until, e->due_ns, sizes, limit);
+	}
+	if (ipb_engine_are_alike(e)) {
+		ipb_header_renumber(&e->header, e->slots[0].packet, (size_t)(e->slots[1].packet - e->slots[0].packet), e->expected,
+		                    number, e->config.flow_base, e->ready);
+		return;
+	}
+	for (uint32_t i = 0; i < e->ready; i++) {
+		struct ipb_slot *s = &e->slots[i];
+		s->flow = flow;
+		s->size = e->expected != 0 ? s->size : sizes[i];
+		ipb_header_write(&e->header, s->packet, s->size - e->offset, number + i, e->config.flow_base + flow);
+	}
 }
 
 /* When packets have left: the first at start_ns, each step_ns after the one before it. */
@@ -48,41 +46,45 @@ struct departure {
 
 static uint64_t left_at(const struct departure *d, uint32_t i) { return d->start_ns + i * d->step_ns; }
 
-static void record_lateness(struct ipb_hist *h, const uint64_t *due_ns, uint32_t n, const struct departure *d)
+static void record_lateness(const struct ipb_engine *e, struct ipb_hist *h, uint32_t from, uint32_t n,
+                            const struct departure *d)
 {
-	if (d->step_ns == 0) {
-		ipb_hist_record_ages(h, d->start_ns, due_ns, n);
+	if (d->step_ns == 0 && e->even) {
+		const struct ipb_even due = ipb_even_from(&e->due, from);
+		ipb_hist_record_even(h, d->start_ns, &due, n);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		ipb_hist_record(h, left_at(d, i) - due_ns[i]);
+		ipb_hist_record(h, left_at(d, i) - ipb_engine_due(e, from + i));
 }
 
-/* Packets of the measured phase have left: lateness, time series, totals. */
-static void account_measured(struct ipb_engine *e, const uint64_t *due_ns, const uint32_t *sizes, uint32_t n,
-                             const struct departure *d)
+/* Slots from..from + n, of the measured phase, have left: lateness, time series, totals. */
+static void account_measured(struct ipb_engine *e, uint32_t from, uint32_t n, const struct departure *d)
 {
-	for (uint32_t i = 0, from = 0; i < n; from = i) {
-		if (due_ns[i] >= e->sending_until_ns) { /* due times only grow: one division an interval, not one a packet */
-			e->sending = ipb_engine_interval(e, due_ns[i]);
-			e->sending_until_ns = e->measure_ns + ((due_ns[i] - e->measure_ns) / e->interval_ns + 1) * e->interval_ns;
+	const uint32_t end = from + n;
+
+	for (uint32_t i = from, next = from; i < end; i = next) {
+		const uint64_t due_ns = ipb_engine_due(e, i);
+		if (due_ns >= e->sending_until_ns) { /* due times only grow: one division an interval, not one a packet */
+			e->sending = ipb_engine_interval(e, due_ns);
+			e->sending_until_ns = e->measure_ns + ((due_ns - e->measure_ns) / e->interval_ns + 1) * e->interval_ns;
 		}
-		if (due_ns[n - 1] < e->sending_until_ns)
-			i = n;
+		if (ipb_engine_due(e, end - 1) < e->sending_until_ns)
+			next = end;
 		else
-			while (due_ns[i] < e->sending_until_ns)
-				i++;
-		e->sending->sent += i - from;
+			while (ipb_engine_due(e, next) < e->sending_until_ns)
+				next++;
+		e->sending->sent += next - i;
 	}
-	record_lateness(&e->lateness, due_ns, n, d);
+	record_lateness(e, &e->lateness, from, n, d);
 	if (ipb_engine_excuses(e, d->start_ns))
-		record_lateness(&e->excused, due_ns, n, d);
+		record_lateness(e, &e->excused, from, n, d);
 	e->last_measured_send_ns = left_at(d, n - 1);
 	while (n > 0 && left_at(d, n - 1) >= e->end_ns)
 		n--;
-	uint64_t bytes = 0;
-	for (uint32_t i = 0; i < n; i++)
-		bytes += sizes[i];
+	uint64_t bytes = e->expected != 0 ? (uint64_t)n * e->slots[from].size : 0;
+	for (uint32_t i = 0; i < n && e->expected == 0; i++)
+		bytes += e->slots[from + i].size;
 	e->sent_in_window += n;
 	e->window_sent_bytes += (double)bytes;
 }
@@ -90,18 +92,21 @@ static void account_measured(struct ipb_engine *e, const uint64_t *due_ns, const
 /* The next n ready slots, all of the measured phase or all not, have left. 0, or -1 when there was no room for them. */
 static int account_alike(struct ipb_engine *e, uint32_t n, const struct departure *d, int measured)
 {
-	const uint64_t *due_ns = &e->due_ns[e->ready_from];
-	const struct ipb_slot *s = &e->slots[e->ready_from];
-	uint32_t sizes[IPB_ENGINE_BATCH];
+	const uint32_t from = e->ready_from;
 
-	for (uint32_t i = 0; i < n; i++)
-		sizes[i] = s[i].size;
 	e->ready_from += n;
 	if (measured && ipb_track_room(&e->track) < n)
 		return ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
-	ipb_track_sent(&e->track, due_ns, sizes, n, d->start_ns, d->step_ns, measured);
+	if (d->step_ns == 0 && e->even) {
+		const struct ipb_even due = ipb_even_from(&e->due, from);
+		const struct ipb_train train = { due.start_ns, due.start_fraction, d->start_ns, e->slots[from].size, 0 };
+		ipb_track_sent_train(&e->track, &train, n, measured);
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			ipb_track_sent(&e->track, ipb_engine_due(e, from + i), e->slots[from + i].size, left_at(d, i), measured);
+	}
 	if (measured)
-		account_measured(e, due_ns, sizes, n, d);
+		account_measured(e, from, n, d);
 	return 0;
 }
 
@@ -116,11 +121,11 @@ static void account(struct ipb_engine *e, uint32_t n, const struct departure *d,
 	e->sends_since_reply += n;
 	e->last_send_ns = left_at(d, n - 1);
 	while (e->ready_from < end) {
-		const int measured = ipb_engine_measures(e, e->due_ns[e->ready_from]);
+		const int measured = ipb_engine_measures(e, ipb_engine_due(e, e->ready_from));
 		const struct departure alike = { left_at(d, e->ready_from - from), d->step_ns };
 		/* Due times only grow: where the first one and the last one are measured, all are. */
-		uint32_t next = measured && ipb_engine_measures(e, e->due_ns[end - 1]) ? end : e->ready_from + 1;
-		while (next < end && ipb_engine_measures(e, e->due_ns[next]) == measured)
+		uint32_t next = measured && ipb_engine_measures(e, ipb_engine_due(e, end - 1)) ? end : e->ready_from + 1;
+		while (next < end && ipb_engine_measures(e, ipb_engine_due(e, next)) == measured)
 			next++;
 		if (account_alike(e, next - e->ready_from, &alike, measured) < 0)
 			return;
@@ -177,8 +182,9 @@ int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns)
 	}
 	const uint32_t n = e->ready - e->ready_from;
 	const int stamped = n == 1 && e->layers.used && ipb_layers_wants(e);
-	/* Headers take time, and the packets of one call leave one after another: their times are spread over the call. */
-	struct departure d = { n > 1 ? ipb_clock_now(&e->clock) : now_ns, 0 };
+	/* Headers take time, and the packets of one call leave one after another: their times are spread over the call. Those
+	 * of a train have one time, and their headers take a tenth of a microsecond. */
+	struct departure d = { n > 1 && !e->x->together ? ipb_clock_now(&e->clock) : now_ns, 0 };
 	e->not_accepted = 0;
 	int sent = e->x->send(e, n);
 	if (sent > 1 && !e->x->together)

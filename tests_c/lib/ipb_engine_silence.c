@@ -30,12 +30,12 @@ static int is_dead(const struct ipb_engine *e, uint64_t packets, uint64_t first_
 int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns)
 {
 	const uint64_t answered = ipb_track_answered(&e->track), due_ns = now_ns - e->config.drain_ns;
-	const struct ipb_record *first = ipb_track_record(&e->track, answered);
 
 	if (answered == e->track.next || e->last_reply_ns > due_ns)
 		return 0;
 	/* What is not in the ring any more was sent long before. */
-	if (!is_dead(e, e->track.next - answered, first != NULL ? first->sent_ns : 0,
+	const uint64_t first_ns = ipb_track_holds(&e->track, answered) ? ipb_track_train(&e->track, answered)->sent_ns : 0;
+	if (!is_dead(e, e->track.next - answered, first_ns,
 	             e->last_send_ns < due_ns ? e->last_send_ns : due_ns))
 		return 0;
 	return fail_dead(e, now_ns - (e->last_reply_ns != 0 ? e->last_reply_ns : e->start_ns));

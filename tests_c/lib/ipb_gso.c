@@ -19,7 +19,9 @@
 #define BUFFER 65536u
 #define TRAIN_BYTES 65000u /* of one call */
 #define RECEIVE_MAX 4      /* trains handled before packets are sent again */
-#define PAUSE_TRAINS 8u    /* nothing was there: so many trains leave before the next look, which costs a tenth of one */
+/* Nothing was there: so many trains leave before the next look, which costs a tenth of one. */
+#define PAUSE_TRAINS 8u
+#define PAUSE_TRAINS_UNANSWERED 64u /* before the first reply of all: perhaps there will be none */
 
 struct gso {
 	uint8_t *in;
@@ -85,7 +87,7 @@ static int gso_receive(struct ipb_engine *e)
 				got++;
 			} while (at < (uint32_t)n);
 		}
-	g->pause = got > 0 ? 0 : PAUSE_TRAINS * g->most;
+	g->pause = got > 0 ? 0 : (e->received_all > 0 ? PAUSE_TRAINS : PAUSE_TRAINS_UNANSWERED) * g->most;
 	return got;
 }
 

@@ -8,6 +8,7 @@
 
 #define MAGIC_END 20
 #define RUN_END 32
+#define COPY_AT 32
 #define COPY_END 40
 #define CRC_AT 44
 
@@ -88,76 +89,89 @@ void ipb_header_pattern(uint8_t *to, uint32_t size)
 		to[i] = (uint8_t)(i * 167u + 13u);
 }
 
-uint64_t ipb_header_base(uint64_t run)
-{
-	return (ipb_mix64(&run) & 0x3fffffff) << 32;
-}
-
 static uint64_t big64(uint64_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(v) : v; }
 
 static uint32_t big32(uint32_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap32(v) : v; }
 
-static void write_any(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow)
+/* The checksummed words of a packet with this number, as it is sent. */
+static struct words words_of(const struct ipb_header *h, uint32_t size, uint64_t number, uint32_t flow)
+{
+	return (struct words){ { number, big64((uint64_t)IPB_HEADER_MAGIC << 32 | flow), big64(h->run), big64(~number) },
+	                       big32(size) };
+}
+
+/* Bytes COPY_AT to IPB_HEADER_SIZE of a packet: the number's copy, the size, the checksum. */
+struct tail {
+	uint64_t copy, rest;
+};
+
+static struct tail tail_of(const struct words *w)
+{
+	struct tail t;
+	uint8_t bytes[IPB_HEADER_SIZE - COPY_AT];
+	const uint32_t crc = big32(words_crc(w));
+
+	memcpy(bytes, &w->word[3], 8);
+	memcpy(bytes + 8, &w->last, 4);
+	memcpy(bytes + 12, &crc, 4);
+	memcpy(&t, bytes, sizeof t);
+	return t;
+}
+
+void ipb_header_init(struct ipb_header *h, int full, uint64_t run, const uint8_t *pattern, uint32_t largest)
+{
+	uint64_t mix = run;
+
+	*h = (struct ipb_header){ .full = full, .run = run, .base = (ipb_mix64(&mix) & 0x3fffffff) << 32, .pattern = pattern,
+		                  .largest = largest };
+	/* A CRC is linear: what a bit changes in it does not depend on the rest of the packet. */
+	const struct words zero = words_of(h, 0, 0, 0);
+	const struct tail from = tail_of(&zero);
+	for (uint32_t i = 0; i < IPB_HEADER_LOW; i++) {
+		const struct words w = words_of(h, 0, i, 0);
+		const struct tail to = tail_of(&w);
+		h->change[i][0] = from.copy ^ to.copy;
+		h->change[i][1] = from.rest ^ to.rest;
+	}
+}
+
+void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow)
 {
 	number += h->base;
 	if (!h->full) {
 		memcpy(packet, &number, 8);
 		return;
 	}
-	struct words w = { { number, big64((uint64_t)IPB_HEADER_MAGIC << 32 | flow), big64(h->run), big64(~number) }, big32(size) };
-	uint32_t crc = big32(words_crc(&w));
+	const struct words w = words_of(h, size, number, flow);
+	const struct tail t = tail_of(&w);
 
 	memcpy(packet, &w.word[0], 8);
 	memset(packet + 8, 0, 8);
-	memcpy(packet + 16, &w.word[1], 24);
-	memcpy(packet + 40, &w.last, 4);
-	memcpy(packet + CRC_AT, &crc, 4);
+	memcpy(packet + 16, &w.word[1], 16);
+	memcpy(packet + COPY_AT, &t, sizeof t);
 }
 
-#if defined(__x86_64__)
-/* The packets do not depend on each other, so their checksums are computed side by side. No word is read back: a load
- * of what was just stored in pieces would wait for it. */
-__attribute__((target("sse4.2"))) static void write_run_fast(const struct ipb_header *h, uint8_t *packets, size_t stride,
-                                                             uint32_t size, uint64_t number, uint32_t flow, uint32_t n)
+void ipb_header_renumber(const struct ipb_header *h, uint8_t *packets, size_t stride, uint32_t size, uint64_t number,
+                         uint32_t flow, uint32_t n)
 {
-	const uint64_t kind = big64((uint64_t)IPB_HEADER_MAGIC << 32 | flow), run = big64(h->run);
-	const uint32_t length = big32(size);
-
 	number += h->base;
-	for (uint32_t i = 0; i < n; i++, number++, packets += stride) {
-		const uint64_t copy = big64(~number), left_free = 0;
-		uint64_t crc = __builtin_ia32_crc32di(UINT32_MAX, number);
-		crc = __builtin_ia32_crc32di(crc, kind);
-		crc = __builtin_ia32_crc32di(crc, run);
-		crc = __builtin_ia32_crc32di(crc, copy);
-		crc = ~__builtin_ia32_crc32si((uint32_t)crc, length);
-		const uint64_t end = (uint64_t)big32((uint32_t)crc) << 32 | length;
-		memcpy(packets, &number, 8);
-		memcpy(packets + 8, &left_free, 8);
-		memcpy(packets + 16, &kind, 8);
-		memcpy(packets + 24, &run, 8);
-		memcpy(packets + 32, &copy, 8);
-		memcpy(packets + 40, &end, 8);
-	}
-}
-#endif
-
-void ipb_header_write_run(const struct ipb_header *h, uint8_t *packets, size_t stride, uint32_t size, uint64_t number,
-                          uint32_t flow, uint32_t n)
-{
-#if defined(__x86_64__)
-	if (h->full && __builtin_cpu_supports("sse4.2")) {
-		write_run_fast(h, packets, stride, size, number, flow, n);
+	if (!h->full) {
+		for (uint32_t i = 0; i < n; i++, number++)
+			memcpy(packets + i * stride, &number, 8);
 		return;
 	}
-#endif
-	for (uint32_t i = 0; i < n; i++)
-		write_any(h, packets + i * stride, size, number + i, flow);
-}
-
-void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow)
-{
-	ipb_header_write_run(h, packet, 0, size, number, flow, 1);
+	while (n > 0) {
+		const uint32_t low = (uint32_t)(number & (IPB_HEADER_LOW - 1)), left = IPB_HEADER_LOW - low;
+		const uint32_t alike = n < left ? n : left; /* they differ in the lowest bits alone */
+		const struct words w = words_of(h, size, number - low, flow);
+		const struct tail start = tail_of(&w);
+		for (uint32_t i = low; i < low + alike; i++, number++, packets += stride) {
+			const struct tail t = { start.copy ^ h->change[i][0], start.rest ^ h->change[i][1] };
+			memcpy(packets, &number, 8);
+			memcpy(packets + COPY_AT, &t, sizeof t);
+		}
+		n -= alike;
+	}
 }
 
 static int pattern_holds(const struct ipb_header *h, const uint8_t *packet, uint32_t from, uint32_t size)

@@ -23,6 +23,7 @@
 #define IPB_HEADER_SIZE 48u
 #define IPB_PLAIN_SIZE 8u /* smallest packet */
 #define IPB_PATTERN_AT_PLAIN 16u
+#define IPB_HEADER_LOW 64u /* a power of two */
 
 enum ipb_reply {
 	IPB_REPLY_OK,
@@ -34,10 +35,14 @@ enum ipb_reply {
 struct ipb_header {
 	int full;            /* non-zero: packets carry the header; 0: they are plain */
 	uint64_t run;
-	uint64_t base;       /* added to each number on its way out */
+	uint64_t base;       /* added to each number on its way out; depends on the run */
 	const uint8_t *pattern; /* pattern[i] belongs at byte i */
 	uint32_t largest;    /* size of the largest packet, and of the pattern at least */
+	uint64_t change[IPB_HEADER_LOW][2]; /* what the lowest bits of a number change in the words at bytes 32 and 40 */
 };
+
+/* full: whether packets carry the header; pattern: of `largest` bytes at least, and kept as long as h is used. */
+void ipb_header_init(struct ipb_header *h, int full, uint64_t run, const uint8_t *pattern, uint32_t largest);
 
 /* CRC-32C of size bytes, continuing from crc (0 at the start). Uses the processor's instruction where it exists. */
 uint32_t ipb_crc32c(uint32_t crc, const void *data, uint32_t size);
@@ -45,16 +50,14 @@ uint32_t ipb_crc32c(uint32_t crc, const void *data, uint32_t size);
 /* Fills size bytes with the pattern. */
 void ipb_header_pattern(uint8_t *to, uint32_t size);
 
-/* A base for the numbers of a run. */
-uint64_t ipb_header_base(uint64_t run);
-
 /* Writes the number and, in full packets (at least IPB_HEADER_SIZE bytes), the header; the rest holds the pattern
  * already. */
 void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow);
 
-/* The same for n packets of one size and flow whose numbers follow each other, stride bytes apart. */
-void ipb_header_write_run(const struct ipb_header *h, uint8_t *packets, size_t stride, uint32_t size, uint64_t number,
-                          uint32_t flow, uint32_t n);
+/* Gives n packets, stride bytes apart, numbers that follow each other. All were written before, with this size and
+ * flow. */
+void ipb_header_renumber(const struct ipb_header *h, uint8_t *packets, size_t stride, uint32_t size, uint64_t number,
+                         uint32_t flow, uint32_t n);
 
 /* Judges a reply of got bytes. expected: the packets' size if it is the same for all, else 0 (then plain packets cannot
  * be told truncated from whole). next: number of the next packet to be sent: a higher one cannot be ours. */

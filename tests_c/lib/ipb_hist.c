@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EVEN_MAX 1024u /* so many ages, the oldest within the range, have sums that fit */
+
 int ipb_hist_init(struct ipb_hist *h)
 {
 	h->counts = malloc(IPB_HIST_LENGTH * sizeof *h->counts);
@@ -26,7 +28,7 @@ void ipb_hist_reset(struct ipb_hist *h)
 	memset(h->counts, 0, IPB_HIST_LENGTH * sizeof *h->counts);
 	h->count = h->max_ns = h->clipped = 0;
 	h->min_ns = UINT64_MAX;
-	h->sum = h->sum_squares = h->shift = 0;
+	h->sum = h->sum_squares = 0;
 }
 
 void ipb_hist_record_n(struct ipb_hist *h, uint64_t value_ns, uint64_t count)
@@ -38,39 +40,39 @@ void ipb_hist_record_n(struct ipb_hist *h, uint64_t value_ns, uint64_t count)
 		h->clipped += count - 1;
 		value_ns = IPB_HIST_HIGHEST;
 	}
-	double d = (double)value_ns - h->shift, more = (double)(count - 1);
+	const unsigned __int128 more = (unsigned __int128)value_ns * (count - 1);
 	h->counts[ipb_hist_index(value_ns)] += count - 1;
 	h->count += count - 1;
-	h->sum += d * more;
-	h->sum_squares += d * d * more;
+	h->sum += more;
+	h->sum_squares += more * value_ns;
 }
 
-void ipb_hist_record_ages(struct ipb_hist *h, uint64_t now_ns, const uint64_t *since_ns, uint32_t n)
+/* With T1 = 0 + 1 + … + (n - 1) and T2 the same of the squares, the ages a - i d add up to n a - d T1, their squares to
+ * n a² - 2 a d T1 + d² T2. */
+void ipb_hist_record_even(struct ipb_hist *h, uint64_t now_ns, const struct ipb_even *since, uint32_t n)
 {
 	if (n == 0)
 		return;
-	const uint64_t oldest = now_ns - since_ns[0], youngest = now_ns - since_ns[n - 1];
-	const uint32_t index = ipb_hist_index(oldest);
-	if (oldest > IPB_HIST_HIGHEST) {
+	const uint64_t oldest = now_ns - since->start_ns, youngest = now_ns - ipb_even_at(since, n - 1);
+	if (oldest > IPB_HIST_HIGHEST || n > EVEN_MAX) {
 		for (uint32_t i = 0; i < n; i++)
-			ipb_hist_record(h, now_ns - since_ns[i]);
+			ipb_hist_record(h, now_ns - ipb_even_at(since, i));
 		return;
 	}
-	if (h->count == 0)
-		h->shift = (double)oldest;
-	double sum = h->sum, sum_squares = h->sum_squares;
-	for (uint32_t i = 0; i < n; i++) {
-		const double d = (double)(int64_t)(now_ns - since_ns[i]) - h->shift;
-		sum += d;
-		sum_squares += d * d;
-	}
-	h->sum = sum;
-	h->sum_squares = sum_squares;
+	const uint64_t t1 = (uint64_t)n * (n - 1) / 2, t2 = t1 * (2 * n - 1) / 3;
+	const uint64_t less = since->step_ns * t1 + (uint64_t)((unsigned __int128)since->step_fraction * t1 >> 64);
+	/* d = s + f / 2^64, so d² T2 = s² T2 + 2 s f T2 / 2^64 + f² T2 / 2^128. */
+	const unsigned __int128 part = (unsigned __int128)since->step_fraction * t2;
+	h->sum += oldest * n - less;
+	h->sum_squares += (unsigned __int128)oldest * oldest * n - (unsigned __int128)(2 * less) * oldest +
+	                  (unsigned __int128)since->step_ns * since->step_ns * t2 +
+	                  ((part >> 32) * (2 * since->step_ns) >> 32) + ((part >> 64) * since->step_fraction >> 64);
+	const uint32_t index = ipb_hist_index(oldest);
 	if (index == ipb_hist_index(youngest))
 		h->counts[index] += n;
 	else
 		for (uint32_t i = 0; i < n; i++)
-			h->counts[ipb_hist_index(now_ns - since_ns[i])]++;
+			h->counts[ipb_hist_index(now_ns - ipb_even_at(since, i))]++;
 	h->count += n;
 	h->min_ns = youngest < h->min_ns ? youngest : h->min_ns;
 	h->max_ns = oldest > h->max_ns ? oldest : h->max_ns;
@@ -80,11 +82,8 @@ void ipb_hist_merge(struct ipb_hist *h, const struct ipb_hist *from)
 {
 	if (from->count == 0)
 		return;
-	if (h->count == 0)
-		h->shift = from->shift;
-	double move = from->shift - h->shift, n = (double)from->count;
-	h->sum_squares += from->sum_squares + 2 * move * from->sum + move * move * n;
-	h->sum += from->sum + move * n;
+	h->sum += from->sum;
+	h->sum_squares += from->sum_squares;
 	for (uint32_t i = 0; i < IPB_HIST_LENGTH; i++)
 		h->counts[i] += from->counts[i];
 	h->count += from->count;
@@ -152,14 +151,17 @@ uint64_t ipb_hist_percentile(const struct ipb_hist *h, double percentile)
 
 double ipb_hist_mean(const struct ipb_hist *h)
 {
-	return h->count == 0 ? 0 : h->shift + h->sum / (double)h->count;
+	return h->count == 0 ? 0 : (double)(h->sum / h->count) + (double)(h->sum % h->count) / (double)h->count;
 }
 
 double ipb_hist_stddev(const struct ipb_hist *h)
 {
 	if (h->count == 0)
 		return 0;
-	double n = (double)h->count, mean = h->sum / n, variance = h->sum_squares / n - mean * mean;
+	/* The squares of the distances from the mean's whole part, less what its fraction adds. */
+	const unsigned __int128 whole = h->sum / h->count;
+	const double n = (double)h->count, rest = (double)(h->sum % h->count) / n;
+	const double variance = (double)(h->sum_squares + whole * whole * h->count - 2 * whole * h->sum) / n - rest * rest;
 
 	return variance > 0 ? sqrt(variance) : 0;
 }
@@ -176,9 +178,10 @@ int ipb_hist_restore(struct ipb_hist *h, uint64_t min_ns, uint64_t max_ns, doubl
 		return -1;
 	h->min_ns = min_ns;
 	h->max_ns = max_ns;
-	h->shift = mean_ns;
-	h->sum = 0;
-	h->sum_squares = stddev_ns * stddev_ns * n;
+	const unsigned __int128 whole = (unsigned __int128)mean_ns, rest = (unsigned __int128)((mean_ns - floor(mean_ns)) * n + 0.5);
+	h->sum = whole * h->count + rest;
+	h->sum_squares = (unsigned __int128)(stddev_ns * stddev_ns * n + (double)rest * (double)rest / n + 0.5) +
+	                 2 * whole * h->sum - whole * whole * h->count;
 	return 0;
 }
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ipb_even.h"
+
 #define IPB_HIST_LOWEST 1ull
 #define IPB_HIST_HIGHEST 3600000000000ull
 #define IPB_HIST_DIGITS 3
@@ -19,13 +21,13 @@
 #define IPB_HIST_HALF (IPB_HIST_SUB_COUNT / 2)
 #define IPB_HIST_BUCKETS 32                           /* 2048 << 31 > highest */
 #define IPB_HIST_LENGTH ((IPB_HIST_BUCKETS + 1) * IPB_HIST_HALF)
+#define IPB_HIST_COUNT_MAX (1ull << 44)               /* so many squares of the highest value have room in 128 bits */
 #define IPB_HIST_ENCODED_MAX (40 + IPB_HIST_LENGTH * 9) /* bytes that encoding can need */
 
 struct ipb_hist {
-	uint64_t count, min_ns, max_ns; /* min_ns is UINT64_MAX while empty */
-	uint64_t clipped;               /* values that were beyond the range */
-	double sum, sum_squares;        /* of value - shift: sums that stay exact enough for a variance */
-	double shift;                   /* the first value */
+	uint64_t count, min_ns, max_ns;     /* min_ns is UINT64_MAX while empty */
+	uint64_t clipped;                   /* values that were beyond the range */
+	unsigned __int128 sum, sum_squares; /* exact */
 	uint64_t *counts;               /* IPB_HIST_LENGTH of them */
 };
 
@@ -41,8 +43,9 @@ void ipb_hist_free(struct ipb_hist *h);
 void ipb_hist_reset(struct ipb_hist *h);
 void ipb_hist_record_n(struct ipb_hist *h, uint64_t value_ns, uint64_t count);
 
-/* The same as ipb_hist_record of now_ns - since_ns[i] for each of n instants, which never fall; cheaper. */
-void ipb_hist_record_ages(struct ipb_hist *h, uint64_t now_ns, const uint64_t *since_ns, uint32_t n);
+/* ipb_hist_record of now_ns - since for each of the first n instants, at the cost of one; none is later than now. The sums
+ * are those of the instants before they are cut to whole ns. */
+void ipb_hist_record_even(struct ipb_hist *h, uint64_t now_ns, const struct ipb_even *since, uint32_t n);
 /* Adds from to h: the same as if h had recorded all values of both. */
 void ipb_hist_merge(struct ipb_hist *h, const struct ipb_hist *from);
 /* The highest value equivalent to the one at this percentile (0..100), as HdrHistogram gives it, but never above
@@ -60,7 +63,8 @@ uint64_t ipb_hist_bucket_width(uint32_t index);
  * not fit into size. */
 size_t ipb_hist_encode(const struct ipb_hist *h, uint8_t *to, size_t size);
 /* Reads a V2 encoding with any lowest value, highest value and digits into h (initialised; emptied first). Minimum
- * and maximum, mean and variance are then those of the buckets. 0, or -1 when the bytes are not one, whole. */
+ * and maximum, mean and variance are then those of the buckets. 0, or -1 when the bytes are not one, whole, or count
+ * more than IPB_HIST_COUNT_MAX values. */
 int ipb_hist_decode(struct ipb_hist *h, const uint8_t *from, size_t size);
 
 /* After decoding: puts the exact minimum, maximum, mean and standard deviation back. 0, or -1 when they cannot belong
@@ -79,13 +83,10 @@ static inline void ipb_hist_record(struct ipb_hist *h, uint64_t value_ns)
 		h->clipped++;
 		value_ns = IPB_HIST_HIGHEST;
 	}
-	if (__builtin_expect(h->count == 0, 0))
-		h->shift = (double)value_ns;
-	double d = (double)value_ns - h->shift;
 	h->counts[ipb_hist_index(value_ns)]++;
 	h->count++;
-	h->sum += d;
-	h->sum_squares += d * d;
+	h->sum += value_ns;
+	h->sum_squares += (unsigned __int128)value_ns * value_ns;
 	if (value_ns < h->min_ns)
 		h->min_ns = value_ns;
 	if (value_ns > h->max_ns)

@@ -147,7 +147,7 @@ int ipb_hist_decode(struct ipb_hist *h, const uint8_t *from, size_t size)
 			return -1;
 		if (count < 0) {
 			index += count == INT64_MIN ? UINT32_MAX : (uint64_t)-count;
-		} else if (index < l.length && (total += (uint64_t)count) <= INT64_MAX) {
+		} else if (index < l.length && (total += (uint64_t)count) <= IPB_HIST_COUNT_MAX) {
 			if (count > 0)
 				record_bucket(h, &l, (uint32_t)index, (uint64_t)count);
 			index++;

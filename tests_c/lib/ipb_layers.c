@@ -160,7 +160,7 @@ void ipb_layers_sent(struct ipb_engine *e, uint64_t number, uint32_t flow, uint6
 	l->stamp_next = number + 1 + ipb_rng_below(&l->rng, 2 * l->every - 1);
 	l->asked++;
 	l->waiting++;
-	e->track.ring[number & e->track.mask].stamp = index + 1;
+	ipb_track_train(&e->track, number)->stamp = index + 1;
 }
 
 /* Both stamps are there: the parts of the round trip. */

@@ -171,33 +171,29 @@ void ipb_sched_next(struct ipb_sched *s)
 	s->due_ns += s->step_ns + (s->fraction < s->step_fraction);
 }
 
-/* Constant, one size and no ramp (any more): a step is an addition. */
-static int is_even(const struct ipb_sched *s)
+uint32_t ipb_sched_take_even(struct ipb_sched *s, uint64_t until_ns, uint32_t n)
 {
-	return s->arrival == IPB_ARRIVAL_CONSTANT && s->sizes.count == 1 && s->ramp_ns == 0;
+	const struct ipb_even due = ipb_sched_even(s);
+	uint32_t i = n;
+
+	if (n == 0 || ipb_even_at(&due, n - 1) >= until_ns)
+		for (i = 0; i < n && ipb_even_at(&due, i) < until_ns;)
+			i++;
+	const struct ipb_even next = ipb_even_from(&due, i);
+	s->number += i;
+	s->due_ns = next.start_ns;
+	s->fraction = next.start_fraction;
+	return i;
 }
 
 uint32_t ipb_sched_take(struct ipb_sched *s, uint64_t until_ns, uint64_t *due_ns, uint32_t *sizes, uint32_t n)
 {
-	uint64_t due = s->due_ns, fraction = s->fraction;
 	uint32_t i = 0;
 
-	if (!is_even(s)) {
-		for (; i < n && s->due_ns < until_ns; i++) {
-			due_ns[i] = s->due_ns;
-			sizes[i] = s->size;
-			ipb_sched_next(s);
-		}
-		return i;
-	}
-	for (const uint64_t step = s->step_ns, part = s->step_fraction; i < n && due < until_ns; i++) {
-		due_ns[i] = due;
+	for (; i < n && s->due_ns < until_ns; i++) {
+		due_ns[i] = s->due_ns;
 		sizes[i] = s->size;
-		fraction += part;
-		due += step + (fraction < part);
+		ipb_sched_next(s);
 	}
-	s->number += i;
-	s->due_ns = due;
-	s->fraction = fraction;
 	return i;
 }

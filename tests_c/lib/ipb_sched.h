@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "ipb_error.h"
+#include "ipb_even.h"
 #include "ipb_rng.h"
 
 #define IPB_SIZES_MAX 16
@@ -64,7 +65,23 @@ void ipb_sched_init(struct ipb_sched *s, enum ipb_arrival arrival, uint32_t burs
 /* Steps to the packet after the current one. */
 void ipb_sched_next(struct ipb_sched *s);
 
-/* Takes the packets that are due before until_ns, at most n: their due times and sizes. Returns how many. */
+/* Constant, of one size and without a ramp (any more). */
+static inline int ipb_sched_is_even(const struct ipb_sched *s)
+{
+	return s->arrival == IPB_ARRIVAL_CONSTANT && s->sizes.count == 1 && s->ramp_ns == 0;
+}
+
+/* When the packets of an even schedule are due, from the next one on. */
+static inline struct ipb_even ipb_sched_even(const struct ipb_sched *s)
+{
+	return (struct ipb_even){ s->due_ns, s->fraction, s->step_ns, s->step_fraction };
+}
+
+/* Takes the packets of an even schedule that are due before until_ns, at most n. Returns how many. */
+uint32_t ipb_sched_take_even(struct ipb_sched *s, uint64_t until_ns, uint32_t n);
+
+/* Takes the packets of any schedule that are due before until_ns, at most n: their due times and sizes. Returns how
+ * many. */
 uint32_t ipb_sched_take(struct ipb_sched *s, uint64_t until_ns, uint64_t *due_ns, uint32_t *sizes, uint32_t n);
 
 #endif

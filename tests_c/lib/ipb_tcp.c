@@ -93,7 +93,10 @@ static int parse(struct ipb_engine *e, uint32_t flow, uint64_t now_ns)
 	while (at < s->in_size) {
 		if (s->expects >= e->track.next)
 			return ipb_engine_fail(e, "target-talks", "the target sent more bytes than it got: this is no echo");
-		const uint32_t size = e->expected != 0 ? e->expected : e->track.ring[s->expects & e->track.mask].size;
+		if (e->expected == 0 && !ipb_track_holds(&e->track, s->expects))
+			return ipb_engine_fail(e, "target-behind", "the target's replies are over %llu packets behind, and their sizes are "
+			                       "not known any more: lower the rate", (unsigned long long)e->track.mask);
+		const uint32_t size = e->expected != 0 ? e->expected : ipb_track_train(&e->track, s->expects)->size;
 		if (s->in_size - at < size)
 			break;
 		ipb_engine_reply(e, flow, s->in + at, size, now_ns, 0);

@@ -38,12 +38,13 @@ int ipb_track_init(struct ipb_track *t, uint64_t ring, uint64_t measured, uint32
 	t->timeout_ns = timeout_ns;
 	t->states_count = measured;
 	size_t bytes = (size_t)(measured / 4 + 1);
-	t->ring = map_ring(size * sizeof *t->ring);
+	t->places = map_ring(size * sizeof *t->places);
+	t->trains = map_ring(size * sizeof *t->trains);
 	t->flow = calloc(flows, sizeof *t->flow);
 	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (bytes <= POPULATE_MAX ? MAP_POPULATE : 0), -1, 0);
 	t->states = map == MAP_FAILED ? NULL : map;
-	if (t->ring == NULL || t->flow == NULL || t->states == NULL) {
+	if (t->places == NULL || t->trains == NULL || t->flow == NULL || t->states == NULL) {
 		ipb_track_free(t);
 		return ipb_error(err, "no memory to keep track of %llu packets", (unsigned long long)(size + measured));
 	}
@@ -56,8 +57,10 @@ void ipb_track_free(struct ipb_track *t)
 {
 	if (t->states != NULL)
 		munmap(t->states, (size_t)(t->states_count / 4 + 1));
-	if (t->ring != NULL)
-		munmap(t->ring, (size_t)(t->mask + 1) * sizeof *t->ring);
+	if (t->places != NULL)
+		munmap(t->places, (size_t)(t->mask + 1) * sizeof *t->places);
+	if (t->trains != NULL)
+		munmap(t->trains, (size_t)(t->mask + 1) * sizeof *t->trains);
 	free(t->flow);
 	memset(t, 0, sizeof *t);
 }
@@ -95,8 +98,7 @@ enum ipb_verdict_reply ipb_track_reply(struct ipb_track *t, uint64_t number, uin
 		t->counts.corrupt++;
 		return IPB_TRACK_CORRUPT;
 	}
-	const struct ipb_record *r = ipb_track_record(t, number);
-	if (r == NULL || now_ns - r->sent_ns > t->timeout_ns) {
+	if (!ipb_track_holds(t, number) || now_ns - ipb_track_train(t, number)->sent_ns > t->timeout_ns) {
 		set(t, index, IPB_FATE_LATE);
 		t->counts.late++;
 		return IPB_TRACK_LATE;
@@ -111,11 +113,9 @@ void ipb_track_unknown(struct ipb_track *t, uint32_t flow, uint64_t now_ns)
 {
 	struct ipb_flow *f = &t->flow[flow];
 
-	for (int i = 0; i < SKIP_MAX && f->awaited < t->next; i++, f->awaited += t->flows) {
-		const struct ipb_record *r = ipb_track_record(t, f->awaited);
-		if (r != NULL && now_ns - r->sent_ns <= t->timeout_ns)
+	for (int i = 0; i < SKIP_MAX && f->awaited < t->next; i++, f->awaited += t->flows)
+		if (ipb_track_holds(t, f->awaited) && now_ns - ipb_track_train(t, f->awaited)->sent_ns <= t->timeout_ns)
 			break;
-	}
 	if (f->awaited >= t->next)
 		return;
 	t->unknown += f->awaited >= t->first && f->awaited < t->end;

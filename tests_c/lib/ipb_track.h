@@ -1,8 +1,9 @@
 /*
  * What became of each packet.  SPDX-License-Identifier: MIT
  *
- * Packets are numbered from 0 in the order in which they leave. A ring keeps due and send time of the youngest ones;
- * two bits say what became of each packet of the measured phase, for the whole phase. At the end
+ * Packets are numbered from 0 in the order in which they leave. Rings keep due and send time of the youngest ones: one
+ * record a packet, or one a train of evenly spaced packets that left together, so that millions of packets a second do
+ * not stream through the caches. Two bits say what became of each packet of the measured phase, for the whole phase. At the end
  * sent = ok + late + corrupt + lost, exactly, lost being those of which nothing was heard.
  */
 #ifndef IPB_TRACK_H
@@ -11,9 +12,12 @@
 #include <stdint.h>
 
 #include "ipb_error.h"
+#include "ipb_even.h"
 
 #define IPB_TRACK_RING_MIN 1024u
-#define IPB_TRACK_RING_MAX (1u << 22)   /* packets, 24 bytes each */
+#define IPB_TRACK_RING_MAX (1u << 22)   /* packets, 36 bytes each */
+#define IPB_TRACK_TRAIN_BITS 6
+#define IPB_TRACK_TRAIN_MAX (1u << IPB_TRACK_TRAIN_BITS) /* packets */
 #define IPB_TRACK_STATES_MAX (1ull << 32) /* measured packets, 2 bits each */
 
 enum ipb_fate { IPB_FATE_OUT = 0, IPB_FATE_OK = 1, IPB_FATE_LATE = 2, IPB_FATE_CORRUPT = 3 };
@@ -27,9 +31,17 @@ enum ipb_verdict_reply {
 	IPB_TRACK_DUPLICATE
 };
 
+/* A packet, or several that left together. */
+struct ipb_train {
+	uint64_t due_ns, fraction; /* of the first one, in ns and 2^-64 ns; the others are due a step of the schedule apart */
+	uint64_t sent_ns;
+	uint32_t size, stamp;      /* stamp: for the owner's use */
+};
+
+/* What is known of one packet. */
 struct ipb_record {
 	uint64_t due_ns, sent_ns;
-	uint32_t size, stamp; /* stamp: for the owner's use */
+	uint32_t size, stamp;
 };
 
 /* Packet k belongs to flow k % flows. */
@@ -43,9 +55,12 @@ struct ipb_counts {
 };
 
 struct ipb_track {
-	struct ipb_record *ring;
-	uint64_t mask;
+	uint32_t *places;        /* a packet's place: its train << IPB_TRACK_TRAIN_BITS | how many of the train come before */
+	struct ipb_train *trains;
+	uint64_t mask;           /* of both rings */
 	uint64_t next;           /* number of the next packet */
+	uint32_t next_train;
+	uint64_t step_ns, step_fraction; /* between packets of a train; to be set before one leaves */
 	uint64_t first, end;     /* the measured ones: first <= number < end; UINT64_MAX until known */
 	uint64_t timeout_ns;     /* a reply that takes longer is late */
 	uint8_t *states;
@@ -62,33 +77,68 @@ int ipb_track_init(struct ipb_track *t, uint64_t ring, uint64_t measured, uint32
                    struct ipb_error *err);
 void ipb_track_free(struct ipb_track *t);
 
-/* n packets have left, the first at sent_ns, each step_ns after the one before it. measured: they were due in the
- * measured phase. */
-static inline void ipb_track_sent(struct ipb_track *t, const uint64_t *due_ns, const uint32_t *sizes, uint32_t n,
-                                  uint64_t sent_ns, uint64_t step_ns, int measured)
+static inline void ipb_track_place(struct ipb_track *t, uint32_t n, const struct ipb_train *train)
 {
-	const uint64_t number = t->next, mask = t->mask;
-	struct ipb_record *ring = t->ring;
+	const uint32_t at = t->next_train++ & (uint32_t)t->mask, place = at << IPB_TRACK_TRAIN_BITS;
+	const uint64_t start = t->next & t->mask, room = t->mask + 1 - start;
+	const uint32_t before = n < room ? n : (uint32_t)room; /* the ring's end */
+	uint32_t *places = &t->places[start];
 
-	for (uint32_t i = 0; i < n; i++)
-		ring[(number + i) & mask] = (struct ipb_record){ due_ns[i], sent_ns + i * step_ns, sizes[i], 0 };
-	t->next = number + n;
+	t->trains[at] = *train;
+	for (uint32_t i = 0; i < before; i++)
+		places[i] = place + i;
+	for (uint32_t i = before; i < n; i++)
+		t->places[i - before] = place + i;
+}
+
+static inline void ipb_track_count(struct ipb_track *t, uint32_t n, int measured)
+{
 	if (measured) {
 		if (t->first == UINT64_MAX)
-			t->first = number;
+			t->first = t->next;
 		t->counts.sent += n;
 	} else if (t->first != UINT64_MAX && t->end == UINT64_MAX) {
-		t->end = number;
+		t->end = t->next;
 	}
+	t->next += n;
+}
+
+/* A packet has left alone. measured: it was due in the measured phase. */
+static inline void ipb_track_sent(struct ipb_track *t, uint64_t due_ns, uint32_t size, uint64_t sent_ns, int measured)
+{
+	ipb_track_place(t, 1, &(struct ipb_train){ due_ns, 0, sent_ns, size, 0 });
+	ipb_track_count(t, 1, measured);
+}
+
+/* The same for a train of n packets, at most IPB_TRACK_TRAIN_MAX, all in the measured phase or none. */
+static inline void ipb_track_sent_train(struct ipb_track *t, const struct ipb_train *train, uint32_t n, int measured)
+{
+	ipb_track_place(t, n, train);
+	ipb_track_count(t, n, measured);
 }
 
 /* For how many more packets of the measured phase there is room. */
 static inline uint64_t ipb_track_room(const struct ipb_track *t) { return t->states_count - t->counts.sent; }
 
-/* Times of a packet still in the ring, or NULL. */
-static inline struct ipb_record *ipb_track_record(struct ipb_track *t, uint64_t number)
+/* Whether a packet is still in the rings. */
+static inline int ipb_track_holds(const struct ipb_track *t, uint64_t number)
 {
-	return number < t->next && t->next - number <= t->mask + 1 ? &t->ring[number & t->mask] : NULL;
+	return number < t->next && t->next - number <= t->mask + 1;
+}
+
+/* The record of a packet, or of the train with it. It must still be in the rings. */
+static inline struct ipb_train *ipb_track_train(const struct ipb_track *t, uint64_t number)
+{
+	return &t->trains[t->places[number & t->mask] >> IPB_TRACK_TRAIN_BITS];
+}
+
+static inline struct ipb_record ipb_track_record(const struct ipb_track *t, uint64_t number)
+{
+	const struct ipb_train *train = ipb_track_train(t, number);
+	const struct ipb_even due = { train->due_ns, train->fraction, t->step_ns, t->step_fraction };
+	const uint32_t before = t->places[number & t->mask] & (IPB_TRACK_TRAIN_MAX - 1);
+
+	return (struct ipb_record){ ipb_even_at(&due, before), train->sent_ns, train->size, train->stamp };
 }
 
 /* A reply to packet `number` (< next) came at now_ns. */

@@ -102,9 +102,11 @@ static void packets_of_a_batch_leave_one_after_another(void **state)
 		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
 		spoiler_end(&s);
 		for (uint64_t i = 0; i + 16 <= e->track.next && i + 16 <= IPB_TRACK_RING_MIN; i += 16, bursts++) {
-			const struct ipb_record *b = &e->track.ring[i];
-			for (int k = 1; k < 16; k++)
-				assert_true(b[k].sent_ns >= b[k - 1].sent_ns && b[k].due_ns == b[0].due_ns);
+			struct ipb_record b[16];
+			for (uint32_t k = 0; k < 16; k++) {
+				b[k] = ipb_track_record(&e->track, i + k);
+				assert_true(k == 0 || (b[k].sent_ns >= b[k - 1].sent_ns && b[k].due_ns == b[0].due_ns));
+			}
 			spread += b[15].sent_ns > b[0].sent_ns + 1000; /* a packet takes a good deal more than 70 ns */
 		}
 		ipb_engine_result(e, &r);

@@ -14,8 +14,8 @@ static int prepare(void **state)
 {
 	(void)state;
 	ipb_header_pattern(pattern, SIZE);
-	ours = (struct ipb_header){ 1, 0x1234567812345678ull, 5ull << 32, pattern, SIZE };
-	other = (struct ipb_header){ 1, 0x8765432187654321ull, 9ull << 32, pattern, SIZE };
+	ipb_header_init(&ours, 1, 0x1234567812345678ull, pattern, SIZE);
+	ipb_header_init(&other, 1, 0x8765432187654321ull, pattern, SIZE);
 	return 0;
 }
 
@@ -45,25 +45,31 @@ static void whole_packets_are_ours(void **state)
 	assert_int_equal(word, 42 + ours.base);
 }
 
-static void runs_are_the_same_packets(void **state)
+static void new_numbers_make_the_same_packets(void **state)
 {
-	uint8_t one[SIZE], run[5 * SIZE];
+	enum { COUNT = 100 };
+	static uint8_t one[SIZE], run[COUNT * SIZE];
 	uint64_t number;
 
 	(void)state;
 	for (int full = 0; full < 2; full++) {
 		struct ipb_header h = ours;
 		h.full = full;
-		for (int i = 0; i < 5; i++)
+		for (uint64_t i = 0; i < COUNT; i++) {
 			memcpy(run + i * SIZE, pattern, SIZE);
-		ipb_header_write_run(&h, run, SIZE, 150, 1000, 3, 5);
-		for (uint32_t i = 0; i < 5; i++) {
-			make(one, &h, 150, 1000 + i);
-			assert_memory_equal(run + i * SIZE, one, 150);
-			assert_int_equal(ipb_header_read(&h, run + i * SIZE, 150, 150, 2000, &number), IPB_REPLY_OK);
-			assert_int_equal(number, 1000 + i);
+			ipb_header_write(&h, run + i * SIZE, 150, i * i, 3);
 		}
-		assert_memory_equal(run + 150, pattern + 150, SIZE - 150);
+		for (uint64_t first = 0; first < 300; first += 7) {
+			ipb_header_renumber(&h, run, SIZE, 150, first << first % 24, 3, COUNT);
+			for (uint32_t i = 0; i < COUNT; i++) {
+				make(one, &h, 150, (first << first % 24) + i);
+				assert_memory_equal(run + i * SIZE, one, 150);
+			}
+			assert_int_equal(ipb_header_read(&h, one, 150, 150, UINT64_MAX, &number), IPB_REPLY_OK);
+			assert_int_equal(number, (first << first % 24) + COUNT - 1);
+		}
+		for (uint32_t i = 0; i < COUNT; i++)
+			assert_memory_equal(run + i * SIZE + 150, pattern + 150, SIZE - 150);
 	}
 }
 
@@ -182,7 +188,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(whole_packets_are_ours, prepare),
-		cmocka_unit_test_setup(runs_are_the_same_packets, prepare),
+		cmocka_unit_test_setup(new_numbers_make_the_same_packets, prepare),
 		cmocka_unit_test_setup(every_flipped_bit_is_found, prepare),
 		cmocka_unit_test_setup(truncated_packets_are_found, prepare),
 		cmocka_unit_test_setup(other_runs_are_strays, prepare),

@@ -11,14 +11,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t pattern[65536 + IPB_HEADER_SIZE];
 	static struct ipb_hist hist;
-	struct ipb_header h = { (int)(size & 1), 77, 5ull << 32, pattern, sizeof pattern };
+	static struct ipb_header h;
 	uint64_t number;
 
 	if (hist.counts == NULL) {
 		ipb_header_pattern(pattern, sizeof pattern);
 		if (ipb_hist_init(&hist) < 0)
 			return 0;
+		ipb_header_init(&h, 1, 77, pattern, sizeof pattern);
+		h.base = 5ull << 32;
 	}
+	h.full = (int)(size & 1);
 	if (size <= 65536 && ipb_header_read(&h, data, (uint32_t)size, 64, 1000, &number) == IPB_REPLY_OK && number >= 1000)
 		abort();
 	ipb_hist_decode(&hist, data, size);

@@ -192,6 +192,34 @@ static void taken_at_once_or_one_by_one(void **state)
 	}
 }
 
+/* Evenly spaced instants are the schedule's own, to the last bit, after any number of steps. */
+static void even_packets_are_taken_at_once(void **state)
+{
+	struct ipb_sizes sizes = sizes_of("64");
+
+	(void)state;
+	for (uint32_t k = 0; k < 6; k++) {
+		struct ipb_sched a, b;
+		uint64_t until = 1000;
+		ipb_sched_init(&a, IPB_ARRIVAL_CONSTANT, 1, 3.3e9 * (k + 1), &sizes, k, 1000, k % 2 * 5000);
+		while (!ipb_sched_is_even(&a))
+			ipb_sched_next(&a);
+		b = a;
+		for (int round = 0; round < 500; round++, until += 3000) {
+			const struct ipb_even due = ipb_sched_even(&a);
+			const uint32_t limit = (uint32_t)round % 65, n = ipb_sched_take_even(&a, until, limit);
+			for (uint32_t i = 0; i < n; i++) {
+				assert_true(b.due_ns < until);
+				assert_int_equal(ipb_even_at(&due, i), b.due_ns);
+				ipb_sched_next(&b);
+			}
+			assert_true(n == limit || b.due_ns >= until);
+			assert_true(a.due_ns == b.due_ns && a.fraction == b.fraction && a.number == b.number);
+		}
+		assert_true(a.number > 100);
+	}
+}
+
 static void ramp_rises_evenly(void **state)
 {
 	struct ipb_sizes sizes = sizes_of("64");
@@ -240,6 +268,7 @@ int main(void)
 		cmocka_unit_test(poisson_rate_is_kept),           cmocka_unit_test(bursts_come_together),
 		cmocka_unit_test(imix_fits_each_carrier),     cmocka_unit_test(sizes_keep_their_weights),       cmocka_unit_test(same_seed_same_packets),
 		cmocka_unit_test(taken_at_once_or_one_by_one),
+		cmocka_unit_test(even_packets_are_taken_at_once),
 		cmocka_unit_test(ramp_rises_evenly),              cmocka_unit_test(wrong_words_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

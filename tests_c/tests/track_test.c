@@ -6,9 +6,7 @@
 
 static void sent(struct ipb_track *t, uint64_t now_ns, int measured)
 {
-	const uint32_t size = 64;
-
-	ipb_track_sent(t, &now_ns, &size, 1, now_ns, 0, measured);
+	ipb_track_sent(t, now_ns, 64, now_ns, measured);
 }
 
 static void each_fate_is_counted_once(void **state)
@@ -19,14 +17,12 @@ static void each_fate_is_counted_once(void **state)
 	(void)state;
 	assert_int_equal(ipb_track_init(&t, 100, 1000, 1, 1000, &err), 0);
 	sent(&t, 0, 0);
-	const uint64_t due[10] = { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 };
-	const uint32_t sizes[10] = { 64, 65, 66 };
-	ipb_track_sent(&t, due, sizes, 3, 10, 0, 1);
-	ipb_track_sent(&t, due, sizes, 7, 10, 0, 1);
+	for (uint32_t i = 0; i < 10; i++)
+		ipb_track_sent(&t, 10, 64 + i, 10, 1);
 	sent(&t, 20, 0);
 	assert_int_equal(t.first, 1);
 	assert_int_equal(t.end, 11);
-	assert_int_equal(ipb_track_record(&t, 3)->size, 66);
+	assert_int_equal(ipb_track_record(&t, 3).size, 66);
 	assert_int_equal(ipb_track_reply(&t, 0, 0, 0, 30), IPB_TRACK_UNMEASURED);
 	assert_int_equal(ipb_track_reply(&t, 11, 0, 0, 30), IPB_TRACK_UNMEASURED);
 	assert_int_equal(ipb_track_reply(&t, 2, 0, 0, 30), IPB_TRACK_SAMPLE); /* after 11: overtaken */
@@ -134,12 +130,51 @@ static void packets_out_of_the_ring_are_late(void **state)
 	assert_int_equal(ipb_track_init(&t, 1, 5000, 1, UINT64_MAX, &err), 0);
 	for (int i = 0; i < 3000; i++)
 		sent(&t, 0, 1);
-	assert_null(ipb_track_record(&t, 3000 - IPB_TRACK_RING_MIN - 1));
-	assert_non_null(ipb_track_record(&t, 3000 - IPB_TRACK_RING_MIN));
+	assert_false(ipb_track_holds(&t, 3000 - IPB_TRACK_RING_MIN - 1));
+	assert_true(ipb_track_holds(&t, 3000 - IPB_TRACK_RING_MIN));
 	assert_int_equal(ipb_track_reply(&t, 0, 0, 0, 1), IPB_TRACK_LATE);
 	assert_int_equal(ipb_track_reply(&t, 2999, 0, 0, 1), IPB_TRACK_SAMPLE);
 	ipb_track_free(&t);
 	assert_int_equal(ipb_track_init(&t, 1, IPB_TRACK_STATES_MAX + 1, 1, 1, &err), -1);
+}
+
+/* Trains of all lengths, across the rings' ends, among packets that leave alone: each has the times that it would have
+ * had alone. */
+static void packets_of_a_train_have_times_of_their_own(void **state)
+{
+	enum { PACKETS = 20000 };
+	static uint64_t due_ns[PACKETS], sent_ns[PACKETS];
+	struct ipb_track t;
+	struct ipb_error err = { 0 };
+	struct ipb_rng r;
+
+	(void)state;
+	ipb_rng_seed(&r, 6);
+	assert_int_equal(ipb_track_init(&t, 1, PACKETS, 1, UINT64_MAX, &err), 0);
+	t.step_ns = 16;
+	t.step_fraction = UINT64_MAX / 3;
+	struct ipb_even due = { 1000, 0, t.step_ns, t.step_fraction };
+	while (t.next + IPB_TRACK_TRAIN_MAX < PACKETS) {
+		const uint32_t n = 1 + ipb_rng_below(&r, IPB_TRACK_TRAIN_MAX);
+		const uint64_t now_ns = t.next * 20;
+		for (uint32_t i = 0; i < n; i++) {
+			due_ns[t.next + i] = ipb_even_at(&due, i);
+			sent_ns[t.next + i] = now_ns;
+		}
+		if (ipb_rng_below(&r, 3) > 0)
+			ipb_track_sent_train(&t, &(struct ipb_train){ due.start_ns, due.start_fraction, now_ns, n, 0 }, n, 1);
+		else
+			for (uint32_t i = 0; i < n; i++)
+				ipb_track_sent(&t, ipb_even_at(&due, i), n, now_ns, 1);
+		due = ipb_even_from(&due, n);
+		assert_int_equal(ipb_track_record(&t, t.next - 1).size, n);
+		for (uint64_t i = t.next > IPB_TRACK_RING_MIN ? t.next - IPB_TRACK_RING_MIN : 0; i < t.next; i++) {
+			const struct ipb_record record = ipb_track_record(&t, i);
+			assert_true(ipb_track_holds(&t, i) && record.due_ns == due_ns[i] && record.sent_ns == sent_ns[i]);
+		}
+	}
+	assert_int_equal(t.counts.sent, t.next);
+	ipb_track_free(&t);
 }
 
 int main(void)
@@ -148,6 +183,7 @@ int main(void)
 		                            cmocka_unit_test(rubbish_belongs_to_its_phase),
 		                            cmocka_unit_test(rubbish_alone_is_told_apart_too),
 		                            cmocka_unit_test(the_sum_always_holds),
+		                            cmocka_unit_test(packets_of_a_train_have_times_of_their_own),
 		                            cmocka_unit_test(packets_out_of_the_ring_are_late) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
