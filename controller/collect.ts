@@ -8,7 +8,7 @@ import { monotonicNowNs } from "../ffi/clock.ts";
 import type { ProgressReport } from "../protocol/progress.ts";
 import type { Reason } from "../results/document.ts";
 import { combineProbes, offsetAt, type OffsetInterval, roundsAgree } from "./clock_estimate.ts";
-import { clientPart, targetPart, timing } from "./result_parts.ts";
+import { clientPart, packed, targetPart, timing } from "./result_parts.ts";
 import { pause, withDeadline } from "./deadline.ts";
 import type { Peer, RawResult, ResultHead } from "./peer.ts";
 import { ResultStore } from "./result_store.ts";
@@ -109,7 +109,7 @@ async function takeResult(
   const results = await receive(peer, head, readers, async (raw) => {
     const read = await session.parts.clientHalf.unmarshall(client.index, raw);
     session.merger.add(read);
-    return read;
+    return packed(read);
   });
   client.done = true;
   noteInvalid(session, peer, head.valid, results?.reasons);

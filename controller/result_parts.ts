@@ -4,19 +4,16 @@
  * @module
  */
 
-import { deflateSync } from "node:zlib";
 import type { ResultStamps } from "../protocol/result.ts";
 import type { ClientResult, PluginResults, TargetResult } from "../results/document.ts";
+import { packHistogram } from "../results/histogram_codec.ts";
 import { driftPpm, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Agreement } from "./start.ts";
 
-const COOKIE_PLAIN = 0x1c849303;
-const COOKIE_COMPRESSED = 0x1c849304;
-const WORD_SIZE_BITS = 0xf0;
-
 /** What came from one client. */
 export interface ClientInput {
+  /** Its histograms compressed, as the document has them. */
   results: PluginResults | null;
   stamps: ResultStamps | null;
 }
@@ -44,7 +41,7 @@ export function clientPart(
     rates: rates ?? null,
     pacing: pacing ?? null,
     latency: latency ?? null,
-    histograms: histograms === undefined ? null : packHistograms(histograms),
+    histograms: histograms ?? null,
     metrics: metrics ?? [],
     ...timing(client, { stamps: input.stamps, window }, agreement, null),
     ...(Object.keys(record).length === 0 ? {} : { environment: record }),
@@ -164,34 +161,23 @@ function inOurClock(
   return { start_ns: convert(window.start_ns), end_ns: convert(window.end_ns) };
 }
 
-function packHistograms(
-  histograms: NonNullable<PluginResults["histograms"]>,
-): NonNullable<ClientResult["histograms"]> {
-  const packed: NonNullable<ClientResult["histograms"]> = {
-    response: packHistogram(histograms.response),
-    service: packHistogram(histograms.service),
-  };
-  if (histograms.lateness !== undefined) packed.lateness = packHistogram(histograms.lateness);
-  return packed;
-}
-
 /**
- * Compresses an encoded histogram, as the document has them.
+ * Puts a plugin's results into the form that is kept: the plain histograms are several times as large, and are to be
+ * let go of before a thousand of them wait for the disk.
  *
- * @param text HdrHistogram V2 in base64, compressed or not; `null` passes
- * @returns the compressed form
+ * @param results what a plugin said
+ * @returns the same, its histograms compressed
  */
-export function packHistogram(text: string | null): string | null {
-  if (text === null) return null;
-  const plain = Uint8Array.fromBase64(text);
-  if (plain.length < 4) return text;
-  const cookie = new DataView(plain.buffer, plain.byteOffset).getInt32(0);
-  if ((cookie & ~WORD_SIZE_BITS) !== COOKIE_PLAIN) return text;
-  const body = deflateSync(plain);
-  const packed = new Uint8Array(8 + body.length);
-  const view = new DataView(packed.buffer);
-  view.setInt32(0, COOKIE_COMPRESSED | (cookie & WORD_SIZE_BITS));
-  view.setInt32(4, body.length);
-  packed.set(body, 8);
-  return packed.toBase64();
+export function packed(results: PluginResults | null): PluginResults | null {
+  if (results?.histograms === undefined) return results;
+  const pack = (text: string | null) => text === null ? null : packHistogram(text);
+  const { response, service, lateness } = results.histograms;
+  return {
+    ...results,
+    histograms: {
+      response: pack(response),
+      service: pack(service),
+      ...(lateness === undefined ? {} : { lateness: pack(lateness) }),
+    },
+  };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ClientResult, Summary } from "../results/document.ts";
 import { DEFAULT_LAYOUT, Histogram, summarize } from "../results/histogram.ts";
 import { decodeHistogram, encodeHistogram } from "../results/histogram_codec.ts";
-import { packHistogram } from "./result_parts.ts";
+import { packed } from "./result_parts.ts";
 import { Merger } from "./totals.ts";
 
 function client(part: Partial<ClientResult>): ClientResult {
@@ -142,8 +142,11 @@ Deno.test("the median of several testers is the merged histogram's, its interval
 
 Deno.test("packing keeps the counts, and leaves what is packed already", () => {
   const histogram = histogramOf([1, 5, 5, 1_000_000]);
-  const packed = packHistogram(encodeHistogram(histogram, { compressed: false }))!;
-  assert.deepEqual(decodeHistogram(packed).counts, histogram.counts);
-  assert.equal(packHistogram(packed), packed);
-  assert.equal(packHistogram(null), null);
+  const plain = encodeHistogram(histogram, { compressed: false });
+  const once = packed({ histograms: { response: plain, service: null } })!;
+  assert.deepEqual(decodeHistogram(once.histograms!.response!).counts, histogram.counts);
+  assert.notEqual(once.histograms!.response, plain);
+  assert.deepEqual(packed(once), once);
+  assert.deepEqual(packed({ metrics: [] }), { metrics: [] });
+  assert.equal(packed(null), null);
 });

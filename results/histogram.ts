@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { CounterList } from "./counter_list.ts";
 import type { Summary } from "./document.ts";
 
 /** Smallest time that the plugins tell from its neighbours, in nanoseconds. */
@@ -160,15 +161,25 @@ export class Histogram {
   }
 
   /**
-   * Adds to a counter by its index, as a decoder does.
-   * @throws {RangeError} when there is no such counter.
+   * Adds to counters by their index, as a decoder does.
+   *
+   * @param list Ascending.
+   * @throws {RangeError} when there is no such counter; then nothing is added.
    */
-  addAt(index: number, count: number): void {
-    if (index >= this.counts.length) throw new RangeError(`a histogram has no counter ${index}`);
-    this.counts[index] = (this.counts[index] ?? 0) + count;
-    this.#total += count;
-    if (index < this.#firstIndex) this.#firstIndex = index;
-    if (index > this.#lastIndex) this.#lastIndex = index;
+  addCounters({ indices, counts, length }: CounterList): void {
+    if (length === 0) return;
+    const first = indices[0]!, last = indices[length - 1]!;
+    if (last >= this.counts.length) throw new RangeError(`a histogram has no counter ${last}`);
+    const own = this.counts;
+    let total = 0;
+    for (let n = 0; n < length; n++) {
+      const count = counts[n]!;
+      own[indices[n]!]! += count;
+      total += count;
+    }
+    this.#total += total;
+    if (first < this.#firstIndex) this.#firstIndex = first;
+    if (last > this.#lastIndex) this.#lastIndex = last;
   }
 
   /** Adds everything another histogram holds. Counter by counter where the layouts are equal, else by value. */

@@ -125,6 +125,30 @@ Deno.test("damaged text is an error that says what is wrong, and adds nothing", 
   }
 });
 
+Deno.test("a text that is damaged at its end adds nothing, and nothing of it to the next one", () => {
+  const histogram = new Histogram();
+  for (let v = 1; v < 1000; v++) histogram.record(v * 1000);
+  const bytes = Uint8Array.fromBase64(encodeHistogram(histogram, { compressed: false }));
+  const damaged = bytes.slice();
+  damaged[damaged.length - 1]! |= 0x80; // its last count goes on beyond the end
+  const into = new Histogram();
+  assert.throws(() => decodeHistogram(damaged.toBase64(), into), /inside a count/);
+  assert.equal(into.total, 0);
+  assert.deepEqual(decodeHistogram(bytes.toBase64(), into).counts, histogram.counts);
+});
+
+Deno.test("a histogram with every counter in use comes back, and a small one after it", () => {
+  const layout = { lowest: 1, highest: 3.6e12, digits: 3 };
+  const full = new Histogram(layout);
+  full.counts.forEach((_, index) => full.record(full.lowestAt(index), 1 + index % 3));
+  const back = decodeHistogram(encodeHistogram(full), new Histogram(layout));
+  assert.deepEqual(back.counts, full.counts);
+  assert.equal(back.total, full.total);
+  const small = new Histogram(layout);
+  small.record(5);
+  assert.deepEqual(decodeHistogram(encodeHistogram(small)).counts, small.counts);
+});
+
 Deno.test("random bytes never do anything but decode or fail by name", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (noise, header) => {
     const bytes = new Uint8Array(noise);
