@@ -41,79 +41,64 @@ export function encodeFrame(header: Record<string, unknown>, body: Uint8Array = 
   return frame;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 /** Collects bytes in any portions and gives whole frames. */
 export class FrameReader {
-  #chunks: Uint8Array[] = [];
-  #held = 0;
+  #prefix = new Uint8Array(PREFIX_BYTES);
+  /** Header and body of the frame that is coming, as long as announced; `null` until its prefix is there. */
+  #content: Uint8Array | null = null;
+  #headerBytes = 0;
+  /** Bytes of prefix or content that have come. */
+  #filled = 0;
 
   /** Bytes held for a frame that is not complete yet. */
   get held(): number {
-    return this.#held;
+    return this.#filled + (this.#content === null ? 0 : PREFIX_BYTES);
   }
 
   /**
-   * @param chunk the next bytes
+   * @param chunk the next bytes; they are copied
    * @returns the frames that are complete now, in order
    * @throws {RangeError} when the bytes are not frames, or a length is beyond its limit
    */
   push(chunk: Uint8Array): Frame[] {
-    this.#chunks.push(chunk);
-    this.#held += chunk.length;
     const frames: Frame[] = [];
-    for (;;) {
-      const frame = this.#next();
-      if (frame === null) return frames;
-      frames.push(frame);
+    for (let rest = chunk; rest.length > 0;) {
+      const into = this.#content ?? this.#prefix;
+      const piece = rest.subarray(0, into.length - this.#filled);
+      into.set(piece, this.#filled);
+      this.#filled += piece.length;
+      rest = rest.subarray(piece.length);
+      if (this.#filled < into.length) break;
+      this.#filled = 0;
+      if (this.#content === null) this.#content = this.#begin();
+      if (this.#content.length === 0 || into === this.#content) {
+        frames.push(this.#frame(this.#content));
+        this.#content = null;
+      }
     }
+    return frames;
   }
 
-  #next(): Frame | null {
-    if (this.#held < PREFIX_BYTES) return null;
-    const prefix = this.#peek(PREFIX_BYTES);
-    const view = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES);
+  /** Makes room for what a prefix announces. */
+  #begin(): Uint8Array {
+    const view = new DataView(this.#prefix.buffer);
     if (view.getUint32(0) !== MAGIC) throw new RangeError("the bytes are no message: wrong magic");
     const headerBytes = view.getUint32(4);
     const bodyBytes = view.getUint32(8);
     if (headerBytes > MAX_HEADER_BYTES || bodyBytes > MAX_BODY_BYTES) {
       throw new RangeError(`a message announces ${headerBytes} + ${bodyBytes} bytes, beyond the limits`);
     }
-    const size = PREFIX_BYTES + headerBytes + bodyBytes;
-    if (this.#held < size) return null;
-    const whole = this.#take(size);
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(
-      whole.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes),
-    );
-    const header: unknown = JSON.parse(text);
+    this.#headerBytes = headerBytes;
+    return new Uint8Array(headerBytes + bodyBytes);
+  }
+
+  #frame(content: Uint8Array): Frame {
+    const header: unknown = JSON.parse(decoder.decode(content.subarray(0, this.#headerBytes)));
     if (typeof header !== "object" || header === null || Array.isArray(header)) {
       throw new RangeError("a message's header is no object");
     }
-    return { header: header as Record<string, unknown>, body: whole.slice(PREFIX_BYTES + headerBytes) };
-  }
-
-  /** The first `count` bytes, which are held; joins chunks only when they are split. */
-  #peek(count: number): Uint8Array {
-    const first = this.#chunks[0]!;
-    if (first.length >= count) return first.subarray(0, count);
-    this.#join();
-    return this.#chunks[0]!.subarray(0, count);
-  }
-
-  #take(count: number): Uint8Array {
-    if (this.#chunks[0]!.length < count) this.#join();
-    const first = this.#chunks[0]!;
-    this.#held -= count;
-    if (first.length === count) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(count);
-    return first.subarray(0, count);
-  }
-
-  #join(): void {
-    const all = new Uint8Array(this.#held);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, offset);
-      offset += chunk.length;
-    }
-    this.#chunks = [all];
+    return { header: header as Record<string, unknown>, body: content.subarray(this.#headerBytes) };
   }
 }

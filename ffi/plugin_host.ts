@@ -50,6 +50,8 @@ export interface SetupArguments {
   flowBase: number;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 /**
  * A plugin's process.
  *
@@ -254,7 +256,7 @@ export class PluginHost {
     const { body } = await this.#call("unmarshall", "unmarshall", deadline, { index, valid }, data);
     if (body.length === 0) return null;
     try {
-      const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+      const json: unknown = JSON.parse(decoder.decode(body));
       if (typeof json === "object" && json !== null && !Array.isArray(json)) {
         return json as Record<string, unknown>;
       }

@@ -193,7 +193,7 @@ export class PluginProcess {
     return end;
   }
 
-  #readers: ReadableStreamDefaultReader<Uint8Array>[] = [];
+  #readers: (ReadableStreamDefaultReader<Uint8Array> | ReadableStreamBYOBReader)[] = [];
 
   #cancelReaders(): void {
     for (const reader of this.#readers) reader.cancel().catch(() => {});
@@ -201,13 +201,15 @@ export class PluginProcess {
 
   async #readMessages(): Promise<void> {
     const frames = new FrameReader();
-    const reader = this.#child.stdout.getReader();
+    const reader = this.#child.stdout.getReader({ mode: "byob" });
     this.#readers.push(reader);
     try {
-      for (;;) {
-        const { value, done } = await reader.read();
+      // One buffer, which goes to the stream and comes back: a new one for each read would be so much garbage.
+      for (let buffer = new Uint8Array(READ_BYTES);;) {
+        const { value, done } = await reader.read(buffer);
         if (done) return;
         for (const frame of frames.push(value)) this.#receive(frame);
+        buffer = new Uint8Array(value.buffer);
       }
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -268,6 +270,8 @@ export class PluginProcess {
   }
 }
 
+/** What is read of a process's messages at once: as much as a pipe holds. */
+const READ_BYTES = 64 * 1024;
 /** How long what a dead process wrote may take to be read, in milliseconds. */
 const DRAIN_MS = 500;
 

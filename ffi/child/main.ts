@@ -219,6 +219,6 @@ export async function main(args: string[]): Promise<number> {
   for (;;) {
     const count = await Deno.stdin.read(buffer);
     if (count === null) return EXIT_PARENT_GONE;
-    for (const frame of frames.push(buffer.slice(0, count))) await server.serve(frame);
+    for (const frame of frames.push(buffer.subarray(0, count))) await server.serve(frame);
   }
 }
