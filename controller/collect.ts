@@ -34,9 +34,10 @@ export async function collectAll(session: Session, agreement: Agreement): Promis
   const clients = session.clients.filter((client) => client.ready);
   announce(session, clients, agreement);
   const store = new ResultStore(session.parts.limits);
-  // A result in each hand: that of a tester and that of a target are in memory as a whole, further ones wait.
-  const readers = { store, turn: new Semaphore(1) };
-  const shows = { store, turn: new Semaphore(1) };
+  // A result in each hand: a large one of a tester and one of a target are in memory as a whole, further ones wait. Small
+  // ones come in handfuls: while the plugin reads one, the controller is done with the one before and has the next ready.
+  const readers = { store, turn: new Semaphore(session.parts.limits.handBytes) };
+  const shows = { store, turn: new Semaphore(session.parts.limits.handBytes) };
   const meters = session.targets.map((target) => collectTarget(session, target, agreement, shows));
   for (const client of clients) client.side?.watch((report) => hear(session, client, report));
   await session.unlessStopped(
@@ -131,7 +132,7 @@ async function receive<T>(
     return await turn.run(async () => {
       peer.phase = "unmarshall";
       return await read({ valid: head.valid, stamps: head.stamps, data: await stored.bytes() });
-    });
+    }, Math.max(1, head.length));
   } finally {
     stored.close();
   }

@@ -47,6 +47,8 @@ export interface Limits {
   resultBytes: number;
   /** Results in memory, on their way or waiting for the plugin, in bytes; what is beyond waits on disk. */
   resultMemoryBytes: number;
+  /** Results of daemons of one role that are with their plugin or next, in bytes; a larger one is alone. */
+  handBytes: number;
   /** Results that wait on disk, in bytes. */
   resultDiskBytes: number;
   /** Largest environment record, in bytes. */
@@ -81,6 +83,7 @@ export const LIMITS: Readonly<Limits> = {
   lineBytes: 8_192,
   resultBytes: 256 * 1024 * 1024,
   resultMemoryBytes: 8 * 1024 * 1024,
+  handBytes: 128 * 1024,
   resultDiskBytes: 16 * 1024 * 1024 * 1024,
   environmentBytes: 1024 * 1024,
   clockMs: 5_000,

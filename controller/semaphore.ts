@@ -4,12 +4,12 @@
  * @module
  */
 
-/** Lets up to `capacity` tasks run, in the order of asking. */
+/** Lets tasks run that weigh up to `capacity` together, in the order of asking. */
 export class Semaphore {
   #free: number;
-  #waiting: (() => void)[] = [];
+  #waiting: { weight: number; go: () => void }[] = [];
 
-  /** @param capacity tasks at the same time, at least 1 */
+  /** @param capacity weight of the tasks at the same time, at least 1 */
   constructor(readonly capacity: number) {
     if (!(capacity >= 1)) throw new RangeError(`semaphore capacity must be at least 1, got ${capacity}`);
     this.#free = capacity;
@@ -19,17 +19,30 @@ export class Semaphore {
    * Runs a task when it is its turn.
    *
    * @param task what to run
+   * @param weight how much of the capacity it takes; one that weighs more than all of it runs alone
    * @returns what the task returns
    */
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  async run<T>(task: () => Promise<T>, weight = 1): Promise<T> {
+    const taken = Math.min(weight, this.capacity);
+    if (this.#waiting.length === 0 && this.#free >= taken) this.#free -= taken;
+    else await new Promise<void>((go) => this.#waiting.push({ weight: taken, go }));
     try {
       return await task();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      this.#free += taken;
+      this.#next();
+    }
+  }
+
+  #next(): void {
+    for (
+      let next = this.#waiting[0];
+      next !== undefined && next.weight <= this.#free;
+      next = this.#waiting[0]
+    ) {
+      this.#waiting.shift();
+      this.#free -= next.weight;
+      next.go();
     }
   }
 }

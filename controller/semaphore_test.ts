@@ -29,3 +29,29 @@ Deno.test("a semaphore runs no more than its capacity at once, in order, and fre
     "fulfilled",
   ]);
 });
+
+Deno.test("light tasks share a semaphore, a heavy one has it alone, and nobody overtakes", async () => {
+  const semaphore = new Semaphore(10);
+  const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
+  const started: number[] = [];
+  const tasks = [4, 4, 4, 25, 1].map((weight, n) =>
+    semaphore.run(async () => {
+      started.push(n);
+      await gates[n]!.promise;
+    }, weight)
+  );
+  const end = async (n: number) => {
+    gates[n]!.resolve();
+    await tasks[n];
+  };
+  assert.deepEqual(started, [0, 1], "the third would be too much");
+  await end(1);
+  assert.deepEqual(started, [0, 1, 2], "the last one waits for the heavy one, though there is room");
+  await end(0);
+  assert.deepEqual(started, [0, 1, 2]);
+  await end(2);
+  assert.deepEqual(started, [0, 1, 2, 3]);
+  await end(3);
+  assert.deepEqual(started, [0, 1, 2, 3, 4]);
+  await end(4);
+});
