@@ -124,16 +124,16 @@ export class Connection {
    * @returns the greeting, an answer, a report, or the head of a result
    * @throws {ConnectionError} when it does not come in time or breaks the protocol
    */
-  async hear(ms: number | null): Promise<Heard> {
+  hear(ms: number | null): Promise<Heard> {
     const heard = this.#hear();
-    return await (ms === null ? heard : withDeadline(heard, ms, () => tooLate(ms)));
+    return ms === null ? heard : withDeadline(heard, ms, () => tooLate(ms));
   }
 
   async #hear(): Promise<Heard> {
     const chunk = this.#chunk;
     for (;;) {
       const effect = this.#step();
-      if (effect === null) await this.#feed(chunk);
+      if (effect === null) this.#feed(chunk, await this.#read(chunk));
       else if (effect.type !== "send" && effect.type !== "data" && effect.type !== "end") return effect;
     }
   }
@@ -185,11 +185,12 @@ export class Connection {
         continue;
       }
       const had = passed;
-      await withDeadline(
-        this.#feed(chunk),
+      const got = await withDeadline(
+        this.#read(chunk),
         Math.min(stallMs, deadline - performance.now()),
         () => new ConnectionError("timeout", `stopped sending its result after ${had} of ${size} bytes`),
       );
+      this.#feed(chunk, got);
     }
   }
 
@@ -223,9 +224,8 @@ export class Connection {
     }
   }
 
-  /** Reads more into the parser; the end of file goes through the dialogue, which knows what it means. */
-  async #feed(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
-    const got = await this.#read(chunk);
+  /** Gives the parser what was read; the end of file goes through the dialogue, which knows what it means. */
+  #feed(chunk: Uint8Array, got: number | null): void {
     if (got !== null) return this.#reader.push(chunk.subarray(0, got));
     try {
       this.#reader.end();

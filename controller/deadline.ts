@@ -4,6 +4,58 @@
  * @module
  */
 
+/** Longest wait, in milliseconds: that of a timer. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+interface Wait {
+  dueMs: number;
+  late: () => void;
+}
+
+/** Waits of one length, which end in the order in which they began: one timer for all of them. */
+class Waits {
+  static readonly #all = new Map<number, Waits>();
+  readonly #waits = new Set<Wait>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  private constructor(readonly ms: number) {}
+
+  /** Those of a length, in milliseconds. */
+  static of(ms: number): Waits {
+    const known = Waits.#all.get(ms) ?? new Waits(ms);
+    Waits.#all.set(ms, known);
+    return known;
+  }
+
+  begin(late: () => void): Wait {
+    const wait = { dueMs: performance.now() + this.ms, late };
+    this.#waits.add(wait);
+    this.#timer ??= setTimeout(() => this.#expire(), this.ms);
+    return wait;
+  }
+
+  end(wait: Wait): void {
+    if (!this.#waits.delete(wait) || this.#waits.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    Waits.#all.delete(this.ms);
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const wait of this.#waits) {
+      // A timer counts whole milliseconds: what is due within this one is.
+      if (wait.dueMs >= now + 1) {
+        this.#timer = setTimeout(() => this.#expire(), wait.dueMs - now);
+        return;
+      }
+      this.end(wait);
+      wait.late();
+    }
+  }
+}
+
 /**
  * Waits for a promise, but not for ever.
  *
@@ -14,15 +66,16 @@
  * @throws what the promise threw, or what `late` made
  */
 export function withDeadline<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  const waits = Waits.of(Math.ceil(Math.min(Math.max(0, ms), LONGEST_MS)));
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()), Math.min(Math.max(0, ms), 2 ** 31 - 1));
+    const wait = waits.begin(() => reject(late()));
     promise.then(
       (value) => {
-        clearTimeout(timer);
+        waits.end(wait);
         resolve(value);
       },
       (error) => {
-        clearTimeout(timer);
+        waits.end(wait);
         reject(error);
       },
     );

@@ -13,6 +13,9 @@ export type LineToken =
   | { readonly type: "line"; readonly text: string }
   | { readonly type: "bad-line"; readonly reason: BadLineReason };
 
+/** Room for most lines. */
+const SMALL_BYTES = 512;
+const EMPTY = new Uint8Array(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -32,8 +35,11 @@ const CR = 0x0d;
 export class LineReader {
   readonly #limit: number;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  #buffer = new Uint8Array(0);
-  /** How many bytes of #buffer are known to hold no line end. */
+  /** Holds what has been pushed and not been read, from #start to #end. Kept for the next bytes while it is small. */
+  #store = EMPTY;
+  #start = 0;
+  #end = 0;
+  /** How many bytes of what is held are known to hold no line end. */
   #scanned = 0;
   #skipping = false;
 
@@ -44,7 +50,7 @@ export class LineReader {
 
   /** How many bytes have been pushed and not been read. */
   get buffered(): number {
-    return this.#buffer.length;
+    return this.#end - this.#start;
   }
 
   /**
@@ -53,11 +59,17 @@ export class LineReader {
    * @param chunk What came from the connection.
    */
   push(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    const joined = new Uint8Array(this.#buffer.length + chunk.length);
-    joined.set(this.#buffer);
-    joined.set(chunk, this.#buffer.length);
-    this.#buffer = joined;
+    const held = this.#end - this.#start;
+    if (held === 0) this.#forget();
+    if (this.#end + chunk.length > this.#store.length) {
+      const larger = new Uint8Array(Math.max(held + chunk.length, SMALL_BYTES));
+      larger.set(this.#store.subarray(this.#start, this.#end));
+      this.#store = larger;
+      this.#start = 0;
+      this.#end = held;
+    }
+    this.#store.set(chunk, this.#end);
+    this.#end += chunk.length;
   }
 
   /**
@@ -67,12 +79,12 @@ export class LineReader {
    */
   readLine(): LineToken | null {
     for (;;) {
-      const end = this.#buffer.indexOf(LF, this.#scanned);
-      if (end === -1) return this.#incomplete();
-      const line = this.#buffer.subarray(0, end);
-      this.#buffer = this.#buffer.subarray(end + 1);
+      const held = this.#store.subarray(this.#start, this.#end);
+      const end = held.indexOf(LF, this.#scanned);
+      if (end === -1) return this.#incomplete(held.length);
+      this.#start += end + 1;
       this.#scanned = 0;
-      if (!this.#skipping) return this.#decode(line);
+      if (!this.#skipping) return this.#decode(held.subarray(0, end));
       this.#skipping = false;
     }
   }
@@ -81,29 +93,37 @@ export class LineReader {
    * Takes bytes as they are: the body of a result.
    *
    * @param max How many at most.
-   * @returns Between 1 and `max` bytes, or `null` when none are there.
+   * @returns Between 1 and `max` bytes, valid until the next call, or `null` when none are there.
    */
   readBytes(max: number): Uint8Array | null {
-    if (max <= 0 || this.#buffer.length === 0) return null;
-    const bytes = this.#buffer.subarray(0, max);
-    this.#buffer = this.#buffer.subarray(bytes.length);
+    if (max <= 0 || this.#end === this.#start) return null;
+    const bytes = this.#store.subarray(this.#start, Math.min(this.#end, this.#start + max));
+    this.#start += bytes.length;
     this.#scanned = 0;
+    // Whoever has the bytes has their store: of a thousand connections that have sent a result, none is kept here.
+    if (this.#start === this.#end) this.#forget();
     return bytes;
   }
 
-  #incomplete(): LineToken | null {
+  #incomplete(held: number): LineToken | null {
     if (this.#skipping) {
-      this.#buffer = new Uint8Array(0);
-      this.#scanned = 0;
+      this.#forget();
       return null;
     }
-    this.#scanned = this.#buffer.length;
+    this.#scanned = held;
     // One byte more than the limit may still turn out to be the CR of a CRLF.
-    if (this.#buffer.length <= this.#limit + 1) return null;
+    if (held <= this.#limit + 1) return null;
     this.#skipping = true;
-    this.#buffer = new Uint8Array(0);
-    this.#scanned = 0;
+    this.#forget();
     return { type: "bad-line", reason: "too-long" };
+  }
+
+  /** Lets go of all bytes, and of a store that is larger than lines need it. */
+  #forget(): void {
+    this.#start = 0;
+    this.#end = 0;
+    this.#scanned = 0;
+    if (this.#store.length > SMALL_BYTES) this.#store = EMPTY;
   }
 
   #decode(raw: Uint8Array): LineToken {

@@ -78,6 +78,21 @@ Deno.test("LineReader: it copies what is pushed", () => {
   assert.deepEqual(reader.readLine(), line("AB"));
 });
 
+Deno.test("LineReader: bytes that were handed out stay as they are until the next call, however many follow", () => {
+  const reader = new LineReader();
+  for (const size of [10, 600, 40_000]) {
+    reader.push(encoder.encode("A\n"));
+    reader.push(new Uint8Array(size).fill(7));
+    assert.deepEqual(reader.readLine(), line("A"));
+    const [first, rest] = [reader.readBytes(9)!, reader.readBytes(size)!];
+    assert.ok([...first, ...rest].every((byte) => byte === 7));
+    assert.equal(first.length + rest.length, size);
+    assert.equal(reader.buffered, 0);
+  }
+  reader.push(encoder.encode("B\n"));
+  assert.deepEqual(reader.readLine(), line("B"));
+});
+
 Deno.test("LineReader: however a stream is cut, the lines are the same", () => {
   const stream = fc.array(fc.constantFrom(10, 13, 0, 65, 0xc3, 0xa4, 0xff), { maxLength: 200 });
   fc.assert(fc.property(stream, fc.array(fc.nat(20), { maxLength: 50 }), (bytes, cuts) => {

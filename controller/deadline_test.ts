@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { withDeadline } from "./deadline.ts";
+
+const late = () => new Error("late");
+
+Deno.test("waits of one length end one by one: what comes in time is given, what does not is late", async () => {
+  const never = () => new Promise<string>(() => {});
+  const began = performance.now();
+  const first = withDeadline(never(), 30, late);
+  const inTime = withDeadline(Promise.resolve("came"), 30, late);
+  const failed = withDeadline(Promise.reject(new Error("broke")), 30, late);
+  assert.equal(await inTime, "came");
+  await assert.rejects(failed, /broke/);
+  while (performance.now() - began < 15) await new Promise((resolve) => setTimeout(resolve, 1));
+  const secondBegan = performance.now();
+  const second = withDeadline(never(), 30, late);
+  await assert.rejects(first, /late/);
+  assert.ok(performance.now() - began >= 29, `after ${performance.now() - began} ms`);
+  await assert.rejects(second, /late/);
+  assert.ok(performance.now() - secondBegan >= 29, `after ${performance.now() - secondBegan} ms`);
+});
+
+Deno.test("a wait that has ended leaves no timer, and its length can be waited for again", async () => {
+  for (let n = 0; n < 3; n++) assert.equal(await withDeadline(Promise.resolve(n), 60_000, late), n);
+  await assert.rejects(withDeadline(new Promise(() => {}), 0, late), /late/);
+});
