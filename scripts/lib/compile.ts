@@ -22,7 +22,7 @@ export function compile(output: string): Promise<Outcome> {
   const config = ["--no-lock", "--config", ROOT + "deno.json"];
   const [major, minor] = Deno.version.deno.split(".").map(Number);
   const slim = major! > 2 || minor! >= 9 ? ["--exclude-unused-npm"] : []; // an option that came with 2.9
-  const flags = ["--v8-flags=--max-semi-space-size=4", ...slim];
+  const flags = ["--v8-flags=--max-semi-space-size=4,--heap-growing-percent=120", ...slim];
   const args = ["compile", "--allow-all", "--no-check", ...config, ...flags];
   const env = { NO_COLOR: "1" };
   return run(Deno.execPath(), [...args, "--output", output, ROOT + "build/embedded/entry.ts"], { env });
