@@ -120,7 +120,7 @@ class OnDisk implements StoredResult {
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const all = new Uint8Array(this.size);
     try {
-      await this.file.seek(0, Deno.SeekMode.Start);
+      this.file.seekSync(0, Deno.SeekMode.Start); // waits for nothing, and needs no thread to wait on
       for (let done = 0; done < all.length;) {
         const got = await this.file.read(all.subarray(done));
         if (got === null) throw new Error(`it ends after ${done} of ${this.size} bytes`);
@@ -142,11 +142,14 @@ class OnDisk implements StoredResult {
 
 /** A file that is gone when it is closed, even by the end of the process. */
 async function namelessFile(folder: string): Promise<Deno.FsFile> {
-  const path = await Deno.makeTempFile({ dir: folder, prefix: "ipbench-result-" });
+  const path = `${folder}/ipbench-result-${crypto.randomUUID()}`;
+  const file = await Deno.open(path, { read: true, write: true, createNew: true, mode: 0o600 });
   try {
-    return await Deno.open(path, { read: true, write: true });
-  } finally {
     await Deno.remove(path);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 
