@@ -12,6 +12,7 @@ import type { ClockProbe } from "./clock_estimate.ts";
 import { Connection, type Heard } from "./connection.ts";
 import type { Tls } from "./dial.ts";
 import type { Limits } from "./limits.ts";
+import type { Turn } from "./semaphore.ts";
 
 /** What it takes to reach a daemon. */
 export interface DaemonAccess {
@@ -34,6 +35,8 @@ export interface OpenDaemon {
  *
  * @param at its host and port
  * @param access limits, TLS and secret
+ * @param turn runs the making of the connection, as soon as there may be one more at the same time; whoever is silent
+ * then keeps nobody waiting
  * @returns the connection and who answered
  * @throws {ConnectionError} when it cannot be reached or does not answer
  * @throws {ProtocolError} when what answers is no daemon, or the secret is missing, wrong or, where it is required, not
@@ -42,10 +45,11 @@ export interface OpenDaemon {
 export async function openDaemon(
   at: { host: string; port: number },
   access: DaemonAccess,
+  turn: Turn = (task) => task(),
 ): Promise<OpenDaemon> {
   const { connectMs, greetingMs, lineBytes, resultBytes } = access.limits;
   const options = { connectMs, lineBytes, resultBytes, tls: access.tls };
-  const connection = await Connection.open(at.host, at.port, options);
+  const connection = await turn(() => Connection.open(at.host, at.port, options));
   try {
     const heard = await connection.hear(greetingMs);
     if (heard.type !== "greeting") throw notAGreeting(heard);

@@ -17,6 +17,7 @@ import { abortDaemon, type DaemonAccess, openDaemon, probeClock } from "./daemon
 import { pause, withDeadline } from "./deadline.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
 import { messageOf, RunError, type RunErrorCode } from "./run_error.ts";
+import type { Turn } from "./semaphore.ts";
 
 /** What the peers of a run share. */
 export interface PeerContext extends DaemonAccess {
@@ -79,15 +80,16 @@ export class Peer {
   /**
    * Connects, reads the greeting and authenticates where that is asked for.
    *
+   * @param turn runs the making of the connection; see {@linkcode openDaemon}
    * @throws {RunError} when the daemon cannot be reached or refuses
    */
-  async connect(): Promise<void> {
+  async connect(turn?: Turn): Promise<void> {
     this.#enter("connect");
     const label = this.name.role === "client" ? "IpbenchTestClient" : "IpbenchTestTarget";
     this.context.debug(`[${label}:__init__] : client ${this.name.host}`);
     const opened = await this.#guard(
       "is the daemon running there, and the port open?",
-      () => openDaemon(this.name, this.context),
+      () => openDaemon(this.name, this.context, turn),
     );
     this.#connection = opened.connection;
     this.greeting = opened.greeting;

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Runs a task when it is its turn. */
+export type Turn = <T>(task: () => Promise<T>) => Promise<T>;
+
 /** Lets tasks run that weigh up to `capacity` together, in the order of asking. */
 export class Semaphore {
   #free: number;

@@ -31,12 +31,10 @@ export async function setUp(session: Session): Promise<void> {
   const network = new Semaphore(parts.limits.parallel);
   session.phase("connect", `connecting to ${session.everybody()}`);
   const halves = openHalves(session);
-  const greeted = clients.map((client) =>
-    session.clientStep(client, () => network.run(() => greet(session, client)))
-  );
+  const greeted = clients.map((client) => session.clientStep(client, () => greet(session, client, network)));
   const readyTargets = targets.map((target) =>
     session.targetStep(target, async () => {
-      await network.run(() => greet(session, target));
+      await greet(session, target, network);
       await halves.catch(() => {
         throw new Stopped("the controller's half of a test failed");
       });
@@ -72,10 +70,14 @@ async function openHalves(session: Session): Promise<void> {
   await Promise.all(halves.map((half) => half.open()));
 }
 
-async function greet(session: Session, run: ClientRun | TargetRun): Promise<void> {
+async function greet(session: Session, run: ClientRun | TargetRun, network: Semaphore): Promise<void> {
+  await run.peer.connect((task) => network.run(task));
+  await network.run(() => introduce(session, run));
+}
+
+async function introduce(session: Session, run: ClientRun | TargetRun): Promise<void> {
   const { peer } = run;
   const { reset } = session.parts.description;
-  await peer.connect();
   if (session.parts.access.prover !== null && peer.greeting?.authNonce === null) {
     session.warn(
       peer.name,
