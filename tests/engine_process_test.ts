@@ -335,10 +335,10 @@ async function watched<T>(once: () => Promise<T>): Promise<[T, number]> {
   return [value, Number(new TextDecoder().decode((await output).stdout).split(" ")[0])];
 }
 
-/** Runs that the machine left alone, by the kernel's accounts and a witness, out of three times as many at most. */
+/** Runs that the machine left alone, by the kernel's accounts and a witness, out of twice as many at most. */
 async function quietRuns(once: () => Promise<string[]>): Promise<string[][]> {
   const quiet: string[][] = [];
-  for (let left = 3 * QUIET_RUNS; left > 0 && quiet.length < QUIET_RUNS; left--) {
+  for (let left = 2 * QUIET_RUNS; left > 0 && quiet.length < QUIET_RUNS; left--) {
     const before = othersTicks([DRIVE, ECHO, WITNESS]);
     const [codes, awayNs] = await watched(once);
     if (Math.abs(othersTicks([DRIVE, ECHO, WITNESS]) - before) <= QUIET_TICKS && awayNs <= QUIET_AWAY_NS) {
