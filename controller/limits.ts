@@ -88,6 +88,6 @@ export const LIMITS: Readonly<Limits> = {
   environmentBytes: 1024 * 1024,
   clockMs: 5_000,
   clockProbes: 24,
-  minLeadMs: 30,
+  minLeadMs: 100,
   maxLeadMs: 5_000,
 };

@@ -12,9 +12,9 @@ export const TIMEOUT_S = 3;
 const TIMEOUT_MS = TIMEOUT_S * 1000;
 
 /** From each cause to its moment, in ms; see `FaultPlan.delaysMs`. */
-export const DELAYS_MS = { warmup: 150, measured: 500, marshall: 500, transfer: 300, output: 700 };
+export const DELAYS_MS = { warmup: 250, measured: 600, marshall: 500, transfer: 300, output: 700 };
 
-/** From START to the agreed instant: 30 ms and what the telling takes, generously. */
+/** From START to the agreed instant: 100 ms and what the telling takes, generously. */
 const LEAD_MS = 300;
 /** Warm-up, measured phase and cool-down of the latency test; its drain, which a test whose echo is silent waits for. */
 const LATENCY_MS = 800, DRAIN_MS = 1_500;

@@ -38,6 +38,8 @@ IPBENCH_EXPORT void microuptime_calibrate(void);
 /* ---- for ipbench's processes ---------------------------------------------------------------------------------- */
 
 #define IPBENCH_HOST_SPIN_NS 60000       /* how long before the agreed instant sleeping ends and spinning begins */
+#define IPBENCH_HOST_REHEARSALS 8        /* wake-ups before that, to be warm when it counts */
+#define IPBENCH_HOST_REHEARSAL_NS 250000 /* from one to the next */
 #define IPBENCH_HOST_STOP_WAIT_NS 100000000 /* the longest wait for the agreed stop in C */
 #define IPBENCH_HOST_FD_MIN 3             /* private descriptors are above the standard ones */
 #define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */

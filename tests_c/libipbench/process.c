@@ -64,17 +64,26 @@ uint64_t ipbench_host_now_ns(int clock)
 	return (uint64_t)t.tv_sec * IPB_NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* Sleeps until shortly before at_ns, then spins: a sleep alone wakes tens of microseconds late. */
+/* Sleeps until an instant of CLOCK_MONOTONIC, unless it is past. */
+static void sleep_until(int64_t at_ns)
+{
+	struct timespec at = { .tv_sec = at_ns / 1000000000, .tv_nsec = at_ns % 1000000000 };
+
+	if (at_ns > (int64_t)ipb_now_ns())
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+			;
+}
+
+/* Sleeps until shortly before at_ns, then spins: a sleep alone wakes tens of microseconds late. The first wake-up after
+ * a long sleep is slower still, with caches, page tables and the processor itself gone cold, and where processes share
+ * a processor each one's delay adds to the next one's. So it wakes a few times beforehand. */
 static void wait_until(int64_t at_ns)
 {
-	int64_t wake_ns = at_ns - IPBENCH_HOST_SPIN_NS;
-	struct timespec wake = { .tv_sec = wake_ns / 1000000000, .tv_nsec = wake_ns % 1000000000 };
+	int64_t spin_ns = at_ns - IPBENCH_HOST_SPIN_NS;
 
-	if (wake_ns > (int64_t)ipb_now_ns()) {
-		prctl(PR_SET_TIMERSLACK, 1);
-		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, NULL) == EINTR)
-			;
-	}
+	prctl(PR_SET_TIMERSLACK, 1);
+	for (int left = IPBENCH_HOST_REHEARSALS; left >= 0; left--)
+		sleep_until(spin_ns - left * IPBENCH_HOST_REHEARSAL_NS);
 	while ((int64_t)ipb_now_ns() < at_ns)
 		ipb_clock_relax();
 }
