@@ -15,6 +15,9 @@ const BARE = `${ROOT}build/bench/bare`;
 const COST = `${ROOT}build/bench/cost`;
 const DRIVE = `${ROOT}build/drive`;
 const LATENCY = `${ROOT}build/plugins/latency.so`;
+const IPBENCH = `${ROOT}dist/ipbench`;
+/** How long the program takes to be ready, generously. */
+const IPBENCH_START_MS = 2_000;
 const PORT = 17100;
 
 function option(name: string, fallback: string): string {
@@ -27,6 +30,13 @@ const seconds = Number(option("seconds", "1"));
 /** With --rt 10 both sides run before everything else: for machines that are not quiet. */
 const priority = option("rt", "") === "" ? [] : ["chrt", "-f", option("rt", "")];
 const only = option("only", "udp,ping,gso,ring,lateness,cost,verdict").split(",");
+
+if (Deno.args.some((arg) => arg === "--help" || arg === "-h")) {
+  console.log(
+    "bench/engine.ts [--repetitions 10] [--seconds 1] [--rt PRIORITY] [--only udp,ping,gso,ring,lateness,cost,verdict]",
+  );
+  Deno.exit(0);
+}
 
 /** No command takes longer. */
 const DEADLINE_MS = 120_000;
@@ -47,8 +57,8 @@ async function run(command: string, ...args: string[]): Promise<string> {
 const onCpu = (cpu: number, ...command: string[]) =>
   run("taskset", "-c", String(cpu), ...priority, ...command);
 
-/** Starts a server on processor 1, runs the body, ends the server and gives what it printed. */
-async function withServer<T>(command: string[], body: () => Promise<T>): Promise<[T, string]> {
+/** Starts a server on processor 1, gives it time, runs the body, ends the server and gives what it printed. */
+async function withServer<T>(command: string[], body: () => Promise<T>, startMs = 300): Promise<[T, string]> {
   const child = new Deno.Command("taskset", {
     args: ["-c", "1", ...priority, ...command],
     stdout: "piped",
@@ -56,7 +66,7 @@ async function withServer<T>(command: string[], body: () => Promise<T>): Promise
     stdin: "null",
   })
     .spawn();
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, startMs));
   try {
     const value = await body();
     child.kill("SIGTERM");
@@ -170,7 +180,22 @@ async function udp(): Promise<void> {
       );
     }
     if (await exists("iperf3")) {
-      await compare(`echoed ${size} B UDP, iperf3 one way (received)`, "packets/s", "> 1", mine, async () => {
+      const inTrains = async () => {
+        const [result] = await withServer(
+          [IPBENCH, "echo", "--udp", String(PORT), "--ip", "127.0.0.1", "--trains"],
+          () =>
+            ours(
+              "127.0.0.1",
+              PORT,
+              `socktype=udp,engine=gso,size=${size},bps=${
+                10 * rate
+              },duration=${seconds},warmup=0.2,drain=0.2,late=0`,
+            ),
+          IPBENCH_START_MS,
+        );
+        return result.rates.received_bps / size / 8;
+      };
+      const theirs = async () => {
         const [text] = await withServer(
           ["iperf3", "-s", "-p", String(PORT + 2)],
           () =>
@@ -194,7 +219,11 @@ async function udp(): Promise<void> {
         const end = JSON.parse(text).end;
         const sum = end.sum_received ?? end.sum;
         return (sum.packets - sum.lost_packets) / sum.seconds;
-      });
+      };
+      await compare(`echoed ${size} B UDP, iperf3 one way (received)`, "packets/s", "> 1", mine, theirs);
+      const what =
+        `echoed ${size} B UDP in trains (engine=gso, ipbench echo --trains), iperf3 one way (received)`;
+      await compare(what, "packets/s", "> 1", inTrains, theirs);
     }
   }
 }

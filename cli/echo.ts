@@ -18,6 +18,7 @@ CAP_NET_RAW, and ports below 1024 need CAP_NET_BIND_SERVICE: setcap cap_net_raw,
 Examples:
   ipbench echo --udp 1235 --tcp 1235
   ipbench echo --udp 1235 --ip 10.0.0.9 --check
+  ipbench echo --udp 1235 --trains
   ipbench echo --raw eth1
 
 Exit status: 0 ended by Ctrl-C, 1 it could not start or broke, 2 wrong use.
@@ -28,6 +29,7 @@ interface EchoOptions {
   tcp?: string;
   ip?: string;
   raw?: string;
+  trains?: boolean;
   check?: boolean;
   checkSize?: string;
   pluginDir?: string[];
@@ -45,6 +47,7 @@ export function register(program: Command): void {
     .option("--tcp <port>", "echo TCP on this port")
     .option("--raw <iface>", "echo Ethernet frames of type 0x6008 on this interface")
     .option("--ip <addr>", "listen on this address (default: all)")
+    .option("--trains", "UDP: take and give packets in trains, for the rates of testers with engine=gso")
     .option("--check", "write the first 64-bit word plus one into the second, as latency-check expects")
     .option("--check-size <bytes>", "with --check over TCP: bytes in a packet, the size= of the testers")
     .option(
@@ -125,20 +128,21 @@ function echoArguments(options: EchoOptions): string {
     }
     parts.push(`check_size=${options.checkSize}`);
   }
+  if (options.trains) parts.push("trains=1");
   if (options.check) parts.push("check=1");
   if (wrong.length > 0) throw new ExitError(EXIT.USAGE, wrong.join("\n"));
   return parts.join(",");
 }
 
 function describe(options: EchoOptions): string {
-  const { udp, tcp, raw, ip, check } = options;
+  const { udp, tcp, raw, ip, trains, check } = options;
   const all = udp === undefined && tcp === undefined && raw === undefined;
   const parts = [
     udp === undefined ? all ? "UDP port 7" : null : `UDP port ${udp}`,
     tcp === undefined ? all ? "TCP port 7" : null : `TCP port ${tcp}`,
     raw === undefined ? null : `Ethernet type 0x6008 on ${raw}`,
   ].filter((part) => part !== null);
-  return `${parts.join(", ")}${ip === undefined ? "" : ` at ${ip}`}${
+  return `${parts.join(", ")}${ip === undefined ? "" : ` at ${ip}`}${trains ? ", in trains" : ""}${
     check ? ", answering as latency-check expects" : ""
   }`;
 }

@@ -13,6 +13,7 @@
 #include "ipb_error.h"
 
 #define ECHO_BATCH 64              /* datagrams or frames taken and given in one call */
+#define ECHO_TRAINS 8              /* trains of datagrams in one call */
 #define ECHO_DATAGRAM_MAX 65536    /* bytes */
 #define ECHO_FRAME_MAX 9216        /* bytes of an Ethernet frame; longer ones are not answered */
 #define ECHO_WAKE_MS 50            /* how often a server that has nothing to do looks whether it is to stop */
@@ -29,6 +30,7 @@ struct echo_server {
 	int check;           /* write first word + 1 into the second word */
 	uint32_t spoil;      /* check: every spoil-th answer lacks it; 0: none */
 	uint32_t check_size; /* TCP and check: bytes in a packet */
+	int trains;          /* UDP: takes and gives many datagrams of a sender in one piece (UDP_GRO, UDP_SEGMENT) */
 	int any_address;     /* UDP: bound to no address, so answer from the one that was asked */
 	uint8_t mac[6];      /* raw: of the interface */
 	const atomic_int *stop;

@@ -2,20 +2,14 @@
  * back-to-back tests, never for paced latency: packets of a train leave together.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "ipb_engine_private.h"
+#include "ipb_sock.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 #define BUFFER 65536u
 #define TRAIN_BYTES 65000u /* of one call */
 #define RECEIVE_MAX 4      /* trains handled before packets are sent again */

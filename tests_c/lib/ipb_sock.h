@@ -7,10 +7,19 @@
 #ifndef IPB_SOCK_H
 #define IPB_SOCK_H
 
+#include <netinet/udp.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "ipb_error.h"
+
+/* Since Linux 4.18 and 5.0; older headers lack them. */
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 #define IPB_SOCK_CONNECT_MS 5000     /* how long ipb_sock_connect waits for a TCP connection */
 #define IPB_SOCK_RESOLVE_MAX 255     /* bytes of a host name */
