@@ -212,38 +212,48 @@ Deno.test("recover makes a document of what a killed run has left", async () => 
   });
 });
 
-Deno.test("an echo says that it is ready, echoes, and says how much", async () => {
-  const command = programCommand("ipbench");
-  const port = deadPort();
-  const child = new Deno.Command(command.path, {
-    args: [...command.args, "echo", "--udp", String(port), "--ip", "127.0.0.1"],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const said = { text: "" };
-  const reading = (async () => {
-    for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) said.text += part;
-  })();
-  try {
-    await until(
-      "the echo is ready",
-      20_000,
-      () => said.text.includes(`ready (UDP port ${port} at 127.0.0.1)\n`),
-    );
-    const socket = createSocket("udp4");
-    const answers: number[][] = [];
-    socket.on("message", (back) => answers.push(Array.from(back)));
-    for (let i = 0; i < 3; i++) socket.send(new Uint8Array([1, 2, 3, i]), port, "127.0.0.1");
-    await until("three answers", 5_000, () => answers.length === 3);
-    assert.deepEqual(answers.toSorted(), [[1, 2, 3, 0], [1, 2, 3, 1], [1, 2, 3, 2]]);
-    socket.close();
-  } finally {
-    kill(child.pid, "SIGINT");
-  }
-  const { code } = await deadline("the echo ends", 8_000, child.status);
-  await reading;
-  assert.equal(code, 0, said.text);
-  assert.match(said.text, /ipbench echo: \w*Packets 3, \w*Bytes 12\b/);
-  assert.equal(await new Response(child.stdout).text(), "");
-});
+for (const trains of [false, true]) {
+  Deno.test(`an echo says that it is ready, echoes, and says how much${trains ? ", in trains" : ""}`, async () => {
+    const command = programCommand("ipbench");
+    const port = deadPort();
+    const child = new Deno.Command(command.path, {
+      args: [
+        ...command.args,
+        "echo",
+        "--udp",
+        String(port),
+        "--ip",
+        "127.0.0.1",
+        ...trains ? ["--trains"] : [],
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const said = { text: "" };
+    const reading = (async () => {
+      for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) said.text += part;
+    })();
+    try {
+      await until(
+        "the echo is ready",
+        20_000,
+        () => said.text.includes(`ready (UDP port ${port} at 127.0.0.1${trains ? ", in trains" : ""})\n`),
+      );
+      const socket = createSocket("udp4");
+      const answers: number[][] = [];
+      socket.on("message", (back) => answers.push(Array.from(back)));
+      for (let i = 0; i < 3; i++) socket.send(new Uint8Array([1, 2, 3, i]), port, "127.0.0.1");
+      await until("three answers", 5_000, () => answers.length === 3);
+      assert.deepEqual(answers.toSorted(), [[1, 2, 3, 0], [1, 2, 3, 1], [1, 2, 3, 2]]);
+      socket.close();
+    } finally {
+      kill(child.pid, "SIGINT");
+    }
+    const { code } = await deadline("the echo ends", 8_000, child.status);
+    await reading;
+    assert.equal(code, 0, said.text);
+    assert.match(said.text, /ipbench echo: \w*Packets 3, \w*Bytes 12\b/);
+    assert.equal(await new Response(child.stdout).text(), "");
+  });
+}
