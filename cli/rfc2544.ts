@@ -126,7 +126,7 @@ function carrierOf(base: RunDescription): Carrier {
 async function run(options: Rfc2544Options, given: Rfc2544CommandOptions): Promise<Rfc2544Document> {
   const { runRfc2544 } = await import("../controller/search/rfc2544.ts");
   const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
-  const keep = await keeperOf(given.out);
+  await using keeper = await keeperOf(given.out);
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)
   );
@@ -135,7 +135,7 @@ async function run(options: Rfc2544Options, given: Rfc2544CommandOptions): Promi
     clock: SYSTEM_CLOCK,
     signal: interruption.signal,
     onLine: (text) => given.quiet === true ? undefined : note(`ipbench: ${text}`),
-    ...(keep === null ? {} : { keep }),
+    ...(keeper === null ? {} : { keep: keeper.keep }),
   });
 }
 

@@ -164,7 +164,7 @@ export function shapeOf(given: TrialOptions): TrialShape {
 async function run(options: SearchOptions, given: SearchCommandOptions): Promise<SearchDocument> {
   const { runSearch } = await import("../controller/search/run_search.ts");
   const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
-  const keep = await keeperOf(given.out);
+  await using keeper = await keeperOf(given.out);
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)
   );
@@ -175,7 +175,7 @@ async function run(options: SearchOptions, given: SearchCommandOptions): Promise
     onEvent: (event: SearchEvent) => tell(event, options, given.quiet === true),
   };
   try {
-    return await runSearch(options, keep === null ? deps : { ...deps, keep });
+    return await runSearch(options, keeper === null ? deps : { ...deps, keep: keeper.keep });
   } catch (error) {
     throw wrongUse(error);
   }
@@ -191,19 +191,24 @@ function tell(event: SearchEvent, options: SearchOptions, quiet: boolean): void 
   note(`ipbench: ${trialLine(event.record, options.unit)} (${bounds.join(", ")})`);
 }
 
-/** Keeps trial documents in a folder; `null` when none is asked for. */
+/** Keeps trial documents in a folder, as long as it is not disposed of; `null` when none is asked for. */
 export async function keeperOf(folder: string | undefined) {
   if (folder === undefined) return null;
   const { writeFileAtomic } = await import("../controller/atomic_file.ts");
+  const pathOf = (name: string) => `${folder}/${name}`;
+  const nameOf = (n: number) => `trial-${String(n).padStart(4, "0")}.json`;
   try {
     await Deno.mkdir(folder, { recursive: true });
   } catch (cause) {
     throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
   }
-  return async (n: number, document: unknown): Promise<string> => {
-    const name = `trial-${String(n).padStart(4, "0")}.json`;
-    await writeFileAtomic(`${folder}/${name}`, JSON.stringify(document, null, 1) + "\n");
-    return name;
+  const held = await holdResult(pathOf(nameOf(1)));
+  return {
+    keep: async (n: number, document: unknown): Promise<string> => {
+      await writeFileAtomic(pathOf(nameOf(n)), JSON.stringify(document, null, 1) + "\n");
+      return nameOf(n);
+    },
+    [Symbol.asyncDispose]: async () => await held?.[Symbol.asyncDispose](),
   };
 }
 

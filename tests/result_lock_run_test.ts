@@ -88,14 +88,17 @@ Deno.test("searches and sweeps are refused in the same way; what nobody holds is
     ["rfc2544", config, "--line-rate", "1G", "--json", json],
     ["run", config, "--json", json],
     ["sweep", config, "--over", "bps=1M,2M", "--out", folder.path],
+    ["search", config, "--max", "1M", "--out", folder.path],
+    ["rfc2544", config, "--line-rate", "1G", "--out", folder.path],
   ];
   {
     await using _held = await FileLock.take(json);
     await using _index = await FileLock.take(`${folder.path}/index.json`);
+    await using _trials = await FileLock.take(`${folder.path}/trial-0001.json`);
     for (const command of commands) {
       const { code, stderr } = await runProgram("ipbench", command);
       assert.equal(code, 2, stderr);
-      const file = command[0] === "sweep" ? "index" : "knee";
+      const file = command.includes("--json") ? "knee" : command[0] === "sweep" ? "index" : "trial-0001";
       assert.match(
         stderr,
         new RegExp(`/${file}\\.json is being written by another run \\(process ${Deno.pid} on `),
