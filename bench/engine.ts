@@ -142,18 +142,12 @@ const exists = async (command: string) => (await run("sh", "-c", `command -v ${c
 async function udp(): Promise<void> {
   for (const size of [64, 1472]) {
     const rate = 2e6 * size * 8;
-    const mine = async () => {
-      const [result] = await withServer(
-        [BARE, "echo", String(PORT), "32"],
-        () =>
-          ours(
-            "127.0.0.1",
-            PORT,
-            `socktype=udp,size=${size},bps=${rate},duration=${seconds},warmup=0.2,drain=0.2,late=0`,
-          ),
-      );
+    const echoed = async (echo: string[], args: string, startMs?: number) => {
+      const load = `socktype=udp,size=${size},duration=${seconds},warmup=0.2,drain=0.2,late=0,${args}`;
+      const [result] = await withServer(echo, () => ours("127.0.0.1", PORT, load), startMs);
       return result.rates.received_bps / size / 8;
     };
+    const mine = () => echoed([BARE, "echo", String(PORT), "32"], `bps=${rate}`);
     await compare(`echoed ${size} B UDP, bare loop`, "packets/s", "≥ 0.9", mine, async () => {
       const [text] = await withServer(
         [BARE, "echo", String(PORT), "32"],
@@ -180,21 +174,8 @@ async function udp(): Promise<void> {
       );
     }
     if (await exists("iperf3")) {
-      const inTrains = async () => {
-        const [result] = await withServer(
-          [IPBENCH, "echo", "--udp", String(PORT), "--ip", "127.0.0.1", "--trains"],
-          () =>
-            ours(
-              "127.0.0.1",
-              PORT,
-              `socktype=udp,engine=gso,size=${size},bps=${
-                10 * rate
-              },duration=${seconds},warmup=0.2,drain=0.2,late=0`,
-            ),
-          IPBENCH_START_MS,
-        );
-        return result.rates.received_bps / size / 8;
-      };
+      const echo = [IPBENCH, "echo", "--udp", String(PORT), "--ip", "127.0.0.1", "--trains"];
+      const inTrains = () => echoed(echo, `engine=gso,bps=${10 * rate}`, IPBENCH_START_MS);
       const theirs = async () => {
         const [text] = await withServer(
           ["iperf3", "-s", "-p", String(PORT + 2)],
