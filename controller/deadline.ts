@@ -85,18 +85,18 @@ export function withDeadline<T>(promise: Promise<T>, ms: number, late: () => Err
 /**
  * Pauses.
  *
- * @param ms how long, in milliseconds
+ * @param ms how long, in milliseconds; 0 or less, such as until an instant that has passed: not at all
  * @param signal ends the pause early, without an error
  */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted === true) return Promise.resolve();
+  if (ms <= 0 || signal?.aborted === true) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    const timer = setTimeout(done, Math.min(ms, LONGEST_MS));
     signal?.addEventListener("abort", done, { once: true });
   });
 }

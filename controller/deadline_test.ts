@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { withDeadline } from "./deadline.ts";
+import { pause, withDeadline } from "./deadline.ts";
 
 const late = () => new Error("late");
 
@@ -23,4 +23,17 @@ Deno.test("waits of one length end one by one: what comes in time is given, what
 Deno.test("a wait that has ended leaves no timer, and its length can be waited for again", async () => {
   for (let n = 0; n < 3; n++) assert.equal(await withDeadline(Promise.resolve(n), 60_000, late), n);
   await assert.rejects(withDeadline(new Promise(() => {}), 0, late), /late/);
+});
+
+Deno.test("a pause until an instant that has passed, or is not a number of timers, asks no timer for it", async () => {
+  const real = globalThis.setTimeout;
+  const asked: number[] = [];
+  globalThis.setTimeout =
+    ((task: () => void, ms: number) => (asked.push(ms), real(task, 0))) as typeof setTimeout;
+  try {
+    for (const ms of [-1101.2, -0.1, 0, 3, 2 ** 40]) await pause(ms);
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  assert.deepEqual(asked, [3, 2 ** 31 - 1]);
 });

@@ -14,7 +14,7 @@
 export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), Math.min(ms, LONGEST_TIMER_MS));
+    timer = setTimeout(() => resolve(false), Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
   });
   try {
     return await Promise.race([promise.then(() => true), late]);

@@ -47,6 +47,7 @@ const VARIABLES = {
 /** Settings of the runtime that the launcher makes and that nothing else started from here shall inherit. */
 const RUNTIME_SETTINGS = {
   DENO_DIR: "/dev/null",
+  DENO_LOG: "error,deno::cache=off",
   DENO_NO_PACKAGE_JSON: "1",
   DENO_NO_UPDATE_CHECK: "1",
 } as const;

@@ -197,7 +197,8 @@ int main(int argc, char **argv)
 	set("IPBENCH_LAUNCHER_RUN", RUN_ARGUMENTS);
 	set("IPBENCH_LAUNCHER_LOADER", loader);
 	set("IPBENCH_LAUNCHER_BUNDLE", bundle);
-	set("DENO_DIR", "/dev/null"); /* the runtime caches nothing on disk */
+	set("DENO_DIR", "/dev/null"); /* the runtime caches nothing on disk, */
+	set("DENO_LOG", "error,deno::cache=off"); /* and does not complain about it on a terminal */
 	set("DENO_NO_PACKAGE_JSON", "1");
 	set("DENO_NO_UPDATE_CHECK", "1");
 	keep_capabilities();

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertNoneLeft, childrenOf, isAlive } from "./processes.ts";
-import { kill, programCommand, projectRoot } from "./program.ts";
+import { kill, programCommand, projectRoot, runtimeWarnings } from "./program.ts";
 import { type ConnectOptions, RawClient } from "./tcp.ts";
 import { deadline, until } from "./wait.ts";
 
@@ -148,7 +148,10 @@ export class TestDaemon {
 
   /** Lines of its log that say that something unexpected happened inside of it. */
   internalErrors(): string[] {
-    return this.log.filter((line) => /internal error|Uncaught|panicked|unhandled/i.test(line));
+    return [
+      ...this.log.filter((line) => /internal error|Uncaught|panicked|unhandled/i.test(line)),
+      ...runtimeWarnings(this.log),
+    ];
   }
 
   /** Sends it a signal. */

@@ -101,7 +101,19 @@ export async function runProgram(
   if (late) {
     throw new Error(`${name} ${args.join(" ")} did not end within ${deadlineMs} ms; stderr: ${stderr}`);
   }
+  const warnings = runtimeWarnings(stderr.split("\n"));
+  if (warnings.length > 0) throw new Error(`${name} ${args.join(" ")}: ${warnings.join(" | ")}`);
   return { code: output.code, stdout, stderr, ms: performance.now() - started };
+}
+
+/**
+ * Finds what the JavaScript runtime itself, and not the program, wrote: a warning of it is a mistake in the program, and
+ * nothing that a user should see.
+ *
+ * @param lines What came on stderr.
+ */
+export function runtimeWarnings(lines: readonly string[]): string[] {
+  return lines.filter((line) => /\(node:\d+\)|^\w+Warning: |Failed to open cache file/.test(line));
 }
 
 /**
