@@ -5,6 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { drive, type DrivenResult, drivenRow } from "./fixtures/driven.ts";
+import { type EchoCounts, FaultyEcho } from "./fixtures/faulty_echo.ts";
 import { allProcesses, hasNamespaces } from "./util/mod.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -14,78 +16,19 @@ const WITNESS = `${ROOT}build/fixtures/witness`;
 const FAULTS = "drop,duplicate,twice,delay,reorder,corrupt,truncate,alien,short-alien,stump";
 const EVERY = 20;
 
-type Counts = Record<string, number>;
-
-interface Result {
-  counts: Counts;
-  latency: { response: { p99_ns: number }; service: { p99_ns: number; p50_ns: number } };
-  engine: {
-    stray: number;
-    chosen: string;
-    first_packet: number;
-    all_packets: number;
-    receive_queue_drops: number;
-  };
-  reasons: { level: string; code: string }[];
-}
-
-class FaultEcho {
-  private constructor(private readonly child: Deno.ChildProcess, readonly port: number) {}
-
-  static async start(args: string[], prefix: string[] = []): Promise<FaultEcho> {
-    const [command, ...rest] = [...prefix, ECHO, ...args];
-    const child = new Deno.Command(command as string, {
-      args: rest,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    while (!text.includes("\n")) {
-      const { value, done } = await reader.read();
-      if (done) throw new Error(`fault_echo did not start: ${text}`);
-      text += value;
-    }
-    await reader.cancel();
-    const match = /^ready (\d+)/.exec(text);
-    if (match === null) throw new Error(`fault_echo said: ${text}`);
-    return new FaultEcho(child, Number(match[1]));
-  }
-
-  /** Ends it and gives its counts. */
-  async end(): Promise<Counts> {
-    await this.child.stdin.close();
-    const output = await this.child.output();
-    return JSON.parse(new TextDecoder().decode(output.stdout)) as Counts;
-  }
-}
-
 /** `tester`: its number among those of one run. */
-function drive(
+function driven(
   target: string,
   port: number,
   args: string,
   plugin = "latency",
   tester = 0,
 ): Deno.ChildProcess {
-  return new Deno.Command(DRIVE, {
-    args: ["-n", String(tester), `${ROOT}build/plugins/${plugin}.so`, target, String(port), args],
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  return drive({ target, port, args, plugin, tester });
 }
 
-/** What the driver printed: the result, and the columns of the row. */
-async function rowOf(child: Deno.ChildProcess): Promise<{ result: Result; row: string[] }> {
-  const output = await child.output();
-  const [json, row] = new TextDecoder().decode(output.stdout).split("\n");
-  if (!json || !row) throw new Error(new TextDecoder().decode(output.stderr));
-  return { result: JSON.parse(json) as Result, row: row.split(",") };
-}
-
-async function resultOf(child: Deno.ChildProcess): Promise<Result> {
-  return (await rowOf(child)).result;
+async function resultOf(child: Deno.ChildProcess): Promise<DrivenResult> {
+  return (await drivenRow(child)).result;
 }
 
 /** How many of some packets get each fault: the echo spoils in a fixed order. */
@@ -99,7 +42,7 @@ function faultsOf(first: number, count: number): (name: string) => number {
   return (name) => counts.get(name) ?? 0;
 }
 
-function compare(result: Result, echo: Counts): void {
+function compare(result: DrivenResult, echo: EchoCounts): void {
   assert.equal(echo["overflow"], 0, "the echo's own socket dropped packets: this run says nothing");
   const { sent, ok, lost, late, corrupt, duplicate, reordered } = result.counts;
   const n = faultsOf(result.engine.first_packet, sent ?? 0); // the echo has counted all phases
@@ -119,7 +62,7 @@ function compare(result: Result, echo: Counts): void {
 }
 
 /** A crowded machine drops packets in its own queues; such a run compares nothing and is made again. */
-async function exactly(attempt: () => Promise<[Result, Counts]>): Promise<Result> {
+async function exactly(attempt: () => Promise<[DrivenResult, EchoCounts]>): Promise<DrivenResult> {
   for (let left = 5;; left--) {
     const [result, echo] = await attempt();
     const dropped = echo["overflow"] !== 0 || echo["send_failures"] !== 0 ||
@@ -139,9 +82,9 @@ const ECHO_ARGS = ["--every", String(EVERY), "--faults", FAULTS, "--delay-ms", "
 for (const engine of ["socket", "mmsg", "gso"]) {
   Deno.test(`counts equal the echo's exactly at 50,000 packets/s over UDP (${engine})`, async () => {
     const result = await exactly(async () => {
-      const echo = await FaultEcho.start(ECHO_ARGS);
+      const echo = await FaultyEcho.start(ECHO_ARGS);
       return [
-        await resultOf(drive("127.0.0.1", echo.port, `socktype=udp,engine=${engine},${EXACT}`)),
+        await resultOf(driven("127.0.0.1", echo.port, `socktype=udp,engine=${engine},${EXACT}`)),
         await echo.end(),
       ];
     });
@@ -157,9 +100,9 @@ for (
   ] as const
 ) {
   Deno.test(`Bad_Packets counts what latency-check's echo spoilt: ${wrong}`, async () => {
-    const echo = await FaultEcho.start(["--check", "--every", every, "--faults", faults]);
+    const echo = await FaultyEcho.start(["--check", "--every", every, "--faults", faults]);
     const args = `socktype=udp,bps=2M,size=64,duration=1,warmup=0,cooldown=0,noise=0`;
-    const { row, result } = await rowOf(drive("127.0.0.1", echo.port, args, "latency-check"));
+    const { row, result } = await drivenRow(driven("127.0.0.1", echo.port, args, "latency-check"));
     const counts = await echo.end();
     assert.equal(row.length, 10);
     const cut = counts["stump"] ?? 0, bad = (counts["spoil"] ?? 0) + cut;
@@ -172,9 +115,9 @@ for (
 }
 
 Deno.test("Bad_Packets counts every reply of an echo that does not add one", async () => {
-  const echo = await FaultEcho.start(["--every", "0"]);
+  const echo = await FaultyEcho.start(["--every", "0"]);
   const args = "socktype=udp,bps=2M,size=64,duration=1,warmup=0,cooldown=0,noise=0";
-  const { row, result } = await rowOf(drive("127.0.0.1", echo.port, args, "latency-check"));
+  const { row, result } = await drivenRow(driven("127.0.0.1", echo.port, args, "latency-check"));
   await echo.end();
   assert.equal(Number(row[9]), result.counts["ok"]);
   assert.ok((result.counts["ok"] ?? 0) > 1000);
@@ -201,25 +144,26 @@ Deno.test({ name: rawTest, ignore: !hasNamespaces() }, async (t) => {
       await t.step(engine, async () => {
         const args = `socktype=raw,iface=${near},engine=${engine},rcvbuf=64Mi,${EXACT}`;
         const result = await exactly(async () => {
-          const echo = await FaultEcho.start(["--raw", far, ...ECHO_ARGS], ["ip", "netns", "exec", space]);
-          return [await resultOf(drive(mac, 0, args)), await echo.end()];
+          const echo = await FaultyEcho.start(["--raw", far, ...ECHO_ARGS], ["ip", "netns", "exec", space]);
+          return [await resultOf(driven(mac, 0, args)), await echo.end()];
         });
         assert.equal(result.engine.chosen, engine);
       });
     }
     await t.step("two runs on one interface do not disturb each other, whole or cut", async () => {
       const args = `socktype=raw,iface=${near},rcvbuf=64Mi,bps=2.56M,size=64,duration=1,warmup=0,cooldown=0`;
-      const echo = await FaultEcho.start(["--raw", far, "--every", "5", "--faults", "truncate,stump"], [
+      const echo = await FaultyEcho.start(["--raw", far, "--every", "5", "--faults", "truncate,stump"], [
         "ip",
         "netns",
         "exec",
         space,
       ]);
       const runs = await Promise.all(
-        [0, 1].map((tester) => resultOf(drive(mac, 0, `${args},noise=0`, "latency", tester))),
+        [0, 1].map((tester) => resultOf(driven(mac, 0, `${args},noise=0`, "latency", tester))),
       );
       const spoilt = await echo.end();
-      const sum = (key: string) => runs.reduce((all, { counts }) => all + (counts[key] ?? 0), 0);
+      const sum = (key: keyof DrivenResult["counts"]) =>
+        runs.reduce((all, { counts }) => all + counts[key], 0);
       assert.equal(sum("sent"), spoilt["packets"]);
       assert.deepEqual(
         { corrupt: sum("corrupt"), lost: sum("lost"), duplicate: sum("duplicate") },
@@ -235,7 +179,7 @@ Deno.test({ name: rawTest, ignore: !hasNamespaces() }, async (t) => {
         `socktype=raw,iface=${near},engine=ring,bps=25.6M,size=64,duration=2,warmup=0,cooldown=0,noise=0`;
       let drops = 0;
       for (let left = 4; left > 0 && drops < 1000; left--) {
-        const echo = await FaultEcho.start([
+        const echo = await FaultyEcho.start([
           "--raw",
           far,
           "--every",
@@ -262,12 +206,12 @@ Deno.test({ name: rawTest, ignore: !hasNamespaces() }, async (t) => {
 });
 
 Deno.test("a tester stopped for half a second shows it in the response time and in the verdict, not in the service time", async () => {
-  const echo = await FaultEcho.start(["--every", "0"]);
+  const echo = await FaultyEcho.start(["--every", "0"]);
   const args = "socktype=udp,bps=1.024M,size=64,duration=5,warmup=0.5,cooldown=0.2,noise=0";
   const seen: string[] = [];
   // Other programs' time slices delay replies, too: a crowded machine gets more pairs.
   for (let left = 5; left > 0; left--) {
-    const quiet = await resultOf(drive("127.0.0.1", echo.port, args));
+    const quiet = await resultOf(driven("127.0.0.1", echo.port, args));
     const stopped = await stoppedRun("127.0.0.1", echo.port, args, 2500, 500);
     const { response, service } = stopped.latency;
     assert.ok(response.p99_ns >= 400e6, `response p99 ${response.p99_ns} ns`);
@@ -290,8 +234,8 @@ async function stoppedRun(
   args: string,
   afterMs: number,
   stoppedMs: number,
-): Promise<Result> {
-  const child = drive(target, port, args);
+): Promise<DrivenResult> {
+  const child = driven(target, port, args);
   await new Promise((resolve) => setTimeout(resolve, afterMs));
   child.kill("SIGSTOP");
   await new Promise((resolve) => setTimeout(resolve, stoppedMs));
@@ -349,9 +293,9 @@ async function quietRuns(once: () => Promise<string[]>): Promise<string[][]> {
 }
 
 Deno.test("a burner on the tester's processor flips the verdict; without it a quiet run is VALID", async (t) => {
-  const echo = await FaultEcho.start(["--every", "0"]);
+  const echo = await FaultyEcho.start(["--every", "0"]);
   const once = async () =>
-    (await resultOf(drive("127.0.0.1", echo.port, VERDICT_ARGS))).reasons.map((reason) => reason.code);
+    (await resultOf(driven("127.0.0.1", echo.port, VERDICT_ARGS))).reasons.map((reason) => reason.code);
   const quiet = await quietRuns(once);
   const burner = new Deno.Command("taskset", { args: ["-c", "0", "sh", "-c", "while :; do :; done"] })
     .spawn();

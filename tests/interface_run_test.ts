@@ -1,9 +1,9 @@
 /** What the tester's own interface does not carry: packets that are too long, and those that its queue drops. */
 import assert from "node:assert/strict";
+import { drive, drivenRow } from "./fixtures/driven.ts";
+import { FaultyEcho } from "./fixtures/faulty_echo.ts";
 import { Veth } from "./fixtures/veth.ts";
 import { hasNamespaces } from "./util/mod.ts";
-
-const ROOT = new URL("..", import.meta.url).pathname;
 
 interface Result {
   counts: { sent: number; ok: number; lost: number };
@@ -13,42 +13,11 @@ interface Result {
 
 /** One run of latency over the link, against an echo in the namespace. */
 async function run(link: Veth, args: string): Promise<Result> {
-  const [command, ...rest] = [
-    ...link.wrap,
-    `${ROOT}build/fixtures/fault_echo`,
-    "--ip",
-    link.farAddress,
-    "--every",
-    "0",
-  ];
-  const echo = new Deno.Command(command as string, {
-    args: rest,
-    stdin: "piped",
-    stdout: "null",
-    stderr: "piped",
-  })
-    .spawn();
+  const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
   try {
-    const reader = echo.stderr.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    while (!text.includes("\n")) {
-      const { value, done } = await reader.read();
-      if (done) throw new Error(`fault_echo did not start: ${text}`);
-      text += value;
-    }
-    await reader.cancel();
-    const port = /^ready (\d+)/.exec(text)?.[1] ?? assert.fail(text);
-    const output = await new Deno.Command(`${ROOT}build/drive`, {
-      args: [`${ROOT}build/plugins/latency.so`, link.farAddress, port, args],
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    const json = new TextDecoder().decode(output.stdout).split("\n")[0];
-    if (!json) throw new Error(new TextDecoder().decode(output.stderr));
-    return JSON.parse(json) as Result;
+    return (await drivenRow<Result>(drive({ target: link.farAddress, port: echo.port, args }))).result;
   } finally {
-    await echo.stdin.close();
-    await echo.status;
+    await echo.end();
   }
 }
 

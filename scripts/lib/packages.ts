@@ -22,6 +22,7 @@ const PACKAGES: [name: string, probe: string][] = [
   ["chromium", "command -v chromium"],
   ["openssl", "command -v openssl"],
   ["python3", "command -v python3"],
+  ["tshark", "command -v tshark"],
   ["libcap2-bin", "command -v setcap"],
   ["libxml2-utils", "command -v xmllint"],
   ["zsh", "command -v zsh"],
