@@ -6,6 +6,7 @@
  */
 
 import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
+import { ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError, formatProblem } from "../config/config_error.ts";
 import { MAX_PROBLEMS } from "../config/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -63,7 +64,7 @@ async function runCommand(args: string[]): Promise<number> {
 }
 
 /**
- * Command lines of the original have no subcommand: what begins with an option is a run.
+ * Command lines of the original have no subcommand: what begins with an option is a run in its spelling.
  *
  * @param args The command line as typed.
  * @returns The command line with its subcommand first.
@@ -71,7 +72,7 @@ async function runCommand(args: string[]): Promise<number> {
 export function withCommand(args: string[]): string[] {
   const first = args[0];
   if (first === undefined || !first.startsWith("-") || first === "-h" || first === "--help") return args;
-  return ["run", ...args];
+  return ["run", ORIGINAL_SPELLING, ...args];
 }
 
 /** Prints what there is to print of an error and gives the exit status. */

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { withCommand } from "./main.ts";
 
 Deno.test("what begins with an option is a run, as it was in the original", () => {
-  assert.deepEqual(withCommand(["--client", "a"]), ["run", "--client", "a"]);
-  assert.deepEqual(withCommand(["-dca"]), ["run", "-dca"]);
+  assert.deepEqual(withCommand(["--client", "a"]), ["run", "--original-spelling", "--client", "a"]);
+  assert.deepEqual(withCommand(["-dca"]), ["run", "--original-spelling", "-dca"]);
 });
 
 Deno.test("help, subcommands and unknown words are left as they are", () => {
-  for (const args of [[], ["-h"], ["--help", "run"], ["status", "a"], ["lab.xml"]]) {
+  for (
+    const args of [[], ["-h"], ["--help", "run"], ["status", "a"], ["run", "--client", "a"], ["lab.xml"]]
+  ) {
     assert.deepEqual(withCommand(args), args);
   }
 });

@@ -5,7 +5,7 @@
  */
 
 import { type Command, Option } from "@commander-js/extra-typings";
-import type { CommandLine } from "../config/command_line.ts";
+import { type CommandLine, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { buildDescription, type Described } from "../config/build_description.ts";
 import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
 import { MAX_CONFIG_BYTES } from "../config/limits.ts";
@@ -63,6 +63,7 @@ export function addRunOptions(command: Command): Command {
   add(HOW, "--timeout <time>", "longest time from START to the last result (default: what the test says)");
   add(HOW, "--require <all|n|p%>", "how many testers must succeed for the run to go on (default: all)");
   add(HOW, "--until-ci <share>", "stop early when the 95 % interval of the mean is this narrow, such as 2%");
+  add(HOW, ORIGINAL_SPELLING, "warn of arguments that a test does not know, instead of refusing them");
   add(HOW, "--plugin-dir <dir>", "look for plugins here first; may be given many times", many);
   add(HOW, "--secret-file <file>", "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE)");
   add(HOW, "--require-secret", "refuse daemons that ask for no secret, instead of a warning");

@@ -67,6 +67,7 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     pluginDirs: line.pluginDir ?? [],
     secretFile: line.secretFile ?? null,
     ...line.requireSecret === true && { requireSecret: true },
+    ...line.originalSpelling === true && { originalSpelling: true },
     tls: line.tlsCa === undefined ? null : { ca: line.tlsCa },
     untilCi: readUntilCi(attribute(test, "until_ci") ?? option(line, "untilCi"), checker),
   };

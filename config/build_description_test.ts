@@ -71,6 +71,7 @@ Deno.test("every option of the command line arrives", () => {
     require: "50%",
     secretFile: "s",
     requireSecret: true,
+    originalSpelling: true,
     tlsCa: "ca.pem",
     untilCi: "2%",
   });
@@ -86,7 +87,7 @@ Deno.test("every option of the command line arrives", () => {
   assert.equal(description.timeoutSeconds, 120);
   assert.equal(description.untilCi, 0.02);
   assert.deepEqual([description.reset, description.debug, description.require], [true, true, "50%"]);
-  assert.equal(description.requireSecret, true);
+  assert.deepEqual([description.requireSecret, description.originalSpelling], [true, true]);
   assert.deepEqual(checkRunDescription(description), description);
   assert.deepEqual([description.pluginDirs, description.secretFile, description.tls], [["p", "q"], "s", {
     ca: "ca.pem",

@@ -34,10 +34,15 @@ export interface CommandLine {
   require?: string | undefined;
   secretFile?: string | undefined;
   requireSecret?: boolean | undefined;
+  /** There was no word `run`: the original's spelling. */
+  originalSpelling?: boolean | undefined;
   tlsCa?: string | undefined;
   /** Relative half width of the confidence interval, with or without %. */
   untilCi?: string | undefined;
 }
+
+/** Put into command lines without a subcommand, which are the original's. */
+export const ORIGINAL_SPELLING = "--original-spelling";
 
 /** How each option is called in messages. */
 export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
@@ -60,6 +65,7 @@ export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
   require: "--require",
   secretFile: "--secret-file",
   requireSecret: "--require-secret",
+  originalSpelling: ORIGINAL_SPELLING,
   tlsCa: "--tls-ca",
   untilCi: "--until-ci",
 };

@@ -54,6 +54,11 @@ export interface RunDescription {
   /** Refuse daemons that do not prove that they know the secret; without it they are warned of. */
   requireSecret?: boolean;
   tls: { ca: string | null } | null;
+  /**
+   * The run was written in the original's spelling (no word `run`): what a test does not know is then warned of and
+   * passed over, as there, instead of refused.
+   */
+  originalSpelling?: boolean;
   /** Relative half width of the 95 % interval at which to stop early, or `null`. */
   untilCi: number | null;
 }

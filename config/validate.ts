@@ -68,6 +68,7 @@ const description = v.strictObject({
   pluginDirs: v.array(v.string("expected a path"), "expected a list of paths"),
   secretFile: v.nullable(v.string("expected a path")),
   requireSecret: v.exactOptional(v.boolean("expected true or false")),
+  originalSpelling: v.exactOptional(v.boolean("expected true or false")),
   tls: v.nullable(v.strictObject({ ca: v.nullable(v.string("expected a path")) })),
   untilCi: v.nullable(v.pipe(
     v.number("expected a fraction"),

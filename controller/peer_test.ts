@@ -10,7 +10,15 @@ import { scriptedDaemon, type Step } from "./testing.ts";
 const GREETING = "100 IPBENCH V1.0\n";
 const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue)\n";
 const OK = "200 OK\n";
-const FIELDS = { target: "10.0.0.1", port: 7, args: "a=1", form: 0, runId: 1n, flowBase: 3 } as const;
+const FIELDS = {
+  target: "10.0.0.1",
+  port: 7,
+  args: "a=1",
+  form: 0,
+  runId: 1n,
+  flowBase: 3,
+  originalSpelling: false,
+} as const;
 
 function peerAt(port: number, role: "client" | "target" = "client", prover: Prover | null = null) {
   const log: string[] = [];

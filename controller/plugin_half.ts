@@ -21,6 +21,8 @@ export interface PluginHalfOptions {
   controllerArgs: string;
   pluginDirs: string[];
   debug: boolean;
+  /** Of the run: what the test does not know is warned of, not refused. */
+  originalSpelling: boolean;
   /** Bound of each call, in milliseconds. */
   callMs: number;
   log: (level: LogLevel, message: string) => void;
@@ -41,11 +43,12 @@ export class PluginHalf {
 
   /** @param options which test, and with which arguments */
   constructor(readonly options: PluginHalfOptions) {
-    const { test, pluginDirs, debug, log } = options;
+    const { test, pluginDirs, debug, originalSpelling, log } = options;
     this.#remarks = new Remarks(test, debug, log);
     this.#host = PluginHost.spawn({
       pluginDirs,
       debug,
+      originalSpelling,
       log: (level, message, lines) =>
         level === "info" ? this.#remarks.take(message, lines) : log(level, message),
     });

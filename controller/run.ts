@@ -54,6 +54,7 @@ async function openSession(description: RunDescription, options: RunOptions): Pr
   const shared = {
     pluginDirs: description.pluginDirs,
     debug: description.debug,
+    originalSpelling: description.originalSpelling ?? false,
     callMs: limits.pluginMs,
     log,
   };

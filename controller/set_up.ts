@@ -161,8 +161,9 @@ function understood({ peer }: ClientRun | TargetRun, half: Half, args: string): 
 
 function common(session: Session, half: Half, form: boolean): SetupFields {
   const extended = form && half.info.interface !== null;
-  const { runId } = session.parts;
-  return { target: null, port: null, args: "", form: extended ? 1 : 0, runId, flowBase: 0 };
+  const { runId, description } = session.parts;
+  const originalSpelling = description.originalSpelling ?? false;
+  return { target: null, port: null, args: "", form: extended ? 1 : 0, runId, flowBase: 0, originalSpelling };
 }
 
 /** The client's arguments, and what the run's own options ask of a test that knows them. */

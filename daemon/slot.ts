@@ -169,8 +169,10 @@ export class TestSlot {
       ? { target: fields.target, port: fields.port }
       : {};
     const { args, form, runId, flowBase } = fields;
+    // What asks for the original's form is an original controller.
+    const originalSpelling = form === 0 || fields.originalSpelling;
     await this.#call(test, role === "tester" ? "Client setup failed" : "Target setup failed", async () => {
-      await test.host.setup({ ...place, args, form, runId, flowBase });
+      await test.host.setup({ ...place, args, form, runId, flowBase, originalSpelling });
     });
   }
 

@@ -33,6 +33,8 @@ export interface PluginHostOptions {
   env?: Record<string, string>;
   /** Private writable memory that the plugin may take, in bytes; 0 or absent: no limit. */
   memoryLimitBytes?: number;
+  /** The run is in the original's spelling; a daemon learns it later, at {@linkcode PluginHost.setup}. */
+  originalSpelling?: boolean;
 }
 
 /** What a test is set up with. */
@@ -48,6 +50,8 @@ export interface SetupArguments {
   runId: bigint;
   /** Number of this tester in the run, from 0. */
   flowBase: number;
+  /** What the test does not know is warned of, not refused; `false` when absent. */
+  originalSpelling?: boolean;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -102,6 +106,7 @@ export class PluginHost {
       pluginDirs: options.pluginDirs,
       debug: options.debug,
       memoryLimit: options.memoryLimitBytes ?? 0,
+      originalSpelling: options.originalSpelling ?? false,
     };
     const kind: CallKind = { call: "its start", code: "crash", deadlineMs: deadlines.readyMs };
     process.call(kind, hello).catch(() => {}); // every later call gets the same error
@@ -141,6 +146,7 @@ export class PluginHost {
       form: s.form,
       runId: s.runId.toString(),
       flowBase: s.flowBase,
+      originalSpelling: s.originalSpelling ?? false,
     });
   }
 

@@ -65,7 +65,7 @@ export const EXT = {
 
 /** `struct ipbench_host`. */
 export const HOST = {
-  size: 56,
+  size: 64,
   major: 0,
   minor: 4,
   size_field: 8,
@@ -76,6 +76,7 @@ export const HOST = {
   error_size: 36,
   error: 40,
   progress: 48,
+  original_spelling: 56,
 } as const;
 
 /** `struct ipbench_host_start`. */

@@ -10,7 +10,15 @@ function parsed(line: string): Command {
   return result.command;
 }
 
-const FIELDS: SetupFields = { target: null, port: null, args: "", form: 0, runId: 0n, flowBase: 0 };
+const FIELDS: SetupFields = {
+  target: null,
+  port: null,
+  args: "",
+  form: 0,
+  runId: 0n,
+  flowBase: 0,
+  originalSpelling: false,
+};
 
 Deno.test("parseCommand: the original's commands, blanks around them", () => {
   assert.deepEqual(parsed("HELLO"), { name: "HELLO" });
@@ -90,6 +98,7 @@ Deno.test("SETUP: values that cannot be", () => {
     'SETUP target::a b||args::""',
     'SETUP args::""||args::""',
     'SETUP args::""||form::2',
+    'SETUP args::""||original::2',
     'SETUP args::""||run::xyz',
     'SETUP args::""||flow::99999999999',
     "SETUP target::" + "a".repeat(256) + '||args::""',
@@ -110,6 +119,12 @@ Deno.test("formatCommand: exactly the bytes that small targets compare", () => {
     formatCommand({ name: "SETUP", fields: extended }, true),
     'SETUP target::127.0.0.1||port::6123||args::""||form::1||run::0000000000000abc||flow::2\n',
   );
+  const spelled = { ...FIELDS, form: 1, originalSpelling: true } as const;
+  assert.equal(
+    formatCommand({ name: "SETUP", fields: spelled }, true),
+    'SETUP args::""||form::1||run::0000000000000000||original::1\n',
+  );
+  assert.equal(formatCommand({ name: "SETUP", fields: spelled }), 'SETUP args::""\n');
 });
 
 Deno.test("formatCommand: what cannot travel is refused", () => {
@@ -131,6 +146,7 @@ Deno.test("SETUP comes back as it was sent", () => {
     form: fc.constantFrom(0 as const, 1 as const),
     runId: fc.bigInt(0n, 2n ** 64n - 1n),
     flowBase: fc.nat(0xffffffff),
+    originalSpelling: fc.boolean(),
   });
   fc.assert(fc.property(fields, (setup) => {
     let line: string;

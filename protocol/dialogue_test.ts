@@ -10,7 +10,15 @@ import {
 import { ReplyReader } from "./reply_reader.ts";
 
 const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue)\n";
-const FIELDS = { target: null, port: null, args: "", form: 0, runId: 0n, flowBase: 0 } as const;
+const FIELDS = {
+  target: null,
+  port: null,
+  args: "",
+  form: 0,
+  runId: 0n,
+  flowBase: 0,
+  originalSpelling: false,
+} as const;
 
 /** One dialogue: commands out, bytes in (one by one), effects noted. */
 class Dialogue {

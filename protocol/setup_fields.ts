@@ -20,6 +20,8 @@ export interface SetupFields {
   readonly runId: bigint;
   /** Number of this tester in the run, from 0 (extension `form`). */
   readonly flowBase: number;
+  /** The run is in the original's spelling: what the test does not know is warned of, not refused (extension `form`). */
+  readonly originalSpelling: boolean;
 }
 
 /** A field begins after `||` only where `name::` follows, so that `||` may stand inside of arguments. */
@@ -65,6 +67,7 @@ export function parseSetup(text: string): SetupFields {
     form: readNumber("form", fields.get("form"), 1) === 1 ? 1 : 0,
     runId: readRun(fields.get("run")),
     flowBase: readNumber("flow", fields.get("flow"), 0xffffffff) ?? 0,
+    originalSpelling: readNumber("original", fields.get("original"), 1) === 1,
   };
 }
 
@@ -78,7 +81,8 @@ export function parseSetup(text: string): SetupFields {
  *
  * @example
  * ```ts
- * formatSetup({ target: null, port: null, args: "", form: 0, runId: 0n, flowBase: 0 }, false); // SETUP args::""
+ * const fields = { target: null, port: null, args: "", form: 0, runId: 0n, flowBase: 0, originalSpelling: false } as const;
+ * formatSetup(fields, false); // SETUP args::""
  * ```
  */
 export function formatSetup(setup: SetupFields, extended: boolean): string {
@@ -101,6 +105,7 @@ export function formatSetup(setup: SetupFields, extended: boolean): string {
   if (extended) {
     parts.push(`form::${setup.form}`, `run::${setup.runId.toString(16).padStart(16, "0")}`);
     if (setup.target !== null) parts.push(`flow::${setup.flowBase}`);
+    if (setup.originalSpelling) parts.push("original::1");
   }
   return `SETUP ${parts.join("||")}`;
 }

@@ -27,7 +27,9 @@ export function checkPlugin(library: Library, path: string, debug: boolean): Plu
   const say = (ok: boolean, text: string) => void findings.push({ ok, text });
   checkInterface(open, say);
   checkOptions(open, say);
-  if (open.info.missing.length === 0) roundTrip(new Plugin(library, open, open.info.side, debug), say);
+  if (open.info.missing.length === 0) {
+    roundTrip(new Plugin(library, open, open.info.side, { debug, originalSpelling: false }), say);
+  }
   return { info: open.info, findings };
 }
 

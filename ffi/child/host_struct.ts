@@ -17,8 +17,9 @@ export class HostStruct {
 
   /**
    * @param progress address of the shared page
+   * @param originalSpelling of the run, as far as it is known yet
    */
-  constructor(debug: boolean, progress: bigint) {
+  constructor(debug: boolean, progress: bigint, originalSpelling: boolean) {
     this.#view.setUint32(HOST.major, INTERFACE_MAJOR, true);
     this.#view.setUint32(HOST.minor, INTERFACE_MINOR, true);
     this.#view.setUint32(HOST.size_field, HOST.size, true);
@@ -27,6 +28,7 @@ export class HostStruct {
     const error = Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.#error));
     this.#view.setBigUint64(HOST.error, error, true);
     this.#view.setBigUint64(HOST.progress, progress, true);
+    this.#view.setUint32(HOST.original_spelling, originalSpelling ? 1 : 0, true);
   }
 
   /** Address of the structure. */
@@ -35,10 +37,11 @@ export class HostStruct {
   }
 
   /** Says what is final before `setup` is called. */
-  describeRun(form: number, runId: bigint, flowBase: number): void {
+  describeRun(form: number, runId: bigint, flowBase: number, originalSpelling: boolean): void {
     this.#view.setUint32(HOST.form, form, true);
     this.#view.setBigUint64(HOST.run_id, BigInt.asUintN(64, runId), true);
     this.#view.setUint32(HOST.flow_base, flowBase, true);
+    this.#view.setUint32(HOST.original_spelling, originalSpelling ? 1 : 0, true);
   }
 
   /** Says whose result `unmarshall` is given. */

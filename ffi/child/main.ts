@@ -32,6 +32,7 @@ class Server {
   #parent: number;
   #search: Search;
   #debug = false;
+  #originalSpelling = false;
   #plugin: Plugin | null = null;
 
   constructor(library: Library, out: number, parent: number) {
@@ -105,6 +106,7 @@ class Server {
 
   #hello(header: Record<string, unknown>): Reply {
     this.#debug = header.debug === true;
+    this.#originalSpelling = header.originalSpelling === true;
     this.#search.pluginDirs = (header.pluginDirs as unknown[]).map(String);
     const wanted = Number(header.memoryLimit);
     const limit = BigInt(wanted === 0 ? 0 : wanted + ownMemory());
@@ -118,7 +120,10 @@ class Server {
   async #load(name: string, side: Side): Promise<Reply> {
     if (this.#plugin !== null) throw new PluginError("protocol", "load", "a plugin is loaded already");
     const open = await findPlugin(this.#search, name, side);
-    this.#plugin = new Plugin(this.#library, open, side, this.#debug);
+    this.#plugin = new Plugin(this.#library, open, side, {
+      debug: this.#debug,
+      originalSpelling: this.#originalSpelling,
+    });
     return { fields: { info: open.info, progressFd: this.#plugin.progressFd } };
   }
 
@@ -143,6 +148,7 @@ class Server {
           form: Number(header.form),
           runId: BigInt(String(header.runId)),
           flowBase: Number(header.flowBase),
+          originalSpelling: header.originalSpelling === true,
         });
         return {};
       case "stop":

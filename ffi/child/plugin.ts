@@ -44,6 +44,7 @@ export interface PluginSetup {
   form: number;
   runId: bigint;
   flowBase: number;
+  originalSpelling: boolean;
 }
 
 /** The plugin of this process. */
@@ -69,7 +70,12 @@ export class Plugin {
   /**
    * @throws {PluginError} when `attach` refuses
    */
-  constructor(library: Library, open: OpenPlugin, side: Side, debug: boolean) {
+  constructor(
+    library: Library,
+    open: OpenPlugin,
+    side: Side,
+    { debug, originalSpelling }: { debug: boolean; originalSpelling: boolean },
+  ) {
     this.info = open.info;
     this.side = side;
     this.#functions = open.functions;
@@ -85,7 +91,7 @@ export class Plugin {
     }
     const page = Deno.UnsafePointer.create(map.address);
     if (page !== null && open.info.interface !== null) writeInt32(page, INTERFACE_MAJOR);
-    this.#host = new HostStruct(debug, map.address);
+    this.#host = new HostStruct(debug, map.address, originalSpelling);
     const flag = library.symbols.ipbench_host_symbol(library.handle, cString("do_debug"));
     if (flag !== null) writeInt32(flag, debug ? 1 : 0);
     this.#attach();
@@ -100,7 +106,7 @@ export class Plugin {
 
   /** Calls `setup`. -1 is failure in plugins of the original; with the extension, everything but 0 is. */
   setup(s: PluginSetup): void {
-    this.#host.describeRun(s.form, s.runId, s.flowBase);
+    this.#host.describeRun(s.form, s.runId, s.flowBase, s.originalSpelling);
     const setup = this.#function("setup", "setup");
     this.#host.clearError();
     const args = this.#keep(cString(s.args));

@@ -80,7 +80,7 @@ struct ipbench_plugin {
 /* ---- the extension: a second, optional symbol `ipbench_plugin_ext` ------------------------------------------- */
 
 #define IPBENCH_EXT_MAJOR 1u /* a host refuses another major number, naming both and the file */
-#define IPBENCH_EXT_MINOR 0u /* fields are only ever appended; `size` says how far a structure reaches */
+#define IPBENCH_EXT_MINOR 1u /* fields are only ever appended; `size` says how far a structure reaches */
 
 /* One argument of a test, for `ipbench plugins NAME`, for checks and for reports. All strings: static storage. */
 struct ipbench_option {
@@ -142,6 +142,11 @@ struct ipbench_host {
 	uint32_t error_size;  /* bytes at error, 1024 */
 	char *error;          /* why the last call failed: one sentence, NUL-terminated; which argument, which range */
 	struct ipbench_progress *progress; /* shared memory to report to; never NULL */
+	/* Since 1.1: non-zero when the run is in the original's spelling, or of an original controller: an argument that a
+	 * test does not know, or a value that it cannot read, is warned of on stderr and passed over, not refused. Final
+	 * when `setup` or `setup_controller` is called. */
+	uint32_t original_spelling;
+	uint32_t reserved2;
 };
 
 struct ipbench_plugin_ext {

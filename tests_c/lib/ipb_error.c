@@ -21,6 +21,7 @@ void ipb_error_attach(struct ipb_error *err, const struct ipbench_host *host)
 	err->text = host != NULL ? host->error : NULL;
 	err->size = host != NULL && host->error != NULL ? host->error_size : 0;
 	err->own[0] = '\0';
+	err->host = host;
 }
 
 int ipb_error(struct ipb_error *err, const char *format, ...)
@@ -34,6 +35,33 @@ int ipb_error(struct ipb_error *err, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(to, size, format, args);
 	va_end(args);
+	return -1;
+}
+
+int ipb_original_spelling(const struct ipbench_host *host)
+{
+	size_t end = offsetof(struct ipbench_host, original_spelling) + sizeof host->original_spelling;
+
+	return host == NULL || (host->size >= end && host->original_spelling != 0);
+}
+
+int ipb_objection(struct ipb_error *err, const char *format, ...)
+{
+	va_list args;
+	size_t size;
+	char text[IPB_ERROR_SIZE];
+
+	if (err == NULL)
+		return -1;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (ipb_original_spelling(err->host)) {
+		fprintf(stderr, "%s\n", text);
+		return 0;
+	}
+	char *to = place(err, &size);
+	snprintf(to, size, "%s", text);
 	return -1;
 }
 

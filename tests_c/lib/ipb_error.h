@@ -16,6 +16,7 @@ struct ipb_error {
 	char *text;     /* where sentences go; NULL means `own` */
 	uint32_t size;  /* bytes at text */
 	char own[IPB_ERROR_SIZE];
+	const struct ipbench_host *host; /* NULL: an original host, which attaches nobody */
 };
 
 /* Sends the sentences to the host's buffer. host may be NULL: then they stay in err->own. */
@@ -28,6 +29,13 @@ int ipb_error(struct ipb_error *err, const char *format, ...) __attribute__((for
 /* The same, followed by ": " and the text of errno_value. */
 int ipb_error_errno(struct ipb_error *err, int errno_value, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Whether the run is in the original's spelling (struct ipbench_host); a host that is NULL is an original one. */
+int ipb_original_spelling(const struct ipbench_host *host);
+
+/* Something in the arguments that the original lets pass, such as a name that no test knows. In the original's spelling
+ * it is a warning on stderr, and 0; otherwise the sentence of a failure, and -1. */
+int ipb_objection(struct ipb_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The last sentence, "" when there was none. Valid until the next call. */
 const char *ipb_error_text(const struct ipb_error *err);

@@ -22,7 +22,7 @@ static struct ipbench_plugin_ext *ext;
 static struct ipbench_progress progress;
 static char error_text[1024];
 static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0,
-	                            0x1122334455667788ull, 0, sizeof error_text, error_text, &progress };
+	                            0x1122334455667788ull, 0, sizeof error_text, error_text, &progress, 0, 0 };
 static struct timeval started, stopped;
 
 struct side {

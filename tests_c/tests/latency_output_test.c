@@ -16,7 +16,7 @@ extern struct ipbench_plugin_ext ipbench_plugin_ext;
 static struct ipbench_progress progress;
 static char text[1024];
 static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 0, 0,
-	                            sizeof text, text, &progress };
+	                            sizeof text, text, &progress, 0, 0 };
 
 static int attach(void **state)
 {

@@ -22,7 +22,7 @@ static int count;
 static struct ipbench_progress progress;
 static char error_text[1024];
 static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 1, 0,
-	                            sizeof error_text, error_text, &progress };
+	                            sizeof error_text, error_text, &progress, 0, 0 };
 
 static int open_all(void **state)
 {

@@ -1,0 +1,96 @@
+/**
+ * That a run is in the original's spelling reaches both halves of its tests, from the command line to the plugin.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { runBenchmark } from "../controller/run.ts";
+import { runOriginalController } from "./fixtures/original_controller.ts";
+import { dummyDescription } from "./fixtures/dummy_run.ts";
+import { projectRoot, runProgram, TestDaemon } from "./util/mod.ts";
+
+/** A client test whose row is what its two halves were told: the controller's, then the tester's. */
+const SOURCE = `
+#define IPBENCH_TEST_CLIENT
+#include "plugin.h"
+#include <stdio.h>
+#include <stdlib.h>
+static const struct ipbench_host *host;
+static char here = '?';
+static int attach(const struct ipbench_host *h) { host = h; return 0; }
+static char told(void) { return host != NULL && host->size >= 64 ? (host->original_spelling ? '1' : '0') : '-'; }
+static int setup_controller(char *arg) { (void)arg; here = told(); return 0; }
+static int setup(char *name, int port, char *arg) { (void)name; (void)port; (void)arg; here = told(); return 0; }
+static int start(struct timeval *t) { gettimeofday(t, NULL); return 0; }
+static int marshall(char **d, int *n, double t) { (void)t; *d = &here; *n = 1; return 0; }
+static void none(char **d) { (void)d; }
+static int unmarshall(char *in, int len, char **d, int *n)
+{
+	*d = malloc(1);
+	if (*d == NULL || len != 1)
+		return -1;
+	**d = *in;
+	*n = 1;
+	return 0;
+}
+static void cleanup(char **d) { free(*d); *d = NULL; }
+static int output(struct client_data d[], int n) { (void)n; printf("%c,%c\\n", here, *d[0].data); return 0; }
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = { .magic = IPBENCH_PLUGIN_MAGIC, .name = "spelling",
+	.descr = "", .setup = setup, .setup_controller = setup_controller, .start = start, .stop = start,
+	.marshall = marshall, .marshall_cleanup = none, .unmarshall = unmarshall, .unmarshall_cleanup = cleanup,
+	.output = output };
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = { .major = 1, .minor = 1,
+	.size = sizeof(struct ipbench_plugin_ext), .option_size = sizeof(struct ipbench_option), .version = "1",
+	.attach = attach };
+`;
+
+async function withPlugin(body: (folder: string, tester: TestDaemon) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-spelling-" });
+  try {
+    await Deno.writeTextFile(`${folder}/spelling.c`, SOURCE);
+    const include = ["-I", `${projectRoot()}/tests_c/include`];
+    const files = ["-o", `${folder}/spelling.so`, `${folder}/spelling.c`];
+    const args = ["-shared", "-fPIC", "-D_GNU_SOURCE", ...include, ...files];
+    const { success, stderr } = await new Deno.Command("gcc", { args }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    await using tester = await TestDaemon.start({ args: ["--plugin-dir", folder] });
+    await body(folder, tester);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("original's spelling: without the word run, or asked for, both halves know; with run neither", async () => {
+  await withPlugin(async (folder, tester) => {
+    const at = `${tester.host}:${tester.port}`;
+    const line = ["--client", at, "--test", "spelling", "--test-target", "127.0.0.1", "--plugin-dir", folder];
+    const expected: [string[], string][] = [
+      [line, "1,1\n"],
+      [["run", ...line], "0,0\n"],
+      [["run", "--original-spelling", ...line], "1,1\n"],
+    ];
+    for (const [args, row] of expected) {
+      const { stdout, stderr } = await runProgram("ipbench", args);
+      assert.equal(stdout, row, stderr);
+    }
+  });
+});
+
+Deno.test("original's spelling: a program's description says it", async () => {
+  await withPlugin(async (folder, tester) => {
+    for (const originalSpelling of [true, false]) {
+      const description = { ...dummyDescription([tester], ""), test: "spelling", pluginDirs: [folder] };
+      const document = await runBenchmark({ ...description, originalSpelling });
+      assert.equal(document.csv, originalSpelling ? "1,1\n" : "0,0\n");
+    }
+  });
+});
+
+Deno.test("original's spelling: an original controller's run is in it", async () => {
+  await withPlugin(async (_folder, tester) => {
+    const setup = 'target::127.0.0.1||port::7||args::""';
+    const peer = { hostname: tester.host, port: tester.port, test: "spelling", setup };
+    const { clients } = await runOriginalController([peer], []);
+    assert.deepEqual(clients[0]?.data, new TextEncoder().encode("1"));
+  });
+});
