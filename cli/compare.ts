@@ -7,16 +7,21 @@ import type { Command } from "@commander-js/extra-typings";
 import type { Comparison } from "../results/compare/compare.ts";
 import type { ReportPoint } from "../results/report/point.ts";
 import { METRICS } from "../results/compare/metrics.ts";
+import { ALLOWABLE } from "../results/compare/pair.ts";
+import { suggestion } from "../config/nearest.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 import { readDocuments } from "./read_documents.ts";
 import { writeWhole } from "./result_files.ts";
 
+/** Entries that a message lists of what may be many. */
+const SHOWN = 8;
+
 interface Options {
-  with: string[];
+  with?: string[] | undefined;
   metric?: string[] | undefined;
   alpha: string;
-  anyway?: boolean | undefined;
+  allow?: string[] | undefined;
   failIf?: string[] | undefined;
   output?: string | undefined;
   markdown?: string | undefined;
@@ -31,30 +36,49 @@ export function register(program: Command): void {
       "Compares results point by point, where test, arguments and load match: effect sizes with intervals, a rank test " +
         "over the repetitions, and what could have been seen where nothing was.",
     )
+    .usage("[options] A B\n       ipbench compare [options] A... --with B...")
     .argument("<a...>", "the base: result documents, or folders of them")
-    .requiredOption("--with <b...>", "the other side")
+    .option("--with <b...>", "the other side; without it the second of two names is")
     .option(
       "--metric <names...>",
       "what to compare (default: p50 p99 p99.9 throughput loss)",
     )
     .option("--alpha <share>", "chance of even one false alarm in the whole comparison", "0.05")
-    .option("--anyway", "compare what should not be compared: other kernel, size, verdict, number of testers")
+    .option(
+      "--allow <what...>",
+      `a difference between the sides that does not matter: ${
+        Object.keys(ALLOWABLE).join(", ")
+      }, or the name of an argument, such as size`,
+    )
     .option(
       "--fail-if <conditions...>",
-      'exit 1 when a change is beyond a limit: "p99 +5%", "throughput -2%"',
+      'exit 1 when a change is beyond a limit ("p99 +5%", "throughput -2%"), or B lacks points that A has',
     )
     .option("-o, --output <file>", "write an HTML page, too")
     .option("--markdown <file>", "write the Markdown to a file instead of the standard output")
     .addHelpText(
       "after",
       `\nMetrics: ${METRICS.map((metric) => metric.name).join(", ")}.\n\n` +
-        "Exit status: 0 compared, 1 a --fail-if condition was met, 2 not comparable or wrong use.",
+        "--allow knows:\n" +
+        Object.entries(ALLOWABLE).map(([what, text]) => `  ${what.padEnd(10)}${text}\n`).join("") +
+        "\nExit status: 0 compared, 1 a --fail-if condition was met or B lacks a point, 2 not comparable, nothing to " +
+        "compare, or wrong use.",
     )
-    .action(async (a, options) => await compare(a, options as unknown as Options));
+    .action(async (names, options) => {
+      const other = options.with;
+      if (other !== undefined) return await compare(names, other, options as unknown as Options);
+      if (names.length !== 2) {
+        throw new ExitError(
+          EXIT.USAGE,
+          "compare needs two sides: ipbench compare A B, or ipbench compare A... --with B...",
+        );
+      }
+      await compare([names[0]!], [names[1]!], options as unknown as Options);
+    });
 }
 
-async function compare(left: string[], options: Options): Promise<void> {
-  const [{ compareSides }, { parseFailIf, failures }, { metricOf }, { compareMarkdown }] = await Promise.all([
+async function compare(left: string[], right: string[], options: Options): Promise<void> {
+  const [{ compareSides }, gates, { metricOf }, { compareMarkdown }] = await Promise.all([
     import("../results/compare/compare.ts"),
     import("../results/compare/fail_if.ts"),
     import("../results/compare/metrics.ts"),
@@ -67,20 +91,18 @@ async function compare(left: string[], options: Options): Promise<void> {
       `--alpha ${options.alpha}: expected a share above 0 and below 0.5, such as 0.05`,
     );
   }
-  const conditions = useOrExit(() => (options.failIf ?? []).map(parseFailIf));
+  const conditions = useOrExit(() => (options.failIf ?? []).map(gates.parseFailIf));
   const asked = options.metric?.flatMap((names) => names.split(","));
   const metrics = withConditions(asked, conditions.map((condition) => condition.metric.name));
   useOrExit(() => metrics?.map(metricOf));
   const a = await points(left, "A");
-  const b = await points(options.with, "B");
-  const comparison = compareSides(a, b, {
-    alpha,
-    anyway: options.anyway === true,
-    ...(metrics === undefined ? {} : { metrics }),
-  });
-  refuse(comparison, options.anyway === true);
-  const failed = failures(comparison, conditions);
-  const names = sideNames(left, options.with);
+  const b = await points(right, "B");
+  const allow = new Set((options.allow ?? []).flatMap((words) => words.split(",")));
+  checkAllowed(allow, [...a, ...b]);
+  const comparison = compareSides(a, b, { alpha, allow, ...(metrics === undefined ? {} : { metrics }) });
+  refuse(comparison);
+  const failed = gates.failures(comparison, conditions);
+  const names = sideNames(left, right);
   const text = compareMarkdown(comparison, names, failed);
   if (options.markdown !== undefined) await write(options.markdown, text);
   else out(text);
@@ -96,11 +118,33 @@ async function compare(left: string[], options: Options): Promise<void> {
       );
     }
   }
-  if (failed.length > 0) {
-    const lines = failed.map(({ condition, row }) =>
-      `--fail-if "${condition.text}" is met at ${row.pair.label}`
+  for (const sentence of gates.blind(comparison, conditions)) note(`ipbench: warning: ${sentence}`);
+  const lacking = conditions.length > 0 && !allow.has("missing") ? gates.missing(comparison, conditions) : [];
+  const lines = [
+    ...failed.map(({ condition, row }) => `--fail-if "${condition.text}" is met at ${row.pair.label}`),
+    ...shortList(lacking),
+    ...lacking.length > 0 ? ["what is not there may be what got worse; --allow missing lets it pass"] : [],
+  ];
+  if (lines.length > 0) throw new ExitError(EXIT.FAILED, lines.join("; "));
+}
+
+/** The first few of a list, and how many more there are. */
+function shortList(texts: readonly string[]): string[] {
+  return texts.length <= SHOWN ? [...texts] : [...texts.slice(0, SHOWN), `and ${texts.length - SHOWN} more`];
+}
+
+/** Refuses words of --allow that mean nothing here. */
+function checkAllowed(allow: ReadonlySet<string>, points: readonly ReportPoint[]): void {
+  const known = [
+    ...Object.keys(ALLOWABLE),
+    ...new Set(points.flatMap((point) => [...point.params.keys()])),
+  ];
+  for (const word of allow) {
+    if (known.includes(word)) continue;
+    throw new ExitError(
+      EXIT.USAGE,
+      `--allow ${word.slice(0, 60)}: nothing of that name${suggestion(word, known)}`,
     );
-    throw new ExitError(EXIT.FAILED, lines.join("; "));
   }
 }
 
@@ -118,18 +162,22 @@ function useOrExit<T>(work: () => T): T {
   }
 }
 
-function refuse(comparison: Comparison, anyway: boolean): void {
+function refuse(comparison: Comparison): void {
   const { refusals, pairs, unmatched } = comparison.pairing;
-  if (refusals.length > 0 && !anyway) {
-    const shown = refusals.slice(0, 8).map((refusal) => `  - ${refusal}`);
-    const more = refusals.length > 8 ? [`  - and ${refusals.length - 8} more`] : [];
+  if (refusals.length > 0) {
+    const lines = shortList(refusals.map(({ text }) => text)).map((text) => `  - ${text}`);
+    const words = [...new Set(refusals.map(({ what }) => what))].join(" ");
     throw new ExitError(
       EXIT.USAGE,
-      ["these results are not comparable:", ...shown, ...more, "Say --anyway to compare them all the same."]
-        .join("\n"),
+      ["these results are not comparable:", ...lines, `Where that does not matter: --allow ${words}`].join(
+        "\n",
+      ),
     );
   }
-  if (pairs.length > 0) return;
+  if (comparison.rows.length > 0) return;
+  if (pairs.length > 0) {
+    throw new ExitError(EXIT.USAGE, "nothing was compared: no figure asked for is in both sets");
+  }
   const list = (side: "A" | "B") =>
     unmatched.filter((cell) => cell.side === side).slice(0, 5).map((cell) => cell.label).join("; ");
   throw new ExitError(EXIT.USAGE, `no point is in both sets: A has ${list("A")}, B has ${list("B")}`);

@@ -39,12 +39,15 @@ Deno.test("compare refuses another kernel until told otherwise, and wrong use ex
     /not comparable:\nipbench: {3}- the hosts' kernel is 6\.18\.5-amd64 in A and 6\.12\.0 in B\n/,
   );
   assert.equal(refused.stdout, "");
-  const forced = await runProgram("ipbench", ["compare", folder.path, "--with", other.path, "--anyway"]);
-  assert.equal(forced.code, 0, forced.stderr);
-  assert.match(forced.stdout, /Compared all the same/);
+  assert.match(refused.stderr, /Where that does not matter: --allow kernel\n/);
+  const allowed = await runProgram("ipbench", ["compare", folder.path, other.path, "--allow", "kernel"]);
+  assert.equal(allowed.code, 0, allowed.stderr);
+  assert.match(allowed.stdout, /Compared all the same/);
   for (
     const [args, message] of [
-      [["compare", folder.path], /--with/],
+      [["compare", folder.path], /needs two sides: ipbench compare A B/],
+      [["compare", folder.path, folder.path, folder.path], /needs two sides/],
+      [["compare", folder.path, folder.path, "--allow", "siez"], /--allow siez: .*did you mean "size"\?/],
       [
         ["compare", folder.path, "--with", folder.path, "--fail-if", "p42 +5%"],
         /no metric "p42"; there are min, mean/,
@@ -57,6 +60,37 @@ Deno.test("compare refuses another kernel until told otherwise, and wrong use ex
     assert.equal(wrong.code, 2, args.join(" "));
     assert.match(wrong.stderr, message);
   }
+});
+
+Deno.test("where nothing can be compared compare exits 2, gate or not", async () => {
+  using folder = TemporaryFolder.make();
+  const made = makeDocument({ samples: 500, intervals: 2 });
+  for (const target of made.targets) target.metrics = [];
+  const file = folder.write("run.json", made);
+  for (const gate of [["--metric", "cpu"], ["--fail-if", "cpu +1%"]]) {
+    const done = await runProgram("ipbench", ["compare", file, file, ...gate]);
+    assert.equal(done.code, 2, done.stdout);
+    assert.match(done.stderr, /nothing was compared: no figure asked for is in both sets/);
+  }
+});
+
+Deno.test("a gate fails when points are missing, until that is allowed", async () => {
+  using base = TemporaryFolder.make();
+  using other = TemporaryFolder.make();
+  base.writeSweep([
+    ...repetitions(1, 1),
+    ...Array.from({ length: 3 }, (_, i) => makeDocument({ bps: 300e6, seed: i, samples: 500, intervals: 2 })),
+  ]);
+  other.writeSweep(repetitions(1, 101));
+  const args = ["compare", base.path, other.path, "--fail-if", "throughput -2%"];
+  const failed = await runProgram("ipbench", args);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /only A has the point 64 B, 300 Mbit\/s; .*--allow missing/);
+  const allowed = await runProgram("ipbench", [...args, "--allow", "missing"]);
+  assert.equal(allowed.code, 0, allowed.stderr);
+  const ungated = await runProgram("ipbench", ["compare", base.path, other.path]);
+  assert.equal(ungated.code, 0, ungated.stderr);
+  assert.match(ungated.stdout, /- Only in A: 64 B, 300 Mbit\/s/);
 });
 
 Deno.test("export and csv print to the standard output and nothing else does", async () => {

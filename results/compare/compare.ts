@@ -78,8 +78,8 @@ export interface Comparison {
 export interface CompareOptions {
   metrics?: readonly string[];
   alpha?: number;
-  /** Compares what should not be compared. */
-  anyway?: boolean;
+  /** Differences between the sides that do not matter to the caller; see {@linkcode pairPoints}. */
+  allow?: ReadonlySet<string>;
 }
 
 /**
@@ -87,7 +87,7 @@ export interface CompareOptions {
  *
  * @param a Points of the base.
  * @param b Points of the other side.
- * @returns the rows; when `pairing.refusals` is not empty and `anyway` was not said, there are none.
+ * @returns the rows; when `pairing.refusals` is not empty there are none.
  */
 export function compareSides(
   a: readonly ReportPoint[],
@@ -95,10 +95,9 @@ export function compareSides(
   options: CompareOptions = {},
 ): Comparison {
   const alpha = options.alpha ?? DEFAULT_ALPHA;
-  const anyway = options.anyway === true;
-  const pairing = pairPoints(a, b, anyway);
+  const pairing = pairPoints(a, b, options.allow);
   const metrics = (options.metrics ?? DEFAULT_METRICS).map(metricOf);
-  if (pairing.refusals.length > 0 && !anyway) return { pairing, rows: [], overall: [], alpha, tested: 0 };
+  if (pairing.refusals.length > 0) return { pairing, rows: [], overall: [], alpha, tested: 0 };
   const rows = pairing.pairs.flatMap((pair) =>
     metrics.flatMap((metric) => {
       const row = compareRow(pair, metric, alpha);

@@ -4,7 +4,7 @@ import type { ResultDocument } from "../document.ts";
 import { type ReportPoint, reportPoint } from "../report/point.ts";
 import { seededNormal } from "../testing.ts";
 import { compareSides, DEFAULT_REPETITIONS } from "./compare.ts";
-import { failures, parseFailIf } from "./fail_if.ts";
+import { blind, failures, missing, parseFailIf } from "./fail_if.ts";
 import { compareHtml } from "./html.ts";
 import { compareMarkdown } from "./markdown.ts";
 
@@ -66,7 +66,10 @@ Deno.test("no difference seen says what would have been", () => {
   const normal = seededNormal(7);
   const comparison = compareSides(side(normal, 1, 0.02), side(normal, 1, 0.02));
   const text = compareMarkdown(comparison, { a: "before", b: "after" });
-  assert.match(text, /\*\*No difference seen\.\*\*/);
+  assert.match(
+    text,
+    /\*\*No difference seen; what is less than \S+ % \(response p\S+, .*\) could not have been\.\*\*/,
+  );
   assert.match(text, /no difference seen; \d+(\.\d+)? % would have been/);
   assert.match(text, /independent of each other/);
   assert.match(text, /Mann–Whitney/);
@@ -90,25 +93,70 @@ function points(change: (d: ResultDocument) => void, options = {}): ReportPoint[
 
 Deno.test("what is not comparable is refused, with the reason, unless told otherwise", () => {
   const base = points(() => {});
-  const cases: [ReportPoint[], RegExp][] = [
-    [points(() => {}, { kernel: "6.12.1" }), /kernel is 6\.18\.5-amd64 in A and 6\.12\.1 in B/],
-    [points(() => {}, { size: 512 }), /size is 64 in A and 512 in B/],
-    [points((d) => d.run.verdict = "SUSPECT"), /runs are VALID in A and SUSPECT in B/],
-    [points((d) => d.run.verdict = "INVALID"), /3 of 3 runs of B are INVALID/],
-    [points((d) => d.test.name = "latency-check"), /test is latency in A and latency-check in B/],
-    [points(() => {}, { clients: 3, bps: 100e6 }), /2 tester\(s\) in A and 3 in B/],
+  const cases: [ReportPoint[], string, RegExp][] = [
+    [points(() => {}, { kernel: "6.12.1" }), "kernel", /kernel is 6\.18\.5-amd64 in A and 6\.12\.1 in B/],
+    [points(() => {}, { size: 512 }), "size", /size is 64 in A and 512 in B/],
+    [points((d) => d.run.verdict = "INVALID"), "invalid", /3 of 3 runs of B are INVALID/],
+    [points((d) => d.test.name = "latency-check"), "test", /test is latency in A and latency-check in B/],
+    [points(() => {}, { clients: 3, bps: 100e6 }), "testers", /2 tester\(s\) in A and 3 in B/],
   ];
-  for (const [other, message] of cases) {
-    const refused = compareSides(base, other);
-    assert.equal(refused.rows.length, 0, String(message));
-    assert.ok(
-      refused.pairing.refusals.some((text) => message.test(text)),
-      refused.pairing.refusals.join("; "),
-    );
-    const forced = compareSides(base, other, { anyway: true });
-    assert.ok(forced.rows.length > 0, `${message}: forced`);
-    assert.match(compareMarkdown(forced, { a: "a", b: "b" }), /Compared all the same/);
+  const words = cases.map(([, what]) => what);
+  for (const [other, what, message] of cases) {
+    for (const allow of [new Set<string>(), new Set(words.filter((word) => word !== what))]) {
+      const refused = compareSides(base, other, { allow });
+      assert.equal(refused.rows.length, 0, `${message}, allowed: ${[...allow].join()}`);
+      assert.deepEqual(refused.pairing.refusals.map((refusal) => refusal.what), [what]);
+      assert.match(refused.pairing.refusals[0]!.text, message);
+    }
+    const allowed = compareSides(base, other, { allow: new Set([what]) });
+    assert.ok(allowed.rows.length > 0, `${message}: allowed`);
+    assert.match(compareMarkdown(allowed, { a: "a", b: "b" }), /Compared all the same/);
   }
+});
+
+Deno.test("a SUSPECT repetition is compared with VALID ones", () => {
+  const base = points(() => {});
+  const one = [...base.slice(0, 2), ...points((d) => d.run.verdict = "SUSPECT").slice(2)];
+  assert.equal(compareSides(base, one).rows.length, 5);
+});
+
+Deno.test("a gate says what only A has, and what it could not have seen", () => {
+  const a = [...points(() => {}), ...points(() => {}, { bps: 300e6 })];
+  const p99 = [parseFailIf("p99 +5%")];
+  assert.deepEqual(missing(compareSides(a, points(() => {})), p99), [
+    "only A has the point 64 B, 300 Mbit/s",
+  ]);
+  const without = a.map((point) => ({ ...point, response: null }));
+  assert.deepEqual(missing(compareSides(a, without), p99), [
+    "only A has response p99 at 64 B, 100 Mbit/s",
+    "only A has response p99 at 64 B, 300 Mbit/s",
+  ]);
+  assert.deepEqual(missing(compareSides(points(() => {}), a), p99), []);
+  const normal = seededNormal(11);
+  const noisy = compareSides(side(normal, 1, 0.3, 5), side(normal, 1.02, 0.3, 5));
+  assert.match(
+    blind(noisy, p99)[0]!,
+    /"p99 \+5%" could not have seen such a change at .*: only \d+(\.\d+)? % or more/,
+  );
+  const quiet = compareSides(side(normal, 1, 0.001), side(normal, 1, 0.001));
+  assert.deepEqual(blind(quiet, p99), []);
+});
+
+Deno.test("a large change that could be chance is not called no difference, on the page it is grey", () => {
+  const normal = seededNormal(12);
+  const comparison = compareSides(side(normal, 1, 0.5, 5), side(normal, 1.3, 0.5, 5));
+  const p50 = comparison.rows.find((row) => row.metric.name === "p50")!;
+  assert.equal(p50.finding, "none");
+  assert.ok(Math.abs(p50.change) > 0.05 && p50.detectable! > Math.abs(p50.change));
+  const text = compareMarkdown(comparison, { a: "a", b: "b" });
+  assert.match(text, /cannot tell: only \d+ % or more would have been seen/);
+  assert.match(
+    text,
+    /\*\*No difference seen; what is less than \d+ % \(response p\S+, .*\) could not have been\.\*\*/,
+  );
+  const page = compareHtml(comparison, { a: "a", b: "b" });
+  assert.match(page, /class="verdict neutral"/);
+  assert.doesNotMatch(page, /class="(verdict|tag) VALID"/);
 });
 
 Deno.test("points pair by arguments and load; the rest is listed", () => {

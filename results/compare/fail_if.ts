@@ -5,6 +5,7 @@
  */
 import type { Comparison, Row } from "./compare.ts";
 import { type ComparedMetric, MetricError, metricOf } from "./metrics.ts";
+import { detectableText } from "./words.ts";
 
 /** One condition. */
 export interface FailCondition {
@@ -53,5 +54,42 @@ export function failures(comparison: Comparison, conditions: readonly FailCondit
         : row.change >= condition.limit && row.change > 0) &&
       row.finding !== "none"
     ).map((row) => ({ condition, row }))
+  );
+}
+
+/**
+ * What a gate cannot judge, because only A has it: whole points, and figures of points that both have. A sweep that
+ * ended early may have lost just the points that got worse.
+ *
+ * @returns one sentence each, without a full stop
+ */
+export function missing(comparison: Comparison, conditions: readonly FailCondition[]): string[] {
+  const points = comparison.pairing.unmatched.filter(({ side }) => side === "A").map(({ label }) =>
+    `only A has the point ${label}`
+  );
+  const figures = conditions.flatMap(({ metric }) =>
+    comparison.pairing.pairs.filter((pair) =>
+      pair.a.some((point) => metric.pick(point) !== null) &&
+      pair.b.every((point) => metric.pick(point) === null)
+    ).map((pair) => `only A has ${metric.label} at ${pair.label}`)
+  );
+  return [...points, ...figures];
+}
+
+/**
+ * Conditions that a comparison meets or not without being able to tell: where repetitions scatter so much that a change
+ * as large as the limit would probably not have been seen.
+ *
+ * @returns one sentence each, without a full stop
+ */
+export function blind(comparison: Comparison, conditions: readonly FailCondition[]): string[] {
+  return conditions.flatMap((condition) =>
+    comparison.rows.filter((row) =>
+      row.metric === condition.metric && row.finding === "none" && row.detectable !== null &&
+      row.detectable > Math.abs(condition.limit)
+    ).map((row) =>
+      `--fail-if "${condition.text}" could not have seen such a change at ${row.pair.label}: ` +
+      `only ${detectableText(row)} or more`
+    )
   );
 }

@@ -7,7 +7,7 @@ import { axis, type Chart, type EChartsOptions } from "../report/chart.ts";
 import { figure, page } from "../report/html.ts";
 import { type Fragment, html, type Markup, table } from "../report/markup.ts";
 import { colour } from "../report/palette.ts";
-import type { Comparison, Row } from "./compare.ts";
+import type { Comparison, Finding, Row } from "./compare.ts";
 import type { Failure } from "./fail_if.ts";
 import type { SideNames } from "./markdown.ts";
 import {
@@ -29,21 +29,21 @@ export function compareHtml(
   names: SideNames,
   failed: readonly Failure[] = [],
 ): string {
-  const worse = comparison.rows.some((row) => row.finding === "worse");
-  const tested = comparison.rows.some((row) => row.finding !== "untested");
-  const mood = failed.length > 0 || worse ? "INVALID" : tested ? "VALID" : "SUSPECT";
+  const found = (finding: Finding) => comparison.rows.some((row) => row.finding === finding);
+  // That nothing was seen is no success: it may be that nothing could have been.
+  const mood = failed.length > 0 || found("worse") ? "INVALID" : found("better") ? "VALID" : "neutral";
   const charts = chartsOf(comparison);
   const n = (name: string) => ({ name, numeric: true });
   const rows = comparison.rows.map((row): Fragment[] => [
     row.pair.label,
     row.metric.label,
+    finding(row),
     valueText(row.metric, row.a),
     valueText(row.metric, row.b),
     changeText(row.metric, row.change),
     intervalText(row),
     probabilityText(row.adjusted),
     row.repetitions.join(" / "),
-    finding(row),
   ]);
   return page(
     `${names.b} against ${names.a}`,
@@ -72,13 +72,13 @@ export function compareHtml(
       <section><h2>Figures</h2>${table("Figures", [
         { name: "Point" },
         { name: "Figure" },
+        { name: "Finding" },
         n("A"),
         n("B"),
         n("Change"),
         n("Interval"),
         n("p"),
         n("Runs"),
-        { name: "Finding" },
       ], rows)}</section>
       <section><h2>How to read this</h2><ul>${comparison.overall.map((o) =>
         html`<li>All ${o.points} points together, ${o.metric.label}: ${changeText(o.metric, o.change)}, p ${
@@ -97,13 +97,13 @@ function finding(row: Row): Markup {
 }
 
 function notes(comparison: Comparison): Markup | "" {
-  const { refusals, unmatched } = comparison.pairing;
-  if (refusals.length + unmatched.length === 0) return "";
+  const { allowed, unmatched } = comparison.pairing;
+  if (allowed.length + unmatched.length === 0) return "";
   return html`
     <section>
       <h2>Before you believe it</h2>
-      <ul class="warnings">${refusals.map((refusal) =>
-        html`<li class="bad">Compared all the same: ${refusal}</li>`
+      <ul class="warnings">${allowed.map(({ text }) =>
+        html`<li class="bad">Compared all the same: ${text}</li>`
       )}${unmatched.slice(0, 20).map((u) =>
         html`<li>Only in ${u.side}, left out: ${u.label} (${u.runs} run(s))</li>`
       )}${unmatched.length > 20 &&

@@ -35,7 +35,7 @@ export function compareMarkdown(
         `${failure.row.metric.label} ${changeText(failure.row.metric, failure.row.change)}`,
     );
   }
-  for (const refusal of comparison.pairing.refusals) lines.push(`- Compared all the same: ${md(refusal)}`);
+  for (const { text } of comparison.pairing.allowed) lines.push(`- Compared all the same: ${md(text)}`);
   for (const { side, label, runs } of comparison.pairing.unmatched) {
     lines.push(`- Only in ${side}: ${md(label)} (${runs} run(s))`);
   }

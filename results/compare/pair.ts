@@ -17,13 +17,32 @@ export interface Pair {
   b: ReportPoint[];
 }
 
+/** One way in which the sides are not alike, and the word that allows it. */
+export interface Refusal {
+  /** A member of {@linkcode ALLOWABLE}, or the name of an argument. */
+  what: string;
+  text: string;
+}
+
+/** What `--allow` knows beside the names of arguments, and what each lets pass. */
+export const ALLOWABLE = {
+  kernel: "another kernel",
+  cpu: "another model of processor",
+  test: "another test",
+  testers: "another number of testers",
+  invalid: "runs that are INVALID",
+  missing: "points and figures that only A has (for --fail-if)",
+} as const;
+
 /** What was found. */
 export interface Pairing {
   pairs: Pair[];
   /** Points of one side that the other lacks. */
   unmatched: { side: "A" | "B"; label: string; runs: number }[];
-  /** Why the sides should not be compared; empty when they may be. */
-  refusals: string[];
+  /** Why the sides should not be compared, and nobody allowed it; empty when they may be. */
+  refusals: Refusal[];
+  /** The same, where it was allowed. */
+  allowed: Refusal[];
 }
 
 /**
@@ -31,13 +50,20 @@ export interface Pairing {
  *
  * @param a Points of the base.
  * @param b Points of the other side.
- * @param anyway Pairs points whose arguments differ between the sides, too, as long as each side has one value.
+ * @param allow What may differ: members of {@linkcode ALLOWABLE} and names of arguments. Points whose allowed arguments
+ *   differ are pairs as long as each side has one value.
  */
-export function pairPoints(a: readonly ReportPoint[], b: readonly ReportPoint[], anyway: boolean): Pairing {
-  const refusals: string[] = [];
+export function pairPoints(
+  a: readonly ReportPoint[],
+  b: readonly ReportPoint[],
+  allow: ReadonlySet<string> = new Set(),
+): Pairing {
   const differing = differingArguments(a, b);
-  for (const { name, left, right } of differing) refusals.push(`${name} is ${left} in A and ${right} in B`);
-  const ignored = anyway ? new Set(differing.map((difference) => difference.name)) : new Set<string>();
+  const found: Refusal[] = differing.map(({ name, left, right }) => ({
+    what: name,
+    text: `${name} is ${left} in A and ${right} in B`,
+  }));
+  const ignored = new Set(differing.map(({ name }) => name).filter((name) => allow.has(name)));
   const left = cells(a, ignored);
   const right = cells(b, ignored);
   const pairs: Pair[] = [];
@@ -55,8 +81,14 @@ export function pairPoints(a: readonly ReportPoint[], b: readonly ReportPoint[],
   for (const cell of right) {
     if (!taken.has(cell)) unmatched.push({ side: "B", label: labelOf(cell), runs: cell.points.length });
   }
-  refusals.push(...hostRefusals(a, b), ...verdictRefusals(pairs), ...shapeRefusals(pairs));
-  return { pairs, unmatched, refusals: [...new Set(refusals)] };
+  found.push(...hostRefusals(a, b), ...verdictRefusals(pairs), ...shapeRefusals(pairs));
+  const refusals = [...new Map(found.map((refusal) => [refusal.text, refusal])).values()];
+  return {
+    pairs,
+    unmatched,
+    refusals: refusals.filter(({ what }) => !allow.has(what)),
+    allowed: refusals.filter(({ what }) => allow.has(what)),
+  };
 }
 
 interface CellOf {
@@ -133,7 +165,7 @@ function factsOf(points: readonly ReportPoint[]): Map<string, Set<string>> {
   return facts;
 }
 
-function hostRefusals(a: readonly ReportPoint[], b: readonly ReportPoint[]): string[] {
+function hostRefusals(a: readonly ReportPoint[], b: readonly ReportPoint[]): Refusal[] {
   const left = factsOf(a);
   const right = factsOf(b);
   return [...left].flatMap(([name, values]) => {
@@ -141,36 +173,33 @@ function hostRefusals(a: readonly ReportPoint[], b: readonly ReportPoint[]): str
     if (others === undefined) return [];
     const here = [...values].sort().join(", ");
     const there = [...others].sort().join(", ");
-    return here === there ? [] : [`the hosts' ${name} is ${here} in A and ${there} in B`];
+    const what = /cpu/i.test(name) ? "cpu" : "kernel";
+    return here === there ? [] : [{ what, text: `the hosts' ${name} is ${here} in A and ${there} in B` }];
   });
 }
 
-function verdictRefusals(pairs: readonly Pair[]): string[] {
-  return pairs.flatMap((pair) => {
-    const found: string[] = [];
-    for (const [side, points] of [["A", pair.a], ["B", pair.b]] as const) {
+/** INVALID figures are no figures. SUSPECT ones are: what is wrong with them shows as spread. */
+function verdictRefusals(pairs: readonly Pair[]): Refusal[] {
+  return pairs.flatMap((pair) =>
+    ([["A", pair.a], ["B", pair.b]] as const).flatMap(([side, points]) => {
       const invalid = points.filter((point) => point.verdict === "INVALID").length;
-      if (invalid > 0) {
-        found.push(`${pair.label}: ${invalid} of ${points.length} runs of ${side} are INVALID`);
-      }
-    }
-    const verdicts = [pair.a, pair.b].map((points) =>
-      [...new Set(points.map((point) => point.verdict))].sort().join("/")
-    );
-    if (found.length === 0 && verdicts[0] !== verdicts[1]) {
-      found.push(`${pair.label}: the runs are ${verdicts[0]} in A and ${verdicts[1]} in B`);
-    }
-    return found;
-  });
+      if (invalid === 0) return [];
+      return [{
+        what: "invalid",
+        text: `${pair.label}: ${invalid} of ${points.length} runs of ${side} are INVALID`,
+      }];
+    })
+  );
 }
 
-function shapeRefusals(pairs: readonly Pair[]): string[] {
+function shapeRefusals(pairs: readonly Pair[]): Refusal[] {
   return pairs.flatMap((pair) => {
     const testers = (
       points: ReportPoint[],
     ) => [...new Set(points.map((point) => point.clientCount - point.failedClients))];
     const here = testers(pair.a).sort().join("/");
     const there = testers(pair.b).sort().join("/");
-    return here === there ? [] : [`${pair.label}: ${here} tester(s) in A and ${there} in B`];
+    if (here === there) return [];
+    return [{ what: "testers", text: `${pair.label}: ${here} tester(s) in A and ${there} in B` }];
   });
 }

@@ -38,10 +38,21 @@ export function findingText(row: Row): string {
   if (row.finding === "untested") return "too few repetitions to say";
   if (row.detectable === null) return "no difference seen";
   if (row.detectable === 0) return "no difference seen (runs do not scatter)";
-  const could = row.metric.scale === "relative"
+  if (Math.abs(row.change) >= VISIBLE_CHANGE[row.metric.scale] && row.detectable > Math.abs(row.change)) {
+    return `cannot tell: only ${detectableText(row)} or more would have been seen`;
+  }
+  return `no difference seen; ${detectableText(row)} would have been`;
+}
+
+/** An estimate of such a change that could still be chance is no "no difference": a share, or percentage points. */
+const VISIBLE_CHANGE = { relative: 0.05, points: 1 } as const;
+
+/** The smallest change that would have been seen, without a sign; "" where it is not known. */
+export function detectableText(row: Row): string {
+  if (row.detectable === null) return "";
+  return row.metric.scale === "relative"
     ? `${digits(row.detectable * 100, 2)} %`
     : `${digits(row.detectable, 2)} pp`;
-  return `no difference seen; ${could} would have been`;
 }
 
 /** One sentence on the whole. */
@@ -54,11 +65,23 @@ export function summaryText(comparison: Comparison): string {
   if (untested === rows.length) {
     return "Too few repetitions to tell a difference from chance; only the changes are shown.";
   }
-  if (worse + better === 0) return "No difference seen.";
+  if (worse + better === 0) return `No difference seen${blindSpot(rows)}.`;
   const parts = [worse > 0 ? `${worse} worse` : "", better > 0 ? `${better} better` : ""].filter((part) =>
     part !== ""
   );
   return `B against A: ${parts.join(", ")}, of ${rows.length - untested} figures tested.`;
+}
+
+/** What could not have been seen, of the figures that were tested. */
+function blindSpot(rows: readonly Row[]): string {
+  const least =
+    rows.filter((row) => row.detectable !== null && row.detectable > 0).toSorted((x, y) =>
+      y.detectable! / VISIBLE_CHANGE[y.metric.scale] - x.detectable! / VISIBLE_CHANGE[x.metric.scale]
+    )[0];
+  if (least === undefined) return "";
+  return `; what is less than ${
+    detectableText(least)
+  } (${least.metric.label}, ${least.pair.label}) could not have been`;
 }
 
 /** How the figures were made and what they take for granted. */

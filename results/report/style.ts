@@ -27,6 +27,7 @@ h1{font-size:1.65rem;line-height:1.25;margin:0 0 .35rem;overflow-wrap:anywhere;l
 .verdict p,.verdict ul{margin:0;overflow-wrap:anywhere}.verdict ul{padding-left:1.1rem}
 .VALID{color:var(--ok);background:var(--ok-bg);border-color:currentColor}
 .SUSPECT{color:var(--warn);background:var(--warn-bg);border-color:currentColor}
+.neutral{color:var(--muted);background:var(--card);border-color:currentColor}
 .INVALID{color:var(--bad-ink);background:var(--bad-bg);border-color:currentColor}
 .verdict>div{color:var(--ink);min-width:0}
 .tag{display:inline-block;border:1px solid;border-radius:99px;padding:0 .55em;font-size:.75rem;font-weight:600;letter-spacing:.03em}
