@@ -1,8 +1,8 @@
 /*
  * A client's result as bytes.  SPDX-License-Identifier: MIT
  *
- * Form 0, the original's: big-endian 64-bit words: time (us), samples, size, sends, recvs, throughput requested,
- * achieved, sent (bit/s), latency-check only: bad packets; then `samples` round trips in us.
+ * Form 0, the original's: big-endian 64-bit words: time (us), samples, size, sends, recvs, latency-check only:
+ * bad packets; throughput requested, achieved, sent (bit/s); then `samples` round trips in us.
  *
  * Form 1, ours: the magic word, whose bytes no form-0 result begins with (a measured phase of 160,000 years); then
  * records of tag (4 bytes), size (4 bytes) and content, in any order; a reader skips tags that it does not know.
@@ -48,11 +48,11 @@ int latency_marshal_original(const struct ipb_engine_result *r, uint64_t wanted,
 	ipb_write_u64(&w, whole(r->packet_size));
 	ipb_write_u64(&w, r->counts.sent);
 	ipb_write_u64(&w, r->counts.ok);
+	if (LATENCY_CHECK)
+		ipb_write_u64(&w, r->bad);
 	ipb_write_u64(&w, whole(r->requested_bps));
 	ipb_write_u64(&w, whole(r->received_bps));
 	ipb_write_u64(&w, whole(r->sent_bps));
-	if (LATENCY_CHECK)
-		ipb_write_u64(&w, r->bad);
 	for (uint64_t i = 0; i < samples; i++)
 		ipb_write_u64(&w, r->samples_ns[i] / 1000);
 	*size = (int)bytes;
@@ -191,11 +191,11 @@ static int read_original(struct latency_result *r, struct ipb_reader *in, struct
 	r->size = ipb_read_u64(in);
 	r->sends = ipb_read_u64(in);
 	r->recvs = ipb_read_u64(in);
+	if (LATENCY_CHECK)
+		r->bad = ipb_read_u64(in);
 	r->requested_bps = ipb_read_u64(in);
 	r->achieved_bps = ipb_read_u64(in);
 	r->sent_bps = ipb_read_u64(in);
-	if (LATENCY_CHECK)
-		r->bad = ipb_read_u64(in);
 	if (in->failed)
 		return ipb_error(err, "the result is shorter than its %u bytes of header", WORDS_ORIGINAL * 8);
 	if (r->samples != ipb_reader_left(in) / 8 || ipb_reader_left(in) % 8 != 0) {
