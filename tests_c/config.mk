@@ -1,4 +1,5 @@
-# What every C build here shares. VARIANT=asan builds the same files with the sanitizers, below build/asan.
+# What every C build here shares. VARIANT=asan builds the same files with AddressSanitizer and UBSan, below build/asan;
+# VARIANT=tsan with ThreadSanitizer, below build/tsan.
 # SPDX-License-Identifier: MIT
 TESTS_C := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 ROOT := $(abspath $(TESTS_C)/..)
@@ -6,6 +7,10 @@ VARIANT ?= release
 ifeq ($(VARIANT),asan)
 BUILD := $(ROOT)/build/asan
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPTIMIZE ?= -O1 -g
+else ifeq ($(VARIANT),tsan)
+BUILD := $(ROOT)/build/tsan
+SANITIZE := -fsanitize=thread -fno-omit-frame-pointer
 OPTIMIZE ?= -O1 -g
 else
 BUILD := $(ROOT)/build

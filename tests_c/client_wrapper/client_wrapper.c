@@ -10,7 +10,7 @@ static const struct ipbench_host *host;
 static struct ipb_error err;
 static struct wrapper wrapper;
 static struct program running;
-static volatile int stopping;
+static struct ipb_stop stopping;
 
 static int attach(const struct ipbench_host *given)
 {
@@ -55,17 +55,17 @@ static int start(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
 	if (host != NULL)
-		host->progress->phase = IPBENCH_PHASE_MEASURE;
-	wrapper.busy = 1;
+		IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_MEASURE);
+	wrapper_begin(&wrapper);
 	int status = run();
-	wrapper.busy = 0;
+	wrapper_end(&wrapper);
 	return status < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
 }
 
 static int stop(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
-	stopping = 1;
+	ipb_stop_ask(&stopping);
 	wrapper_wait(&wrapper);
 	return 0;
 }

@@ -248,7 +248,7 @@ static int verdict(const struct program *p, int status, struct ipb_error *err)
 	return ipb_error(err, "%.200s ended with status %d", p->name, status);
 }
 
-int program_finish(struct program *p, const volatile int *cancel, uint64_t timeout_ns, char **data, size_t *size,
+int program_finish(struct program *p, const struct ipb_stop *cancel, uint64_t timeout_ns, char **data, size_t *size,
                    int *status, struct ipb_error *err)
 {
 	uint64_t begin = ipb_now_ns(), ended_ns = 0;
@@ -275,7 +275,7 @@ int program_finish(struct program *p, const volatile int *cancel, uint64_t timeo
 			result = verdict(p, *status, err);
 			break;
 		}
-		if (cancel != NULL && *cancel) {
+		if (cancel != NULL && ipb_stop_asked(cancel)) {
 			result = 1;
 			break;
 		}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ipb_stop.h"
 #include "words.h"
 
 #define PROGRAM_OUTPUT_MAX (16 << 20) /* bytes that a program's standard output may have */
@@ -27,11 +28,11 @@ struct program {
  * empty. 0, or -1 and a sentence. On a thread that lives as long as the program is to live. */
 int program_start(struct program *p, const struct words *w, int capture, struct ipb_error *err);
 
-/* Waits until the program itself has ended, cancel (may be NULL) became non-zero, or timeout_ns are over; in the last
+/* Waits until the program itself has ended, cancel (may be NULL) was asked for, or timeout_ns are over; in the last
  * two cases, and afterwards for what it left behind, kills everything. Captured output goes to *data (malloc'ed, may
  * be NULL when nothing was captured). Returns 0 when the program ended with status 0, 1 when cancelled, else -1 and a
  * sentence; *status is its exit status, or 128 + signal. */
-int program_finish(struct program *p, const volatile int *cancel, uint64_t timeout_ns, char **data, size_t *size,
+int program_finish(struct program *p, const struct ipb_stop *cancel, uint64_t timeout_ns, char **data, size_t *size,
                    int *status, struct ipb_error *err);
 
 /* Non-zero when the program itself has ended already. Its *status as above. */

@@ -60,11 +60,15 @@ int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *er
 	return status;
 }
 
+void wrapper_begin(struct wrapper *w) { atomic_store_explicit(&w->busy, 1, memory_order_release); }
+
+void wrapper_end(struct wrapper *w) { atomic_store_explicit(&w->busy, 0, memory_order_release); }
+
 void wrapper_wait(const struct wrapper *w)
 {
 	struct timespec pause = { .tv_nsec = 2000000 };
 
-	for (int waited = 0; w->busy && waited < WRAPPER_STOP_MS; waited += 2)
+	for (int waited = 0; atomic_load_explicit(&w->busy, memory_order_acquire) && waited < WRAPPER_STOP_MS; waited += 2)
 		nanosleep(&pause, NULL);
 }
 

@@ -16,7 +16,7 @@ struct wrapper {
 	size_t size;
 	int start_status, output_status; /* exit status, -1: not run */
 	uint64_t ran_ns;
-	volatile int busy; /* start is being called */
+	atomic_int busy; /* start is being called */
 };
 
 /* The options table that both have. */
@@ -24,6 +24,9 @@ extern const struct ipbench_option wrapper_options[];
 extern const uint32_t wrapper_option_count;
 
 int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *err);
+/* Around the work of start, on its thread. */
+void wrapper_begin(struct wrapper *w);
+void wrapper_end(struct wrapper *w);
 /* Waits at most WRAPPER_STOP_MS until start is no longer being called, so that the stop program can end after ABORT. */
 void wrapper_wait(const struct wrapper *w);
 int wrapper_setup_controller(const char *arguments, struct ipb_error *err);

@@ -7,15 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define RING_SPARE 32 /* readings beyond the cooldown */
 
 int meter_setup(struct meter *m, const char *cpus, struct ipb_error *err)
 {
-	m->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->stop_event < 0)
+	if (ipb_stop_open(&m->stopping) < 0)
 		return ipb_error_errno(err, errno, "cannot make an event");
 	if (burners_start(&m->burners, cpus, err) < 0)
 		return -1;
@@ -69,9 +66,9 @@ static void progress(const struct ipbench_host *host, uint64_t begin_ns, int mea
 {
 	if (host == NULL)
 		return;
-	host->progress->phase = measuring ? IPBENCH_PHASE_MEASURE : IPBENCH_PHASE_WARMUP;
-	host->progress->elapsed_ns = ipb_now_ns() - begin_ns;
-	host->progress->updates++;
+	IPBENCH_PROGRESS_SET(host->progress, phase, measuring ? IPBENCH_PHASE_MEASURE : IPBENCH_PHASE_WARMUP);
+	IPBENCH_PROGRESS_SET(host->progress, elapsed_ns, ipb_now_ns() - begin_ns);
+	IPBENCH_PROGRESS_SET(host->progress, updates, host->progress->updates + 1);
 }
 
 int meter_start(struct meter *m, const struct ipbench_host *host)
@@ -83,7 +80,7 @@ int meter_start(struct meter *m, const struct ipbench_host *host)
 		take_first(m);
 		measuring = 1;
 	}
-	while (!m->stopping) {
+	while (!ipb_stop_asked(&m->stopping)) {
 		uint64_t now = ipb_now_ns(), wait_ns = METER_TICK_NS;
 		if (!measuring && now >= first_ns) {
 			take_first(m);
@@ -91,7 +88,7 @@ int meter_start(struct meter *m, const struct ipbench_host *host)
 		} else if (!measuring && first_ns - now < wait_ns) {
 			wait_ns = first_ns - now;
 		}
-		struct pollfd p = { .fd = m->stop_event, .events = POLLIN };
+		struct pollfd p = { .fd = m->stopping.event, .events = POLLIN };
 		struct timespec wait = { .tv_nsec = (long)wait_ns };
 		if (ppoll(&p, 1, &wait, NULL) == 0 && measuring)
 			keep(m);
@@ -112,15 +109,11 @@ int meter_start(struct meter *m, const struct ipbench_host *host)
 
 void meter_stop(struct meter *m)
 {
-	uint64_t one = 1;
-
-	if (m->stopping)
+	if (ipb_stop_asked(&m->stopping))
 		return;
 	burners_read(&m->burners, &m->last);
 	m->stop_ns = ipb_now_ns();
-	m->stopping = 1;
-	if (write(m->stop_event, &one, sizeof one) < 0)
-		return; /* start looks at the flag as well */
+	ipb_stop_ask(&m->stopping);
 }
 
 void meter_end(struct meter *m)

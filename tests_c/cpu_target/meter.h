@@ -7,12 +7,12 @@
 
 #include "burner.h"
 #include "ipb_json.h"
+#include "ipb_stop.h"
 
 struct meter {
 	struct burners burners;
 	uint64_t warmup_ns, cooldown_ns, period_ns;
-	volatile int stopping;
-	int stop_event;
+	struct ipb_stop stopping; /* the reading `last` and stop_ns are written before it is asked for */
 	struct burner_reading first, last; /* the measured window's ends */
 	struct burner_stat stat_first[BURNER_CPUS_MAX], stat_last[BURNER_CPUS_MAX];
 	int stat_known;

@@ -109,15 +109,16 @@ static void report(const struct sender *s, enum discard_phase phase, uint64_t el
 	if (host == NULL)
 		return;
 	struct ipbench_progress *p = host->progress;
-	p->phase = names[phase];
-	p->elapsed_ns = elapsed_ns;
-	p->expected_ns = s->rampup_ns + s->warmup_ns + s->test_ns + s->cooldown_ns;
-	p->sent = s->measured;
+	IPBENCH_PROGRESS_SET(p, phase, names[phase]);
+	IPBENCH_PROGRESS_SET(p, elapsed_ns, elapsed_ns);
+	IPBENCH_PROGRESS_SET(p, expected_ns, s->rampup_ns + s->warmup_ns + s->test_ns + s->cooldown_ns);
+	IPBENCH_PROGRESS_SET(p, sent, s->measured);
 	if (elapsed_ns > last_ns)
-		p->sent_bps = (uint64_t)((double)(s->sequence - last_sequence) * s->size * 8e9 / (double)(elapsed_ns - last_ns));
+		IPBENCH_PROGRESS_SET(p, sent_bps, (uint64_t)((double)(s->sequence - last_sequence) * s->size * 8e9 /
+		                                             (double)(elapsed_ns - last_ns)));
 	last_ns = elapsed_ns;
 	last_sequence = s->sequence;
-	p->updates++;
+	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
 }
 
 static int start(struct timeval *stamp)
@@ -127,14 +128,14 @@ static int start(struct timeval *stamp)
 	gettimeofday(stamp, NULL);
 	status = sender_run(&sender, report, &err);
 	if (host != NULL)
-		host->progress->phase = IPBENCH_PHASE_DONE;
+		IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_DONE);
 	return status < 0 ? ipb_error_print(&err, "discard") : 0;
 }
 
 static int stop(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
-	sender.stopping = 1;
+	ipb_stop_ask(&sender.stopping);
 	return 0;
 }
 

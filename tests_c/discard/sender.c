@@ -100,7 +100,7 @@ static int after_failure(struct sender *s, int error, int in_a_row, uint64_t dea
 		if (in_a_row > 1)
 			nanosleep(&pause, NULL);
 	}
-	if (s->stopping)
+	if (ipb_stop_asked(&s->stopping))
 		return ipb_error(err, "stopped while packets were waiting to be sent");
 	if (ipb_now_ns() <= deadline_ns)
 		return 0;
@@ -156,7 +156,7 @@ static int end(struct sender *s, struct ipb_error *err)
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
 
-	for (int i = 0; i < SENDER_ENDS && !s->stopping; i++) {
+	for (int i = 0; i < SENDER_ENDS && !ipb_stop_asked(&s->stopping); i++) {
 		fill(s, 0, DISCARD_END);
 		if (give(s, 1, ipb_now_ns() + IPB_NS_PER_S, err) < 0)
 			return -1;
@@ -178,7 +178,7 @@ int sender_run(struct sender *s, void (*report)(const struct sender *s, enum dis
 	ipb_sched_init(&sched, IPB_ARRIVAL_CONSTANT, 1, s->bps, &sizes, 1, start, s->rampup_ns);
 	s->window_start_ns = start + s->rampup_ns + s->warmup_ns;
 	s->window_end_ns = s->window_start_ns + s->test_ns;
-	while (!s->stopping && sched.due_ns < end_ns) {
+	while (!ipb_stop_asked(&s->stopping) && sched.due_ns < end_ns) {
 		wait_until(sched.due_ns);
 		uint64_t now = ipb_now_ns();
 		unsigned count = 0;

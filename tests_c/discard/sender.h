@@ -7,6 +7,7 @@
 #include "discard.h"
 #include "ipb_error.h"
 #include "ipb_sched.h"
+#include "ipb_stop.h"
 
 #define SENDER_BATCH 64                     /* packets handed over in one call, when that many are due */
 #define SENDER_BEHIND_NS 100000000ull       /* further behind than this, the missed packets are given up */
@@ -26,7 +27,7 @@ struct sender {
 	int fd, raw;
 	uint8_t ethernet[DISCARD_ETHERNET];
 	uint8_t *packets;   /* SENDER_BATCH of size bytes */
-	volatile int stopping;
+	struct ipb_stop stopping;
 	/* what came of it; the sending thread writes */
 	uint64_t sequence, measured, again, failed, given_up;
 	int failure;        /* error number of the last of those that failed; 0: none did */

@@ -11,6 +11,7 @@
 #define IPBENCH_TEST_CLIENT /* selects the client's prototypes of setup and output */
 #include "plugin.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,9 @@ static const struct ipbench_option options[] = {
 static const struct ipbench_host *host; /* NULL when an old ipbench opened us: it has no such thing */
 static double seconds = 5;
 static char text[TEXT_MAX] = "dummy client data";
-static volatile int stopping; /* set by dummy_stop on one thread, read by dummy_start on another */
+/* Set by dummy_stop on one thread, read by dummy_start on another: what two threads share is atomic, or a lock guards it.
+ * What was written before a release store is there for the thread whose acquire load has seen that store. */
+static atomic_int stopping;
 
 /* Leaves the reason where the user will read it, and gives the return value of a failure. */
 static int fail(const char *what, const char *value)
@@ -107,17 +110,17 @@ static int dummy_start(struct timeval *start)
 
 	gettimeofday(start, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (!stopping && elapsed < seconds) {
+	while (!atomic_load_explicit(&stopping, memory_order_acquire) && elapsed < seconds) {
 		if (seconds - elapsed < SLICE_NS / 1e9)
 			slice.tv_nsec = (long)((seconds - elapsed) * 1e9);
 		nanosleep(&slice, NULL);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		elapsed = (double)(now.tv_sec - begin.tv_sec) + (double)(now.tv_nsec - begin.tv_nsec) / 1e9;
 		if (host != NULL) { /* what `ipbench watch` shows; a few times a second is enough */
-			host->progress->phase = IPBENCH_PHASE_MEASURE;
-			host->progress->elapsed_ns = (uint64_t)(elapsed * 1e9);
-			host->progress->expected_ns = (uint64_t)(seconds * 1e9);
-			host->progress->updates++;
+			IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_MEASURE);
+			IPBENCH_PROGRESS_SET(host->progress, elapsed_ns, (uint64_t)(elapsed * 1e9));
+			IPBENCH_PROGRESS_SET(host->progress, expected_ns, (uint64_t)(seconds * 1e9));
+			IPBENCH_PROGRESS_SET(host->progress, updates, host->progress->updates + 1);
 		}
 	}
 	return 0;
@@ -126,7 +129,7 @@ static int dummy_start(struct timeval *start)
 /* After ABORT on a client: dummy_start has to return soon. */
 static int dummy_stop(struct timeval *stop)
 {
-	stopping = 1;
+	atomic_store_explicit(&stopping, 1, memory_order_release);
 	gettimeofday(stop, NULL);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #define IPBENCH_TEST_TARGET /* selects the target's prototypes of setup and output */
 #include "plugin.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,9 @@ static const struct ipbench_option options[] = {
 
 static const struct ipbench_host *host; /* NULL when an old ipbench opened us: it has no such thing */
 static char text[TEXT_MAX] = "dummy target data";
-static volatile int stopping; /* set by stop on one thread, read by start on another */
+/* Set by stop on one thread, read by start on another: what two threads share is atomic, or a lock guards it. What was
+ * written before a release store is there for the thread whose acquire load has seen that store. */
+static atomic_int stopping;
 
 /* Leaves the reason where the user will read it, and gives the return value of a failure. */
 static int fail(const char *what, const char *value)
@@ -71,7 +74,7 @@ static int dummy_target_start(struct timeval *start)
 	struct timespec slice = { .tv_nsec = SLICE_NS };
 
 	gettimeofday(start, NULL);
-	while (!stopping)
+	while (!atomic_load_explicit(&stopping, memory_order_acquire))
 		nanosleep(&slice, NULL);
 	return 0;
 }
@@ -79,7 +82,7 @@ static int dummy_target_start(struct timeval *start)
 /* While start is running, on the other thread. An old ipbench calls it from a signal handler: do no more than this. */
 static int dummy_target_stop(struct timeval *stop)
 {
-	stopping = 1;
+	atomic_store_explicit(&stopping, 1, memory_order_release);
 	gettimeofday(stop, NULL);
 	return 0;
 }

@@ -10,9 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "ipb_args.h"
 #include "ipb_clock.h"
@@ -20,6 +18,7 @@
 #include "ipb_report.h"
 #include "ipb_results.h"
 #include "ipb_sock.h"
+#include "ipb_stop.h"
 
 #define SERVERS_MAX 18
 #define PROGRESS_MS 200
@@ -40,8 +39,7 @@ static const struct ipbench_host *host;
 static struct ipb_error err;
 static struct echo_server servers[SERVERS_MAX];
 static unsigned server_count;
-static atomic_int stopping;
-static int stop_event = -1;
+static struct ipb_stop stopping;
 static uint64_t dropped;
 
 static int attach(const struct ipbench_host *given)
@@ -114,8 +112,7 @@ static int setup(char *arg)
 		servers[i].fd = -1;
 	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
 		return ipb_error_print(&err, "echo");
-	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	status = stop_event < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_servers(&a);
+	status = ipb_stop_open(&stopping) < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_servers(&a);
 	ipb_args_free(&a);
 	return status < 0 ? ipb_error_print(&err, "echo") : 0;
 }
@@ -141,19 +138,24 @@ static uint64_t sum(size_t offset)
 static void report_progress(uint64_t begin_ns)
 {
 	static uint64_t last_ns, last_bytes;
-	uint64_t now = ipb_now_ns(), bytes = sum(offsetof(struct echo_server, bytes));
+	uint64_t now = ipb_now_ns(), packets = sum(offsetof(struct echo_server, packets)),
+	         bytes = sum(offsetof(struct echo_server, bytes));
 
 	if (host == NULL)
 		return;
 	struct ipbench_progress *p = host->progress;
-	p->phase = IPBENCH_PHASE_MEASURE;
-	p->elapsed_ns = now - begin_ns;
-	p->ok = p->sent = sum(offsetof(struct echo_server, packets));
-	if (last_ns != 0 && now > last_ns)
-		p->rate_bps = p->sent_bps = (uint64_t)((double)(bytes - last_bytes) * 8e9 / (double)(now - last_ns));
+	IPBENCH_PROGRESS_SET(p, phase, IPBENCH_PHASE_MEASURE);
+	IPBENCH_PROGRESS_SET(p, elapsed_ns, now - begin_ns);
+	IPBENCH_PROGRESS_SET(p, ok, packets);
+	IPBENCH_PROGRESS_SET(p, sent, packets);
+	if (last_ns != 0 && now > last_ns) {
+		uint64_t bps = (uint64_t)((double)(bytes - last_bytes) * 8e9 / (double)(now - last_ns));
+		IPBENCH_PROGRESS_SET(p, rate_bps, bps);
+		IPBENCH_PROGRESS_SET(p, sent_bps, bps);
+	}
 	last_ns = now;
 	last_bytes = bytes;
-	p->updates++;
+	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
 }
 
 static int start(struct timeval *stamp)
@@ -167,11 +169,11 @@ static int start(struct timeval *stamp)
 	for (; running < server_count; running++)
 		if ((errno = pthread_create(&threads[running], NULL, serve, &servers[running])) != 0) {
 			status = ipb_error_errno(&err, errno, "cannot start an echo thread");
-			atomic_store(&stopping, 1);
+			ipb_stop_ask(&stopping);
 			break;
 		}
-	while (!atomic_load(&stopping)) {
-		struct pollfd p = { .fd = stop_event, .events = POLLIN };
+	while (!ipb_stop_asked(&stopping)) {
+		struct pollfd p = { .fd = stopping.event, .events = POLLIN };
 		poll(&p, 1, PROGRESS_MS);
 		report_progress(begin);
 	}
@@ -182,12 +184,8 @@ static int start(struct timeval *stamp)
 
 static int stop(struct timeval *stamp)
 {
-	uint64_t one = 1;
-
 	gettimeofday(stamp, NULL);
-	atomic_store(&stopping, 1);
-	if (write(stop_event, &one, sizeof one) < 0)
-		return 0; /* start looks at the flag as well */
+	ipb_stop_ask(&stopping);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ipb_error.h"
+#include "ipb_stop.h"
 
 #define ECHO_BATCH 64              /* datagrams or frames taken and given in one call */
 #define ECHO_TRAINS 8              /* trains of datagrams in one call */
@@ -33,7 +34,7 @@ struct echo_server {
 	int trains;          /* UDP: takes and gives many datagrams of a sender in one piece (UDP_GRO, UDP_SEGMENT) */
 	int any_address;     /* UDP: bound to no address, so answer from the one that was asked */
 	uint8_t mac[6];      /* raw: of the interface */
-	const atomic_int *stop;
+	const struct ipb_stop *stop;
 	/* Written by the server's thread, read by others at any time. */
 	_Atomic uint64_t packets, bytes, failed, connections, refused;
 	uint64_t checked; /* packets that check mode has seen; the server's thread alone */

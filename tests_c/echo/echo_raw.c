@@ -73,7 +73,7 @@ void echo_raw_run(struct echo_server *s)
 {
 	struct frames *f = new_frames();
 
-	while (f != NULL && !atomic_load_explicit(s->stop, memory_order_relaxed)) {
+	while (f != NULL && !ipb_stop_asked(s->stop)) {
 		int n = recvmmsg(s->fd, f->in, ECHO_BATCH, MSG_WAITFORONE, NULL);
 		if (n <= 0)
 			continue;

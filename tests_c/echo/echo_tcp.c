@@ -201,7 +201,7 @@ void echo_tcp_run(struct echo_server *s)
 	l->s = s;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll >= 0 && watch(l, NULL, EPOLL_CTL_ADD, EPOLLIN) == 0)
-		while (!atomic_load_explicit(s->stop, memory_order_relaxed))
+		while (!ipb_stop_asked(s->stop))
 			turn(l);
 	while (l->all != NULL)
 		drop(l, l->all);

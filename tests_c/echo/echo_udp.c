@@ -187,7 +187,7 @@ void echo_udp_run(struct echo_server *s)
 	struct batch *b = new_batch();
 	const unsigned most = s->trains ? ECHO_TRAINS : ECHO_BATCH;
 
-	while (b != NULL && !atomic_load_explicit(s->stop, memory_order_relaxed)) {
+	while (b != NULL && !ipb_stop_asked(s->stop)) {
 		int n = recvmmsg(s->fd, b->messages, most, MSG_WAITFORONE, NULL);
 		if (n <= 0)
 			continue; /* time to look at stop, or an error that a datagram of ours caused (ICMP) */

@@ -6,7 +6,8 @@
  * have it. The second says what the first cannot: options, units, progress, results as data.
  *
  * Threads: ipbench opens a plugin in a process of its own. Every function is called on one "host" thread, one call at
- * a time, except `start`, which runs on a second thread while the host thread may call `stop`.
+ * a time, except `start`, which runs on a second thread while the host thread may call `stop`. What these two share has
+ * to be atomic: `stop` stores with release, `start` loads with acquire.
  *
  * Define IPBENCH_TEST_CLIENT or IPBENCH_TEST_TARGET before including this file: it selects the prototypes of `setup`
  * and `output` in `struct ipbench_plugin`. Define neither (a host, a test) to get both variants by name.
@@ -106,7 +107,7 @@ enum ipbench_phase {
 };
 
 /* What a running test says of itself. Shared memory: the plugin's `start` thread writes, other processes read, nobody
- * locks. Each field is written whole (relaxed atomic stores); a reader may see fields of two neighbouring updates.
+ * locks. Each field is written whole, by IPBENCH_PROGRESS_SET; a reader may see fields of two neighbouring updates.
  * Written a few times a second, never a packet. 128 bytes, little endian. */
 struct ipbench_progress {
 	uint32_t version;       /* 0   IPBENCH_EXT_MAJOR */
@@ -126,6 +127,13 @@ struct ipbench_progress {
 	uint64_t max_ns;        /* 104 */
 	uint64_t reserved[2];   /* 112 */
 };
+
+/* Writes one field in one piece, at least as late as everything before it in the program. */
+#if defined(__GNUC__)
+#define IPBENCH_PROGRESS_SET(progress, field, value) __atomic_store_n(&(progress)->field, (value), __ATOMIC_RELEASE)
+#else
+#define IPBENCH_PROGRESS_SET(progress, field, value) ((void)((progress)->field = (value)))
+#endif
 
 #define IPBENCH_FORM_ORIGINAL 0u /* marshall as ipbench 2 did: its controller has to read it */
 #define IPBENCH_FORM_EXTENDED 1u /* marshall in the plugin's own richer form: both ends are of our line */

@@ -146,7 +146,7 @@ static int start(struct timeval *begin)
 static int stop(struct timeval *end)
 {
 	gettimeofday(end, NULL);
-	if (test.engine != NULL && !test.ran)
+	if (test.engine != NULL)
 		ipb_engine_stop(test.engine);
 	return 0;
 }

@@ -149,7 +149,7 @@ static void enter(struct ipb_engine *e, enum ipbench_phase phase)
 {
 	e->phase = phase;
 	if (e->progress != NULL)
-		__atomic_store_n(&e->progress->phase, phase, __ATOMIC_RELAXED);
+		IPBENCH_PROGRESS_SET(e->progress, phase, phase);
 }
 
 /* The measured phase ends: packets due from end_ns on are not measured any more. */
@@ -264,7 +264,7 @@ static int idle(struct ipb_engine *e, uint64_t now_ns)
 		ipb_layers_poll(e, now_ns);
 	if (now_ns >= e->progress_due_ns)
 		ipb_engine_progress(e, now_ns);
-	if (__atomic_load_n(&e->stop, __ATOMIC_RELAXED)) {
+	if (__atomic_load_n(&e->stop, __ATOMIC_ACQUIRE)) {
 		e->early = 1;
 		return -1;
 	}
@@ -364,4 +364,4 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	return 0;
 }
 
-void ipb_engine_stop(struct ipb_engine *e) { __atomic_store_n(&e->stop, 1, __ATOMIC_RELAXED); }
+void ipb_engine_stop(struct ipb_engine *e) { __atomic_store_n(&e->stop, 1, __ATOMIC_RELEASE); }

@@ -104,7 +104,7 @@ void ipb_engine_confidence(struct ipb_engine *e)
 	median_confidence(e, b.count);
 }
 
-static void store(uint64_t *to, uint64_t value) { __atomic_store_n(to, value, __ATOMIC_RELAXED); }
+static void store(uint64_t *to, uint64_t value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }
 
 /* Percentiles for the progress report, a few hundred buckets at a time: a whole pass would delay packets. */
 static void scan(struct ipb_engine *e)
@@ -157,7 +157,7 @@ static void report(struct ipb_engine *e, uint64_t now_ns)
 		store(&p->sent_bps, (uint64_t)((double)(e->track.next - e->progress_last_sent) * bits));
 	}
 	store(&p->max_ns, e->response.max_ns);
-	__atomic_store_n(&p->version, IPBENCH_EXT_MAJOR, __ATOMIC_RELAXED);
+	IPBENCH_PROGRESS_SET(p, version, IPBENCH_EXT_MAJOR);
 	store(&p->updates, p->updates + 1);
 	e->progress_last_ns = now_ns;
 	e->progress_last_ok = e->received_all;

@@ -210,7 +210,7 @@ static int drain(struct load *l, struct state *s)
 {
 	uint64_t end_ns = ipb_now_ns() + l->drain_ns;
 
-	while (s->outstanding > 0 && !l->stopping) {
+	while (s->outstanding > 0 && !ipb_stop_asked(&l->stopping)) {
 		uint64_t now = ipb_now_ns();
 		if (now >= end_ns)
 			return 0;
@@ -244,7 +244,7 @@ int load_run(struct load *l, void (*report)(const struct load *l, int phase, uin
 	l->tally.window_start_ns = start + l->warmup_ns;
 	l->tally.window_end_ns = l->tally.window_start_ns + (uint64_t)((double)l->samples * interval_ns + 0.5);
 	uint64_t end_ns = l->tally.window_end_ns + l->cooldown_ns;
-	while (due < end_ns && !l->stopping) {
+	while (due < end_ns && !ipb_stop_asked(&l->stopping)) {
 		uint64_t now = ipb_now_ns();
 		for (int burst = 0; burst < 64 && due <= now && due < end_ns; burst++) {
 			if (send_read(l, s, due) < 0)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "ipb_error.h"
+#include "ipb_stop.h"
 #include "tally.h"
 
 #define LOAD_CALL_MS 5000           /* longest time for mounting, and for opening the file */
@@ -25,7 +26,7 @@ struct load {
 	uint64_t samples, warmup_ns, cooldown_ns, drain_ns;
 	int has_uid, has_gid;    /* 0: this process's */
 	uint32_t uid, gid;
-	volatile int stopping;
+	struct ipb_stop stopping;
 	/* what came of it */
 	uint64_t file_size;
 	struct tally tally;

@@ -119,16 +119,17 @@ static void report(const struct load *l, int phase, uint64_t elapsed_ns)
 	if (host == NULL)
 		return;
 	struct ipbench_progress *p = host->progress;
-	p->phase = (uint32_t)phase;
-	p->elapsed_ns = elapsed_ns;
-	p->expected_ns = l->warmup_ns + (uint64_t)((double)l->samples * 1e9 / l->rate) + l->cooldown_ns;
-	p->sent = t->sent;
-	p->ok = t->ok;
-	p->bad = t->bad;
-	p->p50_ns = ipb_hist_percentile(&t->response, 50);
-	p->p99_ns = ipb_hist_percentile(&t->response, 99);
-	p->max_ns = t->response.count > 0 ? t->response.max_ns : 0;
-	p->updates++;
+	IPBENCH_PROGRESS_SET(p, phase, (uint32_t)phase);
+	IPBENCH_PROGRESS_SET(p, elapsed_ns, elapsed_ns);
+	IPBENCH_PROGRESS_SET(p, expected_ns,
+	                     l->warmup_ns + (uint64_t)((double)l->samples * 1e9 / l->rate) + l->cooldown_ns);
+	IPBENCH_PROGRESS_SET(p, sent, t->sent);
+	IPBENCH_PROGRESS_SET(p, ok, t->ok);
+	IPBENCH_PROGRESS_SET(p, bad, t->bad);
+	IPBENCH_PROGRESS_SET(p, p50_ns, ipb_hist_percentile(&t->response, 50));
+	IPBENCH_PROGRESS_SET(p, p99_ns, ipb_hist_percentile(&t->response, 99));
+	IPBENCH_PROGRESS_SET(p, max_ns, t->response.count > 0 ? t->response.max_ns : 0);
+	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
 }
 
 static int start(struct timeval *stamp)
@@ -140,7 +141,7 @@ static int start(struct timeval *stamp)
 static int stop(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
-	load.stopping = 1;
+	ipb_stop_ask(&load.stopping);
 	return 0;
 }
 

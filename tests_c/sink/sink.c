@@ -13,10 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "flows.h"
 #include "ipb_args.h"
@@ -25,6 +23,7 @@
 #include "ipb_report.h"
 #include "ipb_results.h"
 #include "ipb_sock.h"
+#include "ipb_stop.h"
 
 #define BATCH 64
 #define KNOWN 64                  /* bytes of a packet that are looked at */
@@ -49,8 +48,8 @@ struct batch {
 
 static const struct ipbench_host *host;
 static struct ipb_error err;
-static int udp_fd = -1, raw_fd = -1, stop_event = -1;
-static volatile int stopping;
+static int udp_fd = -1, raw_fd = -1;
+static struct ipb_stop stopping;
 static struct flows flows;
 static struct batch batch;
 static uint64_t dropped;
@@ -95,8 +94,7 @@ static int setup(char *arg)
 
 	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
 		return ipb_error_print(&err, "sink");
-	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	status = stop_event < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_sockets(&a);
+	status = ipb_stop_open(&stopping) < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_sockets(&a);
 	ipb_args_free(&a);
 	for (int i = 0; i < BATCH; i++) {
 		batch.parts[i] = (struct iovec){ batch.data[i], KNOWN };
@@ -159,19 +157,20 @@ static void report(uint64_t begin_ns)
 	if (host == NULL)
 		return;
 	struct ipbench_progress *p = host->progress;
-	p->phase = IPBENCH_PHASE_MEASURE;
-	p->elapsed_ns = now - begin_ns;
-	p->ok = flows.packets;
+	IPBENCH_PROGRESS_SET(p, phase, IPBENCH_PHASE_MEASURE);
+	IPBENCH_PROGRESS_SET(p, elapsed_ns, now - begin_ns);
+	IPBENCH_PROGRESS_SET(p, ok, flows.packets);
 	if (last_ns != 0 && now > last_ns)
-		p->rate_bps = (uint64_t)((double)(flows.bytes - last_bytes) * 8e9 / (double)(now - last_ns));
+		IPBENCH_PROGRESS_SET(p, rate_bps,
+		                     (uint64_t)((double)(flows.bytes - last_bytes) * 8e9 / (double)(now - last_ns)));
 	last_ns = now;
 	last_bytes = flows.bytes;
-	p->updates++;
+	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
 }
 
 static int start(struct timeval *stamp)
 {
-	struct pollfd p[3] = { { .fd = stop_event, .events = POLLIN }, { .fd = udp_fd, .events = POLLIN },
+	struct pollfd p[3] = { { .fd = stopping.event, .events = POLLIN }, { .fd = udp_fd, .events = POLLIN },
 		               { .fd = raw_fd, .events = POLLIN } };
 	uint64_t begin = ipb_now_ns(), reported = begin, stop_ns = 0;
 
@@ -179,7 +178,7 @@ static int start(struct timeval *stamp)
 	for (;;) {
 		int got = (udp_fd >= 0 ? take(udp_fd, 0) : 0) + (raw_fd >= 0 ? take(raw_fd, 1) : 0);
 		uint64_t now = ipb_now_ns();
-		if (stopping && stop_ns == 0)
+		if (stop_ns == 0 && ipb_stop_asked(&stopping))
 			stop_ns = now;
 		if (stop_ns != 0 && (got == 0 || now - stop_ns > DRAIN_NS))
 			return 0;
@@ -194,12 +193,8 @@ static int start(struct timeval *stamp)
 
 static int stop(struct timeval *stamp)
 {
-	uint64_t one = 1;
-
 	gettimeofday(stamp, NULL);
-	stopping = 1;
-	if (write(stop_event, &one, sizeof one) < 0)
-		return 0; /* start looks at the flag as well */
+	ipb_stop_ask(&stopping);
 	return 0;
 }
 

@@ -5,8 +5,6 @@
 #define IPBENCH_TEST_TARGET
 #include <errno.h>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "ipb_args.h"
 #include "ipb_clock.h"
@@ -17,8 +15,7 @@
 static const struct ipbench_host *host;
 static struct ipb_error err;
 static struct wrapper wrapper;
-static int stop_event = -1;
-static volatile int stopping;
+static struct ipb_stop stopping;
 
 static int attach(const struct ipbench_host *given)
 {
@@ -36,15 +33,14 @@ static int setup(char *arg)
 {
 	if (wrapper_setup(&wrapper, arg, &err) < 0)
 		return ipb_error_print(&err, "target_wrapper");
-	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return stop_event < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : 0;
+	return ipb_stop_open(&stopping) < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : 0;
 }
 
 /* A start program may end by itself with status 0: it has then prepared what lives elsewhere. */
 static int wait_for_stop(struct program *p, uint64_t begin_ns)
 {
-	while (!stopping) {
-		struct pollfd f = { .fd = stop_event, .events = POLLIN };
+	while (!ipb_stop_asked(&stopping)) {
+		struct pollfd f = { .fd = stopping.event, .events = POLLIN };
 		poll(&f, 1, LOOK_MS);
 		if (wrapper.start_status < 0)
 			program_ended(p, &wrapper.start_status);
@@ -80,21 +76,17 @@ static int start(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
 	if (host != NULL)
-		host->progress->phase = IPBENCH_PHASE_MEASURE;
-	wrapper.busy = 1;
+		IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_MEASURE);
+	wrapper_begin(&wrapper);
 	int status = run();
-	wrapper.busy = 0;
+	wrapper_end(&wrapper);
 	return status < 0 ? ipb_error_print(&err, "target_wrapper") : 0;
 }
 
 static int stop(struct timeval *stamp)
 {
-	uint64_t one = 1;
-
 	gettimeofday(stamp, NULL);
-	stopping = 1;
-	ssize_t written = write(stop_event, &one, sizeof one);
-	(void)written; /* start looks at the flag as well */
+	ipb_stop_ask(&stopping);
 	wrapper_wait(&wrapper);
 	return 0;
 }

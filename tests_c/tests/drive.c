@@ -9,6 +9,7 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static struct timeval started, stopped;
 struct side {
 	pthread_t thread;
 	int status;
-	volatile int done;
+	atomic_int done;
 };
 
 static void *run_start(void *arg)
@@ -36,9 +37,11 @@ static void *run_start(void *arg)
 	struct side *s = arg;
 
 	s->status = plugin->start(&started);
-	s->done = 1;
+	atomic_store_explicit(&s->done, 1, memory_order_release);
 	return NULL;
 }
+
+static int is_done(const struct side *s) { return atomic_load_explicit(&s->done, memory_order_acquire); }
 
 static int fail(const char *what)
 {
@@ -53,11 +56,11 @@ static int run(double seconds)
 
 	if (pthread_create(&s.thread, NULL, run_start, &s) != 0)
 		return fail("pthread_create");
-	while (!s.done && (seconds <= 0 || (double)(ipb_now_ns() - begin) < seconds * 1e9))
+	while (!is_done(&s) && (seconds <= 0 || (double)(ipb_now_ns() - begin) < seconds * 1e9))
 		usleep(20000);
-	if (!s.done && plugin->stop(&stopped) != 0)
+	if (!is_done(&s) && plugin->stop(&stopped) != 0)
 		fail("stop");
-	int early = s.done;
+	int early = is_done(&s);
 	pthread_join(s.thread, NULL);
 	if (early && plugin->stop(&stopped) != 0)
 		fail("stop");

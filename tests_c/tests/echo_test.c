@@ -18,7 +18,7 @@
 #define DEADLINE_S 5
 
 static struct echo_server server;
-static atomic_int stopping;
+static struct ipb_stop stopping;
 static pthread_t thread;
 static int client;
 static uint8_t sent[PACKETS * SIZE];
@@ -37,7 +37,7 @@ static void begin(const char *ip, int trains, int check)
 	struct timeval wait = { .tv_sec = DEADLINE_S };
 
 	server = (struct echo_server){ .trains = trains, .check = check, .stop = &stopping };
-	atomic_store(&stopping, 0);
+	stopping = (struct ipb_stop){ 0 };
 	assert_int_equal(echo_udp_open(&server, ip, 0, &err), 0);
 	client = ipb_sock_connect(ip != NULL ? ip : "127.0.0.5", ipb_sock_port(server.fd), SOCK_DGRAM, &o, &err);
 	assert_true(client >= 0);
@@ -51,7 +51,7 @@ static void run(void) { assert_int_equal(pthread_create(&thread, NULL, serve, &s
 
 static void end(void)
 {
-	atomic_store(&stopping, 1);
+	ipb_stop_ask(&stopping);
 	pthread_join(thread, NULL);
 	close(server.fd);
 	close(client);

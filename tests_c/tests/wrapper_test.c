@@ -101,7 +101,7 @@ static void only_below_allowed_directories(void **state)
 	rmdir(folder);
 }
 
-static int run(const char *script, uint64_t timeout_ms, const volatile int *cancel, char **data, size_t *size, int *status)
+static int run(const char *script, uint64_t timeout_ms, const struct ipb_stop *cancel, char **data, size_t *size, int *status)
 {
 	struct words w = { .count = 3, .word = { "/bin/sh", "-c", (char *)script, NULL } };
 	struct program p;
@@ -134,7 +134,7 @@ static void programs_are_run(void **state)
 
 static void limits_hold(void **state)
 {
-	const volatile int now = 1;
+	const struct ipb_stop now = { .asked = 1 };
 	char *data;
 	size_t size;
 	int status;

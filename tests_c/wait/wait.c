@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "ipb_args.h"
 #include "ipb_bytes.h"
 #include "ipb_clock.h"
+#include "ipb_stop.h"
 #include "plugin.h"
 
 #define PROGRESS_NS 200000000ull
@@ -30,8 +30,7 @@ static const struct ipbench_option options[] = {
 static const struct ipbench_host *host;
 static struct ipb_error err;
 static uint64_t deadline_ns;
-static int stop_event = -1;
-static volatile int stopping;
+static struct ipb_stop stopping;
 static uint64_t waited_ns;
 static enum ended_by ended_by;
 
@@ -57,8 +56,7 @@ static int setup(char *hostname, int port, char *arg)
 		return ipb_error_print(&err, "wait");
 	deadline_ns = ipb_args_ns(&a, "deadline");
 	ipb_args_free(&a);
-	stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (stop_event < 0)
+	if (ipb_stop_open(&stopping) < 0)
 		return ipb_error_errno(&err, errno, "cannot make an event");
 	return 0;
 }
@@ -67,23 +65,16 @@ static void progress(uint64_t begin_ns, enum ipbench_phase phase)
 {
 	if (host == NULL)
 		return;
-	host->progress->phase = phase;
-	host->progress->elapsed_ns = ipb_now_ns() - begin_ns;
-	host->progress->expected_ns = deadline_ns;
-	host->progress->updates++;
+	IPBENCH_PROGRESS_SET(host->progress, phase, phase);
+	IPBENCH_PROGRESS_SET(host->progress, elapsed_ns, ipb_now_ns() - begin_ns);
+	IPBENCH_PROGRESS_SET(host->progress, expected_ns, deadline_ns);
+	IPBENCH_PROGRESS_SET(host->progress, updates, host->progress->updates + 1);
 }
 
 static void on_interrupt(int number)
 {
-	uint64_t one = 1;
-	int saved = errno;
-
 	(void)number;
-	stopping = 1;
-	if (write(stop_event, &one, sizeof one) < 0) {
-		/* start looks at the flag as well */
-	}
-	errno = saved;
+	ipb_stop_ask(&stopping);
 }
 
 /* Whether somebody pressed Enter. At its end, and where it cannot be read, the input is not looked at again. */
@@ -102,7 +93,7 @@ static int entered(struct pollfd *input)
 static int start(struct timeval *stamp)
 {
 	/* The original's daemon calls no stop for a client: there Enter and SIGINT end the test, as they always did. */
-	struct pollfd p[2] = { { .fd = stop_event, .events = POLLIN }, { .fd = host == NULL ? 0 : -1, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = stopping.event, .events = POLLIN }, { .fd = host == NULL ? 0 : -1, .events = POLLIN } };
 	struct sigaction interrupt = { .sa_handler = on_interrupt }, before;
 	uint64_t begin = ipb_now_ns(), now = begin;
 
@@ -116,7 +107,7 @@ static int start(struct timeval *stamp)
 		p[0].revents = p[1].revents = 0;
 		ppoll(p, 2, &wait, NULL);
 		now = ipb_now_ns();
-		if (stopping || p[0].revents != 0 || entered(&p[1])) {
+		if (ipb_stop_asked(&stopping) || p[0].revents != 0 || entered(&p[1])) {
 			ended_by = BY_CONTINUE;
 			break;
 		}
@@ -132,12 +123,8 @@ static int start(struct timeval *stamp)
 /* `ipbench continue HOST`, and Enter at the daemon's terminal, get here. */
 static int stop(struct timeval *stamp)
 {
-	uint64_t one = 1;
-
 	gettimeofday(stamp, NULL);
-	stopping = 1;
-	if (write(stop_event, &one, sizeof one) < 0)
-		return 0; /* start looks at the flag as well */
+	ipb_stop_ask(&stopping);
 	return 0;
 }
 
