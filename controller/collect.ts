@@ -6,10 +6,11 @@
 
 import { monotonicNowNs } from "../ffi/clock.ts";
 import type { ProgressReport } from "../protocol/progress.ts";
-import type { Reason } from "../results/document.ts";
+import type { PluginResults, Reason } from "../results/document.ts";
 import { combineProbes, offsetAt, type OffsetInterval, roundsAgree } from "./clock_estimate.ts";
 import { clientPart, packed, targetPart, timing } from "./result_parts.ts";
 import { pause, withDeadline } from "./deadline.ts";
+import { wrongStamps, wrongWindow } from "./plausible.ts";
 import type { Peer, RawResult, ResultHead } from "./peer.ts";
 import { ResultStore } from "./result_store.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -106,9 +107,11 @@ async function takeResult(
   peer.phase = "run";
   const ms = deadlineMs(session, client, agreement);
   const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms));
+  checkStamps(peer, head);
   client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
   const results = await receive(peer, head, readers, async (raw) => {
     const read = await session.parts.clientHalf.unmarshall(client.index, raw);
+    checkWindow(peer, read, raw, client.expectedNs);
     session.merger.add(read);
     return packed(read);
   });
@@ -136,6 +139,24 @@ async function receive<T>(
   } finally {
     stored.close();
   }
+}
+
+/** @throws {RunError} when the test cannot have run when its daemon says that it did */
+function checkStamps(peer: Peer, { stamps }: ResultHead): void {
+  const sinceStartNs = monotonicNowNs() - peer.startSentNs;
+  const wrong = wrongStamps(stamps, { toldNs: peer.toldNs, sinceStartNs });
+  if (wrong !== null) throw peer.fail("protocol", wrong, "see the daemon's log");
+}
+
+/** @throws {RunError} when the measured phase that a plugin tells cannot be one of this run */
+function checkWindow(
+  peer: Peer,
+  results: PluginResults | null,
+  { stamps }: Pick<RawResult, "stamps">,
+  expectedNs: number | null,
+): void {
+  const wrong = wrongWindow(results?.window, stamps, expectedNs);
+  if (wrong !== null) throw peer.fail("protocol", wrong, "see the daemon's log");
 }
 
 function noteInvalid(session: Session, peer: Peer, valid: boolean, reasons: readonly Reason[] = []): void {
@@ -220,8 +241,10 @@ async function collectTarget(
     const timely = stopMeterInTime(session, target, agreement);
     timely.catch(() => {});
     const head = await headAfterStop(session, target);
+    checkStamps(peer, head);
     await timely;
     const shown = await receive(peer, head, shows, (raw) => half.show(raw));
+    checkWindow(peer, shown.results, head, null);
     target.stamps = head.stamps;
     noteInvalid(session, peer, head.valid, shown.results?.reasons);
     await session.setTarget(target.index, targetPart(target, shown, agreement));

@@ -39,6 +39,8 @@ export interface Limits {
   abortMs: number;
   /** For one call of the controller half of a plugin (setup_controller, unmarshall, output). */
   pluginMs: number;
+  /** Private writable memory of the process of a test's controller half, beyond its own when it starts, in bytes. */
+  pluginMemoryBytes: number;
   /** Daemons that are connected and set up at the same time. */
   parallel: number;
   /** Longest line from a daemon, in bytes. */
@@ -79,6 +81,7 @@ export const LIMITS: Readonly<Limits> = {
   transferMs: 120_000,
   abortMs: 1_000,
   pluginMs: 30_000,
+  pluginMemoryBytes: 2 * 1024 * 1024 * 1024,
   parallel: 256,
   lineBytes: 8_192,
   resultBytes: 256 * 1024 * 1024,

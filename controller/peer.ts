@@ -4,6 +4,7 @@
  * @module
  */
 
+import { monotonicNowNs } from "../ffi/clock.ts";
 import { type Command, formatCommand } from "../protocol/command.ts";
 import type { Extension, Greeting } from "../protocol/greeting.ts";
 import { ProtocolError } from "../protocol/error.ts";
@@ -53,6 +54,10 @@ export class Peer {
   /** What ended this peer's part, if anything did. */
   error: RunError | null = null;
   phase: RunPhase = "connect";
+  /** The instant that START named, in the daemon's clock; `null`: none. */
+  toldNs: bigint | null = null;
+  /** When START was sent, on the controller's clock. */
+  startSentNs = 0n;
   #connection: Connection | null = null;
   #ownership: Ownership = "none";
   #unansweredAt = -Infinity;
@@ -189,6 +194,8 @@ export class Peer {
    */
   async start(atNs: bigint | null): Promise<void> {
     this.#enter("start");
+    this.toldNs = atNs;
+    this.startSentNs = monotonicNowNs();
     await this.#guard("", () => this.#send({ name: "START", atNs }));
     this.#unansweredAt = performance.now();
   }

@@ -25,6 +25,8 @@ export interface PluginHalfOptions {
   originalSpelling: boolean;
   /** Bound of each call, in milliseconds. */
   callMs: number;
+  /** What its process may take of memory, see {@linkcode Limits.pluginMemoryBytes}. */
+  memoryBytes: number;
   log: (level: LogLevel, message: string) => void;
 }
 
@@ -49,6 +51,7 @@ export class PluginHalf {
       pluginDirs,
       debug,
       originalSpelling,
+      memoryLimitBytes: options.memoryBytes,
       log: (level, message, lines) =>
         level === "info" ? this.#remarks.take(message, lines) : log(level, message),
     });

@@ -56,6 +56,7 @@ async function openSession(description: RunDescription, options: RunOptions): Pr
     debug: description.debug,
     originalSpelling: description.originalSpelling ?? false,
     callMs: limits.pluginMs,
+    memoryBytes: limits.pluginMemoryBytes,
     log,
   };
   const required = requiredClients(description.require, description.clients.length);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { defaultRun } from "../config/run_description.ts";
 import { monotonicNowNs } from "../ffi/clock.ts";
-import type { PluginInfo } from "../ffi/mod.ts";
+import { PluginError, type PluginInfo } from "../ffi/mod.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import type { RawResult } from "./peer.ts";
@@ -21,7 +21,10 @@ function result(text: string, code = "220 VALID DATA"): string {
 }
 
 /** A controller half that hands through what came, so that no plugin is needed. */
-function simulatedHalf(calls: string[], fault: { open?: Error; output?: Error } = {}): Half {
+function simulatedHalf(
+  calls: string[],
+  fault: { open?: Error; output?: Error; unmarshall?: [index: number, error: Error] } = {},
+): Half {
   const came = new Map<number, string>();
   const read = (raw: RawResult) => `${new TextDecoder().decode(raw.data)}${raw.valid ? "" : "!"}`;
   return {
@@ -36,6 +39,7 @@ function simulatedHalf(calls: string[], fault: { open?: Error; output?: Error } 
     expectedNs: () => Promise.resolve(1e6),
     unmarshall: (index, raw) => {
       calls.push(`unmarshall ${index}`);
+      if (fault.unmarshall?.[0] === index) return Promise.reject(fault.unmarshall[1]);
       came.set(index, read(raw));
       return Promise.resolve(null);
     },
@@ -235,6 +239,74 @@ Deno.test("an interrupted run says so and frees its daemons", async () => {
 
 const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=clock,at)\n";
 const clockOf = () => `200 OK (rx=${monotonicNowNs()} tx=${monotonicNowNs()})\n`;
+
+/** What a daemon with a clock answers to START: a result whose stamps are made from the instant it was told. */
+function stamped(
+  stamps: (toldNs: bigint) => [planned: bigint, actual: bigint, ended: bigint],
+): ScriptedDaemon {
+  const daemon: ScriptedDaemon = scriptedDaemon([OURS, OK, OK, OK, clockOf, () => {
+    const told = BigInt(/^START at::(\d+)/.exec(daemon.lines.at(-1)!)![1]!);
+    const [planned, actual, ended] = stamps(told);
+    return result("one").replace("follow", `follow, planned=${planned} actual=${actual} ended=${ended}`);
+  }], [OURS, "SILENT"]);
+  return daemon;
+}
+
+Deno.test("a result's instants are those of the run that was asked for, or it is refused by name", async () => {
+  const second = 1_000_000_000n;
+  const limits = { clockProbes: 1, finishMs: 100, graceMs: 2_000 };
+  const wrong: [RegExp, Parameters<typeof stamped>[0]][] = [
+    [/planned for \d+ ns/, (told) => [told + 1n, told, told]],
+    [/stamps of the result make no sense/, (told) => [9_000_000_000_000_000_000n, told, told]],
+    [/stamps of the result make no sense/, (told) => [told, told + 2n, told + 1n]],
+    [/ran from 0\.000 s to 36\d\d\.\d+ s after/, (told) => [told, told, told + 3_600n * second]],
+    [/ran from -90\.000 s to/, (told) => [told, told - 90n * second, told]],
+  ];
+  for (const [reason, stamps] of wrong) {
+    await using liar = stamped(stamps);
+    const { document } = await run([liar], [], { limits });
+    assert.match(
+      document.clients[0]!.error ?? "",
+      new RegExp(`^client 127.0.0.1:${liar.port}: .*${reason.source}`),
+    );
+    assert.equal(document.run.verdict, "INVALID");
+  }
+  await using honest = stamped((told) => [told, told + 1_000n, told + 2_000n]);
+  const { document } = await run([honest], [], { limits });
+  assert.equal(document.run.failed, undefined, document.run.reasons.join("; "));
+  assert.equal(document.clients[0]!.start?.actual_ns, document.clients[0]!.start!.planned_ns + 1_000);
+});
+
+Deno.test("what the controller cannot make of one peer's data is told with that peer's name", async () => {
+  await using good = client("one");
+  await using odd = client("two");
+  const cause = new RunError(null, "unmarshall", "plugin", "test t: 5 samples and 36 bytes");
+  const first = await run([good, odd], [], { half: { unmarshall: [1, cause] } });
+  assert.match(
+    first.document.clients[1]!.error!,
+    new RegExp(`^client 127.0.0.1:${odd.port}: unmarshall: test t: 5 samples`),
+  );
+  const told = first.events.filter(({ kind }) => kind === "error");
+  assert.equal(told.length, 1);
+  assert.match(JSON.stringify(told[0]), new RegExp(`"port":${odd.port}`));
+  assert.equal(first.document.clients[0]!.error, undefined, "the innocent is not blamed");
+
+  // A half that dies is the controller's own fault; whose data it had is named all the same.
+  await using fatal = client("three");
+  const death = new RunError(
+    null,
+    "unmarshall",
+    "plugin",
+    "it crashed",
+    "",
+    new PluginError("crash", "unmarshall", "x"),
+  );
+  const second = await run([fatal], [], { half: { unmarshall: [0, death] } });
+  assert.match(
+    second.document.run.reasons.join(),
+    new RegExp(`controller: unmarshall: it crashed, with what client 127.0.0.1:${fatal.port} sent`),
+  );
+});
 
 Deno.test("a result that trickles in keeps nobody else's from being taken", async () => {
   const size = 9 * 1024 * 1024;

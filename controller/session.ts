@@ -10,7 +10,7 @@ import type { ClientResult, TargetResult } from "../results/document.ts";
 import type { HostReason } from "../results/verdict.ts";
 import { Peer, type PeerContext } from "./peer.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
-import { hostPort, messageOf, RunError } from "./run_error.ts";
+import { describePeer, hostPort, messageOf, RunError } from "./run_error.ts";
 import type { ClientRun, SessionParts, TargetRun } from "./run_parts.ts";
 import { Merger } from "./totals.ts";
 
@@ -125,7 +125,7 @@ export class Session {
    */
   async clientFailed(client: ClientRun, error: unknown): Promise<void> {
     if (this.#stop.signal.aborted || client.done || this.#failed.has(client)) return;
-    if (this.#ownFault(error)) return;
+    if (this.#ownFault(client.peer, error)) return;
     this.#failed.add(client);
     const failure = this.#note(client.peer, error);
     client.ready = false;
@@ -143,27 +143,35 @@ export class Session {
    */
   async targetFailed(target: TargetRun, error: unknown): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    if (this.#ownFault(error)) return;
+    if (this.#ownFault(target.peer, error)) return;
     const failure = this.#note(target.peer, error);
     await this.setTarget(target.index, { error: failure.message, peer: target.peer.greeting?.peer ?? null });
     this.end(failure);
   }
 
-  /** A half of the controller's own that died or hangs ends the run, and is nobody else's fault. */
-  #ownFault(error: unknown): boolean {
+  /**
+   * A half of the controller's own that died or hangs ends the run, and is nobody else's fault; whose data it was given
+   * is named all the same, because that is where to look.
+   */
+  #ownFault(peer: Peer, error: unknown): boolean {
     if (!(error instanceof RunError) || error.peer !== null) return false;
     if (!(error.cause instanceof PluginError) || !["crash", "timeout"].includes(error.cause.code)) {
       return false;
     }
-    this.parts.emit({ kind: "error", peer: null, phase: error.phase, text: error.message });
-    this.end(error);
+    const reason = `${error.reason}, with what ${describePeer(peer.name)} sent or is to do`;
+    const failure = new RunError(null, error.phase, error.code, reason, error.remedy, error.cause);
+    this.parts.emit({ kind: "error", peer: null, phase: failure.phase, text: failure.message });
+    this.end(failure);
     return true;
   }
 
+  /** Whatever fails in a step of one daemon is about that daemon, also where the controller noticed it. */
   #note(peer: Peer, error: unknown): RunError {
-    const failure = error instanceof RunError
-      ? error
-      : new RunError(peer.name, peer.phase, "protocol", messageOf(error), "", error);
+    let failure: RunError;
+    if (!(error instanceof RunError)) {
+      failure = new RunError(peer.name, peer.phase, "protocol", messageOf(error), "", error);
+    } else if (error.peer !== null) failure = error;
+    else failure = new RunError(peer.name, error.phase, error.code, error.reason, error.remedy, error.cause);
     peer.error ??= failure;
     this.parts.emit({ kind: "error", peer: peer.name, phase: failure.phase, text: failure.message });
     return failure;

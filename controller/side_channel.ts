@@ -5,6 +5,7 @@
  */
 
 import type { ProgressReport } from "../protocol/progress.ts";
+import { checkDepth } from "../results/parse.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { Connection } from "./connection.ts";
 import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
@@ -61,6 +62,7 @@ export class SideChannel {
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
       throw new TypeError("its record is no JSON object");
     }
+    checkDepth(record);
     return record as Record<string, unknown>;
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_START_DISTANCE_NS } from "./limits.ts";
+import { MAX_CLOCK_NS, MAX_START_DISTANCE_NS } from "./limits.ts";
 import { ProtocolError, quote } from "./error.ts";
 import { formatReply, type Reply } from "./reply.ts";
 
@@ -28,7 +28,7 @@ export function formatClock(stamps: ClockStamps): string {
  *
  * @param reply A reply with code 200.
  * @returns The stamps.
- * @throws {ProtocolError} when they are missing, or the second is before the first.
+ * @throws {ProtocolError} when they are missing, the second is before the first, or no clock can show them.
  */
 export function parseClock(reply: Reply): ClockStamps {
   const match = /^rx=([0-9]{1,19}) tx=([0-9]{1,19})$/.exec(reply.message ?? "");
@@ -44,6 +44,9 @@ export function parseClock(reply: Reply): ClockStamps {
       "syntax",
       `the daemon's clock ran backwards: rx=${stamps.rxNs} tx=${stamps.txNs}`,
     );
+  }
+  if (stamps.txNs > MAX_CLOCK_NS) {
+    throw new ProtocolError("syntax", `no machine has run for so long: rx=${stamps.rxNs} tx=${stamps.txNs}`);
   }
   return stamps;
 }

@@ -34,5 +34,8 @@ export const HMAC_BYTES = 32;
 /** `START at::` and `STOP at::` further away than this, in nanoseconds, are refused. */
 export const MAX_START_DISTANCE_NS = 60_000_000_000n;
 
+/** No clock that counts from a machine's start is beyond this: 146 years, in nanoseconds. */
+export const MAX_CLOCK_NS = 2n ** 62n;
+
 /** How many times a second WATCH reports. */
 export const WATCH_PER_SECOND = 5;

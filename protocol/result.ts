@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_RESULT_BYTES } from "./limits.ts";
+import { MAX_CLOCK_NS, MAX_RESULT_BYTES } from "./limits.ts";
 import { ProtocolError, quote } from "./error.ts";
 import { formatReply, type Reply } from "./reply.ts";
 
@@ -38,15 +38,16 @@ export function formatResultHeader(
  *
  * @param reply The reply with code 220 or 221.
  * @returns The stamps, or `null` when there are none.
+ * @throws {ProtocolError} when the end is before the start, or no clock can show them.
  */
 export function parseResultStamps(reply: Reply): ResultStamps | null {
   const match = /planned=([0-9]{1,19}) actual=([0-9]{1,19}) ended=([0-9]{1,19})$/.exec(reply.message ?? "");
   if (match === null) return null;
-  return {
-    plannedNs: BigInt(match[1] as string),
-    actualNs: BigInt(match[2] as string),
-    endedNs: BigInt(match[3] as string),
-  };
+  const [plannedNs = 0n, actualNs = 0n, endedNs = 0n] = match.slice(1).map(BigInt);
+  if (plannedNs > MAX_CLOCK_NS || endedNs > MAX_CLOCK_NS || actualNs > endedNs) {
+    throw new ProtocolError("syntax", `the stamps of the result make no sense: ${quote(match[0])}`);
+  }
+  return { plannedNs, actualNs, endedNs };
 }
 
 /**

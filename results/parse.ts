@@ -148,8 +148,13 @@ function describeFormat(format: unknown): string {
     : `not a result document: format is ${shown}, expected "${RESULT_FORMAT}"`;
 }
 
-/** Refuses nesting that later recursion over free parts (configuration, environment) could not stand. */
-function checkDepth(json: object): void {
+/**
+ * Refuses nesting that later recursion over free parts (configuration, environment) could not stand.
+ *
+ * @param json What came from elsewhere.
+ * @throws {DocumentError} when it is nested deeper than {@linkcode DOCUMENT_DEPTH_LIMIT}.
+ */
+export function checkDepth(json: object): void {
   let level: unknown[] = [json];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > DOCUMENT_DEPTH_LIMIT) {

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import type { PluginResults } from "./document.ts";
+import { checkDepth } from "./parse.ts";
 import { describeIssue, pluginEntries } from "./schema.ts";
 
 /** A plugin's results that are not what the contract says. */
@@ -30,6 +31,12 @@ const schema = v.looseObject(pluginEntries);
 export function parsePluginResults(json: unknown): PluginResults {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new PluginResultsError("results of the plugin: expected a JSON object");
+  }
+  try {
+    checkDepth(json);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new PluginResultsError(`results of the plugin: ${why}`, { cause });
   }
   const checked = v.safeParse(schema, json, { abortEarly: true });
   if (!checked.success) {

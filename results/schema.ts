@@ -23,6 +23,9 @@ const NUMBER_LIMIT = 2 ** 63;
 export const number = v.pipe(v.number(), v.finite(), v.minValue(-NUMBER_LIMIT), v.maxValue(NUMBER_LIMIT));
 /** Times and rates: not below 0. */
 export const amount = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(NUMBER_LIMIT));
+/** A rate in bit/s: a thousand times what a test may ask for is none that was measured. */
+const RATE_LIMIT = 1e15;
+const rate = v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(RATE_LIMIT)));
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 export const text = v.pipe(v.string(), v.maxLength(TEXT_LIMIT));
 export const output = v.pipe(v.string(), v.maxLength(OUTPUT_LIMIT));
@@ -67,9 +70,9 @@ export const counts = v.looseObject({
 });
 
 export const rates = v.looseObject({
-  requested_bps: v.nullable(amount),
-  sent_bps: v.nullable(amount),
-  received_bps: v.nullable(amount),
+  requested_bps: rate,
+  sent_bps: rate,
+  received_bps: rate,
 });
 
 export const metric = v.looseObject({ name: text, value: number, unit: text });

@@ -21,6 +21,9 @@ static struct {
 	struct ipb_error error;
 	struct ipb_args args, controller_args;
 	int has_args, has_controller_args;
+	/* Controller: single round trips were asked for with the arguments of some tester; 0 as long as no arguments were
+	 * told, of which nothing follows. */
+	int told_args, asked_samples;
 	char target[IPB_SOCK_RESOLVE_MAX + 1];
 	struct ipb_engine_config config;
 	struct ipb_engine *engine;
@@ -190,6 +193,12 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	if (len < 0)
 		return ipb_error(&test.error, "the result has %d bytes", len), ipb_error_print(&test.error, NAME);
 	r = latency_unmarshal(input, (size_t)len, &test.error);
+	if (r != NULL && r->form == IPBENCH_FORM_EXTENDED && r->samples > 0 && test.told_args && !test.asked_samples) {
+		ipb_error(&test.error, "the result has %llu single round trips, which no arguments asked for (keep_samples)",
+		          (unsigned long long)r->samples);
+		latency_result_free(r);
+		r = NULL;
+	}
 	if (r == NULL)
 		return ipb_error_print(&test.error, NAME);
 	r->client = test.host != NULL ? (int)test.host->flow_base : -1;
@@ -225,8 +234,11 @@ static int expected_duration(const char *arg, uint64_t *ns)
 		return -1;
 	note_foreign(&args, 0);
 	int status = latency_configure(&c, &args, NULL, 0, &test.error);
-	if (status == 0)
+	if (status == 0) {
 		*ns = ipb_engine_duration_ns(&c);
+		test.told_args = 1;
+		test.asked_samples |= c.keep_samples;
+	}
 	ipb_args_free(&args);
 	return status;
 }

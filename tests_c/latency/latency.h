@@ -17,6 +17,13 @@
 #define LATENCY_RESULT_MAX (256u << 20)     /* bytes of one result that are accepted */
 #define LATENCY_JSON_MAX (16u << 20)
 
+/* Beyond these nothing was measured: the number was damaged, or made up. */
+#define LATENCY_PACKETS_MAX IPB_TRACK_STATES_MAX      /* of a measured phase */
+#define LATENCY_REPLIES_MAX (1ull << 53)              /* duplicate or bad ones: what a result document can hold */
+#define LATENCY_TIME_MAX_US (366ull * 86400 * 1000000) /* measured phase; a test may ask for a day */
+#define LATENCY_PACKET_MAX (1u << 20)                 /* bytes */
+#define LATENCY_RATE_MAX_BPS 1000000000000000ull      /* a thousand times what a test may ask for */
+
 /* The options of both tests. */
 #define LATENCY_OPTION_COUNT 53u
 extern const struct ipbench_option latency_options[LATENCY_OPTION_COUNT];
@@ -39,7 +46,7 @@ struct latency_result {
 	int form;                      /* IPBENCH_FORM_ORIGINAL or IPBENCH_FORM_EXTENDED */
 	uint64_t time_us, samples, size, sends, recvs, requested_bps, achieved_bps, sent_bps, bad;
 	uint64_t *sample_ns;           /* samples of them; extended: may be fewer than recvs, or none */
-	int has_hists;
+	int has_hists, has_counts;
 	struct ipb_counts counts;      /* extended only */
 	struct latency_hist response, service, lateness; /* original: service times alone */
 	const struct latency_hist *rtt; /* what the row prints: service times, or response times if asked for */

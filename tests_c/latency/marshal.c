@@ -26,6 +26,7 @@ enum { TAG_COUNTS = 1, TAG_RESPONSE, TAG_SERVICE, TAG_LATENESS, TAG_JSON, TAG_SA
 #define WORDS_ORIGINAL (LATENCY_CHECK ? 9u : 8u)
 #define COUNT_WORDS 17u
 #define EXACT_BYTES 32u
+#define SAMPLE_BYTES_MAX 9u /* of one sample as a LEB128 number */
 
 static uint64_t whole(double v) { return v > 0 ? (uint64_t)(v + 0.5) : 0; }
 
@@ -183,6 +184,15 @@ int latency_hist_open(const struct latency_hist *from, struct ipb_hist *h)
 	return ipb_hist_restore(h, s->min_ns, s->max_ns, s->mean_ns, s->stddev_ns);
 }
 
+/* Whether a tester of any edition could have measured this: what a row prints is added up, so that one absurd number
+ * would spoil those of all testers. */
+static int latency_plausible(const struct latency_result *r)
+{
+	return r->time_us <= LATENCY_TIME_MAX_US && r->size <= LATENCY_PACKET_MAX &&
+	       r->requested_bps <= LATENCY_RATE_MAX_BPS && r->achieved_bps <= LATENCY_RATE_MAX_BPS &&
+	       r->sent_bps <= LATENCY_RATE_MAX_BPS;
+}
+
 static int read_original(struct latency_result *r, struct ipb_reader *in, struct scratch *s, struct ipb_error *err)
 {
 	r->form = IPBENCH_FORM_ORIGINAL;
@@ -198,6 +208,12 @@ static int read_original(struct latency_result *r, struct ipb_reader *in, struct
 	r->sent_bps = ipb_read_u64(in);
 	if (in->failed)
 		return ipb_error(err, "the result is shorter than its %u bytes of header", WORDS_ORIGINAL * 8);
+	if (!latency_plausible(r) || r->sends > LATENCY_PACKETS_MAX || r->recvs > LATENCY_REPLIES_MAX ||
+	    r->bad > LATENCY_REPLIES_MAX)
+		return ipb_error(err, "the result's header has a number that nobody can have measured");
+	if (r->samples > r->recvs)
+		return ipb_error(err, "the result says %llu samples of %llu packets that were answered",
+		                 (unsigned long long)r->samples, (unsigned long long)r->recvs);
 	if (r->samples != ipb_reader_left(in) / 8 || ipb_reader_left(in) % 8 != 0) {
 		return ipb_error(err, "the result says %llu samples and has %zu bytes of them", (unsigned long long)r->samples,
 		                 ipb_reader_left(in));
@@ -236,8 +252,12 @@ static int read_counts(struct latency_result *r, struct ipb_reader *in, int *is_
 	c->reordered = ipb_read_u64(in);
 	r->samples = ipb_read_u64(in);
 	*is_response = ipb_read_u64(in) != 0;
-	if (in->failed || c->sent > INT64_MAX || c->ok > c->sent || c->lost > c->sent || c->late > c->sent ||
-	    c->corrupt > c->sent || c->ok + c->lost + c->late + c->corrupt != c->sent)
+	r->has_counts++;
+	if (in->failed || r->has_counts > 1 || c->sent > LATENCY_PACKETS_MAX || c->ok > c->sent || c->lost > c->sent ||
+	    c->late > c->sent || c->corrupt > c->sent || c->ok + c->lost + c->late + c->corrupt != c->sent ||
+	    c->reordered > c->ok || c->duplicate > LATENCY_REPLIES_MAX || r->bad > LATENCY_REPLIES_MAX)
+		return -1;
+	if (r->sends != c->sent || r->recvs != c->ok || !latency_plausible(r))
 		return -1;
 	return 0;
 }
@@ -255,14 +275,13 @@ static int read_hist(struct latency_hist *h, struct ipb_reader *in, struct scrat
 	return keep_hist(h, s);
 }
 
-static int read_samples(struct latency_result *r, struct ipb_reader *in, uint64_t *found)
+/* Single round trips of the record that began at in. There are as many as the counts say, no more than packets that
+ * were answered, and a byte each at least: what is allocated for them follows from what the counts allow. */
+static int read_samples(struct latency_result *r, struct ipb_reader *in)
 {
-	size_t most = ipb_reader_left(in);
-	uint64_t n = 0;
-
-	if (r->sample_ns != NULL || (r->sample_ns = malloc((most + 1) * sizeof *r->sample_ns)) == NULL)
+	if (r->samples > ipb_reader_left(in) || (r->sample_ns = malloc((r->samples + 1) * sizeof *r->sample_ns)) == NULL)
 		return -1;
-	while (ipb_reader_left(in) > 0) {
+	for (uint64_t i = 0; i < r->samples; i++) {
 		uint64_t v = 0, byte = 0x80;
 		for (unsigned shift = 0; byte & 0x80; shift += 7) {
 			byte = ipb_read_u8(in);
@@ -270,10 +289,11 @@ static int read_samples(struct latency_result *r, struct ipb_reader *in, uint64_
 				return -1;
 			v |= (byte & 0x7f) << shift;
 		}
-		r->sample_ns[n++] = v;
+		if (v > IPB_HIST_HIGHEST)
+			return -1;
+		r->sample_ns[i] = v;
 	}
-	*found = n;
-	return 0;
+	return ipb_reader_left(in) > 0 ? -1 : 0;
 }
 
 static int read_json(struct latency_result *r, struct ipb_reader *in)
@@ -293,7 +313,7 @@ static int read_json(struct latency_result *r, struct ipb_reader *in)
 }
 
 static int read_record(struct latency_result *r, uint32_t tag, struct ipb_reader *in, struct scratch *s,
-                       int *is_response, uint64_t *found)
+                       int *is_response)
 {
 	switch (tag) {
 	case TAG_COUNTS: return read_counts(r, in, is_response);
@@ -301,15 +321,35 @@ static int read_record(struct latency_result *r, uint32_t tag, struct ipb_reader
 	case TAG_SERVICE: return read_hist(&r->service, in, s);
 	case TAG_LATENESS: return read_hist(&r->lateness, in, s);
 	case TAG_JSON: return read_json(r, in);
-	case TAG_SAMPLES: return read_samples(r, in, found);
 	default: return 0;
 	}
 }
 
+/* What the parts of a result say of each other. */
+static int check_parts(const struct latency_result *r, const struct ipb_reader *samples, struct ipb_error *err)
+{
+	const size_t sample_bytes = samples->at != NULL ? ipb_reader_left(samples) : 0;
+
+	if (!r->has_counts || r->response.bytes == NULL || r->service.bytes == NULL || r->lateness.bytes == NULL ||
+	    r->json == NULL)
+		return ipb_error(err, "the result lacks a part");
+	if (r->response.summary.count != r->counts.ok || r->service.summary.count != r->counts.ok ||
+	    r->lateness.summary.count != r->counts.sent)
+		return ipb_error(err, "the result's counts and histograms disagree");
+	if (r->samples > r->counts.ok || r->samples > IPB_ENGINE_SAMPLES_MAX)
+		return ipb_error(err, "the result says %llu single round trips of %llu packets that were answered; %llu are kept "
+		                 "at most", (unsigned long long)r->samples, (unsigned long long)r->counts.ok,
+		                 (unsigned long long)IPB_ENGINE_SAMPLES_MAX);
+	if (r->samples > sample_bytes || sample_bytes / SAMPLE_BYTES_MAX > r->samples)
+		return ipb_error(err, "the result says %llu single round trips and has %zu bytes of them",
+		                 (unsigned long long)r->samples, sample_bytes);
+	return 0;
+}
+
 static int read_extended(struct latency_result *r, struct ipb_reader *in, struct scratch *s, struct ipb_error *err)
 {
+	struct ipb_reader samples = { 0 };
 	int is_response = 0;
-	uint64_t found = 0;
 
 	r->form = IPBENCH_FORM_EXTENDED;
 	r->has_hists = 1;
@@ -321,14 +361,15 @@ static int read_extended(struct latency_result *r, struct ipb_reader *in, struct
 		if (bytes == NULL)
 			return ipb_error(err, "the result ends in the middle of record %u", tag);
 		ipb_reader_init(&part, bytes, size);
-		if (read_record(r, tag, &part, s, &is_response, &found) < 0)
+		if (tag == TAG_SAMPLES && samples.at == NULL)
+			samples = part; /* read when it is known how many there may be */
+		else if (tag == TAG_SAMPLES || read_record(r, tag, &part, s, &is_response) < 0)
 			return ipb_error(err, "record %u of the result makes no sense", tag);
 	}
-	if (r->response.bytes == NULL || r->service.bytes == NULL || r->lateness.bytes == NULL || r->json == NULL)
-		return ipb_error(err, "the result lacks a part");
-	if (found != r->samples || r->response.summary.count != r->counts.ok || r->service.summary.count != r->counts.ok ||
-	    r->lateness.summary.count != r->counts.sent)
-		return ipb_error(err, "the result's counts and histograms disagree");
+	if (check_parts(r, &samples, err) < 0)
+		return -1;
+	if (samples.at != NULL && read_samples(r, &samples) < 0)
+		return ipb_error(err, "the result's single round trips make no sense, or there is no memory for them");
 	r->rtt = is_response ? &r->response : &r->service;
 	return 0;
 }

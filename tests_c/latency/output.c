@@ -1,5 +1,6 @@
 /* The row that is printed, the dump files and the result document's part.  SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,6 +69,28 @@ int latency_check_dump_dir(const char *dir, struct ipb_error *err)
 	return 0;
 }
 
+/* A dump's file, empty. A folder may be one where others can put things: what is there in its place and is a link, a pipe
+ * or a file with further names is left as it is. */
+static FILE *open_dump(const char *path, struct ipb_error *err)
+{
+	FILE *file = NULL;
+	struct stat about;
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+
+	if (fd < 0 && errno == ELOOP) {
+		ipb_error(err, "dump_dir: %s is a symbolic link, which is not followed", path);
+	} else if (fd < 0) {
+		ipb_error_errno(err, errno, "dump_dir: cannot write %s", path);
+	} else if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode) || about.st_nlink != 1) {
+		ipb_error(err, "dump_dir: %s is not a file of its own", path);
+	} else if (ftruncate(fd, 0) < 0 || (file = fdopen(fd, "w")) == NULL) {
+		ipb_error_errno(err, errno, "dump_dir: cannot write %s", path);
+	}
+	if (file == NULL && fd >= 0)
+		close(fd);
+	return file;
+}
+
 static int dump(const struct latency_result *r, int client, const struct latency_output *how, struct ipb_error *err)
 {
 	char path[PATH_MAX_BYTES];
@@ -75,9 +98,9 @@ static int dump(const struct latency_result *r, int client, const struct latency
 
 	if (size < 0 || (size_t)size >= sizeof path)
 		return ipb_error(err, "dump_dir: the path is too long");
-	FILE *file = fopen(path, "we");
+	FILE *file = open_dump(path, err);
 	if (file == NULL)
-		return ipb_error_errno(err, errno, "dump_dir: cannot write %s", path);
+		return -1;
 	for (uint64_t i = 0; i < r->samples && !ferror(file); i++)
 		fprintf(file, "%" PRIu64 "\n", r->sample_ns[i] / 1000);
 	int broken = ferror(file);

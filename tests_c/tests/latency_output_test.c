@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../latency/latency.h"
@@ -86,9 +87,64 @@ static void files_have_the_clients_numbers_and_never_cost_the_row(void **state)
 	assert_int_equal(controller(""), 0);
 }
 
+static char *content(const char *path)
+{
+	static char bytes[100];
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	size_t size = fread(bytes, 1, sizeof bytes - 1, file);
+	bytes[size] = '\0';
+	fclose(file);
+	return bytes;
+}
+
+/* Somebody else may have put something where a dump goes: it is neither followed nor waited for nor written. */
+static void what_is_there_in_place_of_a_dump_is_left_alone(void **state)
+{
+	char folder[] = "/tmp/ipbench-unit-XXXXXX", args[100], victim[120], dump[120];
+	struct client_data data[1];
+	struct stat about;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(args, sizeof args, "dump_dir=%s,dump_prefix=a", folder);
+	snprintf(victim, sizeof victim, "%s/victim", folder);
+	snprintf(dump, sizeof dump, "%s/a_0.dmp", folder);
+	FILE *file = fopen(victim, "w");
+	assert_non_null(file);
+	assert_true(fputs("precious", file) >= 0 && fclose(file) == 0);
+	assert_int_equal(controller(args), 0);
+	take(&data[0], 0);
+
+	assert_int_equal(symlink(victim, dump), 0);
+	assert_int_equal(ipbench_plugin.output(data, 1), 0);
+	assert_string_equal(content(victim), "precious");
+	assert_int_equal(unlink(dump), 0);
+	assert_int_equal(link(victim, dump), 0);
+	assert_int_equal(ipbench_plugin.output(data, 1), 0);
+	assert_string_equal(content(victim), "precious");
+	assert_int_equal(unlink(dump), 0);
+	assert_int_equal(mkfifo(dump, 0600), 0);
+	alarm(20); /* for a reader that never comes */
+	assert_int_equal(ipbench_plugin.output(data, 1), 0);
+	alarm(0);
+	assert_true(lstat(dump, &about) == 0 && S_ISFIFO(about.st_mode));
+	assert_int_equal(unlink(dump), 0);
+	assert_int_equal(ipbench_plugin.output(data, 1), 0);
+	assert_string_equal(content(dump), "11\n13\n");
+	assert_int_equal(ipbench_plugin.output(data, 1), 0); /* an earlier run's own file is replaced */
+	assert_string_equal(content(dump), "11\n13\n");
+
+	ipbench_plugin.unmarshall_cleanup(&data[0].data);
+	assert_true(unlink(dump) == 0 && unlink(victim) == 0 && rmdir(folder) == 0);
+	assert_int_equal(controller(""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(each_half_takes_the_others_arguments),
-		                            cmocka_unit_test(files_have_the_clients_numbers_and_never_cost_the_row) };
+		                            cmocka_unit_test(files_have_the_clients_numbers_and_never_cost_the_row),
+		                            cmocka_unit_test(what_is_there_in_place_of_a_dump_is_left_alone) };
 	return cmocka_run_group_tests(tests, attach, NULL);
 }
