@@ -140,8 +140,9 @@ static void samples_that_nobody_asked_for_are_refused(void **state)
 {
 	static struct ipbench_progress progress;
 	static char text[1024];
-	static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 0, 0,
-		                            sizeof text, text, &progress };
+	static struct ipbench_host host = { .major = IPBENCH_EXT_MAJOR, .minor = IPBENCH_EXT_MINOR, .size = sizeof host,
+		                            .form = IPBENCH_FORM_EXTENDED, .error_size = sizeof text, .error = text,
+		                            .progress = &progress };
 	struct sample_result r = measured();
 	uint64_t ns;
 
