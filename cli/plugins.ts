@@ -76,7 +76,19 @@ function describe(plugin: PluginInfo): string {
     ...(plugin.csvHeader === null ? [] : [`columns: ${plugin.csvHeader}`]),
     ...(plugin.missing.length === 0 ? [] : [`functions that are missing: ${plugin.missing.join(", ")}`]),
   ];
-  return lines.join("\n") + "\n" + describeOptions(plugin);
+  return lines.join("\n") + "\n" + describeOptions(plugin) + describeMetrics(plugin);
+}
+
+function describeMetrics({ metrics }: PluginInfo): string {
+  if (metrics.length === 0) return "";
+  const rows = metrics.map(({ name, unit, total, better, help }) => [
+    name,
+    unit === "" ? "-" : unit,
+    total === "none" ? "-" : total,
+    better === "unknown" ? "-" : better,
+    help,
+  ]);
+  return `\nfigures beside the row:\n${align([["NAME", "UNIT", "TOTAL", "BETTER", "MEANING"], ...rows])}`;
 }
 
 function describeOptions({ options }: PluginInfo): string {

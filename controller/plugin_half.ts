@@ -6,6 +6,7 @@
 
 import { PluginError, PluginHost, type PluginInfo } from "../ffi/mod.ts";
 import type { PluginResults } from "../results/document.ts";
+import { describeMetrics } from "../results/metrics.ts";
 import { parsePluginResults } from "../results/plugin_results.ts";
 import { withDeadline } from "./deadline.ts";
 import type { RawResult } from "./peer.ts";
@@ -97,9 +98,18 @@ export class PluginHalf {
    */
   async unmarshall(index: number, raw: RawResult): Promise<PluginResults | null> {
     const json = await this.#call("unmarshall", () => this.#host.unmarshall(index, raw.valid, raw.data));
+    return this.#read(json);
+  }
+
+  /** Checks what the plugin made of a result, and adds what it says of its figures. */
+  #read(json: unknown): PluginResults | null {
     if (json === null) return null;
     try {
-      return parsePluginResults(json);
+      const results = parsePluginResults(json);
+      const { metrics } = results;
+      return metrics === undefined
+        ? results
+        : { ...results, metrics: describeMetrics(metrics, this.info.metrics) };
     } catch (error) {
       throw this.#failure("unmarshall", error);
     }
@@ -124,11 +134,7 @@ export class PluginHalf {
     });
     this.#turn = work.catch(() => {});
     const { json, text } = await work;
-    try {
-      return { results: json === null ? null : parsePluginResults(json), text };
-    } catch (error) {
-      throw this.#failure("unmarshall", error);
-    }
+    return { results: this.#read(json), text };
   }
 
   /** Ends the child process. */

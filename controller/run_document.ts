@@ -7,6 +7,7 @@
 import type { RunDescription } from "../config/run_description.ts";
 import { buildInfo } from "../ffi/mod.ts";
 import { RESULT_FORMAT, type ResultDocument } from "../results/document.ts";
+import { totalMetrics } from "../results/metrics.ts";
 import { type HostReason, judge } from "../results/verdict.ts";
 import { hostPort, RunError } from "./run_error.ts";
 import type { Session } from "./session.ts";
@@ -84,9 +85,9 @@ export function finishDocument(session: Session): ResultDocument {
   delete document.run.failed;
   if (failed) document.run.failed = true;
   if (session.interrupted) document.run.interrupted = true;
-  document.total = session.merger.total(
-    document.clients.filter((_, index) => session.clients[index]!.done),
-  );
+  const clients = document.clients.filter((_, index) => session.clients[index]!.done);
+  document.total = session.merger.total(clients);
+  document.total.metrics = totalMetrics(document.test.name, clients, document.targets);
   const extra = [...failureReasons(session), ...session.reasons, ...windowReasons(session)];
   const { verdict, reasons, details } = judge(document, {}, extra);
   Object.assign(document.run, { verdict, reasons, details });

@@ -32,6 +32,7 @@ function simulatedHalf(
       name: "t",
       defaultPort: 4711,
       options: null,
+      metrics: [],
       interface: null,
       csvHeader: "A",
     } as unknown as PluginInfo,

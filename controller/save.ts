@@ -11,6 +11,7 @@
  */
 
 import type { ClientResult, ResultDocument, TargetResult } from "../results/document.ts";
+import { totalMetrics } from "../results/metrics.ts";
 import { parseDocument } from "../results/parse.ts";
 import { judge } from "../results/verdict.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
@@ -207,6 +208,7 @@ function judged(document: ResultDocument): ResultDocument {
   const present = document.clients.filter((client) => client.peer !== null && client.error === undefined);
   for (const client of present) merger.add({ histograms: client.histograms ?? undefined });
   document.total = merger.total(present);
+  document.total.metrics = totalMetrics(document.test.name, present, document.targets);
   document.run.failed = true;
   const missing = document.clients.length - present.length;
   const { verdict, reasons, details } = judge(document, {}, [{

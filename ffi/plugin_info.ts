@@ -23,6 +23,21 @@ export interface PluginOption {
   controller: boolean;
 }
 
+/** How one metric of several testers becomes the run's, in the order of `enum ipbench_total`. */
+export const TOTALS = ["none", "sum", "mean", "max", "min"] as const;
+/** Which direction of a metric is an improvement, in the order of `enum ipbench_better`. */
+export const BETTER = ["unknown", "more", "less"] as const;
+
+/** One figure that a plugin's results give. */
+export interface PluginMetric {
+  /** As in the results; `*` at its end stands for any ending. */
+  name: string;
+  unit: string;
+  help: string;
+  total: typeof TOTALS[number];
+  better: typeof BETTER[number];
+}
+
 /** One plugin, as it was found. */
 export interface PluginInfo {
   name: string;
@@ -42,6 +57,8 @@ export interface PluginInfo {
   csvHeader: string | null;
   /** `null` without the extension symbol. */
   options: PluginOption[] | null;
+  /** Figures that its results give, as far as it describes them. */
+  metrics: PluginMetric[];
   /** Mandatory functions that are NULL. */
   missing: string[];
 }

@@ -46,9 +46,12 @@ export const OPTION = {
   controller: 48,
 } as const;
 
+/** `struct ipbench_metric`. */
+export const METRIC = { size: 32, name: 0, unit: 8, help: 16, total: 24, better: 28 } as const;
+
 /** `struct ipbench_plugin_ext`. */
 export const EXT = {
-  size: 80,
+  size: 96,
   major: 0,
   minor: 4,
   size_field: 8,
@@ -61,6 +64,9 @@ export const EXT = {
   expected_duration: 56,
   results: 64,
   results_cleanup: 72,
+  metrics: 80,
+  metric_count: 88,
+  metric_size: 92,
 } as const;
 
 /** `struct ipbench_host`. */

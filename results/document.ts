@@ -48,11 +48,27 @@ export interface Rates {
   received_bps: number | null;
 }
 
+/** How one metric of several testers, or targets, becomes the run's; "none": it does not. */
+export const METRIC_TOTALS = ["none", "sum", "mean", "max", "min"] as const;
+/** Which direction of a metric is an improvement. */
+export const METRIC_BETTER = ["unknown", "more", "less"] as const;
+
 /** A named figure of a test that is not about latency. */
 export interface Metric {
   name: string;
   value: number;
   unit: string;
+  /** As its test says; missing where it does not say. */
+  total?: typeof METRIC_TOTALS[number] | undefined;
+  better?: typeof METRIC_BETTER[number] | undefined;
+}
+
+/** A figure of all testers together, or of all targets of one test. */
+export interface TotalMetric extends Metric {
+  /** The test that reports it. */
+  test: string;
+  /** How many testers or targets it is made of. */
+  of: number;
 }
 
 /** Why a verdict is not VALID. `code` is a stable name such as "send-lateness"; `text` a sentence. */
@@ -173,6 +189,8 @@ export interface ResultDocument {
     histograms?: { response: string | null; service: string | null; lateness?: string | null };
     confidence?: { mean: Interval | null; median: Interval | null };
     window?: { start_ns: number; end_ns: number } | null;
+    /** Of the testers first, then of the targets; those that do not add up are left out. */
+    metrics?: TotalMetric[];
   };
   /** The row that the plugins printed, unchanged. */
   csv: string;

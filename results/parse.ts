@@ -23,6 +23,7 @@ import {
   reason,
   start,
   text,
+  totalMetric,
   window,
 } from "./schema.ts";
 
@@ -92,6 +93,7 @@ const document = v.looseObject({
     histograms: v.optional(histograms),
     confidence: v.optional(confidence),
     window: v.optional(v.nullable(window)),
+    metrics: v.optional(list(totalMetric)),
   }),
   csv: output,
   csv_header: v.optional(v.nullable(text)),

@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { SeriesPoint, Summary } from "./document.ts";
+import { METRIC_BETTER, METRIC_TOTALS, type SeriesPoint, type Summary } from "./document.ts";
 import { HISTOGRAM_TEXT_LIMIT } from "./histogram_codec.ts";
 
 /** Longest free text (names, arguments, reasons), in characters. */
@@ -75,7 +75,14 @@ export const rates = v.looseObject({
   received_bps: rate,
 });
 
-export const metric = v.looseObject({ name: text, value: number, unit: text });
+export const metric = v.looseObject({
+  name: text,
+  value: number,
+  unit: text,
+  total: v.optional(v.picklist(METRIC_TOTALS)),
+  better: v.optional(v.picklist(METRIC_BETTER)),
+});
+export const totalMetric = v.looseObject({ ...metric.entries, test: text, of: count });
 
 export const reason = v.looseObject({ level: v.picklist(["SUSPECT", "INVALID"]), code: text, text });
 

@@ -15,6 +15,7 @@ const STRUCTS: [keyof typeof structs, string, Record<string, string>][] = [
   ["CLIENT_DATA", "struct client_data", { length: "size" }],
   ["PLUGIN", "struct ipbench_plugin", {}],
   ["OPTION", "struct ipbench_option", {}],
+  ["METRIC", "struct ipbench_metric", {}],
   ["EXT", "struct ipbench_plugin_ext", { size_field: "size" }],
   ["HOST", "struct ipbench_host", { size_field: "size" }],
   ["HOST_START", "struct ipbench_host_start", {}],

@@ -128,6 +128,6 @@ Deno.test("plugin check: another version of the interface is refused, with both 
     await make(`${folder}/newer`);
     const { code, stderr } = await runProgram("ipbench", ["plugin", "check", `${folder}/newer/newer.so`]);
     assert.equal(code, 1);
-    assert.match(stderr, /newer\.so speaks plugin interface 2\.0, this ipbench 1\.0: build it again/);
+    assert.match(stderr, /newer\.so speaks plugin interface 2\.\d, this ipbench 1\.\d: build it again/);
   });
 });

@@ -5,8 +5,8 @@
  */
 
 import { MAX_NAME_BYTES, MAX_OPTIONS, MAX_TEXT_BYTES } from "../limits.ts";
-import type { PluginInfo, PluginOption } from "../plugin_info.ts";
-import { EXT, OPTION, PLUGIN, PLUGIN_FUNCTIONS, TYPE_TARGET } from "../structs.ts";
+import { BETTER, type PluginInfo, type PluginMetric, type PluginOption, TOTALS } from "../plugin_info.ts";
+import { EXT, METRIC, OPTION, PLUGIN, PLUGIN_FUNCTIONS, TYPE_TARGET } from "../structs.ts";
 import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../version.ts";
 import { cString, libc } from "./libc.ts";
 import type { Library } from "./library.ts";
@@ -100,14 +100,14 @@ function readPlugin(library: Library, handle: Deno.PointerObject, origin: string
   return { info, handle, functions };
 }
 
-const NO_EXTENSION = { version: null, interface: null, csvHeader: null, options: null };
+const NO_EXTENSION = { version: null, interface: null, csvHeader: null, options: null, metrics: [] };
 
 function readExtension(
   symbol: Deno.PointerObject,
   origin: string,
   code: CodeRanges,
   functions: OpenPlugin["functions"],
-): Pick<PluginInfo, "version" | "interface" | "csvHeader" | "options"> {
+): Pick<PluginInfo, "version" | "interface" | "csvHeader" | "options" | "metrics"> {
   const address = Deno.UnsafePointer.value(symbol);
   const head = new Struct(readMemory(address, EXT.version));
   const major = head.uint32(EXT.major);
@@ -132,25 +132,48 @@ function readExtension(
     interface: { major, minor },
     csvHeader: struct.string(EXT.csv_header, "csv_header", MAX_TEXT_BYTES),
     options: readOptions(struct, origin),
+    metrics: readMetrics(struct, origin),
   };
 }
 
-function readOptions(struct: Struct, origin: string): PluginOption[] {
-  const count = struct.uint32(EXT.option_count);
-  const stride = struct.uint32(EXT.option_size);
-  const address = struct.pointer(EXT.options);
-  if (count === 0) return [];
-  if (count > MAX_OPTIONS || stride < OPTION.controller || stride > MAX_TEXT_BYTES || address === 0n) {
-    throw new NotAPlugin(`${origin} describes ${count} options of ${stride} bytes: that cannot be`, true);
+/** A table of structures in the plugin's memory, which may be shorter than ours or longer. */
+interface Table {
+  what: string;
+  address: bigint;
+  count: number;
+  /** Size of one entry there, in bytes. */
+  stride: number;
+  /** Bytes of it that have to be there, and those that are read here. */
+  least: number;
+  size: number;
+}
+
+function* readTable(table: Table, origin: string): Generator<Struct> {
+  const { what, address, count, stride, least, size } = table;
+  if (count === 0) return;
+  if (count > MAX_OPTIONS || stride < least || stride > MAX_TEXT_BYTES || address === 0n) {
+    throw new NotAPlugin(`${origin} describes ${count} ${what} of ${stride} bytes: that cannot be`, true);
   }
-  const options: PluginOption[] = [];
   for (let i = 0; i < count; i++) {
-    const bytes = new Uint8Array(OPTION.size);
-    bytes.set(readMemory(address + BigInt(i * stride), Math.min(stride, OPTION.size)));
-    const each = new Struct(bytes);
+    const bytes = new Uint8Array(size);
+    bytes.set(readMemory(address + BigInt(i * stride), Math.min(stride, size)));
+    yield new Struct(bytes);
+  }
+}
+
+function readOptions(struct: Struct, origin: string): PluginOption[] {
+  const table = {
+    what: "options",
+    address: struct.pointer(EXT.options),
+    count: struct.uint32(EXT.option_count),
+    stride: struct.uint32(EXT.option_size),
+    least: OPTION.controller,
+    size: OPTION.size,
+  };
+  return Array.from(readTable(table, origin), (each) => {
     const text = (offset: number, field: string) =>
       each.string(offset, `option ${field}`, MAX_TEXT_BYTES) ?? "";
-    options.push({
+    return {
       name: text(OPTION.name, "name"),
       type: text(OPTION.type, "type"),
       unit: text(OPTION.unit, "unit"),
@@ -158,9 +181,26 @@ function readOptions(struct: Struct, origin: string): PluginOption[] {
       range: text(OPTION.range, "range"),
       help: text(OPTION.help, "help"),
       controller: each.uint32(OPTION.controller) !== 0,
-    });
-  }
-  return options;
+    };
+  });
+}
+
+function readMetrics(struct: Struct, origin: string): PluginMetric[] {
+  const table = {
+    what: "metrics",
+    address: struct.pointer(EXT.metrics),
+    count: struct.uint32(EXT.metric_count),
+    stride: struct.uint32(EXT.metric_size),
+    least: METRIC.size,
+    size: METRIC.size,
+  };
+  return Array.from(readTable(table, origin), (each) => ({
+    name: each.string(METRIC.name, "metric name", MAX_TEXT_BYTES) ?? "",
+    unit: each.string(METRIC.unit, "metric unit", MAX_TEXT_BYTES) ?? "",
+    help: each.string(METRIC.help, "metric help", MAX_TEXT_BYTES) ?? "",
+    total: TOTALS[each.uint32(METRIC.total)] ?? "none",
+    better: BETTER[each.uint32(METRIC.better)] ?? "unknown",
+  }));
 }
 
 /** A copy of a C structure. */

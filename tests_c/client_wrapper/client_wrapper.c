@@ -129,4 +129,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = wrapper_results,
 	.results_cleanup = wrapper_free,
+	IPBENCH_METRICS(wrapper_metrics),
 };

@@ -150,6 +150,13 @@ int wrapper_print(const struct client_data *data)
 	return 0;
 }
 
+const struct ipbench_metric wrapper_metrics[4] = {
+	{ "start_exit_status", "", "Exit status of the program that start names", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_LESS },
+	{ "output_exit_status", "", "Exit status of the program that output names", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_LESS },
+	{ "run_time", "s", "How long the program that start names ran", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
+	{ "output_bytes", "byte", "What the program that output names printed", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+};
+
 int wrapper_results(const struct client_data *data, char **json)
 {
 	struct ipb_reader r;

@@ -23,6 +23,9 @@ struct wrapper {
 extern const struct ipbench_option wrapper_options[];
 extern const uint32_t wrapper_option_count;
 
+/* What the figures are, for the extension's table. */
+extern const struct ipbench_metric wrapper_metrics[4];
+
 int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *err);
 /* Around the work of start, on its thread. */
 void wrapper_begin(struct wrapper *w);

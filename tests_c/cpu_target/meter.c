@@ -217,6 +217,21 @@ static void by_cpu(struct ipb_json *j, const struct meter *m, const double *each
 	}
 }
 
+const struct ipbench_metric meter_metrics[METER_METRICS] = {
+	{ "cpu_use", "%", "Use of all processors by everything but the meter", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_LESS },
+	{ "cpu_user", "%", "Of that: programs, as the kernel counts it", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_UNKNOWN },
+	{ "cpu_system", "%", "Of that: the kernel", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_UNKNOWN },
+	{ "cpu_irq", "%", "Of that: interrupts", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_UNKNOWN },
+	{ "cpu_softirq", "%", "Of that: software interrupts", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_UNKNOWN },
+	{ "cpu_steal", "%", "What the hypervisor took", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_LESS },
+	{ "cpus", "", "Processors that were measured", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "cpus_online", "", "Processors that the machine has", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "window", "s", "How long it measured", IPBENCH_TOTAL_NONE, IPBENCH_BETTER_UNKNOWN },
+	{ "idle_cycles", "", "Cycles in which nothing else ran", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "total_cycles", "", "Cycles of the time measured, of all processors", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "cpu*", "%", "One processor's share", IPBENCH_TOTAL_NONE, IPBENCH_BETTER_LESS },
+};
+
 char *meter_json(const struct meter *m, int lukem)
 {
 	static double each[BURNER_CPUS_MAX];

@@ -8,6 +8,7 @@
 #include "burner.h"
 #include "ipb_json.h"
 #include "ipb_stop.h"
+#include "plugin.h"
 
 struct meter {
 	struct burners burners;
@@ -36,5 +37,9 @@ void meter_end(struct meter *m);
 double meter_use(const struct meter *m, double *each); /* mean of all CPUs in percent; each (may be NULL): by CPU */
 /* {"metrics":[…],"reasons":[…],"window":{…}}, malloc'ed, or NULL. lukem: idle and total cycles as well. */
 char *meter_json(const struct meter *m, int lukem);
+
+#define METER_METRICS 12
+/* What its figures are, for the extension's table. */
+extern const struct ipbench_metric meter_metrics[METER_METRICS];
 
 #endif

@@ -142,4 +142,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = ipb_report_free,
+	IPBENCH_METRICS(meter_metrics),
 };

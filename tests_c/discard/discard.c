@@ -299,6 +299,15 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = output,
 };
 
+static const struct ipbench_metric metrics[] = {
+	{ "sent_packets", "", "Packets of the measured phase that were sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
+	{ "sent_bytes", "byte", "Bytes of them", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
+	{ "send_queue_full", "", "Attempts to send that found the queue full", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "send_failures", "", "Attempts to send that failed", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "packets_all_phases", "", "Packets of all phases that were sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "packets_given_up", "", "Packets that were due and never sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+};
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -312,4 +321,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = cleanup,
+	IPBENCH_METRICS(metrics),
 };

@@ -209,6 +209,10 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = dummy_output,
 };
 
+static const struct ipbench_metric metrics[] = {
+	{ "text_size", "byte", "Length of the text that was returned", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+};
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -222,4 +226,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = dummy_expected_duration,
 	.results = dummy_results,
 	.results_cleanup = dummy_free,
+	IPBENCH_METRICS(metrics),
 };

@@ -150,6 +150,10 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = dummy_target_output,
 };
 
+static const struct ipbench_metric metrics[] = {
+	{ "text_size", "byte", "Length of the text that was returned", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+};
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -162,4 +166,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.attach = dummy_target_attach,
 	.results = dummy_target_results,
 	.results_cleanup = dummy_target_free,
+	IPBENCH_METRICS(metrics),
 };

@@ -286,6 +286,12 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = ipb_report_print,
 };
 
+static const struct ipbench_metric metrics[] = {
+	{ "udp_*", "", "What the UDP servers counted", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "tcp_*", "", "What the TCP servers counted", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "raw_*", "", "What the raw Ethernet servers counted", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+};
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -299,4 +305,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = ipb_report_free,
+	IPBENCH_METRICS(metrics),
 };

@@ -95,6 +95,27 @@ struct ipbench_option {
 	uint32_t reserved;
 };
 
+/* How one metric of several testers (or targets) becomes the run's. */
+enum ipbench_total {
+	IPBENCH_TOTAL_NONE = 0, /* it does not: each is shown by itself */
+	IPBENCH_TOTAL_SUM = 1,
+	IPBENCH_TOTAL_MEAN = 2, /* each counts the same */
+	IPBENCH_TOTAL_MAX = 3,
+	IPBENCH_TOTAL_MIN = 4
+};
+
+/* Which direction of a metric is an improvement. */
+enum ipbench_better { IPBENCH_BETTER_UNKNOWN = 0, IPBENCH_BETTER_MORE = 1, IPBENCH_BETTER_LESS = 2 };
+
+/* One figure that `results` gives under "metrics", for reports and comparisons. All strings: static storage. */
+struct ipbench_metric {
+	const char *name;  /* as in `results`; "*" at its end stands for any ending: "cpu*" */
+	const char *unit;  /* "bit/s", "byte", "s", "%", "" … */
+	const char *help;  /* one sentence */
+	uint32_t total;    /* enum ipbench_total */
+	uint32_t better;   /* enum ipbench_better */
+};
+
 /* Phases of a test, in `struct ipbench_progress`. */
 enum ipbench_phase {
 	IPBENCH_PHASE_IDLE = 0,
@@ -177,7 +198,15 @@ struct ipbench_plugin_ext {
 	 * 0 on success. May be NULL. */
 	int (*results)(const struct client_data *data, char **json);
 	void (*results_cleanup)(char **json);
+	const struct ipbench_metric *metrics; /* metric_count of them; of two that fit a name the first counts */
+	uint32_t metric_count;
+	uint32_t metric_size;                 /* sizeof(struct ipbench_metric) */
 };
+
+/* The fields of the extension for an array of metrics: `IPBENCH_METRICS(metrics),`. */
+#define IPBENCH_METRICS(table)                                                                      \
+	.metrics = (table), .metric_count = (uint32_t)(sizeof(table) / sizeof((table)[0])),            \
+	.metric_size = sizeof(struct ipbench_metric)
 
 #if defined(__GNUC__)
 #define IPBENCH_EXPORT __attribute__((visibility("default")))

@@ -278,6 +278,12 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = output,
 };
 
+#if LATENCY_CHECK
+static const struct ipbench_metric metrics[] = {
+	{ "bad_packets", "packets", "Replies without the word that the target is to write", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+};
+#endif
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -291,4 +297,7 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = results_cleanup,
+#if LATENCY_CHECK
+	IPBENCH_METRICS(metrics),
+#endif
 };

@@ -221,6 +221,15 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = output,
 };
 
+static const struct ipbench_metric metrics[] = {
+	{ "requested_rate", "1/s", "Reads a second that were asked for", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "sent_rate", "1/s", "Reads a second that were sent in the measured phase", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "reply_rate", "1/s", "Reads a second that were answered in the measured phase", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
+	{ "run_time", "s", "Length of the measured phase", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
+	{ "read_errors", "", "Reads that failed", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "reads_not_sent", "", "Reads that were due and not sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+};
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -236,4 +245,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = cleanup,
+	IPBENCH_METRICS(metrics),
 };

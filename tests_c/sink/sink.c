@@ -297,6 +297,21 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = ipb_report_print,
 };
 
+static const struct ipbench_metric metrics[] = {
+	{ "received_rate", "bit/s", "What arrived in the measured phase", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
+	{ "loss", "%", "Share of the packets of the measured phase that did not arrive", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_LESS },
+	{ "measured_sent", "", "Packets that the senders numbered in the measured phase", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "measured_received", "", "Packets of the measured phase that arrived", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "packets", "", "Packets of all phases that arrived", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "bytes", "byte", "Bytes of all phases that arrived", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "gaps", "", "Numbers that are missing", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "duplicates", "", "Packets that arrived again", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "reordered", "", "Packets that arrived after a later one", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "unnumbered", "", "Packets that are not of ours", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "senders", "", "Senders that were seen", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "dropped_here", "", "Packets that this machine's sockets dropped", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+};
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -310,4 +325,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = ipb_report_free,
+	IPBENCH_METRICS(metrics),
 };

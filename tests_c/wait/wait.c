@@ -216,6 +216,10 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 	.output = output,
 };
 
+static const struct ipbench_metric metrics[] = {
+	{ "waited", "s", "Time until it went on", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
+};
+
 IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.major = IPBENCH_EXT_MAJOR,
 	.minor = IPBENCH_EXT_MINOR,
@@ -229,4 +233,5 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.expected_duration = expected_duration,
 	.results = results,
 	.results_cleanup = cleanup,
+	IPBENCH_METRICS(metrics),
 };

@@ -1,0 +1,85 @@
+/**
+ * Figures of tests that are not about latency: what a test says of them, and what those of several testers come to.
+ *
+ * @module
+ */
+import type { Metric, TargetResult, TotalMetric } from "./document.ts";
+
+/** What a test says of one of its figures. */
+export type MetricDescription = Required<Pick<Metric, "name" | "total" | "better">>;
+
+/**
+ * Adds to figures what their test says of them.
+ *
+ * @param metrics Figures of one tester or target.
+ * @param known The test's own table; a name that ends in `*` stands for any ending, of two that fit the first counts.
+ */
+export function describeMetrics(metrics: readonly Metric[], known: readonly MetricDescription[]): Metric[] {
+  return metrics.map((metric) => {
+    const found = known.find(({ name }) =>
+      name.endsWith("*") ? metric.name.startsWith(name.slice(0, -1)) : metric.name === name
+    );
+    return found === undefined ? metric : { ...metric, total: found.total, better: found.better };
+  });
+}
+
+/**
+ * Adds up the figures of a run: those of all testers, then those of the targets of each test.
+ *
+ * A figure that only one of them reports is as it is. One of several is left out where its test does not say how it
+ * adds up, where the units differ, or where one of them lacks it.
+ *
+ * @param test Name of the testers' test.
+ * @param clients Testers whose result came.
+ * @param targets All targets.
+ */
+export function totalMetrics(
+  test: string,
+  clients: readonly { metrics: readonly Metric[] }[],
+  targets: readonly Pick<TargetResult, "test" | "metrics" | "error">[],
+): TotalMetric[] {
+  const answered = targets.filter((target) => target.error === undefined);
+  const tests = [...new Set(answered.map((target) => target.test))];
+  return [
+    ...addUp(test, clients),
+    ...tests.flatMap((name) => addUp(name, answered.filter((target) => target.test === name))),
+  ];
+}
+
+function addUp(test: string, parts: readonly { metrics: readonly Metric[] }[]): TotalMetric[] {
+  const found = new Map<string, Metric[]>();
+  for (const { metrics } of parts) {
+    for (const metric of metrics) {
+      const known = found.get(metric.name);
+      if (known === undefined) found.set(metric.name, [metric]);
+      else known.push(metric);
+    }
+  }
+  return [...found.values()].flatMap((metrics) => {
+    const [first] = metrics;
+    if (first === undefined || metrics.length !== parts.length) return [];
+    const value = totalOf(metrics);
+    return value === null ? [] : [{ ...first, value, test, of: metrics.length }];
+  });
+}
+
+function totalOf([first, ...others]: readonly Metric[]): number | null {
+  if (first === undefined) return null;
+  if (others.length === 0) return first.value;
+  if (others.some(({ unit, total }) => unit !== first.unit || total !== first.total)) return null;
+  const values = [first, ...others].map(({ value }) => value);
+  const sum = values.reduce((all, value) => all + value, 0);
+  switch (first.total) {
+    case "sum":
+      return sum;
+    case "mean":
+      return sum / values.length;
+    case "max":
+      return values.reduce((most, value) => Math.max(most, value));
+    case "min":
+      return values.reduce((least, value) => Math.min(least, value));
+    case "none":
+    case undefined:
+      return null;
+  }
+}
