@@ -58,7 +58,10 @@ export function register(program: Command): void {
     .option("--markdown <file>", "write the Markdown to a file instead of the standard output")
     .addHelpText(
       "after",
-      `\nMetrics: ${METRICS.map((metric) => metric.name).join(", ")}.\n\n` +
+      `\nMetrics: ${
+        METRICS.map((metric) => metric.name).join(", ")
+      }, and the tests' own ("ipbench plugins NAME" ` +
+        'lists them; "sink.loss" where the name alone is taken).\n\n' +
         "--allow knows:\n" +
         Object.entries(ALLOWABLE).map(([what, text]) => `  ${what.padEnd(10)}${text}\n`).join("") +
         "\nExit status: 0 compared, 1 a --fail-if condition was met or B lacks a point, 2 not comparable, nothing to " +
@@ -78,7 +81,7 @@ export function register(program: Command): void {
 }
 
 async function compare(left: string[], right: string[], options: Options): Promise<void> {
-  const [{ compareSides }, gates, { metricOf }, { compareMarkdown }] = await Promise.all([
+  const [{ compareSides }, gates, { metricOf, metricsOf }, { compareMarkdown }] = await Promise.all([
     import("../results/compare/compare.ts"),
     import("../results/compare/fail_if.ts"),
     import("../results/compare/metrics.ts"),
@@ -91,12 +94,13 @@ async function compare(left: string[], right: string[], options: Options): Promi
       `--alpha ${options.alpha}: expected a share above 0 and below 0.5, such as 0.05`,
     );
   }
-  const conditions = useOrExit(() => (options.failIf ?? []).map(gates.parseFailIf));
-  const asked = options.metric?.flatMap((names) => names.split(","));
-  const metrics = withConditions(asked, conditions.map((condition) => condition.metric.name));
-  useOrExit(() => metrics?.map(metricOf));
   const a = await points(left, "A");
   const b = await points(right, "B");
+  const known = metricsOf([...a, ...b]);
+  const conditions = useOrExit(() => (options.failIf ?? []).map((text) => gates.parseFailIf(text, known)));
+  const asked = options.metric?.flatMap((names) => names.split(","));
+  const metrics = withConditions(asked, conditions.map((condition) => condition.metric.name));
+  useOrExit(() => metrics?.map((name) => metricOf(name, known)));
   const allow = new Set((options.allow ?? []).flatMap((words) => words.split(",")));
   checkAllowed(allow, [...a, ...b]);
   const comparison = compareSides(a, b, { alpha, allow, ...(metrics === undefined ? {} : { metrics }) });
@@ -111,7 +115,7 @@ async function compare(left: string[], right: string[], options: Options): Promi
     await write(options.output, compareHtml(comparison, names, failed));
   }
   for (const condition of conditions) {
-    if (!comparison.rows.some((row) => row.metric === condition.metric)) {
+    if (!comparison.rows.some((row) => row.metric.name === condition.metric.name)) {
       throw new ExitError(
         EXIT.USAGE,
         `--fail-if "${condition.text}": no point tells ${condition.metric.label} on both sides`,

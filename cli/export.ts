@@ -28,15 +28,30 @@ export function register(program: Command): void {
     )
     .option("-o, --output <file>", "write to a file instead of the standard output")
     .option("--strict", "junit: a SUSPECT run is a failure, too")
+    .option(
+      "--run-label",
+      "prometheus: label samples with the run's number, so that repetitions are told apart",
+    )
+    .addHelpText(
+      "after",
+      "\nExit status: 0 written, 2 a named file is missing or no result document, or wrong use.",
+    )
     .action(async (paths, options) => {
       const read = await readAll(paths);
       const documents = read.filter((one): one is { file: string; document: ResultDocument } =>
         "document" in one
       );
       if (documents.length === 0 && options.format !== "junit") {
-        throw new ExitError(EXIT.FAILED, `no result document in ${paths.join(", ")}`);
+        throw new ExitError(EXIT.USAGE, `no result document in ${paths.join(", ")}`);
       }
-      const text = await convert(options.format, read, options.strict === true);
+      const absent = read.find((one) => "error" in one && paths.includes(one.file));
+      if (absent !== undefined && "error" in absent) {
+        throw new ExitError(EXIT.USAGE, `${absent.file}: ${absent.error}`);
+      }
+      const text = await convert(options.format, read, {
+        strict: options.strict === true,
+        runLabel: options.runLabel === true,
+      });
       if (options.output === undefined || options.output === "-") out(text);
       else await write(options.output, text);
     });
@@ -57,15 +72,23 @@ async function readAll(paths: readonly string[]): Promise<ReadResult[]> {
 async function convert(
   format: "hlog" | "prometheus" | "junit",
   read: ReadResult[],
-  strict: boolean,
+  { strict, runLabel }: { strict: boolean; runLabel: boolean },
 ): Promise<string> {
-  const documents = read.flatMap((one) => "document" in one ? [one.document] : [])
-    .toSorted((a, b) => a.run.started < b.run.started ? -1 : 1);
+  const sources = read.flatMap((one) => "document" in one ? [one] : [])
+    .toSorted((a, b) => a.document.run.started < b.document.run.started ? -1 : 1);
+  const documents = sources.map(({ document }) => document);
   switch (format) {
     case "hlog":
       return (await import("../results/export/histogram_log.ts")).histogramLog(documents);
-    case "prometheus":
-      return (await import("../results/export/prometheus.ts")).prometheusText(documents);
+    case "prometheus": {
+      const { prometheusText, SameSeriesError } = await import("../results/export/prometheus.ts");
+      try {
+        return prometheusText(sources, runLabel);
+      } catch (cause) {
+        if (!(cause instanceof SameSeriesError)) throw cause;
+        throw new ExitError(EXIT.USAGE, `${cause.message}; --run-label tells them apart`, { cause });
+      }
+    }
     case "junit":
       return (await import("../results/export/junit.ts")).junitXml(read, strict);
   }

@@ -68,6 +68,10 @@ async function openHalves(session: Session): Promise<void> {
   const { clientHalf, targetHalves } = session.parts;
   const halves: Half[] = [clientHalf, ...targetHalves.values()];
   await Promise.all(halves.map((half) => half.open()));
+  session.parts.document.test.defaults = Object.fromEntries(
+    (clientHalf.info.options ?? []).filter((option) => !option.controller && option.default !== "")
+      .map((option) => [option.name, option.default]),
+  );
 }
 
 async function greet(session: Session, run: ClientRun | TargetRun, network: Semaphore): Promise<void> {

@@ -35,8 +35,12 @@ function linesOf(text: string): string[] {
   return text.split(/[\r\n\0]+/).filter((line) => !line.startsWith("#"));
 }
 
+/** A name that a plugin prints before a number, "CPU0: 99.6": in our own files the header has it. */
+const LABEL = /^(\s*)[A-Za-z]\w*: (?=[-+\d.])/;
+
 /**
- * The row of a document: the client's, then each target's, with a comma between them.
+ * The row of a document: the client's, then each target's, with a comma between them. A column holds a number where
+ * one was printed, whatever name stood before it.
  *
  * @returns one line without a newline, empty when nothing was printed
  */
@@ -48,7 +52,8 @@ export function csvLine(document: Pick<ResultDocument, "csv" | "targets">): stri
     ? document.csv.slice(0, document.csv.length - all.length)
     : document.csv;
   const parts = client === document.csv ? [client] : [client, ...texts];
-  return joined(parts.flatMap(linesOf));
+  const row = joined(parts.flatMap(linesOf));
+  return row.replace(/"[^"]*"|[^,"]+/g, (field) => field.replace(LABEL, "$1"));
 }
 
 /**

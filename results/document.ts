@@ -179,7 +179,12 @@ export interface ResultDocument {
     interrupted?: boolean;
   };
   config: unknown;
-  test: { name: string; args: string };
+  test: {
+    name: string;
+    args: string;
+    /** What an argument was that nobody gave, as far as the test tells: "64" for size, say. */
+    defaults?: Record<string, string>;
+  };
   clients: ClientResult[];
   targets: TargetResult[];
   total: {

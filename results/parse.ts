@@ -83,7 +83,7 @@ const document = v.looseObject({
     interrupted: v.optional(v.boolean()),
   }),
   config: v.unknown(),
-  test: v.looseObject({ name: text, args: text }),
+  test: v.looseObject({ name: text, args: text, defaults: v.optional(v.record(text, text)) }),
   clients: list(client),
   targets: list(target),
   total: v.looseObject({

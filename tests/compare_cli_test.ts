@@ -112,7 +112,7 @@ Deno.test("export and csv print to the standard output and nothing else does", a
     assert.equal(done.stderr, "");
   }
   const csv = await runProgram("ipbench", ["csv", file]);
-  assert.match(csv.stdout, /^Requested_Throughput,[^\n]*\n100000000,[^\n]*CPU3: [\d.]+\n$/);
+  assert.match(csv.stdout, /^Requested_Throughput,[^\n]*\n100000000,[^\n]*(,\d+\.\d){5}\n$/);
   const bare = await runProgram("ipbench", ["csv", "--no-header", file]);
   assert.equal(bare.stdout.split("\n").length, 2);
   const wrong = await runProgram("ipbench", ["export", file, "--format", "pdf"]);

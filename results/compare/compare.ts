@@ -8,7 +8,7 @@ import { minimalDetectableChange, relativeShift } from "../effect.ts";
 import { holm, mannWhitney, wilcoxonSignedRank } from "../rank_test.ts";
 import { describe, median } from "../welford.ts";
 import { studentTQuantile } from "../distributions.ts";
-import { type ComparedMetric, DEFAULT_METRICS, metricOf } from "./metrics.ts";
+import { type ComparedMetric, defaultMetrics, metricOf, metricsOf } from "./metrics.ts";
 import { type Pair, type Pairing, pairPoints } from "./pair.ts";
 
 /**
@@ -30,6 +30,8 @@ export type Finding =
   /** A difference, for the better or worse. */
   | "better"
   | "worse"
+  /** A difference in a figure of which nobody says what is better. */
+  | "changed"
   /** None that could not be chance. */
   | "none"
   /** Too few repetitions for any test. */
@@ -96,7 +98,9 @@ export function compareSides(
 ): Comparison {
   const alpha = options.alpha ?? DEFAULT_ALPHA;
   const pairing = pairPoints(a, b, options.allow);
-  const metrics = (options.metrics ?? DEFAULT_METRICS).map(metricOf);
+  const points = [...a, ...b];
+  const known = metricsOf(points);
+  const metrics = options.metrics?.map((name) => metricOf(name, known)) ?? defaultMetrics(points);
   if (pairing.refusals.length > 0) return { pairing, rows: [], overall: [], alpha, tested: 0 };
   const rows = pairing.pairs.flatMap((pair) =>
     metrics.flatMap((metric) => {
@@ -109,7 +113,8 @@ export function compareSides(
   for (const [i, row] of tested.entries()) {
     row.adjusted = adjusted[i]!;
     if (row.adjusted <= alpha && row.change !== 0) {
-      row.finding = (row.change > 0) === (row.metric.worse === "more") ? "worse" : "better";
+      const { worse } = row.metric;
+      row.finding = worse === null ? "changed" : (row.change > 0) === (worse === "more") ? "worse" : "better";
     } else row.finding = "none";
   }
   return { pairing, rows, overall: overallOf(rows, metrics), alpha, tested: tested.length };

@@ -7,6 +7,7 @@ import { compareSides, DEFAULT_REPETITIONS } from "./compare.ts";
 import { blind, failures, missing, parseFailIf } from "./fail_if.ts";
 import { compareHtml } from "./html.ts";
 import { compareMarkdown } from "./markdown.ts";
+import { metricsOf } from "./metrics.ts";
 
 const template = reportPoint(makeDocument({ samples: 200, intervals: 2 }), "a.json");
 
@@ -213,4 +214,46 @@ Deno.test("the page escapes what users wrote and has no script", () => {
   const page = compareHtml(compareSides(evil, evil), { a: "<img src=x onerror=1>", b: "</title><script>" });
   assert.doesNotMatch(page, /<script|<img/i);
   assert.match(page, /&lt;script&gt;/);
+});
+
+/** Runs of a test that reports a rate of its own and no round trip. */
+function ownRuns(rates: readonly number[], better: "more" | "unknown" = "more"): ReportPoint[] {
+  return rates.map((value, n) => {
+    const made = makeDocument({ samples: 100, intervals: 2 });
+    made.test.name = "forks";
+    made.total = { counts: null, rates: null, latency: { response: null, service: null } };
+    made.total.metrics = [{ name: "forks", value, unit: "1/s", total: "sum", better, test: "forks", of: 2 }];
+    return reportPoint(made, `${n}.json`);
+  });
+}
+
+Deno.test("a test's own figures are compared, and fail a gate", () => {
+  const a = ownRuns([100, 101, 99, 100.5, 99.5]);
+  const b = ownRuns([80, 81, 79, 80.5, 79.5]);
+  const comparison = compareSides(a, b);
+  assert.deepEqual(comparison.rows.map(({ metric, finding }) => [metric.name, finding]), [[
+    "forks",
+    "worse",
+  ]]);
+  assert.match(compareMarkdown(comparison, { a: "a", b: "b" }), /\| forks +\| 100 1\/s \| 80 1\/s \| −20 %/);
+  const known = metricsOf([...a, ...b]);
+  assert.equal(failures(comparison, [parseFailIf("forks -5%", known)]).length, 1);
+  assert.equal(failures(comparison, [parseFailIf("forks -50%", known)]).length, 0);
+  assert.throws(() => parseFailIf("spoons -5%", known), /no metric "spoons"; there are .*, forks/);
+  const unsure = compareSides(
+    ownRuns([100, 101, 99, 100.5, 99.5], "unknown"),
+    ownRuns([80, 81, 79, 80.5, 79.5], "unknown"),
+    {
+      metrics: ["forks"],
+    },
+  );
+  assert.equal(unsure.rows[0]!.finding, "changed");
+});
+
+Deno.test("a figure whose name every test has is known by its test's, too", () => {
+  const [point] = ownRuns([1]);
+  const lossy = { ...point!, metrics: [{ name: "loss", value: 3, unit: "%", test: "sink", of: 1 }] };
+  const known = metricsOf([lossy]);
+  assert.equal(known.find(({ name }) => name === "sink.loss")?.pick(lossy), 3);
+  assert.notEqual(known.find(({ name }) => name === "loss")?.pick(lossy), 3);
 });

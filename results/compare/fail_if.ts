@@ -19,10 +19,11 @@ export interface FailCondition {
  * Reads a condition: a metric and a signed change, such as `p99 +5%`, `throughput -2%`, `loss +0.1%` (percentage
  * points, as `cpu`).
  *
+ * @param known The metrics that there are, see `metricsOf`.
  * @throws {MetricError} saying what was found and what is expected.
  */
-export function parseFailIf(text: string): FailCondition {
-  const match = /^\s*([a-z0-9.-]+?)\s*([+-])\s*(\d+(?:\.\d+)?)\s*(%|pp)\s*$/i.exec(text);
+export function parseFailIf(text: string, known?: readonly ComparedMetric[]): FailCondition {
+  const match = /^\s*([a-z0-9_.-]+?)\s*([+-])\s*(\d+(?:\.\d+)?)\s*(%|pp)\s*$/i.exec(text);
   if (match === null) {
     throw new MetricError(
       `--fail-if "${
@@ -30,7 +31,7 @@ export function parseFailIf(text: string): FailCondition {
       }": expected a metric and a signed change, such as "p99 +5%" or "throughput -2%"`,
     );
   }
-  const metric = metricOf(match[1]!);
+  const metric = metricOf(match[1]!, known);
   const size = Number(match[3]) * (match[2] === "-" ? -1 : 1);
   return { text: text.trim(), metric, limit: metric.scale === "relative" ? size / 100 : size };
 }
@@ -85,7 +86,7 @@ export function missing(comparison: Comparison, conditions: readonly FailConditi
 export function blind(comparison: Comparison, conditions: readonly FailCondition[]): string[] {
   return conditions.flatMap((condition) =>
     comparison.rows.filter((row) =>
-      row.metric === condition.metric && row.finding === "none" && row.detectable !== null &&
+      row.metric.name === condition.metric.name && row.finding === "none" && row.detectable !== null &&
       row.detectable > Math.abs(condition.limit)
     ).map((row) =>
       `--fail-if "${condition.text}" could not have seen such a change at ${row.pair.label}: ` +

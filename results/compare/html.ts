@@ -93,6 +93,7 @@ export function compareHtml(
 function finding(row: Row): Markup {
   if (row.finding === "worse") return html`<span class="tag INVALID">worse</span>`;
   if (row.finding === "better") return html`<span class="tag VALID">better</span>`;
+  if (row.finding === "changed") return html`<span class="tag SUSPECT">changed</span>`;
   return html`<span class="quiet">${findingText(row)}</span>`;
 }
 

@@ -5,6 +5,7 @@
  */
 import type { Summary } from "../document.ts";
 import { cpuUse, lossOf } from "../report/model.ts";
+import { allFigures, figureKey, ownFigures } from "../report/own_figures.ts";
 import type { ReportPoint } from "../report/point.ts";
 
 /** One figure. */
@@ -12,11 +13,13 @@ export interface ComparedMetric {
   name: string;
   /** For people: "response p99". */
   label: string;
-  /** Which direction is a worsening. */
-  worse: "more" | "less";
+  /** Which direction is a worsening; `null`: nobody says. */
+  worse: "more" | "less" | null;
   /** `relative`: changes are shares of the base. `points`: the figure is a percentage and changes are its difference. */
   scale: "relative" | "points";
-  kind: "time" | "rate" | "percent";
+  kind: "time" | "rate" | "percent" | "own";
+  /** Of the kind `own`. */
+  unit?: string;
   pick: (point: ReportPoint) => number | null;
 }
 
@@ -88,12 +91,60 @@ export class MetricError extends Error {
 }
 
 /**
- * Finds a metric by its name.
- * @throws {MetricError} naming those that there are.
+ * All figures that these points can be compared by: those that every test has, then the tests' own, by their name, or
+ * with their test before it ("sink.loss") where the name alone is taken.
  */
-export function metricOf(name: string): ComparedMetric {
-  const found = METRICS.find((metric) => metric.name === name.trim().toLowerCase());
+export function metricsOf(points: readonly ReportPoint[]): ComparedMetric[] {
+  const taken = new Set(METRICS.map(({ name }) => name));
+  const described = new Map(
+    points.flatMap((point) => point.metrics.map((metric) => [figureKey(metric), metric])),
+  );
+  return [
+    ...METRICS,
+    ...allFigures(points).map(({ key, name, unit, pick }): ComparedMetric => {
+      const short = name.toLowerCase();
+      const better = described.get(key)?.better;
+      const own = taken.has(short) ? key.toLowerCase() : short;
+      taken.add(own);
+      return {
+        name: own,
+        label: own === short ? name : key,
+        worse: better === "more" ? "less" : better === "less" ? "more" : null,
+        scale: unit === "%" ? "points" : "relative",
+        kind: unit === "%" ? "percent" : "own",
+        unit,
+        pick,
+      };
+    }),
+  ];
+}
+
+/**
+ * What is compared unless something else is asked for: the usual figures, or, where no point tells a round trip, those of
+ * the tests' own that say what is better.
+ */
+export function defaultMetrics(points: readonly ReportPoint[]): ComparedMetric[] {
+  const all = metricsOf(points);
+  const usual = all.filter(({ name }) => DEFAULT_METRICS.includes(name));
+  if (points.some((point) => point.response !== null)) return usual;
+  const keys = new Set(ownFigures(points).map(({ key }) => key.toLowerCase()));
+  const short = new Set([...keys].map((key) => key.slice(key.indexOf(".") + 1)));
+  return [
+    ...usual,
+    ...all.slice(METRICS.length).filter(({ name }) => keys.has(name) || short.has(name)),
+  ];
+}
+
+/**
+ * Finds a metric by its name.
+ *
+ * @param known Those that there are, see {@linkcode metricsOf}.
+ * @throws {MetricError} naming the nearest, and those that there are.
+ */
+export function metricOf(name: string, known: readonly ComparedMetric[] = METRICS): ComparedMetric {
+  const wanted = name.trim().toLowerCase();
+  const found = known.find((metric) => metric.name === wanted);
   if (found !== undefined) return found;
-  const names = METRICS.map((metric) => metric.name).join(", ");
+  const names = known.map((metric) => metric.name).join(", ");
   throw new MetricError(`no metric "${name.slice(0, 60)}"; there are ${names}`);
 }

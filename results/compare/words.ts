@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { digits, formatChange, formatRate, formatTime } from "../report/figures.ts";
+import { digits, formatChange, formatMetric, formatRate, formatTime } from "../report/figures.ts";
 import { type Comparison, DEFAULT_REPETITIONS, POWER, type Row } from "./compare.ts";
 import type { ComparedMetric } from "./metrics.ts";
 
@@ -11,6 +11,7 @@ import type { ComparedMetric } from "./metrics.ts";
 export function valueText(metric: ComparedMetric, value: number): string {
   if (metric.kind === "time") return formatTime(value);
   if (metric.kind === "rate") return formatRate(value);
+  if (metric.kind === "own") return formatMetric(value, metric.unit ?? "");
   return `${digits(value, 3)} %`;
 }
 
@@ -34,7 +35,7 @@ export function probabilityText(p: number | null): string {
 
 /** What a row comes to. */
 export function findingText(row: Row): string {
-  if (row.finding === "better" || row.finding === "worse") return row.finding;
+  if (row.finding !== "none" && row.finding !== "untested") return row.finding;
   if (row.finding === "untested") return "too few repetitions to say";
   if (row.detectable === null) return "no difference seen";
   if (row.detectable === 0) return "no difference seen (runs do not scatter)";
@@ -65,10 +66,10 @@ export function summaryText(comparison: Comparison): string {
   if (untested === rows.length) {
     return "Too few repetitions to tell a difference from chance; only the changes are shown.";
   }
-  if (worse + better === 0) return `No difference seen${blindSpot(rows)}.`;
-  const parts = [worse > 0 ? `${worse} worse` : "", better > 0 ? `${better} better` : ""].filter((part) =>
-    part !== ""
-  );
+  const changed = rows.filter((row) => row.finding === "changed").length;
+  if (worse + better + changed === 0) return `No difference seen${blindSpot(rows)}.`;
+  const parts = [[worse, "worse"], [better, "better"], [changed, "changed"]].filter(([count]) => count !== 0)
+    .map(([count, word]) => `${count} ${word}`);
   return `B against A: ${parts.join(", ")}, of ${rows.length - untested} figures tested.`;
 }
 

@@ -9,8 +9,12 @@ import { prometheusText } from "./prometheus.ts";
 
 const documents = [
   makeDocument({ samples: 2000, intervals: 3 }),
-  makeDocument({ samples: 2000, intervals: 3, at: 30 }),
+  makeDocument({ samples: 2000, intervals: 3, at: 30, seed: 2 }),
 ];
+
+function sources(of: typeof documents) {
+  return of.map((document, n) => ({ file: `${n}.json`, document }));
+}
 
 Deno.test("HdrHistogram's log reader reads the log", () => {
   const log = histogramLog(documents);
@@ -38,9 +42,9 @@ Deno.test("a damaged histogram is left out of the log", () => {
 });
 
 Deno.test("Prometheus' text is well formed whatever the names", () => {
-  const evil = makeDocument({ samples: 100, intervals: 2 });
+  const evil = makeDocument({ samples: 100, intervals: 2, seed: 3 });
   evil.targets[0]!.host = 'a"b\\c\nd';
-  const text = prometheusText([evil, ...documents]);
+  const text = prometheusText(sources([evil, ...documents]), true);
   for (const line of text.trim().split("\n")) {
     assert.match(
       line,
@@ -52,6 +56,39 @@ Deno.test("Prometheus' text is well formed whatever the names", () => {
   assert.equal(text.match(/# TYPE ipbench_rate_bps/g)?.length, 1);
   const names = text.split("\n").map((line) => line.replace(/ [^ ]*$/, ""));
   assert.equal(new Set(names).size, names.length, "a line came twice");
+});
+
+Deno.test("Prometheus' labels tell every run apart, and two that they cannot are an error", () => {
+  const made = (args: string, defaults = {}) => {
+    const document = makeDocument({ samples: 100, intervals: 2 });
+    for (const client of document.clients) client.args = args;
+    document.test.defaults = defaults;
+    return document;
+  };
+  const udp = made("socktype=udp,bps=50M");
+  const tcp = made("bps=50M", { socktype: "tcp", size: "64" });
+  const text = prometheusText(sources([udp, tcp]));
+  assert.match(text, /ipbench_verdict\{[^}]*size="64",socktype="tcp",testers="2",under_test="10\.0\.0\.9"\}/);
+  assert.match(text, /ipbench_verdict\{[^}]*socktype="udp"/);
+  assert.throws(
+    () => prometheusText(sources([udp, tcp, made("socktype=udp,bps=50M")])),
+    /^SameSeriesError: 0\.json and 2\.json have the same test/,
+  );
+  const repeated = made("socktype=udp,bps=50M");
+  repeated.run.id = "another";
+  assert.equal(prometheusText(sources([udp, repeated]), true).match(/^ipbench_verdict\{/gm)?.length, 2);
+});
+
+Deno.test("the tests' own figures are exported, those of all testers together", () => {
+  const document = makeDocument({ samples: 100, intervals: 2 });
+  document.total.metrics = [
+    { name: "forks", value: 214_890.5, unit: "1/s", total: "sum", better: "more", test: "forks", of: 2 },
+  ];
+  assert.match(
+    prometheusText(sources([document])),
+    /^ipbench_metric\{.*of="forks",metric="forks",unit="1\/s"\} 214890\.5$/m,
+  );
+  assert.match(junitXml([{ file: "a.json", document }]), /forks\.forks 214891 1\/s/);
 });
 
 Deno.test("JUnit counts failures and errors, and is XML whatever the texts", () => {
@@ -77,7 +114,7 @@ Deno.test("JUnit counts failures and errors, and is XML whatever the texts", () 
 
 Deno.test("rows are what the plugins printed, else made from the totals", () => {
   const [document] = documents;
-  assert.equal(originalRow(document!), document!.csv.trim());
+  assert.equal(originalRow(document!), document!.csv.trim().replaceAll(/CPU\d+: /g, ""));
   assert.match(originalHeader(document!)!, /^Requested_Throughput,.*CPU$/);
   const broken = { ...document!, csv: "", csv_header: null };
   const row = originalRow(broken)!.split(",");

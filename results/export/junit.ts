@@ -4,9 +4,10 @@
  * @module
  */
 import type { ResultDocument } from "../document.ts";
-import { formatRate, formatShare, formatTime } from "../report/figures.ts";
+import { formatMetric, formatRate, formatShare, formatTime } from "../report/figures.ts";
 import { escapeHtml } from "../report/markup.ts";
 import { lossOf } from "../report/model.ts";
+import { ownFigures } from "../report/own_figures.ts";
 import { reportPoint, shorten } from "../report/point.ts";
 
 /** A document and where it came from, or why it could not be read. */
@@ -76,6 +77,7 @@ function summaryOf(document: ResultDocument): string {
     `p50 ${formatTime(latency?.p50_ns)}, p99 ${formatTime(latency?.p99_ns)}, p99.9 ${
       formatTime(latency?.p999_ns)
     }`,
+    ...ownFigures([point]).map(({ key, pick, unit }) => `${key} ${formatMetric(pick(point), unit)}`),
     ...point.reasons,
   ].join("\n");
 }

@@ -4,9 +4,8 @@
  * @module
  */
 import type { ResultDocument, Summary } from "../document.ts";
-import { parseArgs } from "../report/args.ts";
 import { cpuUse } from "../report/model.ts";
-import { reportPoint } from "../report/point.ts";
+import { type ReportPoint, reportPoint } from "../report/point.ts";
 
 type Labels = Record<string, string>;
 
@@ -26,7 +25,6 @@ class Families {
     const family = this.#families.get(name) ?? { help, type, lines: new Map() };
     this.#families.set(name, family);
     const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`).join(",");
-    // A scraper refuses a line that comes twice: the later run replaces the earlier.
     family.lines.set(`${name}${suffix}{${pairs}}`, value);
   }
 
@@ -43,25 +41,66 @@ function escapeLabel(text: string): string {
   return text.slice(0, 200).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replace(/\r?\n|\r/g, "\\n");
 }
 
+/** Two runs that no label tells apart. */
+export class SameSeriesError extends Error {
+  override name = "SameSeriesError";
+}
+
 /**
- * The figures of documents in Prometheus' text format.
+ * The figures of documents in Prometheus' text format. Labels are the test, its arguments, the load, the number of
+ * testers and the machine under test.
  *
- * @param documents One or more, oldest first; of two with the same test, load and size the later one stays.
+ * @param documents One or more, and where each came from.
+ * @param runLabel Adds the run's number as a label, so that repetitions are told apart.
+ * @throws {SameSeriesError} when two documents have the same labels: a scraper refuses a sample that comes twice.
  */
-export function prometheusText(documents: readonly ResultDocument[]): string {
+export function prometheusText(
+  documents: readonly { file: string; document: ResultDocument }[],
+  runLabel = false,
+): string {
   const families = new Families();
-  for (const document of documents) addDocument(families, document);
+  const seen = new Map<string, string>();
+  for (const { file, document } of documents) {
+    const point = reportPoint(document, file);
+    const labels = { ...labelsOf(document, point), ...runLabel ? { run: point.id } : {} };
+    const key = JSON.stringify(labels);
+    const other = seen.get(key);
+    if (other !== undefined) {
+      throw new SameSeriesError(
+        `${other} and ${file} have the same test, arguments, load and machine under test, and would be one sample`,
+      );
+    }
+    seen.set(key, file);
+    addDocument(families, document, point, labels);
+  }
   return families.toString();
 }
 
-function addDocument(families: Families, document: ResultDocument): void {
-  const point = reportPoint(document, "");
-  const args = parseArgs(document.clients[0]?.args ?? document.test.args);
-  const labels: Labels = {
+function labelsOf(document: ResultDocument, point: ReportPoint): Labels {
+  const { defaults = {} } = document.test;
+  const named = (name: string) => point.params.get(name) ?? defaults[name] ?? "";
+  const others = [...point.params].filter(([name]) => name !== "size" && name !== "socktype").toSorted();
+  return {
     test: point.test,
     offered_bps: String(point.offeredBps ?? ""),
-    size: args.get("size") ?? "",
+    size: named("size"),
+    socktype: named("socktype"),
+    testers: String(point.clientCount),
+    under_test: underTest(document),
+    ...Object.fromEntries(others.map(([name, value]) => [`arg_${name.replace(/\W/g, "_")}`, value])),
   };
+}
+
+/** The machines that the testers sent to, as the run description has them. */
+function underTest({ config }: ResultDocument): string {
+  const clients = (config as { clients?: unknown } | null)?.clients;
+  if (!Array.isArray(clients)) return "";
+  const names = clients.map((client: { target?: unknown } | null) => client?.target)
+    .filter((target) => typeof target === "string");
+  return [...new Set(names)].join(" ");
+}
+
+function addDocument(families: Families, document: ResultDocument, point: ReportPoint, labels: Labels): void {
   const add = families.add.bind(families);
   const verdict = { VALID: 0, SUSPECT: 1, INVALID: 2 }[point.verdict];
   add("ipbench_verdict", "Verdict of the run: 0 VALID, 1 SUSPECT, 2 INVALID.", labels, verdict);
@@ -100,6 +139,14 @@ function addDocument(families: Families, document: ResultDocument): void {
       ...labels,
       target: use.host,
     }, use.total);
+  }
+  for (const { test, name, unit, value } of point.metrics) {
+    add("ipbench_metric", "A test's own figure, of all testers or targets together.", {
+      ...labels,
+      of: test,
+      metric: name,
+      unit,
+    }, value);
   }
 }
 

@@ -73,3 +73,13 @@ export function middle(values: readonly (number | null | undefined)[]): number |
   const half = known.length >> 1;
   return known.length % 2 === 1 ? known[half]! : (known[half - 1]! + known[half]!) / 2;
 }
+
+/** A figure of a test's own in the unit that suits it: "12.3 ms", "1 234", "4.5 1/s". */
+export function formatMetric(value: number | null | undefined, unit: string): string {
+  if (value === null || value === undefined) return "–";
+  if (unit === "bit/s") return formatRate(value);
+  if (unit === "s") return formatTime(value * 1e9);
+  if (unit === "%") return `${digits(value, 3)} %`;
+  if (Number.isInteger(value)) return `${formatCount(value)} ${unit}`.trim();
+  return `${digits(value, 6)} ${unit}`.trim();
+}

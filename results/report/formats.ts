@@ -7,8 +7,10 @@ import { csvRow } from "../csv_file.ts";
 import { SUMMARY_KEYS } from "../schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
-import { formatCount, formatDate, formatRate, formatShare, formatTime } from "./figures.ts";
+import { formatCount, formatDate, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
 import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
+import { allFigures, ownFigures } from "./own_figures.ts";
+import type { ReportPoint } from "./point.ts";
 import { cards } from "./summary_cards.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -24,6 +26,7 @@ export interface ReportFile {
 /** One row a document, with everything that is one number: for spreadsheets and data frames. */
 export function reportCsv(model: ReportModel): string {
   const names = [...new Set(model.points.flatMap((point) => [...point.params.keys()]))];
+  const own = allFigures(model.points);
   const header = [
     "file",
     "run",
@@ -45,6 +48,7 @@ export function reportCsv(model: ReportModel): string {
     "loss",
     ...["response", "service"].flatMap((which) => SUMMARY_KEYS.map((key) => `${which}_${key}`)),
     "cpu_percent",
+    ...own.map(({ key }) => key),
     "reason",
   ];
   let text = csvRow(header);
@@ -71,6 +75,7 @@ export function reportCsv(model: ReportModel): string {
       lossOf(point),
       ...[point.response, point.service].flatMap((s) => SUMMARY_KEYS.map((key) => s?.[key])),
       cpuUse(point)[0]?.total,
+      ...own.map(({ pick }) => pick(point)),
       point.reasons[0],
     ]);
   }
@@ -103,12 +108,15 @@ export function reportMarkdown(model: ReportModel): string {
       ...warnings.map((w) => `- ${md(w.text)}`),
     );
   }
-  lines.push("", "| curve | offered | received | loss | p50 | p99 | p99.9 | slowest | runs |");
-  lines.push("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+  const own = ownFigures(model.points);
+  const figures = ["offered", "received", "loss", "p50", "p99", "p99.9", "slowest", "CPU"]
+    .concat(own.map(({ name }) => md(name)), "runs");
+  lines.push("", `| curve | ${figures.join(" | ")} |`, `|---|${"--:|".repeat(figures.length)}`);
   for (const group of model.groups) {
     for (const cell of group.cells) {
       const time = (key: "p50_ns" | "p99_ns" | "p999_ns" | "max_ns") =>
         formatTime(cellFigure(cell, (point) => (point.response ?? point.service)?.[key])?.value);
+      const cpu = cellFigure(cell, cpuOf) ?? undefined;
       const fields = [
         md(group.label),
         formatRate(cell.load),
@@ -118,6 +126,8 @@ export function reportMarkdown(model: ReportModel): string {
         time("p99_ns"),
         time("p999_ns"),
         time("max_ns"),
+        cpu === undefined ? "–" : `${cpu.value.toFixed(1)} %`,
+        ...own.map(({ pick, unit }) => md(formatMetric(cellFigure(cell, pick)?.value, unit))),
         formatCount(cell.usable.length),
       ];
       lines.push(`| ${fields.join(" | ")} |`);
@@ -125,6 +135,11 @@ export function reportMarkdown(model: ReportModel): string {
   }
   for (const error of model.errors) lines.push("", `Not read: ${md(error.file)}: ${md(error.message)}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** Use of the machine under test in percent; of several targets the first's. */
+function cpuOf(point: ReportPoint): number | null {
+  return cpuUse(point)[0]?.total ?? null;
 }
 
 /** Escapes what Markdown or HTML inside it would take for markup. */
@@ -149,13 +164,15 @@ export function reportSvgs(model: ReportModel): ReportFile[] {
 export function reportGnuplot(model: ReportModel): ReportFile[] {
   const files: ReportFile[] = [];
   const script = [
-    "# gnuplot report.gp draws throughput.svg and latency.svg from the .dat files beside it.",
+    "# gnuplot report.gp draws throughput.svg, latency.svg and, where a CPU was measured, cpu.svg from the .dat files " +
+    "beside it.",
     'set terminal svg size 900,420 font "sans,13" background "white"',
     "set grid lc rgb '#dddddd'",
     "set key outside top horizontal",
     "set xlabel 'offered load, Mbit/s'",
     "",
   ];
+  const own = allFigures(model.points);
   const curves = model.groups.map((group, i) => ({ group, file: `curve-${i + 1}.dat` }));
   for (const { group, file } of curves) {
     const rows = group.cells.map((cell) => {
@@ -176,10 +193,13 @@ export function reportGnuplot(model: ReportModel): ReportFile[] {
         scaled(p99?.high, 1e3),
         scaled(time("response", "p999_ns")?.value, 1e3),
         scaled(time("service", "p99_ns")?.value, 1e3),
+        of(cpuOf)?.value ?? "NaN",
+        ...own.map(({ pick }) => of(pick)?.value ?? "NaN"),
       ].join(" ");
     });
     const head =
-      "# offered_mbps received lowest highest loss p50_us p99_us p99_lowest p99_highest p999_us service_p99_us";
+      "# offered_mbps received lowest highest loss p50_us p99_us p99_lowest p99_highest p999_us service_p99_us " +
+      ["cpu_percent", ...own.map(({ key }) => plain(key).replaceAll(" ", "_"))].join(" ");
     files.push({ name: file, text: `# ${plain(group.label)}\n${head}\n${rows.join("\n")}\n` });
   }
   const titled = (file: string, using: string, label: string, style: string) =>
@@ -203,6 +223,16 @@ export function reportGnuplot(model: ReportModel): ReportFile[] {
       ]).join(", ")
     }`,
   );
+  if (model.points.some((point) => cpuOf(point) !== null)) {
+    script.push(
+      "",
+      "set output 'cpu.svg'",
+      "set ylabel 'CPU use, % of all CPUs'",
+      "unset logscale y",
+      "set yrange [0:100]",
+      `plot ${curves.map(({ group, file }) => titled(file, "1:12", group.label, "linespoints")).join(", ")}`,
+    );
+  }
   return [{ name: "report.gp", text: `${script.join("\n")}\n` }, ...files];
 }
 

@@ -12,8 +12,10 @@ import type {
   SeriesPoint,
   Summary,
   TargetResult,
+  TotalMetric,
   Verdict,
 } from "../document.ts";
+import { totalMetrics } from "../metrics.ts";
 import { HistogramError, mergeHistograms } from "../histogram_codec.ts";
 import { encodeHistogram } from "../histogram_codec.ts";
 import { parseArgs } from "./args.ts";
@@ -86,6 +88,8 @@ export interface ReportPoint {
   /** Testers that are originals: they tell no distribution. */
   originalPeers: number;
   targets: TargetRow[];
+  /** Figures of the tests' own, of all testers or targets together. */
+  metrics: TotalMetric[];
   environments: Map<string, Map<string, string>>;
   config: string;
   version: string;
@@ -156,6 +160,7 @@ export function reportPoint(document: ResultDocument, file: string): ReportPoint
     failedClients: document.clients.filter((client) => client.error !== undefined).length,
     originalPeers: document.clients.filter((client) => client.peer === "ipbench-1.0").length,
     targets: document.targets.slice(0, ENVIRONMENT_HOSTS).map(targetRow),
+    metrics: keptMetrics(total.metrics ?? totalsOf(document)),
     environments: environmentsOf(document),
     config: shorten(JSON.stringify(document.config, null, 2) ?? "", 20_000),
     version: `${shorten(document.ipbench.version, 40)} (${shorten(document.ipbench.build, 40)})`,
@@ -231,12 +236,18 @@ function targetRow(target: TargetResult): TargetRow {
   };
 }
 
-function keptMetrics(metrics: readonly Metric[]): Metric[] {
-  return metrics.slice(0, METRIC_ROWS).map(({ name, value, unit }) => ({
-    name: shorten(name, 80),
-    value,
-    unit: shorten(unit, 20),
+function keptMetrics<M extends Metric>(metrics: readonly M[]): M[] {
+  return metrics.slice(0, METRIC_ROWS).map((metric) => ({
+    ...metric,
+    name: shorten(metric.name, 80),
+    unit: shorten(metric.unit, 20),
   }));
+}
+
+/** The same of a document that was written before there were totals of them. */
+function totalsOf({ test, clients, targets }: ResultDocument): TotalMetric[] {
+  const answered = clients.filter((client) => client.error === undefined && client.peer !== null);
+  return totalMetrics(test.name, answered, targets);
 }
 
 function environmentsOf(document: ResultDocument): Map<string, Map<string, string>> {

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { formatCount, formatRate, formatShare, formatTime } from "./figures.ts";
+import { formatCount, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
 import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
+import { type OwnFigure, ownFigures } from "./own_figures.ts";
 import type { ReportPoint } from "./point.ts";
 
 /** One figure. */
@@ -30,6 +31,9 @@ function runCards(point: ReportPoint): Card[] {
   if (point.receivedBps !== null) {
     const asked = point.offeredBps === null ? {} : { note: `of ${formatRate(point.offeredBps)} offered` };
     result.push({ name: "Throughput", value: formatRate(point.receivedBps, 3), ...asked });
+  } else if (point.sentBps !== null) {
+    const asked = point.offeredBps === null ? {} : { note: `of ${formatRate(point.offeredBps)} offered` };
+    result.push({ name: "Sent", value: formatRate(point.sentBps, 3), ...asked });
   }
   const loss = lossOf(point);
   if (loss !== null) {
@@ -67,13 +71,22 @@ function runCards(point: ReportPoint): Card[] {
   for (const use of cpuUse(point).slice(0, 2)) {
     result.push({ name: "CPU use", value: `${use.total.toFixed(1)} %`, note: use.host });
   }
-  if (result.length === 0 && point.clients[0] !== undefined) {
-    for (const metric of point.clients[0].metrics.slice(0, 8)) {
-      result.push({ name: metric.name, value: `${metric.value} ${metric.unit}`.trim() });
-    }
+  for (const figure of ownFigures([point])) {
+    result.push({
+      name: figure.name.replaceAll("_", " "),
+      value: formatMetric(figure.pick(point), figure.unit),
+      note: noteOf(point, figure),
+    });
   }
   result.push({ name: "Testers", value: formatCount(point.clientCount) });
   return result;
+}
+
+/** Whose figure it is, and how it was put together. */
+function noteOf(point: ReportPoint, { test, name }: OwnFigure): string {
+  const metric = point.metrics.find((one) => one.test === test && one.name === name);
+  const of = metric?.of ?? 1;
+  return of > 1 && metric?.total !== undefined ? `${test}, ${metric.total} of ${of}` : test;
 }
 
 function sweepCards(model: ReportModel): Card[] {

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { digits, formatCount, formatRate, formatShare, formatTime, middle } from "./figures.ts";
+import { digits, formatCount, formatMetric, formatRate, formatShare, formatTime, middle } from "./figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
 import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
+import { ownFigures } from "./own_figures.ts";
 import type { ClientRow, ReportPoint } from "./point.ts";
 import { differences } from "./warnings.ts";
 
@@ -18,6 +19,7 @@ const n = (name: string) => ({ name, numeric: true });
 
 /** One row a point: the middle of its repetitions. */
 export function pointTable(model: ReportModel): Markup {
+  const own = ownFigures(model.points);
   const rows = model.groups.flatMap((group) =>
     group.cells.map((drawn): Fragment[] => {
       const cell = drawn.usable.length > 0 ? drawn : { ...drawn, usable: drawn.points };
@@ -35,6 +37,7 @@ export function pointTable(model: ReportModel): Markup {
         time("p999_ns"),
         time("max_ns"),
         cpu === null ? "–" : `${cpu.toFixed(1)} %`,
+        ...own.map(({ pick, unit }) => formatMetric(cellFigure(cell, pick)?.value, unit)),
         `${cell.points.length}${invalid > 0 ? ` (${invalid} INVALID)` : ""}`,
       ];
     })
@@ -49,6 +52,7 @@ export function pointTable(model: ReportModel): Markup {
     n("p99.9"),
     n("Slowest"),
     n("CPU"),
+    ...own.map(({ name }) => n(name.replaceAll("_", " "))),
     n("Runs"),
   ], rows);
 }

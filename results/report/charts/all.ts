@@ -8,6 +8,7 @@ import type { ReportModel } from "../model.ts";
 import { cpuCharts } from "./cpu.ts";
 import { distributionCharts } from "./distribution.ts";
 import { loadLatencyCharts } from "./load_latency.ts";
+import { ownCharts } from "./own.ts";
 import { percentileCharts } from "./percentiles.ts";
 import { lossChart, throughputChart } from "./throughput.ts";
 import { timelineCharts } from "./timeline.ts";
@@ -36,5 +37,6 @@ export function chartSections(model: ReportModel): ChartSection[] {
     { id: "histogram", title: "Histogram", short: "Histogram", charts: distributionCharts(model) },
     { id: "time", title: "Over time", short: "Time", charts: timelineCharts(model) },
     { id: "cpu", title: "CPU", short: "CPU", charts: cpuCharts(model) },
+    { id: "own", title: "Figures of the tests", short: "Tests' own", charts: ownCharts(model) },
   ].filter((section) => section.charts.length > 0);
 }
