@@ -18,6 +18,7 @@ const PACKAGES: [name: string, probe: string][] = [
     "ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer*.a",
   ],
   ["iproute2", "command -v ip"],
+  ["nftables", "command -v nft"],
   ["libnfs-dev", "printf '#include <nfsc/libnfs.h>\\n' | gcc -E -"],
   ["chromium", "command -v chromium"],
   ["openssl", "command -v openssl"],

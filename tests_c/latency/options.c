@@ -38,7 +38,7 @@ const struct ipbench_option latency_options[] = {
 	S("nodelay", "bool", "", "1", "", "TCP_NODELAY."),
 	S("dscp", "int", "", "-1", "-1..63", "Differentiated services code point; -1: the system's."),
 	S("ttl", "int", "", "0", "0..255", "Time to live or hop limit; 0: the system's."),
-	S("df", "bool", "", "0", "", "Do not fragment."),
+	S("df", "bool", "", "0", "", "Do not fragment; 0: UDP packets longer than the path's MTU become fragments."),
 	S("bind", "string", "", "", "", "Local address."),
 	S("bind_port", "int", "", "0", "0..65535", "Local port of the first flow; 0: any."),
 	S("device", "string", "", "", "", "Local interface (SO_BINDTODEVICE)."),
@@ -91,7 +91,10 @@ static void configure_socket(struct ipb_sock_options *o, const struct ipb_args *
 	o->busy_poll_us = (int)ipb_args_uint(a, "busy_poll");
 	o->dscp = (int)ipb_args_number(a, "dscp");
 	o->ttl = (int)ipb_args_uint(a, "ttl");
-	o->df = ipb_args_bool(a, "df");
+	if (ipb_args_bool(a, "df"))
+		o->df = IPB_DF_ON;
+	else if (ipb_args_enum(a, "socktype") == IPB_UDP) /* TCP finds its path's MTU itself */
+		o->df = IPB_DF_OFF;
 	o->nodelay = ipb_args_bool(a, "nodelay");
 	o->sockopts = ipb_args_string(a, "sockopts");
 }

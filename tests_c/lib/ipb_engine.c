@@ -42,16 +42,6 @@ int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what)
 		return 0;
 	case EINTR:
 		return 0;
-	case ECONNREFUSED:
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-	case EHOSTDOWN:
-		if (e->config.proto != IPB_TCP) {
-			e->refused++;
-			e->refused_since_reply++;
-			return 0;
-		}
-		break;
 	case ECONNRESET:
 	case EPIPE:
 		return ipb_engine_fail(e, "target-reset", "the target reset the connection (%s) after %llu packets", what,
@@ -115,7 +105,7 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 		e->stray++;
 		return;
 	}
-	e->sends_since_reply = e->refused_since_reply = 0;
+	e->sends_since_reply = e->icmp_since_reply = e->refused_since_reply = 0;
 	e->last_reply_ns = now_ns;
 	e->received_all++;
 	if (kind == IPB_REPLY_UNKNOWN) {
@@ -350,6 +340,8 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	if (e->end_ns > now)
 		e->end_ns = now > e->measure_ns ? now : e->measure_ns;
 	ipb_engine_unblocked(e, now);
+	for (uint32_t i = 0; i < e->config.flows && e->config.proto == IPB_UDP; i++)
+		ipb_engine_read_errors(e, i);
 	e->clock_error_ns = ipb_clock_error_ns(&e->clock);
 	e->rxq_drops = receive_drops(e);
 	ipb_sysmon_read(&e->after, e->link);

@@ -34,6 +34,7 @@
 /* A target is dead that leaves so many packets unanswered, sent over at least so long, for drain and late (of late at
  * most so much: a dead target ends the run within the requested time, drain and 2 s). */
 #define IPB_ENGINE_SILENT_PACKETS 10u
+#define IPB_ENGINE_REJECTED_PACKETS 3u   /* or so many that ICMP errors came back for, and no reply between them */
 #define IPB_ENGINE_SILENT_SPAN_NS 100000000ull
 #define IPB_ENGINE_SILENT_LATE_NS 1500000000ull
 #define IPB_ENGINE_GRACE_NS 1000000000ull   /* how long overdue packets of a phase are still sent after its end */
@@ -130,7 +131,8 @@ struct ipb_engine_result {
 	double requested_bps, sent_bps, received_bps;
 	double packet_size;                      /* mean */
 	uint64_t bad;                            /* replies without word 0 + 1 (check) */
-	uint64_t stray, refused, unsent;
+	uint64_t stray, unsent;
+	uint64_t refused;                        /* packets of the measured phase that this machine's kernel did not send */
 	const struct ipb_hist *response, *service, *lateness;
 	const uint64_t *samples_ns;
 	uint64_t samples_kept;

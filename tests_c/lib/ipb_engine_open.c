@@ -217,7 +217,7 @@ void ipb_engine_result(const struct ipb_engine *e, struct ipb_engine_result *r)
 	r->packet_size = e->config.sizes.mean;
 	r->bad = e->bad;
 	r->stray = e->stray;
-	r->refused = e->refused;
+	r->refused = e->track.refused;
 	r->unsent = e->unsent;
 	r->response = &e->response;
 	r->service = &e->service;

@@ -11,6 +11,7 @@
 #include "ipb_layers.h"
 #include "ipb_link.h"
 #include "ipb_sysmon.h"
+#include "ipb_trouble.h"
 
 /* One packet ready to be sent. */
 struct ipb_slot {
@@ -69,14 +70,19 @@ struct ipb_engine {
 	double window_sent_bytes, window_ok_bytes;
 	uint64_t sends_since_reply, silent_since_ns, silence_ns, last_reply_ns;
 	uint64_t all_in_ns;             /* since when nothing is out any more; 0: something is */
-	uint64_t refused_since_reply;
+	uint64_t icmp_since_reply;      /* ICMP errors */
+	uint64_t refused_since_reply;   /* of sends_since_reply: packets that the kernel refused */
+	struct ipb_troubles troubles;   /* of all phases */
+	struct ipb_troubles refusals;   /* packets of the measured phase that the kernel refused */
+	uint32_t send_failures;         /* send calls in a row that failed for no reason but the packet */
+	uint32_t path_mtu;              /* that the kernel named when it refused a packet as too long; 0: it did not */
 	int not_accepted;               /* set by a transport's send that returns 0 because the target takes no more */
 	uint64_t blocked_since_ns;      /* it takes nothing since then; 0: it does */
 	uint64_t blocked_ns;            /* of the measured phase */
 	uint64_t excused_until_ns;      /* packets that leave late until then do so because of that */
 	uint64_t unaccepted;            /* like unsent, because of that */
 	struct ipb_hist excused;        /* lateness of such packets; part of `lateness` */
-	uint64_t bad, stray, refused, unsent, unmeasured;
+	uint64_t bad, stray, unsent, unmeasured;
 	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
 	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */
 	char link[IF_NAMESIZE];         /* the interface that packets leave by; "" when unknown */
@@ -193,6 +199,13 @@ int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, 
 
 /* An error of a send or receive call: 0 when it passes, -1 when the run is over. */
 int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what);
+
+/* Packets without a connection: one of them that does not get through ends no run. Both return 0, or -1 when the run is
+ * over. A send call for the next ready slot failed: the packet is sent again by the next call, or is refused. */
+int ipb_engine_send_error(struct ipb_engine *e, int error, const char *what);
+int ipb_engine_receive_error(struct ipb_engine *e, uint32_t flow, int error, const char *what);
+/* Reads what a flow's error queue holds: ICMP errors, and time stamps for the layers. Returns how many ICMP errors. */
+int ipb_engine_read_errors(struct ipb_engine *e, uint32_t flow);
 
 /* Opens the transport for the configuration and sets e->x. 0, or -1 and a sentence. */
 int ipb_xport_open(struct ipb_engine *e, struct ipb_error *err);

@@ -23,6 +23,9 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 		ipb_json_number(j, "missing_share_limit", e->missing_limit);
 	}
 	ipb_json_uint(j, "unsent", e->unsent);
+	ipb_json_uint(j, "refused", e->track.refused);
+	if (e->track.refused > 0)
+		ipb_trouble_json(&e->refusals, 1, j, "refusals");
 	if (e->config.proto == IPB_TCP) {
 		ipb_json_uint(j, "blocked_ns", e->blocked_ns);
 		ipb_json_uint(j, "blocked_packets", e->excused.count);
@@ -108,7 +111,14 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_uint(j, "first_packet", e->track.first != UINT64_MAX ? e->track.first : 0);
 	ipb_json_uint(j, "all_packets", e->track.next);
 	ipb_json_uint(j, "stray", e->stray);
-	ipb_json_uint(j, "icmp_errors", e->refused);
+	ipb_json_uint(j, "icmp_errors", ipb_trouble_count(&e->troubles, 0));
+	if (ipb_trouble_count(&e->troubles, 0) > 0) {
+		char kinds[IPB_TROUBLE_TEXT];
+		ipb_trouble_json(&e->troubles, 0, j, "icmp");
+		ipb_trouble_text(&e->troubles, 0, kinds, sizeof kinds);
+		ipb_json_format(j, "icmp_note", "packets were rejected on the way, in all phases; those not answered count as lost: %s",
+		                kinds);
+	}
 	ipb_json_uint(j, "receive_queue_drops", e->rxq_drops - e->rxq_drops_start);
 	ipb_json_uint(j, "udp_rcvbuf_errors", e->after.udp_rcvbuf_errors - e->before.udp_rcvbuf_errors);
 	ipb_json_uint(j, "udp_in_errors", e->after.udp_in_errors - e->before.udp_in_errors);

@@ -190,7 +190,9 @@ int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns)
 	if (sent > 1 && !e->x->together)
 		d.step_ns = (ipb_clock_now(&e->clock) - d.start_ns) / (uint64_t)sent;
 	note_acceptance(e, sent, d.start_ns);
-	if (sent > 0)
+	if (sent > 0) {
+		e->send_failures = 0;
 		account(e, (uint32_t)sent, &d, stamped);
+	}
 	return e->failed ? -1 : sent;
 }

@@ -7,11 +7,18 @@
 static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
 {
 	double s = (double)silent_ns / 1e9;
+	char kinds[IPB_TROUBLE_TEXT];
 
-	if (e->refused_since_reply > 0)
-		return ipb_engine_fail(e, "target-unreachable", "the target was unreachable: %llu ICMP errors such as port "
-		                       "unreachable, and no answer for %.1f s: is something listening on %s port %u?",
-		                       (unsigned long long)e->refused, s, e->config.host, e->config.port);
+	if (e->refused_since_reply > 0 && e->refused_since_reply == e->sends_since_reply) {
+		ipb_trouble_text(&e->troubles, 1, kinds, sizeof kinds);
+		return ipb_engine_fail(e, "cannot-send", "this machine sent nothing for %.1f s, since its kernel refused each packet: %s",
+		                       s, kinds);
+	}
+	if (e->icmp_since_reply > 0) {
+		ipb_trouble_text(&e->troubles, 0, kinds, sizeof kinds);
+		return ipb_engine_fail(e, "target-unreachable", "the target was unreachable: no answer for %.1f s, and %s: is something "
+		                       "listening on %s port %u?", s, kinds, e->config.host, e->config.port);
+	}
 	if (e->last_reply_ns == 0)
 		return ipb_engine_fail(e, "target-silent", "the target never answered: %llu packets sent in %.1f s",
 		                       (unsigned long long)e->track.next, s);
@@ -20,10 +27,10 @@ static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
 }
 
 /* Whether that many packets without an answer, sent from first_ns to last_ns, are more than a loss. One loss at a low
- * rate, or the end of a burst that found no room, is not. */
+ * rate is not, or the end of a burst that found no room, or one packet that was rejected. */
 static int is_dead(const struct ipb_engine *e, uint64_t packets, uint64_t first_ns, uint64_t last_ns)
 {
-	return packets > 0 && (e->refused_since_reply > 0 || e->blocked_since_ns != 0 ||
+	return packets > 0 && (e->icmp_since_reply >= IPB_ENGINE_REJECTED_PACKETS || e->blocked_since_ns != 0 ||
 	                       (packets >= IPB_ENGINE_SILENT_PACKETS && last_ns >= first_ns + IPB_ENGINE_SILENT_SPAN_NS));
 }
 

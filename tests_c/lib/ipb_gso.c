@@ -2,6 +2,7 @@
  * back-to-back tests, never for paced latency: packets of a train leave together.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #define BUFFER 65536u
 #define TRAIN_BYTES 65000u /* of one call */
 #define RECEIVE_MAX 4      /* trains handled before packets are sent again */
+#define IPV4_HEADER 20u    /* bytes */
+#define IPV6_HEADER 40u
 /* Nothing was there: so many trains leave before the next look, which costs a tenth of one. */
 #define PAUSE_TRAINS 8u
 #define PAUSE_TRAINS_UNANSWERED 64u /* before the first reply of all: perhaps there will be none */
@@ -24,6 +27,34 @@ struct gso {
 	uint64_t looked_at, sent_before; /* packets sent at the last look and at the last call */
 };
 
+/* Whether a packet fits the path's MTU as far as the kernel knows it. */
+static int fits(const struct ipb_engine *e, uint32_t flow)
+{
+	const uint32_t size = e->config.sizes.largest + (uint32_t)sizeof(struct udphdr);
+	int family = AF_INET, mtu = 0;
+	socklen_t length = sizeof family;
+
+	getsockopt(e->fds[flow], SOL_SOCKET, SO_DOMAIN, &family, &length);
+	length = sizeof mtu;
+	if (family == AF_INET6)
+		return getsockopt(e->fds[flow], IPPROTO_IPV6, IPV6_MTU, &mtu, &length) < 0 || size + IPV6_HEADER <= (uint32_t)mtu;
+	return getsockopt(e->fds[flow], IPPROTO_IP, IP_MTU, &mtu, &length) < 0 || size + IPV4_HEADER <= (uint32_t)mtu;
+}
+
+/* A train is not fragmented: packets that do not fit the path in one piece leave one by one. */
+static int end_trains(struct ipb_engine *e)
+{
+	struct gso *g = e->io;
+	int none = 0;
+
+	for (uint32_t i = 0; i < e->config.flows; i++)
+		setsockopt(e->fds[i], SOL_UDP, UDP_SEGMENT, &none, sizeof none);
+	g->most = e->batch = 1;
+	snprintf(e->io_why, sizeof e->io_why, "asked for; but packets of %u bytes do not fit the path in one piece, so that there "
+	         "were no trains from then on", e->config.sizes.largest);
+	return 0;
+}
+
 static int gso_send(struct ipb_engine *e, uint32_t n)
 {
 	struct gso *g = e->io;
@@ -31,8 +62,12 @@ static int gso_send(struct ipb_engine *e, uint32_t n)
 
 	n = n < g->most ? n : g->most;
 	/* All packets have the size of a slot, so the slots lie one behind the other: one piece of memory. */
-	if (send(e->fds[s->flow], s->packet, (size_t)n * s->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return ipb_engine_io_error(e, errno, "send");
+	if (send(e->fds[s->flow], s->packet, (size_t)n * s->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		const int error = errno;
+		if (n > 1 && (error == EINVAL || error == EMSGSIZE) && !fits(e, s->flow))
+			return end_trains(e);
+		return ipb_engine_send_error(e, error, "send");
+	}
 	e->trains |= n > 1;
 	return (int)n;
 }
@@ -68,7 +103,7 @@ static int gso_receive(struct ipb_engine *e)
 			                    .msg_controllen = sizeof control };
 			ssize_t n = recvmsg(e->fds[flow], &m, MSG_DONTWAIT);
 			if (n < 0) {
-				if (errno != EAGAIN && ipb_engine_io_error(e, errno, "recvmsg") < 0)
+				if (errno != EAGAIN && ipb_engine_receive_error(e, flow, errno, "recvmsg") < 0)
 					return -1;
 				break;
 			}

@@ -1,5 +1,6 @@
 /* Was the tester itself good enough? What the target did wrong is a result; what the tester did wrong is a reason.
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,18 +115,16 @@ void ipb_engine_before(struct ipb_engine *e)
 	e->turned_away_start = e->turned_away;
 }
 
-/* The kernel drops an UDP packet that the queueing discipline does not take, tells the sender nothing, and counts it in
- * SndbufErrors; so it does when the socket's buffer is full (ip_send_skb and udp_sendmsg), but that the sender is told
- * (EAGAIN), and sends again. A raw socket is told both. What a discipline drops later (fq_codel), or the driver, only
- * the interface counts. */
+/* The kernel drops a packet that the queueing discipline does not take, or for which the socket's buffer has no room; it
+ * counts UDP's in SndbufErrors. The sender is told both (ENOBUFS, EAGAIN) and sends again. What a discipline drops later
+ * (fq_codel), or the driver, only the interface counts. */
 static int judge_send_drops(struct ipb_engine *e)
 {
 	uint64_t link = grown(e->before.link_drops, e->after.link_drops), host = 0;
 
 	if (e->config.proto == IPB_UDP)
 		host = grown(e->busy - e->busy_start, grown(e->before.udp_sndbuf_errors, e->after.udp_sndbuf_errors));
-	else
-		link = grown(e->turned_away - e->turned_away_start, link);
+	link = grown(e->turned_away - e->turned_away_start, link);
 	if (e->track.counts.lost == 0 || (link == 0 && host == 0))
 		return 0;
 	ipb_engine_reason(e, (double)link > e->config.limits.drop_invalid * (double)e->track.counts.sent, "send-drops",
@@ -158,6 +157,28 @@ static int judge_drops(struct ipb_engine *e)
 		                  (unsigned long long)e->track.counts.lost);
 	}
 	return bad;
+}
+
+/* Packets of the measured phase that the kernel did not send: they are no loss of the target's, and never left. */
+static void judge_refusals(struct ipb_engine *e)
+{
+	const uint64_t refused = e->track.refused, all = e->track.counts.sent + refused;
+	char kinds[IPB_TROUBLE_TEXT];
+
+	if (refused == 0)
+		return;
+	ipb_trouble_text(&e->refusals, 1, kinds, sizeof kinds);
+	const int invalid = (double)refused > e->config.limits.drop_invalid * (double)all;
+	for (uint32_t i = 0; i < e->refusals.used; i++)
+		if (e->refusals.kinds[i].error == EMSGSIZE) {
+			ipb_engine_reason(e, invalid, "packet-too-long", "%llu packets never left: with df=1 packets of %u bytes do not fit "
+			                  "the path's MTU of %u bytes (give a smaller size, or leave df out, so that there are fragments)",
+			                  (unsigned long long)e->refusals.kinds[i].count, e->config.sizes.largest, e->path_mtu);
+			if (e->refusals.used == 1)
+				return;
+		}
+	ipb_engine_reason(e, invalid, "send-refused", "%llu packets never left, since this machine's kernel refused them (a route, a "
+	                  "filter, a full table?): %s", (unsigned long long)refused, kinds);
 }
 
 static void judge_machine(struct ipb_engine *e)
@@ -201,6 +222,7 @@ void ipb_engine_judge(struct ipb_engine *e)
 	double seconds = e->end_ns > e->measure_ns ? (double)(e->end_ns - e->measure_ns) / 1e9 : 0;
 
 	judge_end(e);
+	judge_refusals(e);
 	if (seconds <= 0)
 		return;
 	int bad = judge_sending(e, seconds);

@@ -2,7 +2,6 @@
 #include "ipb_layers.h"
 
 #include <errno.h>
-#include <linux/errqueue.h>
 #include <linux/ethtool.h>
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
@@ -19,7 +18,6 @@
 #include "ipb_json.h"
 
 #define REAL_NS 20000000ull /* how often the offset of the real-time clock is read again */
-#define POLL_MAX 8          /* stamps read at once, of one flow */
 #define POLL_FLOWS 4u       /* flows asked for stamps at once, in turn */
 
 /* What the interface's hardware can stamp, as SOF_TIMESTAMPING flags; 0: nothing. Switches it on. */
@@ -97,7 +95,11 @@ ssize_t ipb_layers_send(struct ipb_engine *e, int fd, const void *packet, uint32
 	c->cmsg_type = SO_TIMESTAMPING;
 	c->cmsg_len = CMSG_LEN(sizeof flags);
 	memcpy(CMSG_DATA(c), &flags, sizeof flags);
-	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t sent = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* A filter and the queueing discipline turn away a packet that has its id already. */
+	if (sent < 0 && (errno == EPERM || errno == ENOBUFS))
+		e->layers.ids[e->slots[e->ready_from].flow]++;
+	return sent;
 }
 
 int ipb_layers_open(struct ipb_engine *e, const char *iface)
@@ -227,33 +229,12 @@ uint64_t ipb_layers_stamp(struct ipb_engine *e, struct msghdr *m)
 	return ns;
 }
 
-/* One stamp from a socket's error queue. 0 when it was empty. */
-static int read_stamp(struct ipb_engine *e, uint32_t flow)
+void ipb_layers_left(struct ipb_engine *e, uint32_t flow, uint32_t id, const struct timespec stamps[3])
 {
 	struct ipb_layers *l = &e->layers;
-	char control[512];
-	struct msghdr m = { .msg_control = control, .msg_controllen = sizeof control };
-	struct timespec stamps[3] = { { 0 } };
-	uint32_t id = 0;
-	int found = 0;
 
-	if (recvmsg(e->fds[flow], &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-		return 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPING) {
-			memcpy(stamps, CMSG_DATA(c), sizeof stamps);
-			found |= 1;
-		} else if (c->cmsg_len >= CMSG_LEN(sizeof(struct sock_extended_err))) {
-			struct sock_extended_err s;
-			memcpy(&s, CMSG_DATA(c), sizeof s);
-			if (s.ee_origin == SO_EE_ORIGIN_TIMESTAMPING) {
-				id = s.ee_data;
-				found |= 2;
-			}
-		}
-	}
-	if (found != 3)
-		return 1;
+	if (l->used == IPB_STAMPS_USER)
+		return;
 	l->waiting -= l->waiting > 0;
 	for (uint32_t back = 1; back <= IPB_LAYERS_PENDING && back <= l->next; back++) {
 		struct ipb_layers_entry *entry = &l->entries[(l->next - back) & (IPB_LAYERS_PENDING - 1)];
@@ -265,7 +246,6 @@ static int read_stamp(struct ipb_engine *e, uint32_t flow)
 		if (entry->flow == flow && entry->id + 1 < id)
 			break;
 	}
-	return 1;
 }
 
 void ipb_layers_poll(struct ipb_engine *e, uint64_t now_ns)
@@ -277,8 +257,7 @@ void ipb_layers_poll(struct ipb_engine *e, uint64_t now_ns)
 		l->real_due_ns = now_ns + REAL_NS;
 	}
 	for (uint32_t i = 0; l->waiting > 0 && i < e->config.flows && i < POLL_FLOWS; i++) {
-		for (int n = 0; n < POLL_MAX && read_stamp(e, l->poll_at); n++)
-			;
+		ipb_engine_read_errors(e, l->poll_at);
 		l->poll_at = (l->poll_at + 1) % e->config.flows;
 	}
 }

@@ -59,13 +59,13 @@ static int raw_send(struct ipb_engine *e, uint32_t n)
 	if (n == 1) {
 		ssize_t one = e->layers.used && ipb_layers_wants(e) ? ipb_layers_send(e, e->fds[0], s->frame, s->size)
 		                                                    : send(e->fds[0], s->frame, s->size, MSG_DONTWAIT);
-		return one >= 0 ? 1 : ipb_engine_io_error(e, errno, "send");
+		return one >= 0 ? 1 : ipb_engine_send_error(e, errno, "send");
 	}
 	for (uint32_t i = 0; i < n; i++)
 		u->out_iov[i] = (struct iovec){ s[i].frame, s[i].size };
 	int sent = sendmmsg(e->fds[0], u->out, n, MSG_DONTWAIT);
 	e->turned_away += sent >= 0 && (uint32_t)sent < n; /* the error that ended it is not told */
-	return sent >= 0 ? sent : ipb_engine_io_error(e, errno, "sendmmsg");
+	return sent >= 0 ? sent : ipb_engine_send_error(e, errno, "sendmmsg");
 }
 
 /* Frames shorter than Ethernet's least may come back padded: the padding is no part of the packet. */
@@ -95,7 +95,7 @@ static int raw_receive(struct ipb_engine *e)
 	                 : (int)recvmsg(e->fds[0], &u->in[0].msg_hdr, MSG_DONTWAIT);
 	if (n < 0) {
 		u->hot = 0;
-		return errno == EAGAIN ? 0 : ipb_engine_io_error(e, errno, "recv");
+		return errno == EAGAIN ? 0 : ipb_engine_receive_error(e, 0, errno, "recv");
 	}
 	uint64_t now = ipb_clock_now(&e->clock);
 	if (most == 1) {

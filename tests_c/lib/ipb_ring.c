@@ -33,8 +33,12 @@ static int kick(struct ipb_engine *e)
 
 	if (r->in_flight == 0)
 		return 0;
-	if (send(e->fds[0], NULL, 0, MSG_DONTWAIT) < 0)
-		return ipb_engine_io_error(e, errno, "send on the ring");
+	if (send(e->fds[0], NULL, 0, MSG_DONTWAIT) < 0) {
+		if (errno != ENETDOWN && errno != ENXIO)
+			return ipb_engine_io_error(e, errno, "send on the ring");
+		e->busy++; /* the interface is down: the frames wait in the ring */
+		return 0;
+	}
 	r->in_flight = 0;
 	return 0;
 }

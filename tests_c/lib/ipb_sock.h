@@ -24,6 +24,12 @@
 #define IPB_SOCK_CONNECT_MS 5000     /* how long ipb_sock_connect waits for a TCP connection */
 #define IPB_SOCK_RESOLVE_MAX 255     /* bytes of a host name */
 
+enum ipb_df {
+	IPB_DF_SYSTEM, /* the system's way */
+	IPB_DF_OFF,    /* no packet carries "do not fragment": routers, and this machine, make fragments */
+	IPB_DF_ON      /* every packet carries it, and none is fragmented */
+};
+
 /* What to do with a socket before it is used. Zeroes mean "leave". */
 struct ipb_sock_options {
 	const char *bind_host;  /* local address, or NULL or "" */
@@ -33,7 +39,7 @@ struct ipb_sock_options {
 	int busy_poll_us;       /* SO_BUSY_POLL */
 	int dscp;               /* 0..63, or -1: leave */
 	int ttl;                /* 1..255 */
-	int df;                 /* non-zero: do not fragment */
+	enum ipb_df df;
 	int reuse;              /* SO_REUSEADDR */
 	int nodelay;            /* TCP_NODELAY */
 	const char *sockopts;   /* "SO_X;SO_Y=value", see ipb_sock_apply_text */

@@ -36,8 +36,10 @@ static int apply_ip(int fd, int family, const struct ipb_sock_options *o, struct
 	if (o->ttl > 0 && (v6 ? set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, o->ttl, "ttl", err)
 	                      : set_int(fd, IPPROTO_IP, IP_TTL, o->ttl, "ttl", err)) < 0)
 		return -1;
-	if (o->df && (v6 ? set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, "df", err)
-	                 : set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, "df", err)) < 0)
+	int v4_df = o->df == IPB_DF_ON ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
+	int v6_df = o->df == IPB_DF_ON ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
+	if (o->df != IPB_DF_SYSTEM && (v6 ? set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, v6_df, "df", err)
+	                                  : set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, v4_df, "df", err)) < 0)
 		return -1;
 	return 0;
 }

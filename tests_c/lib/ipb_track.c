@@ -75,6 +75,19 @@ static void set(struct ipb_track *t, uint64_t index, enum ipb_fate fate)
 	t->states[index >> 2] |= (uint8_t)(fate << ((index & 3) * 2));
 }
 
+void ipb_track_refused(struct ipb_track *t, uint64_t due_ns, uint32_t size, uint64_t now_ns, int measured)
+{
+	const uint64_t number = t->next;
+
+	ipb_track_sent(t, due_ns, size, now_ns, measured);
+	if (!measured)
+		return;
+	t->counts.sent--;
+	t->refused++;
+	if (number - t->first < t->states_count)
+		set(t, number - t->first, IPB_FATE_CORRUPT); /* a reply that came all the same would be another's */
+}
+
 enum ipb_verdict_reply ipb_track_reply(struct ipb_track *t, uint64_t number, uint32_t flow, int corrupt, uint64_t now_ns)
 {
 	struct ipb_flow *f = &t->flow[flow];

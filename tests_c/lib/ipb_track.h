@@ -4,7 +4,8 @@
  * Packets are numbered from 0 in the order in which they leave. Rings keep due and send time of the youngest ones: one
  * record a packet, or one a train of evenly spaced packets that left together, so that millions of packets a second do
  * not stream through the caches. Two bits say what became of each packet of the measured phase, for the whole phase. At the end
- * sent = ok + late + corrupt + lost, exactly, lost being those of which nothing was heard.
+ * sent = ok + late + corrupt + lost, exactly, lost being those of which nothing was heard. A packet that the kernel
+ * refused keeps its number and never counts as sent.
  */
 #ifndef IPB_TRACK_H
 #define IPB_TRACK_H
@@ -67,6 +68,7 @@ struct ipb_track {
 	uint64_t states_count;   /* how many there is room for */
 	struct ipb_flow *flow;   /* one a flow */
 	uint32_t flows;
+	uint64_t refused;        /* numbers of the measured phase whose packets never left */
 	uint64_t unknown;        /* corrupt replies whose packet could not be told, and was of the measured phase */
 	struct ipb_counts counts; /* lost only after ipb_track_finish */
 };
@@ -117,8 +119,11 @@ static inline void ipb_track_sent_train(struct ipb_track *t, const struct ipb_tr
 	ipb_track_count(t, n, measured);
 }
 
+/* The next packet was refused by the kernel and never leaves: it keeps its number, and no reply to it counts. */
+void ipb_track_refused(struct ipb_track *t, uint64_t due_ns, uint32_t size, uint64_t now_ns, int measured);
+
 /* For how many more packets of the measured phase there is room. */
-static inline uint64_t ipb_track_room(const struct ipb_track *t) { return t->states_count - t->counts.sent; }
+static inline uint64_t ipb_track_room(const struct ipb_track *t) { return t->states_count - t->counts.sent - t->refused; }
 
 /* Whether a packet is still in the rings. */
 static inline int ipb_track_holds(const struct ipb_track *t, uint64_t number)

@@ -29,7 +29,7 @@ static int send_one(struct ipb_engine *e, const struct ipb_slot *s)
 		n = ipb_layers_send(e, e->fds[s->flow], s->packet, s->size);
 	else
 		n = send(e->fds[s->flow], s->packet, s->size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return n >= 0 ? 1 : ipb_engine_io_error(e, errno, "send");
+	return n >= 0 ? 1 : ipb_engine_send_error(e, errno, "send");
 }
 
 static int udp_send(struct ipb_engine *e, uint32_t n)
@@ -44,8 +44,11 @@ static int udp_send(struct ipb_engine *e, uint32_t n)
 		u->out_iov[i].iov_len = s[i].size;
 	}
 	int sent = sendmmsg(e->fds[s->flow], u->out, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	e->busy += sent >= 0 && (uint32_t)sent < n; /* the error that ended it is not told, and was counted by the kernel */
-	return sent >= 0 ? sent : ipb_engine_io_error(e, errno, "sendmmsg");
+	if (sent >= 0 && (uint32_t)sent < n) { /* the error that ended it is not told, and was counted by the kernel */
+		e->busy++;
+		e->turned_away++;
+	}
+	return sent >= 0 ? sent : ipb_engine_send_error(e, errno, "sendmmsg");
 }
 
 static int receive_many(struct ipb_engine *e, uint32_t flow)
@@ -60,7 +63,7 @@ static int receive_many(struct ipb_engine *e, uint32_t flow)
 	uint64_t now = ipb_clock_now(&e->clock);
 	if (n < 0) {
 		u->hot = 0;
-		return errno == EAGAIN ? 0 : ipb_engine_io_error(e, errno, "recvmmsg");
+		return errno == EAGAIN ? 0 : ipb_engine_receive_error(e, flow, errno, "recvmmsg");
 	}
 	for (int i = 0; i < n; i++) {
 		uint64_t stamp = e->layers.used ? ipb_layers_stamp(e, &u->in[i].msg_hdr) : 0;
@@ -85,7 +88,7 @@ static int receive_one(struct ipb_engine *e, uint32_t flow)
 	}
 	if (n < 0) {
 		u->hot = 0;
-		return errno == EAGAIN ? 0 : ipb_engine_io_error(e, errno, "recv");
+		return errno == EAGAIN ? 0 : ipb_engine_receive_error(e, flow, errno, "recv");
 	}
 	uint64_t now = ipb_clock_now(&e->clock);
 	u->hot++;

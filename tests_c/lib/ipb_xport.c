@@ -58,6 +58,8 @@ int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err)
 		e->fds[i] = ipb_sock_connect(e->config.host, e->config.port, type, &options, err);
 		if (e->fds[i] < 0)
 			return -1;
+		if (type == SOCK_DGRAM && ipb_trouble_listen(e->fds[i]) < 0)
+			return ipb_error_errno(err, errno, "cannot watch a socket for ICMP errors");
 		if (options.bind_port != 0)
 			options.bind_port++;
 		if (e->epoll >= 0 && epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->fds[i], &event) < 0)

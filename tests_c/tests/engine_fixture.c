@@ -49,7 +49,7 @@ static void *serve(void *context)
 	return NULL;
 }
 
-void spoiler_begin(struct spoiler *s, const char *faults, uint32_t every, int check)
+static void begin(struct spoiler *s, const char *host, uint16_t port, const char *faults, uint32_t every, int check)
 {
 	struct ipb_error err = { 0 };
 
@@ -58,9 +58,24 @@ void spoiler_begin(struct spoiler *s, const char *faults, uint32_t every, int ch
 	                             .send = answer, .context = s };
 	assert_int_equal(faults_parse(&s->faults, faults) | faults_init(&s->faults), 0);
 	struct ipb_sock_options options = { .rcvbuf = 8 << 20, .dscp = -1 };
-	s->fd = ipb_sock_listen("127.0.0.1", 0, SOCK_DGRAM, &options, &err);
+	s->fd = ipb_sock_listen(host, port, SOCK_DGRAM, &options, &err);
 	assert_true(s->fd >= 0);
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+void spoiler_begin(struct spoiler *s, const char *faults, uint32_t every, int check)
+{
+	spoiler_begin_at(s, "127.0.0.1", faults, every, check);
+}
+
+void spoiler_begin_at(struct spoiler *s, const char *host, const char *faults, uint32_t every, int check)
+{
+	begin(s, host, 0, faults, every, check);
+}
+
+void spoiler_begin_on(struct spoiler *s, uint16_t port)
+{
+	begin(s, "127.0.0.1", port, "", UINT32_MAX, 0);
 }
 
 void spoiler_end(struct spoiler *s)
@@ -78,11 +93,16 @@ void spoiler_end(struct spoiler *s)
 
 struct ipb_engine *engine_open(struct ipb_args *args, const char *text, uint16_t port)
 {
+	return engine_open_at(args, text, "127.0.0.1", port);
+}
+
+struct ipb_engine *engine_open_at(struct ipb_args *args, const char *text, const char *host, uint16_t port)
+{
 	struct ipb_engine_config config;
 	struct ipb_error err = { 0 };
 
 	if (ipb_args_parse(args, latency_options, LATENCY_OPTION_COUNT, text, 0, &err) < 0 ||
-	    latency_configure(&config, args, "127.0.0.1", port, &err) < 0)
+	    latency_configure(&config, args, host, port, &err) < 0)
 		fail_msg("%s", ipb_error_text(&err));
 	config.run_id = 77;
 	struct ipb_engine *e = ipb_engine_open(&config, &err);

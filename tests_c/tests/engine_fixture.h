@@ -25,12 +25,19 @@ struct spoiler {
 
 /* Spoils every so many packets, by these faults in turn (see faults.h); check: it answers latency-check's word. */
 void spoiler_begin(struct spoiler *s, const char *faults, uint32_t every, int check);
+/* The same at another address of this machine. */
+void spoiler_begin_at(struct spoiler *s, const char *host, const char *faults, uint32_t every, int check);
+/* A faithful one on this port of 127.0.0.1. */
+void spoiler_begin_on(struct spoiler *s, uint16_t port);
 void spoiler_end(struct spoiler *s);
 
 /* Opens an engine with the arguments of latency; args has to outlive it. */
 struct ipb_engine *engine_open(struct ipb_args *args, const char *text, uint16_t port);
 
-/* The same, and runs it. */
+/* The same with another target. */
+struct ipb_engine *engine_open_at(struct ipb_args *args, const char *text, const char *host, uint16_t port);
+
+/* As engine_open, and runs it. */
 struct ipb_engine *engine_run(struct ipb_args *args, const char *text, uint16_t port);
 
 /* The reason of that code in a result, or NULL. */
