@@ -5,6 +5,7 @@
  */
 
 import type { ResultDocument } from "../results/document.ts";
+import { groupReasons } from "../results/reason_groups.ts";
 import { EXIT } from "./exit.ts";
 import { lossText, plainText, rateText, timeText } from "./format.ts";
 
@@ -37,7 +38,10 @@ export function outcomeLines(document: ResultDocument, told: readonly string[] =
   const lines = [
     `${run.verdict}${run.interrupted === true ? " (interrupted)" : run.failed === true ? " (failed)" : ""}`,
   ];
-  const reasons = run.reasons.filter((reason) => !told.some((text) => reason.includes(text)));
+  const untold = (run.details ?? run.reasons.map((text) => ({ text }))).filter(({ text }) =>
+    !told.some((known) => text.includes(known))
+  );
+  const reasons = groupReasons(untold);
   for (const reason of reasons.slice(0, MAX_REASONS)) lines.push(`  ${plainText(reason)}`);
   if (reasons.length > MAX_REASONS) lines.push(`  … and ${reasons.length - MAX_REASONS} more`);
   return lines;

@@ -4,6 +4,7 @@
  * @module
  */
 import { csvRow } from "../csv_file.ts";
+import { groupReasons } from "../reason_groups.ts";
 import { SUMMARY_KEYS } from "../schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
@@ -90,7 +91,7 @@ export function reportMarkdown(model: ReportModel): string {
   const counts = (["VALID", "SUSPECT", "INVALID"] as const).filter((v) => model.verdictCounts[v] > 0)
     .map((v) => `${model.verdictCounts[v]} ${v}`).join(", ");
   lines.push(model.points.length === 1 ? `**${model.verdict}**` : `**${model.verdict}** (${counts})`, "");
-  const reasons = [...new Set(model.points.flatMap((point) => point.reasons))];
+  const reasons = groupReasons(model.points.flatMap((point) => point.details));
   for (const reason of reasons.slice(0, REASONS)) lines.push(`- ${md(reason)}`);
   if (reasons.length > REASONS) lines.push(`- and ${reasons.length - REASONS} more`);
   lines.push("", `${md(first.test)}, ${md(formatDate(first.started))}`, "");

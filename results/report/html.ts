@@ -4,6 +4,7 @@
  * @module
  */
 import type { Chart, LegendEntry } from "./chart.ts";
+import { groupReasons } from "../reason_groups.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { type ChartSection, chartSections } from "./charts/all.ts";
 import { formatDate, formatRate } from "./figures.ts";
@@ -112,10 +113,10 @@ function verdictBox(model: ReportModel): Markup {
           ? "Nothing speaks against this measurement."
           : "No reason is given in the document."
       }</p>`
-      : html`<ul>${only.reasons.map((reason) => html`<li>${reason}</li>`)}</ul>`;
+      : html`<ul>${groupReasons(only.details).map((reason) => html`<li>${reason}</li>`)}</ul>`;
   } else if (points.length === 0) text = html`<p>No result document could be read.</p>`;
   else {
-    const reasons = [...new Set(points.flatMap((point) => point.reasons))];
+    const reasons = groupReasons(points.flatMap((point) => point.details));
     const counts = (["VALID", "SUSPECT", "INVALID"] as const).filter((verdict) => verdictCounts[verdict] > 0)
       .map((verdict) => `${verdictCounts[verdict]} ${verdict}`).join(", ");
     text = html`<p>${points.length} runs: ${counts}.</p>${

@@ -41,6 +41,8 @@ export interface ReportModel {
   errorCount: number;
   /** Facts of each host, from the last document that told them. */
   hosts: Map<string, Map<string, string>>;
+  /** Those of them that were testers. */
+  testers: Map<string, Map<string, string>>;
   /** Facts that changed on one host between documents: host, name, values. */
   changed: { host: string; name: string; values: string[] }[];
 }
@@ -86,6 +88,7 @@ export class ReportBuilder {
     const verdictCounts = { VALID: 0, SUSPECT: 0, INVALID: 0 };
     for (const point of points) verdictCounts[point.verdict]++;
     const { hosts, changed } = gatherHosts(points);
+    const testers = new Set(points.flatMap((point) => point.testerHosts));
     return {
       title,
       points,
@@ -96,6 +99,7 @@ export class ReportBuilder {
       errors: this.#errors,
       errorCount: this.#errorCount,
       hosts,
+      testers: new Map([...hosts].filter(([host]) => testers.has(host))),
       changed,
     };
   }

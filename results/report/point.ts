@@ -18,6 +18,7 @@ import type {
 import { totalMetrics } from "../metrics.ts";
 import { HistogramError, mergeHistograms } from "../histogram_codec.ts";
 import { encodeHistogram } from "../histogram_codec.ts";
+import type { GroupedReason } from "../reason_groups.ts";
 import { parseArgs } from "./args.ts";
 import { flatten } from "./flatten.ts";
 
@@ -25,6 +26,8 @@ import { flatten } from "./flatten.ts";
 export const CLIENT_ROWS = 200;
 /** Metrics kept of one client or target. */
 export const METRIC_ROWS = 300;
+/** Reasons kept of one document. */
+export const REASON_ROWS = 50;
 /** Intervals kept of one document; finer ones are joined. */
 export const TIMELINE_INTERVALS = 150;
 /** Environments kept of one document, one a host. */
@@ -65,6 +68,8 @@ export interface ReportPoint {
   ended: string;
   verdict: Verdict;
   reasons: string[];
+  /** The same, with whom each is about apart from it. */
+  details: GroupedReason[];
   failed: boolean;
   interrupted: boolean;
   test: string;
@@ -91,6 +96,8 @@ export interface ReportPoint {
   /** Figures of the tests' own, of all testers or targets together. */
   metrics: TotalMetric[];
   environments: Map<string, Map<string, string>>;
+  /** The hosts of them that were testers. */
+  testerHosts: string[];
   config: string;
   version: string;
 }
@@ -139,7 +146,8 @@ export function reportPoint(document: ResultDocument, file: string): ReportPoint
     started: shorten(run.started, 40),
     ended: shorten(run.ended, 40),
     verdict: run.verdict,
-    reasons: run.reasons.slice(0, 50).map((reason) => shorten(reason)),
+    reasons: run.reasons.slice(0, REASON_ROWS).map((reason) => shorten(reason)),
+    details: detailsOf(run),
     failed: run.failed === true,
     interrupted: run.interrupted === true,
     test: shorten(document.test.name, 80),
@@ -162,9 +170,18 @@ export function reportPoint(document: ResultDocument, file: string): ReportPoint
     targets: document.targets.slice(0, ENVIRONMENT_HOSTS).map(targetRow),
     metrics: keptMetrics(total.metrics ?? totalsOf(document)),
     environments: environmentsOf(document),
+    testerHosts: [...new Set(document.clients.map((client) => shorten(client.host, 120)))],
     config: shorten(JSON.stringify(document.config, null, 2) ?? "", 20_000),
     version: `${shorten(document.ipbench.version, 40)} (${shorten(document.ipbench.build, 40)})`,
   };
+}
+
+function detailsOf({ details, reasons }: ResultDocument["run"]): GroupedReason[] {
+  const all: readonly GroupedReason[] = details ?? reasons.map((text) => ({ text }));
+  return all.slice(0, REASON_ROWS).map(({ text, host }) => ({
+    text: shorten(text),
+    host: host === undefined ? undefined : shorten(host, 120),
+  }));
 }
 
 /** A text cut to a length, with an ellipsis where something is missing. */

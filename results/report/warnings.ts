@@ -116,9 +116,9 @@ function addMixtures(model: ReportModel, bad: (text: string) => void, note: (tex
     const names = others.slice(0, 4).map((change) => `${change.name} of ${change.host}`).join("; ");
     note(`Hosts changed between runs: ${names}${others.length > 4 ? "; …" : ""}.`);
   }
-  const hosts = differences(model.hosts);
+  const hosts = differences(model.testers);
   if (hosts.some((difference) => /kernel|cpu.*model|driver/i.test(difference))) {
-    note("Hosts are not alike (see Environment): differences between testers may come from that.");
+    note("Testers are not alike (see Environment): differences between them may come from that.");
   }
   if (model.groups.length > DISTRIBUTION_CURVES) {
     note(
@@ -135,12 +135,12 @@ function addMixtures(model: ReportModel, bad: (text: string) => void, note: (tex
 /** What is another on every host, and no difference. */
 const NAMES = /(^|[._])(hostname|host|address|mac|serial|uuid|machine_id|boot_id)$/i;
 
-/** Names of the lasting facts in which hosts differ. */
+/** Names of the lasting facts in which hosts differ. What one of them does not tell is no difference. */
 export function differences(hosts: ReadonlyMap<string, ReadonlyMap<string, string>>): string[] {
   if (hosts.size < 2) return [];
   const names = new Set([...hosts.values()].flatMap((facts) => [...facts.keys()]));
   return [...names].filter((name) =>
     isLasting(name) && !NAMES.test(name) &&
-    new Set([...hosts.values()].map((facts) => facts.get(name))).size > 1
+    new Set([...hosts.values()].flatMap((facts) => facts.get(name) ?? [])).size > 1
   );
 }
