@@ -69,7 +69,7 @@ Deno.test("no difference seen says what would have been", () => {
   const text = compareMarkdown(comparison, { a: "before", b: "after" });
   assert.match(
     text,
-    /\*\*No difference seen; what is less than \S+ % \(response p\S+, .*\) could not have been\.\*\*/,
+    /\*\*No difference seen; the least sensitive figure, response p\S+ at .*, would have shown \S+ % or more\.\*\*/,
   );
   assert.match(text, /no difference seen; \d+(\.\d+)? % would have been/);
   assert.match(text, /independent of each other/);
@@ -153,7 +153,7 @@ Deno.test("a large change that could be chance is not called no difference, on t
   assert.match(text, /cannot tell: only \d+ % or more would have been seen/);
   assert.match(
     text,
-    /\*\*No difference seen; what is less than \d+ % \(response p\S+, .*\) could not have been\.\*\*/,
+    /\*\*No difference seen; the least sensitive figure, response p\S+ at .*, would have shown \d+ % or more\.\*\*/,
   );
   const page = compareHtml(comparison, { a: "a", b: "b" });
   assert.match(page, /class="verdict neutral"/);

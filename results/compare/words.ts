@@ -80,9 +80,8 @@ function blindSpot(rows: readonly Row[]): string {
       y.detectable! / VISIBLE_CHANGE[y.metric.scale] - x.detectable! / VISIBLE_CHANGE[x.metric.scale]
     )[0];
   if (least === undefined) return "";
-  return `; what is less than ${
-    detectableText(least)
-  } (${least.metric.label}, ${least.pair.label}) could not have been`;
+  return `; the least sensitive figure, ${least.metric.label} at ${least.pair.label}, ` +
+    `would have shown ${detectableText(least)} or more`;
 }
 
 /** How the figures were made and what they take for granted. */
