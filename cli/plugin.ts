@@ -63,10 +63,11 @@ async function writePlugin(name: string, side: "client" | "target"): Promise<voi
   note(`  then start daemon and controller with --plugin-dir ${name}, and run with ${run}`);
 }
 
-/** The template under another name; C's identifiers cannot hold a `-`. */
+/** The template under another name, without the words that it prints itself; C's identifiers cannot hold a `-`. */
 export function rename(source: string, old: string, name: string): string {
   const identifier = name.replaceAll("-", "_");
   return source
+    .replace(`${old.replace("_", " ").toUpperCase()} RETURNED: `, "")
     .replaceAll(new RegExp(`\\b${old}_`, "g"), `${identifier}_`)
     .replaceAll(new RegExp(`\\b${old}\\b`, "g"), name);
 }

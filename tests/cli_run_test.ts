@@ -57,7 +57,7 @@ Deno.test("stdout is what the tests printed, files hold document and row, with a
     assert.equal(document.format, "ipbench-result/1");
     assert.equal(document.run.verdict, "VALID");
     assert.equal(document.csv, first.stdout);
-    assert.match(first.stdout, /^client-row\n.+\n$/);
+    assert.match(first.stdout, /^DUMMY RETURNED: client-row\nDUMMY TARGET RETURNED: .+\n$/);
     assert.match(first.stderr, /^ipbench: VALID$/m);
     const second = await runProgram("ipbench", ["--quiet", ...args]);
     assert.deepEqual([second.code, second.stderr, second.stdout], [0, "", first.stdout]);

@@ -190,6 +190,20 @@ Deno.test("CONTINUE: the test wait goes on, and gives its result to its owner", 
   await daemon.assertFree();
 });
 
+Deno.test("a SIGINT to the process that STATUS names ends the test wait, with the original's result", async () => {
+  await using daemon = await TestDaemon.start();
+  using owner = await daemon.greeted();
+  await handshake(owner, "wait", testerSetup("deadline=60s"));
+  using other = await daemon.greeted();
+  const running = /^Running a test \((\d+)\)$/.exec((await other.ask("STATUS", 3))[1] ?? "");
+  assert.ok(running, "STATUS names the process");
+  Deno.kill(Number(running[1]), "SIGINT");
+  const { line, data } = await resultOf(owner);
+  assert.match(line, /^220 VALID DATA/);
+  assert.equal(data, "OK\0");
+  await daemon.assertFree();
+});
+
 Deno.test("HELP EXTENSIONS lists what is new", async () => {
   await using daemon = await TestDaemon.start();
   using client = await daemon.greeted();

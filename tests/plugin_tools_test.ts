@@ -99,9 +99,19 @@ Deno.test("plugin check: what is no plugin, what crashes, what leaks", async () 
     assert.deepEqual([text.code, text.stdout], [1, ""]);
     assert.match(text.stderr, /text\.so cannot be opened/);
 
-    const crash = await runProgram("ipbench", ["plugin", "check", `${FIXTURES}/fault_segv_unmarshall.so`]);
+    await runProgram("ipbench", ["plugin", "new", "crashing", "--client"], { cwd: folder });
+    const crashing = `${folder}/crashing/crashing.c`;
+    const whole = await Deno.readTextFile(crashing);
+    const place = "memcpy(*data, input, (size_t)len);";
+    assert.ok(whole.includes(place));
+    await Deno.writeTextFile(
+      crashing,
+      whole.replace(place, "raise(11);").replace("<time.h>", "<signal.h>\n#include <time.h>"),
+    );
+    await make(`${folder}/crashing`);
+    const crash = await runProgram("ipbench", ["plugin", "check", `${folder}/crashing/crashing.so`]);
     assert.equal(crash.code, 1);
-    assert.match(crash.stderr, /fault_segv_unmarshall\.so crashed with SIGSEGV in check/);
+    assert.match(crash.stderr, /crashing\.so crashed with SIGSEGV in check/);
 
     await runProgram("ipbench", ["plugin", "new", "leaky", "--client"], { cwd: folder });
     const path = `${folder}/leaky/leaky.c`;
@@ -117,6 +127,18 @@ Deno.test("plugin check: what is no plugin, what crashes, what leaks", async () 
     assert.match(leaks.stdout, /^WRONG +it leaks memory/m);
     assert.match(leaks.stderr, /leaky_marshall/);
   });
+});
+
+Deno.test("plugin check: a plugin of the original's line is called in the order that it knows alone", async () => {
+  // It reads what only a run gives it, as the original's latency does: without one, its marshall crashes.
+  const { code, stdout, stderr } = await runProgram("ipbench", [
+    "plugin",
+    "check",
+    `${FIXTURES}/fault_segv_marshall.so`,
+  ]);
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /^ok +all nine functions are there$/m);
+  assert.match(stdout, /^ok +not tried without a run: /m);
 });
 
 Deno.test("plugin check: another version of the interface is refused, with both and the file named", async () => {

@@ -27,7 +27,14 @@ export function checkPlugin(library: Library, path: string, debug: boolean): Plu
   const say = (ok: boolean, text: string) => void findings.push({ ok, text });
   checkInterface(open, say);
   checkOptions(open, say);
-  if (open.info.missing.length === 0) {
+  if (open.info.missing.length > 0) return { info: open.info, findings };
+  if (open.info.interface === null) {
+    // The original calls marshall after a run only, and unmarshall with what marshall gave: its own tests count on both.
+    say(
+      true,
+      "not tried without a run: the original's interface promises nothing of marshall and unmarshall then",
+    );
+  } else {
     roundTrip(new Plugin(library, open, open.info.side, { debug, originalSpelling: false }), say);
   }
   return { info: open.info, findings };

@@ -70,7 +70,9 @@ static int marshall(char **data, int *size, double running_time)
 	int extended = host != NULL && host->form == IPBENCH_FORM_EXTENDED;
 
 	(void)running_time;
-	snprintf(text, sizeof text, fancy ? "CPU use %.1f %%" : "%.1f", meter_use(&meter, NULL));
+	int used = snprintf(text, sizeof text, fancy ? "CPU use %.1f %%" : "%.1f", meter_use(&meter, NULL));
+	if (!extended && used > 0 && (size_t)used + 1 < sizeof text)
+		strcpy(text + used, "\n"); /* the original's text ends with one */
 	char *json = extended ? meter_json(&meter, 1) : NULL;
 	meter_end(&meter);
 	return ipb_report_marshall(text, json, data, size);
@@ -89,7 +91,7 @@ static int results(const struct client_data *data, char **json)
 	char fallback[512], *end;
 	int used = 0;
 
-	if (sscanf(text, ",%19llu,%19llu%n", &idle, &total, &used) == 2 && text[used] == '\0' && total > 0 && idle <= total) {
+	if (sscanf(text, ",%19llu,%19llu %n", &idle, &total, &used) == 2 && text[used] == '\0' && total > 0 && idle <= total) {
 		snprintf(fallback, sizeof fallback,
 		         "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"},"
 		         "{\"name\":\"idle_cycles\",\"value\":%llu,\"unit\":\"\"},"
@@ -98,7 +100,7 @@ static int results(const struct client_data *data, char **json)
 		return ipb_report_results(data, fallback, json);
 	}
 	double use = strtod(text, &end);
-	if (end == text || *end != '\0' || !(use >= 0 && use <= 100))
+	if (end == text || end[strspn(end, " \r\n")] != '\0' || !(use >= 0 && use <= 100))
 		return ipb_report_results(data, NULL, json);
 	snprintf(fallback, sizeof fallback, "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"}]}", use);
 	return ipb_report_results(data, fallback, json);

@@ -128,7 +128,7 @@ static int dummy_target_results(const struct client_data *data, char **json)
 /* Prints the result on standard output, behind the row of the clients. */
 static int dummy_target_output(struct client_data *data)
 {
-	printf("%s\n", data->data != NULL ? data->data : "");
+	printf("DUMMY TARGET RETURNED: %s\n", data->data != NULL ? data->data : "");
 	return 0;
 }
 

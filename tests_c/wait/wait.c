@@ -18,6 +18,7 @@
 
 #define PROGRESS_NS 200000000ull
 #define RESULT_SIZE 9 /* bytes: waited in ns, and who ended it */
+#define ORIGINAL_RESULT "OK"
 
 enum ended_by { BY_CONTINUE, BY_DEADLINE };
 static const char *const ended_by_words[] = { "continue", "deadline" };
@@ -31,6 +32,8 @@ static const struct ipbench_host *host;
 static struct ipb_error err;
 static uint64_t deadline_ns;
 static struct ipb_stop stopping;
+static struct sigaction before_interrupt; /* what SIGINT did before setup */
+static int catching;
 static uint64_t waited_ns;
 static enum ended_by ended_by;
 
@@ -44,21 +47,6 @@ static int attach(const struct ipbench_host *given)
 static int setup_controller(char *arg)
 {
 	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "wait") : 0;
-}
-
-static int setup(char *hostname, int port, char *arg)
-{
-	struct ipb_args a;
-
-	(void)hostname;
-	(void)port;
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "wait");
-	deadline_ns = ipb_args_ns(&a, "deadline");
-	ipb_args_free(&a);
-	if (ipb_stop_open(&stopping) < 0)
-		return ipb_error_errno(&err, errno, "cannot make an event");
-	return 0;
 }
 
 static void progress(uint64_t begin_ns, enum ipbench_phase phase)
@@ -77,6 +65,24 @@ static void on_interrupt(int number)
 	ipb_stop_ask(&stopping);
 }
 
+static int setup(char *hostname, int port, char *arg)
+{
+	struct ipb_args a;
+
+	(void)hostname;
+	(void)port;
+	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
+		return ipb_error_print(&err, "wait");
+	deadline_ns = ipb_args_ns(&a, "deadline");
+	ipb_args_free(&a);
+	if (ipb_stop_open(&stopping) < 0)
+		return ipb_error_errno(&err, errno, "cannot make an event");
+	/* As ever: a SIGINT to the process that STATUS names ends the test. */
+	struct sigaction interrupt = { .sa_handler = on_interrupt };
+	catching = sigaction(SIGINT, &interrupt, &before_interrupt) == 0;
+	return 0;
+}
+
 /* Whether somebody pressed Enter. At its end, and where it cannot be read, the input is not looked at again. */
 static int entered(struct pollfd *input)
 {
@@ -92,13 +98,10 @@ static int entered(struct pollfd *input)
 
 static int start(struct timeval *stamp)
 {
-	/* The original's daemon calls no stop for a client: there Enter and SIGINT end the test, as they always did. */
+	/* The original's daemon calls no stop for a client: there Enter ends the test, as it always did. */
 	struct pollfd p[2] = { { .fd = stopping.event, .events = POLLIN }, { .fd = host == NULL ? 0 : -1, .events = POLLIN } };
-	struct sigaction interrupt = { .sa_handler = on_interrupt }, before;
 	uint64_t begin = ipb_now_ns(), now = begin;
 
-	if (host == NULL)
-		sigaction(SIGINT, &interrupt, &before);
 	gettimeofday(stamp, NULL);
 	ended_by = BY_DEADLINE;
 	while (now - begin < deadline_ns) {
@@ -114,8 +117,9 @@ static int start(struct timeval *stamp)
 		progress(begin, IPBENCH_PHASE_MEASURE);
 	}
 	waited_ns = now - begin;
-	if (host == NULL)
-		sigaction(SIGINT, &before, NULL);
+	if (catching)
+		sigaction(SIGINT, &before_interrupt, NULL);
+	catching = 0;
 	progress(begin, IPBENCH_PHASE_DONE);
 	return 0;
 }
@@ -133,6 +137,11 @@ static int marshall(char **data, int *size, double running_time)
 	struct ipb_writer w;
 
 	(void)running_time;
+	if (host == NULL || host->form == IPBENCH_FORM_ORIGINAL) {
+		*data = strdup(ORIGINAL_RESULT);
+		*size = *data != NULL ? (int)sizeof ORIGINAL_RESULT : 0;
+		return *data != NULL ? 0 : -1;
+	}
 	*data = malloc(RESULT_SIZE);
 	*size = RESULT_SIZE;
 	if (*data == NULL)
@@ -149,18 +158,18 @@ static void cleanup(char **data)
 	*data = NULL;
 }
 
-/* An original's wait sends something else, or nothing: that is no error, there is just nothing to tell. */
+/* An original's wait says nothing but that it ended. */
 static int unmarshall(char *input, int len, char **data, int *data_len)
 {
-	if (len < 0 || (len > 0 && input == NULL))
-		return ipb_error(&err, "the result is missing");
-	int known = len == RESULT_SIZE && (uint8_t)input[8] <= BY_DEADLINE;
-	*data = malloc(RESULT_SIZE);
+	int known = len == RESULT_SIZE && input != NULL && (uint8_t)input[8] <= BY_DEADLINE;
+
+	if (!known && (len != (int)sizeof ORIGINAL_RESULT || input == NULL || memcmp(input, ORIGINAL_RESULT, (size_t)len) != 0))
+		return ipb_error(&err, "the result (%d bytes) is none of wait's", len);
+	*data = malloc((size_t)len);
 	if (*data == NULL)
 		return -1;
-	if (known)
-		memcpy(*data, input, RESULT_SIZE);
-	*data_len = known ? RESULT_SIZE : 0;
+	memcpy(*data, input, (size_t)len);
+	*data_len = len;
 	return 0;
 }
 
@@ -176,14 +185,15 @@ static int results(const struct client_data *data, char **json)
 	return *json != NULL ? 0 : -1;
 }
 
+/* Times when there are any, in our own spelling; otherwise the word that the original prints, once for all clients. */
 static int output(struct client_data data[], int n)
 {
-	for (int i = 0; i < n; i++)
+	int timed = 0;
+
+	for (int i = 0; i < n && !ipb_original_spelling(host); i++)
 		if (data[i].data != NULL && data[i].size == RESULT_SIZE)
-			printf("%s%.3f", i > 0 ? "," : "", (double)ipb_get_be((uint8_t *)data[i].data, 8) / 1e9);
-		else
-			printf("%s", i > 0 ? "," : "");
-	printf("\n");
+			printf("%s%.3f", timed++ > 0 ? "," : "", (double)ipb_get_be((uint8_t *)data[i].data, 8) / 1e9);
+	printf("%s\n", timed > 0 ? "" : ORIGINAL_RESULT);
 	return 0;
 }
 
