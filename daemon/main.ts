@@ -5,14 +5,14 @@
  */
 import { type HostDeadlines, monotonicNowNs, type PluginHostOptions, sdNotify, VERSION } from "../ffi/mod.ts";
 import { createNonce, createProver, type Prover, secretFromFile, socketAddress } from "../protocol/mod.ts";
-import { isLoopback } from "./cidr.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
 import { messageOf } from "./failure.ts";
 import { AuthGuard } from "./guard.ts";
+import { GuestPolicy } from "./guests.ts";
 import { continueOnEnter } from "./terminal.ts";
 import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, SHUTDOWN_MS } from "./limits.ts";
 import { configureLog, daemonLog } from "./log.ts";
-import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
+import { type DaemonOptions, isOpen, parseDaemonOptions } from "./options.ts";
 import { Server } from "./server.ts";
 import { TestSlot } from "./slot.ts";
 
@@ -77,6 +77,7 @@ async function serve(options: DaemonOptions): Promise<number> {
     else if (level === "info") log.info("{message}", text);
     else log.debug("{message}", text);
   };
+  const strangers = isOpen(options);
   const slot = new TestSlot({
     role: options.role,
     clock: clockOf(),
@@ -84,9 +85,11 @@ async function serve(options: DaemonOptions): Promise<number> {
       pluginDirs: [...options.pluginDirs],
       debug: options.debug,
       log: hostLog,
+      guest: strangers && options.allow.length === 0,
       ...options.callTimeoutMs !== null && { limits: limitsOf(options.callTimeoutMs) },
       ...options.childMemoryBytes > 0 && { memoryLimitBytes: options.childMemoryBytes },
     },
+    ...strangers && { policy: new GuestPolicy(options.allowTarget, options.allow.length === 0) },
     maxResultBytes: options.maxResultBytes,
     maxTestMs: options.maxTestMs,
     log: hostLog,
@@ -134,18 +137,19 @@ function sayReady(options: DaemonOptions, server: Server): void {
   const log = daemonLog();
   const { hostname, port } = server.address;
   const address = socketAddress(hostname, port);
-  const open = options.secretFile === null && !isLoopback(hostname);
+  const open = isOpen(options);
   const properties = { event: "ready", version: VERSION, role: options.role, address, port, open };
   const line = `ready: version ${VERSION}, ${options.role} on ${address}`;
   if (open && options.allow.length === 0) {
     log.warn(
-      `${line}; anybody who reaches it can run tests here: --secret-file or --allow limit that`,
+      `${line}; anybody who reaches it can run tests here against machines that are near: --secret-file or --allow ` +
+        "limit that",
       properties,
     );
   } else if (open) {
     log.warn(
-      `${line}; it asks for no secret: anybody at an address that --allow names can run tests here, --secret-file ` +
-        "limits that",
+      `${line}; it asks for no secret: anybody at an address that --allow names can run tests here against machines ` +
+        "that are near, --secret-file limits that",
       properties,
     );
   } else log.info(line, properties);

@@ -5,7 +5,8 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { DaemonRole } from "../protocol/mod.ts";
-import { type Cidr, parseCidr } from "./cidr.ts";
+import { type Cidr, isLoopback, parseCidr } from "./cidr.ts";
+import { type AllowedTarget, parseAllowedTarget } from "./guests.ts";
 import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, MAX_RESULT_BYTES, MAX_TEST_MS } from "./limits.ts";
 
 /** What the operator wants. */
@@ -20,6 +21,8 @@ export interface DaemonOptions {
   readonly allowExec: readonly string[];
   readonly secretFile: string | null;
   readonly allow: readonly Cidr[];
+  /** What those may have tested who show no secret, beyond what is near. */
+  readonly allowTarget: readonly AllowedTarget[];
   readonly tlsCert: string | null;
   readonly tlsKey: string | null;
   readonly logFormat: "text" | "json";
@@ -35,6 +38,16 @@ export interface DaemonOptions {
   readonly callTimeoutMs: number | null;
   /** Longest data segment of a plugin's process; 0: no limit. */
   readonly childMemoryBytes: number;
+}
+
+/**
+ * Whether strangers reach this daemon: it listens beyond loopback, and nobody has to prove who he is.
+ *
+ * @param options What the operator wants.
+ */
+export function isOpen(options: Pick<DaemonOptions, "ip" | "secretFile">): boolean {
+  const { ip, secretFile } = options;
+  return secretFile === null && !(ip !== null && (ip === "localhost" || isLoopback(ip)));
 }
 
 /** The command line asks for nothing but a text: help, or what is wrong with it. */
@@ -69,7 +82,7 @@ export function parseDaemonOptions(
     if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
       return { status: 2, text: "ipbenchd: --tls-cert and --tls-key belong together: give both\n" };
     }
-    return {
+    const read: DaemonOptions = {
       role,
       ip: options.ip ?? null,
       port: options.port ?? DEFAULT_PORT[role],
@@ -78,6 +91,7 @@ export function parseDaemonOptions(
       allowExec: options.allowExec,
       secretFile: options.secretFile ?? environmentSecretFile ?? null,
       allow: options.allow,
+      allowTarget: options.allowTarget,
       tlsCert: options.tlsCert ?? null,
       tlsKey: options.tlsKey ?? null,
       logFormat: options.logFormat,
@@ -90,6 +104,14 @@ export function parseDaemonOptions(
       callTimeoutMs: options.callTimeout ?? null,
       childMemoryBytes: options.childMemory,
     };
+    if (read.allowExec.length > 0 && read.allow.length === 0 && isOpen(read)) {
+      return {
+        status: 2,
+        text: "ipbenchd: --allow-exec would let anybody who reaches this daemon run programs here: give " +
+          "--secret-file FILE (ipbenchd --new-secret FILE makes one), --allow CIDR, or --ip 127.0.0.1\n",
+      };
+    }
+    return read;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return { status: error.exitCode === 0 ? 0 : 2, text };
@@ -125,6 +147,13 @@ function describeCommand() {
       new Option("--allow <cidr>", "let these addresses connect and no others; repeatable").argParser(
         collectCidr,
       ).default([], "none"),
+    )
+    .addOption(
+      new Option(
+        "--allow-target <cidr>",
+        "without a secret: let tests send there, too, besides private networks, own links and the controller; also a " +
+          "MAC address; repeatable",
+      ).argParser(collectTarget).default([], "none"),
     )
     .option("--tls-cert <file>", "speak TLS with this certificate (PEM)")
     .option("--tls-key <file>", "its key (PEM)")
@@ -179,8 +208,16 @@ function collect(text: string, before: string[]): string[] {
 }
 
 function collectCidr(text: string, before: Cidr[]): Cidr[] {
+  return [...before, asArgument(() => parseCidr(text))];
+}
+
+function collectTarget(text: string, before: AllowedTarget[]): AllowedTarget[] {
+  return [...before, asArgument(() => parseAllowedTarget(text))];
+}
+
+function asArgument<T>(parse: () => T): T {
   try {
-    return [...before, parseCidr(text)];
+    return parse();
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }

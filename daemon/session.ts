@@ -37,7 +37,8 @@ import {
   UNAUTHENTICATED_MS,
   WRITE_MS,
 } from "./limits.ts";
-import type { SlotOwner, TestSlot } from "./slot.ts";
+import type { TestSlot } from "./slot.ts";
+import type { SlotOwner } from "./slot_types.ts";
 import { delay, within } from "./wait.ts";
 
 /** What all sessions of a daemon share. */
@@ -70,6 +71,8 @@ const encoder = new TextEncoder();
 export class Session implements SlotOwner {
   /** The peer, as messages name it. */
   readonly name: string;
+  /** Its address. */
+  readonly address: string;
   readonly #context: SessionContext;
   readonly #connection: Connection;
   readonly #place: SessionPlace;
@@ -96,6 +99,7 @@ export class Session implements SlotOwner {
     this.#place = place;
     this.#context = context;
     this.name = socketAddress(place.remote.hostname, place.remote.port);
+    this.address = place.remote.hostname;
     this.#nonce = context.prover === null ? null : context.createNonce();
     this.#state = initialDaemonState(context.role, context.prover !== null);
   }

@@ -4,15 +4,8 @@
  *
  * @module
  */
-import { PluginError, PluginHost, type PluginHostOptions, type StartReport } from "../ffi/mod.ts";
-import {
-  type DaemonRole,
-  isNear,
-  type ProgressReport,
-  type SetupFields,
-  type TestResult,
-} from "../protocol/mod.ts";
-import type { DaemonClock } from "./clock.ts";
+import { PluginError, PluginHost, type PluginInfo, type StartReport } from "../ffi/mod.ts";
+import { isNear, type ProgressReport, type SetupFields, type TestResult } from "../protocol/mod.ts";
 import {
   LOOK_FRESH_MS,
   MAX_RESULT_BYTES,
@@ -23,40 +16,17 @@ import {
 } from "./limits.ts";
 import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
 import { describeProgress } from "./progress.ts";
+import type { SlotOptions, SlotOwner } from "./slot_types.ts";
 import { type SlotHost, SpareChild } from "./spare.ts";
 import { Turns } from "./turns.ts";
 import { within } from "./wait.ts";
-
-/** Who can have the slot: a session. */
-export interface SlotOwner {
-  /** Name for messages, such as `10.0.0.7:51234`. */
-  readonly name: string;
-  /** Whether it has gone, so that it must not be given the slot any more. */
-  readonly gone: boolean;
-  /** Told when its test cannot go on; `message` is the whole text of the 451. */
-  failed(message: string): void;
-}
-
-/** Settings of the slot. */
-export interface SlotOptions {
-  readonly role: DaemonRole;
-  readonly clock: DaemonClock;
-  readonly host: PluginHostOptions;
-  /** Starts a plugin's process; {@linkcode PluginHost.spawn} unless said otherwise. */
-  readonly spawn?: (options: PluginHostOptions) => SlotHost;
-  readonly maxResultBytes?: number;
-  readonly maxTestMs?: number;
-  readonly log: PluginHostOptions["log"];
-  /** Told when a test has started, and whether it is one that waits for CONTINUE. */
-  readonly onStart?: (waiting: boolean) => void;
-  /** Told when the slot is free again, and whether a test had started in it. */
-  readonly onFree?: (started: boolean) => void;
-}
 
 interface Occupation {
   readonly owner: SlotOwner;
   readonly host: SlotHost;
   plugin: string;
+  /** What the plugin says of itself, after LOAD. */
+  info: PluginInfo | null;
   /** START was given. */
   run: Promise<StartReport> | null;
   /** Its `start` has not returned. */
@@ -129,6 +99,7 @@ export class TestSlot {
       owner,
       host,
       plugin: "-",
+      info: null,
       run: null,
       running: false,
       runStartMs: 0,
@@ -153,7 +124,7 @@ export class TestSlot {
     const test = this.#of(owner);
     test.plugin = plugin;
     await this.#call(test, "Can not load plugin", async () => {
-      await test.host.load(plugin, this.#options.role === "tester" ? "client" : "target");
+      test.info = await test.host.load(plugin, this.#options.role === "tester" ? "client" : "target");
     });
   }
 
@@ -164,14 +135,16 @@ export class TestSlot {
    */
   async setup(owner: SlotOwner, fields: SetupFields): Promise<void> {
     const test = this.#of(owner);
-    const { role } = this.#options;
-    const place = role === "tester" && fields.target !== null && fields.port !== null
-      ? { target: fields.target, port: fields.port }
-      : {};
+    const { role, policy } = this.#options;
+    const { target, port } = fields;
     const { args, form, runId, flowBase } = fields;
     // What asks for the original's form is an original controller.
     const originalSpelling = form === 0 || fields.originalSpelling;
     await this.#call(test, role === "tester" ? "Client setup failed" : "Target setup failed", async () => {
+      policy?.checkArguments(args, test.info);
+      const place = role === "tester" && target !== null && port !== null
+        ? { ...await policy?.admit(target, owner.address, test.host, test.info) ?? { target }, port }
+        : {};
       await test.host.setup({ ...place, args, form, runId, flowBase, originalSpelling });
     });
   }

@@ -10,7 +10,7 @@ import { SPARE_CHILD_MS } from "./limits.ts";
 export type SlotHost = Pick<
   PluginHost,
   | ("pid" | "exited" | "progress" | "kill")
-  | ("load" | "setup" | "start" | "stop" | "marshall" | "environment")
+  | ("load" | "resolve" | "setup" | "start" | "stop" | "marshall" | "environment")
 >;
 
 /** At most one process ahead; ended when nobody takes it for a while. */

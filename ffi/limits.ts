@@ -30,6 +30,8 @@ export const MAX_FOLDER_ENTRIES = 100_000;
 export const ERROR_BYTES = 1024;
 /** Bytes that `ipbench_host_ethtool` may write. */
 export const ETHTOOL_BYTES = 64 * 1024;
+/** Bytes of the addresses of a target, and of the sentence that there is none (IPBENCH_HOST_TARGET_MAX). */
+export const TARGET_BYTES = 1024;
 /** Open files of a plugin's process. */
 export const CHILD_OPEN_FILES = 65_536;
 

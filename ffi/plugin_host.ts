@@ -33,6 +33,8 @@ export interface PluginHostOptions {
   env?: Record<string, string>;
   /** Private writable memory that the plugin may take, in bytes; 0 or absent: no limit. */
   memoryLimitBytes?: number;
+  /** Whoever has tests run here has shown no secret: they get no real-time priority and lock no memory. */
+  guest?: boolean;
   /** The run is in the original's spelling; a daemon learns it later, at {@linkcode PluginHost.setup}. */
   originalSpelling?: boolean;
 }
@@ -43,6 +45,8 @@ export interface SetupArguments {
   target?: string;
   /** Port on it; clients only. */
   port?: number;
+  /** The addresses that the target may be, when they have been looked up already; one of them is the target then. */
+  addresses?: string[];
   args: string;
   /** 0: the original's marshalled form; 1: the plugin's own richer one. */
   form: 0 | 1;
@@ -107,6 +111,7 @@ export class PluginHost {
       debug: options.debug,
       memoryLimit: options.memoryLimitBytes ?? 0,
       originalSpelling: options.originalSpelling ?? false,
+      guest: options.guest ?? false,
     };
     const kind: CallKind = { call: "its start", code: "crash", deadlineMs: deadlines.readyMs };
     process.call(kind, hello).catch(() => {}); // every later call gets the same error
@@ -134,6 +139,18 @@ export class PluginHost {
   }
 
   /**
+   * Looks a target up as a plugin would, and sends nothing to it.
+   *
+   * @param name a name or an address
+   * @returns its addresses, in the order in which they would be tried
+   * @throws {PluginError} "setup" when there is none
+   */
+  async resolve(name: string): Promise<string[]> {
+    const { header } = await this.#call("resolve", "setup", this.#deadlines.setupMs, { name });
+    return header.addresses as string[];
+  }
+
+  /**
    * Calls the plugin's `setup`.
    *
    * @throws {PluginError} "setup", with the plugin's own sentence when it gave one
@@ -142,6 +159,7 @@ export class PluginHost {
     await this.#call("setup", "setup", this.#deadlines.setupMs, {
       target: s.target ?? null,
       port: s.port ?? null,
+      addresses: s.addresses ?? [],
       args: s.args,
       form: s.form,
       runId: s.runId.toString(),

@@ -127,7 +127,7 @@ Deno.test("--log-format json: each line is a record, the ready line with address
   assert.equal(ready.open, true);
   assert.match(
     ready.message,
-    /anybody who reaches it can run tests here: --secret-file or --allow limit that$/,
+    /anybody who reaches it can run tests here against machines that are near: --secret-file or --allow limit that$/,
   );
   assert.ok(records.every((record) => typeof record.time === "string" && typeof record.level === "string"));
 });
@@ -239,7 +239,14 @@ Deno.test("an address in use: one sentence with the address, status 1", async ()
 });
 
 Deno.test("--allow-exec takes folders that are there; wrong use is status 2 on stderr, help 0 on stdout", async () => {
-  const missing = await runProgram("ipbenchd", ["--port", "0", "--allow-exec", "/nonexistent"]);
+  const missing = await runProgram("ipbenchd", [
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    "0",
+    "--allow-exec",
+    "/nonexistent",
+  ]);
   assert.equal(missing.code, 2);
   assert.match(missing.stderr, /--allow-exec \/nonexistent/);
   const wrong = await runProgram("ipbenchd", ["--port", "http"]);

@@ -9,8 +9,12 @@ import { privateFile } from "./private_file.ts";
 import { cString, libc, writeAll } from "./libc.ts";
 
 const symbols = {
-  // int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile)
-  ipbench_host_harden: { parameters: ["i32", "u64", "u64"], result: "i32" },
+  // int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile, int guest)
+  ipbench_host_harden: { parameters: ["i32", "u64", "u64", "i32"], result: "i32" },
+  // int ipbench_host_resolve(const char *name, char *text, uint32_t size)
+  ipbench_host_resolve: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
+  // int ipbench_host_pin_target(const char *addresses)
+  ipbench_host_pin_target: { parameters: ["buffer"], result: "i32" },
   // int ipbench_host_stdio(void)
   ipbench_host_stdio: { parameters: [], result: "i32" },
   // int ipbench_host_progress(struct ipbench_progress **map)

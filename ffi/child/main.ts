@@ -15,6 +15,7 @@ import { writeAll } from "./libc.ts";
 import { type Library, openLibrary } from "./library.ts";
 import { Plugin } from "./plugin.ts";
 import { findPlugin, listPlugins, type Search } from "./search.ts";
+import { pinTarget, resolveTarget } from "./target.ts";
 
 const EXIT_PARENT_GONE = 0;
 const EXIT_CANNOT_START = 70;
@@ -95,6 +96,8 @@ class Server {
         return await this.#load(String(header.name), header.side === "target" ? "target" : "client");
       case "check":
         return { fields: { ...checkPlugin(this.#library, String(header.path), this.#debug) } };
+      case "resolve":
+        return { fields: { addresses: resolveTarget(this.#library, String(header.name)) } };
       case "quit":
         this.#plugin?.cleanUp();
         queueMicrotask(() => Deno.exit(0));
@@ -110,7 +113,9 @@ class Server {
     this.#search.pluginDirs = (header.pluginDirs as unknown[]).map(String);
     const wanted = Number(header.memoryLimit);
     const limit = BigInt(wanted === 0 ? 0 : wanted + ownMemory());
-    const status = this.#library.symbols.ipbench_host_harden(this.#parent, limit, BigInt(CHILD_OPEN_FILES));
+    const guest = header.guest === true ? 1 : 0;
+    const files = BigInt(CHILD_OPEN_FILES);
+    const status = this.#library.symbols.ipbench_host_harden(this.#parent, limit, files, guest);
     if (status !== 0) {
       throw new PluginError("crash", "hello", `cannot limit the plugin's process: errno ${-status}`);
     }
@@ -141,6 +146,7 @@ class Server {
     const plugin = this.#loaded();
     switch (header.call) {
       case "setup":
+        pinTarget(this.#library, (header.addresses as unknown[]).map(String));
         plugin.setup({
           target: header.target === null ? null : String(header.target),
           port: header.port === null ? null : Number(header.port),

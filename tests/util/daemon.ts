@@ -125,9 +125,9 @@ export class TestDaemon {
     }
   }
 
-  /** Waits until the slot is free: at most that long. */
-  async assertFree(ms = 1_500): Promise<void> {
-    await until("the slot is free", ms, async () => await this.testPid() === null);
+  /** Waits until the slot is free: at most that long. `hostname`: where it is asked. */
+  async assertFree(ms = 1_500, hostname = this.host): Promise<void> {
+    await until("the slot is free", ms, async () => await this.testPid(hostname) === null);
   }
 
   /** Its child processes. */

@@ -17,19 +17,50 @@
 
 #include "ipb_clock.h"
 
-#define ADDRESSES_MAX 8 /* addresses of one name that are tried */
 #define BACKLOG 128
 
+/* Of libipbench.so.1; an original host has none. */
+extern IPBENCH_EXPORT const char *ipbench_pinned_target(void) __attribute__((weak));
+
 static const char *kind(int type) { return type == SOCK_STREAM ? "TCP" : "UDP"; }
+
+/* Adds the addresses of start, which is a name or a literal, to out[0..n); code of getaddrinfo, 0 when all went well. */
+static int look_up(const char *start, uint16_t port, const struct addrinfo *hints, struct ipb_address *out, int *n, int max)
+{
+	struct addrinfo *list = NULL;
+	char service[8];
+
+	snprintf(service, sizeof service, "%u", port);
+	int code = getaddrinfo(*start != '\0' ? start : NULL, service, hints, &list);
+	if (code != 0)
+		return code;
+	for (struct addrinfo *a = list; a != NULL && *n < max; a = a->ai_next) {
+		if (a->ai_addrlen > sizeof out[*n].storage)
+			continue;
+		memset(&out[*n], 0, sizeof out[*n]);
+		memcpy(&out[*n].storage, a->ai_addr, a->ai_addrlen);
+		out[(*n)++].size = a->ai_addrlen;
+	}
+	freeaddrinfo(list);
+	return 0;
+}
+
+/* The addresses that the host has pinned, a line each, when host is the first of them; NULL else. */
+static const char *pinned_for(const char *host)
+{
+	const char *pinned = ipbench_pinned_target != NULL ? ipbench_pinned_target() : "";
+	size_t length = strlen(host);
+
+	return length > 0 && strncmp(pinned, host, length) == 0 && pinned[length] == '\n' ? pinned : NULL;
+}
 
 int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, struct ipb_address *out, int max,
                      struct ipb_error *err)
 {
 	struct addrinfo hints = { .ai_socktype = type, .ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0) };
-	struct addrinfo *list = NULL;
-	char service[8], name[IPB_SOCK_RESOLVE_MAX + 1];
+	char name[IPB_SOCK_RESOLVE_MAX + 1];
 	size_t length = host != NULL ? strlen(host) : 0;
-	int n = 0;
+	int n = 0, code = 0;
 
 	if (length > IPB_SOCK_RESOLVE_MAX)
 		return ipb_error(err, "the host name is longer than %d bytes", IPB_SOCK_RESOLVE_MAX);
@@ -41,29 +72,31 @@ int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, str
 		name[length - 1] = '\0';
 		start++;
 	}
-	snprintf(service, sizeof service, "%u", port);
-	int code = getaddrinfo(*start != '\0' ? start : NULL, service, &hints, &list);
+	const char *pinned = passive ? NULL : pinned_for(start);
+	if (pinned == NULL)
+		code = look_up(start, port, &hints, out, &n, max);
+	for (hints.ai_flags |= AI_NUMERICHOST; pinned != NULL && *pinned != '\0' && code == 0;) {
+		size_t line = strcspn(pinned, "\n");
+		if (line >= sizeof name)
+			break;
+		memcpy(name, pinned, line);
+		name[line] = '\0';
+		pinned += line + (pinned[line] != '\0');
+		code = look_up(name, port, &hints, out, &n, max);
+	}
 	if (code != 0)
 		return ipb_error(err, "cannot resolve \"%s\": %s", host != NULL ? host : "",
 		                 code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
-	for (struct addrinfo *a = list; a != NULL && n < max; a = a->ai_next) {
-		if (a->ai_addrlen > sizeof out[n].storage)
-			continue;
-		memset(&out[n], 0, sizeof out[n]);
-		memcpy(&out[n].storage, a->ai_addr, a->ai_addrlen);
-		out[n++].size = a->ai_addrlen;
-	}
-	freeaddrinfo(list);
 	return n > 0 ? n : ipb_error(err, "\"%s\" has no address", host != NULL ? host : "");
 }
 
 static int bind_local(int fd, int family, int type, const struct ipb_sock_options *o, struct ipb_error *err)
 {
-	struct ipb_address found[ADDRESSES_MAX];
+	struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
 
 	if ((o->bind_host == NULL || *o->bind_host == '\0') && o->bind_port == 0)
 		return 0;
-	int n = ipb_sock_resolve(o->bind_host, o->bind_port, type, 1, found, ADDRESSES_MAX, err);
+	int n = ipb_sock_resolve(o->bind_host, o->bind_port, type, 1, found, IPB_SOCK_ADDRESSES_MAX, err);
 	for (int i = 0; i < n; i++)
 		if (found[i].storage.ss_family == family) {
 			if (bind(fd, (struct sockaddr *)&found[i].storage, found[i].size) == 0)
@@ -121,13 +154,13 @@ fail:
 int ipb_sock_connect(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
                      struct ipb_error *err)
 {
-	struct ipb_address found[ADDRESSES_MAX];
+	struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
 	uint64_t deadline_ns = ipb_now_ns() + IPB_SOCK_CONNECT_MS * 1000000ull;
 	int fd = -1;
 
 	if (port == 0)
 		return ipb_error(err, "no port was given for %s", host != NULL ? host : "the target");
-	int n = ipb_sock_resolve(host, port, type, 0, found, ADDRESSES_MAX, err);
+	int n = ipb_sock_resolve(host, port, type, 0, found, IPB_SOCK_ADDRESSES_MAX, err);
 	for (int i = 0; i < n && fd < 0; i++)
 		fd = connect_one(&found[i], host, port, type, options, deadline_ns, err);
 	return fd;
@@ -159,15 +192,15 @@ fail:
 int ipb_sock_listen(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
                     struct ipb_error *err)
 {
-	struct ipb_address found[ADDRESSES_MAX];
+	struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
 	int any = host == NULL || *host == '\0', fd = -1;
-	int n = ipb_sock_resolve(any ? "::" : host, port, type, 1, found, ADDRESSES_MAX, err);
+	int n = ipb_sock_resolve(any ? "::" : host, port, type, 1, found, IPB_SOCK_ADDRESSES_MAX, err);
 
 	for (int i = 0; i < n && fd < 0; i++)
 		fd = listen_one(&found[i], host, port, type, options, err);
 	if (fd >= 0 || !any)
 		return fd;
-	n = ipb_sock_resolve("0.0.0.0", port, type, 1, found, ADDRESSES_MAX, err);
+	n = ipb_sock_resolve("0.0.0.0", port, type, 1, found, IPB_SOCK_ADDRESSES_MAX, err);
 	return n < 0 ? -1 : listen_one(&found[0], host, port, type, options, err);
 }
 

@@ -23,6 +23,7 @@
 
 #define IPB_SOCK_CONNECT_MS 5000     /* how long ipb_sock_connect waits for a TCP connection */
 #define IPB_SOCK_RESOLVE_MAX 255     /* bytes of a host name */
+#define IPB_SOCK_ADDRESSES_MAX 8     /* addresses of one name that are tried */
 
 enum ipb_df {
 	IPB_DF_SYSTEM, /* the system's way */
@@ -51,7 +52,8 @@ struct ipb_address {
 };
 
 /* Looks host up (name, IPv4 or IPv6 address, also in brackets; "" or NULL: any, for passive use). type: SOCK_STREAM
- * or SOCK_DGRAM. At most max addresses to out; returns their number, or -1. */
+ * or SOCK_DGRAM. At most max addresses to out; returns their number, or -1. Where ipbench has looked the target up
+ * itself (ipbench_pinned_target in libipbench.h), the first of its addresses stands for all of them. */
 int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, struct ipb_address *out, int max,
                      struct ipb_error *err);
 

@@ -35,6 +35,10 @@ extern IPBENCH_EXPORT double tick_rate;
 /* Sets tick_rate. Takes about 40 ms the first time, nothing after that. */
 IPBENCH_EXPORT void microuptime_calibrate(void);
 
+/* The addresses that ipbench has looked up and found to be allowed for this test's target, a line each; "" when it has
+ * left that to the plugin. The plugin's target is one of them then, and a plugin that has the choice may try all. */
+IPBENCH_EXPORT const char *ipbench_pinned_target(void);
+
 /* ---- for ipbench's processes ---------------------------------------------------------------------------------- */
 
 #define IPBENCH_HOST_SPIN_NS 60000       /* how long before the agreed instant sleeping ends and spinning begins */
@@ -42,6 +46,7 @@ IPBENCH_EXPORT void microuptime_calibrate(void);
 #define IPBENCH_HOST_REHEARSAL_NS 250000 /* from one to the next */
 #define IPBENCH_HOST_STOP_WAIT_NS 100000000 /* the longest wait for the agreed stop in C */
 #define IPBENCH_HOST_FD_MIN 3             /* private descriptors are above the standard ones */
+#define IPBENCH_HOST_TARGET_MAX 1024      /* bytes of a target's addresses */
 #define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */
 
 /* What ipbench_host_start is told and tells. 48 bytes. */
@@ -57,8 +62,16 @@ struct ipbench_host_start {
 
 /* Prepares a child for somebody else's code: dies with its parent (SIGKILL), leads its own process group, gains no
  * privileges by exec, at most memory_limit bytes of private writable memory and nofile descriptors (0: as it is).
- * 0, or -errno; -ESRCH when the parent is gone already. */
-IPBENCH_EXPORT int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile);
+ * guest, not 0: whoever has it run has shown no secret, so it gets no real-time priority and locks no memory, whatever
+ * the plugin is told. 0, or -errno; -ESRCH when the parent is gone already. */
+IPBENCH_EXPORT int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile, int guest);
+
+/* Writes the addresses of a name or literal, each followed by a line end, to text[size]. Their number, at most those that
+ * a plugin would try; or -1 and a sentence. */
+IPBENCH_EXPORT int ipbench_host_resolve(const char *name, char *text, uint32_t size);
+
+/* Sets what ipbench_pinned_target tells. 0, or -1 when it is longer than IPBENCH_HOST_TARGET_MAX. */
+IPBENCH_EXPORT int ipbench_host_pin_target(const char *addresses);
 
 /* Moves standard output to a private descriptor, which it returns (close-on-exec), and points descriptor 1 at
  * standard error, so that a plugin's printf cannot get into what the processes say to each other. -errno on failure. */

@@ -1,9 +1,11 @@
 /* A child's own process: limits, standard streams, start at an instant; see libipbench.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,8 +26,31 @@ static int limit(int what, uint64_t value)
 	return setrlimit(what, &now) < 0 ? -errno : 0;
 }
 
-int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile)
+static int for_guests; /* set once, before there is a plugin */
+
+/* What a thread gives up for good: to gain privileges by exec and, for guests, priority over others and locked memory.
+ * Each thread has its own, and those that it starts have the same. */
+static int give_up(void)
 {
+	const uint32_t priority = 1u << CAP_SYS_NICE | 1u << CAP_IPC_LOCK;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (!for_guests)
+		return 0;
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	data[0].effective &= ~priority;
+	data[0].permitted &= ~priority;
+	data[0].inheritable &= ~priority;
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile, int guest)
+{
+	const struct rlimit none = { 0, 0 };
 	int status;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
@@ -35,8 +60,12 @@ int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile)
 		return -ESRCH;
 	if (getpgrp() != getpid() && setpgid(0, 0) < 0)
 		return -errno;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	for_guests = guest;
+	if (guest && (setrlimit(RLIMIT_RTPRIO, &none) < 0 || setrlimit(RLIMIT_MEMLOCK, &none) < 0))
 		return -errno;
+	status = give_up();
+	if (status < 0)
+		return status;
 	status = limit(RLIMIT_DATA, memory_limit);
 	return status < 0 ? status : limit(RLIMIT_NOFILE, nofile);
 }
@@ -96,8 +125,9 @@ int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
 	if (start == NULL || s == NULL)
 		return -EINVAL;
 	/* A thread's own property: the runtime may have had this one before ipbench_host_harden was called on another. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
+	int status = give_up();
+	if (status < 0)
+		return status;
 	if (s->at_ns > IPBENCH_HOST_SPIN_NS)
 		wait_until(s->at_ns);
 	__atomic_store_n(&s->actual_ns, (int64_t)ipb_now_ns(), __ATOMIC_RELEASE);

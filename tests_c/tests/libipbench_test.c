@@ -1,4 +1,4 @@
-/* link: ../libipbench/compat.c ../libipbench/process.c ../libipbench/memory.c ../libipbench/ethtool.c */
+/* link: ../libipbench/compat.c ../libipbench/process.c ../libipbench/memory.c ../libipbench/ethtool.c ../libipbench/target.c */
 /* libipbench.so.1: what plugins of the original call, and what our processes call.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
@@ -8,15 +8,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../libipbench/libipbench.h"
 #include "ipb_clock.h"
 #include "ipb_json.h"
+#include "ipb_sock.h"
 
 static void tokens(void **state)
 {
@@ -204,11 +209,11 @@ static int hardens(void)
 {
 	struct rlimit files;
 
-	if (ipbench_host_harden(getppid(), 0, 50) != 0)
+	if (ipbench_host_harden(getppid(), 0, 50, 0) != 0)
 		return 1;
 	if (getpgrp() != getpid() || getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur != 50)
 		return 2;
-	return ipbench_host_harden(999999999, 0, 0) == -ESRCH ? 0 : 3;
+	return ipbench_host_harden(999999999, 0, 0, 0) == -ESRCH ? 0 : 3;
 }
 
 static int no_new_privs(struct timeval *stamp)
@@ -236,7 +241,7 @@ static int start_gains_no_privileges(void)
 	if (pthread_barrier_init(&ready, NULL, 2) != 0 || pthread_create(&thread, NULL, older_thread, &ready) != 0)
 		return 1;
 	pthread_barrier_wait(&ready);
-	if (ipbench_host_harden(getppid(), 0, 0) != 0)
+	if (ipbench_host_harden(getppid(), 0, 0, 0) != 0)
 		return 2;
 	pthread_barrier_wait(&ready);
 	pthread_join(thread, &result);
@@ -246,12 +251,92 @@ static int start_gains_no_privileges(void)
 	return ((struct ipbench_host_start *)result)->status == 1 ? 0 : 4;
 }
 
+/* Asks the kernel itself: sanitizers answer mlockall without it. */
+static int may_not_hurry(void)
+{
+	const struct sched_param urgent = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO, &urgent) == -1 && errno == EPERM && syscall(SYS_mlockall, MCL_CURRENT) == -1 &&
+	       (errno == EPERM || errno == ENOMEM);
+}
+
+static int hurry_start(struct timeval *stamp)
+{
+	(void)stamp;
+	return may_not_hurry();
+}
+
+static void *older_guest(void *ready)
+{
+	static struct ipbench_host_start s;
+
+	pthread_barrier_wait(ready);
+	pthread_barrier_wait(ready);
+	return ipbench_host_start((void *)hurry_start, &s) == 0 ? &s : NULL;
+}
+
+/* Neither this thread nor one that was there before gets priority or locked memory, root or not. */
+static int guests_do_not_hurry(void)
+{
+	pthread_barrier_t ready;
+	pthread_t thread;
+	void *result = NULL;
+
+	if (pthread_barrier_init(&ready, NULL, 2) != 0 || pthread_create(&thread, NULL, older_guest, &ready) != 0)
+		return 1;
+	pthread_barrier_wait(&ready);
+	if (ipbench_host_harden(getppid(), 0, 0, 1) != 0)
+		return 2;
+	pthread_barrier_wait(&ready);
+	pthread_join(thread, &result);
+	pthread_barrier_destroy(&ready);
+	if (!may_not_hurry())
+		return 3;
+	return result != NULL && ((struct ipbench_host_start *)result)->status == 1 ? 0 : 4;
+}
+
+static void targets(void **state)
+{
+	char text[IPBENCH_HOST_TARGET_MAX];
+	struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
+
+	(void)state;
+	assert_int_equal(ipbench_host_resolve("10.1.2.3", text, sizeof text), 1);
+	assert_string_equal(text, "10.1.2.3\n");
+	assert_int_equal(ipbench_host_resolve("[fd00::1]", text, sizeof text), 1);
+	assert_string_equal(text, "fd00::1\n");
+	/* What a resolver takes for an address without it looking like one. */
+	assert_int_equal(ipbench_host_resolve("0x7f.1", text, sizeof text), 1);
+	assert_string_equal(text, "127.0.0.1\n");
+	assert_int_equal(ipbench_host_resolve("10.1.2.3", text, 5), -1);
+	assert_int_equal(ipbench_host_resolve("no such.invalid", text, sizeof text), -1);
+	assert_non_null(strstr(text, "no such.invalid"));
+	assert_string_equal(ipbench_pinned_target(), "");
+	assert_int_equal(ipbench_host_pin_target("::1\n10.1.2.3\n"), 0);
+	assert_int_equal(ipb_sock_resolve("::1", 7, SOCK_STREAM, 0, found, IPB_SOCK_ADDRESSES_MAX, NULL), 2);
+	assert_int_equal(found[0].storage.ss_family, AF_INET6);
+	assert_int_equal(found[1].storage.ss_family, AF_INET);
+	assert_int_equal(ntohs(((struct sockaddr_in *)&found[1].storage)->sin_port), 7);
+	assert_int_equal(ipb_sock_resolve("10.1.2.3", 7, SOCK_STREAM, 0, found, IPB_SOCK_ADDRESSES_MAX, NULL), 1);
+	assert_int_equal(ipb_sock_resolve("::1", 7, SOCK_STREAM, 1, found, IPB_SOCK_ADDRESSES_MAX, NULL), 1);
+	assert_int_equal(ipbench_host_pin_target(""), 0);
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	assert_int_equal(ipbench_host_pin_target(text), 0);
+	char more[IPBENCH_HOST_TARGET_MAX + 1];
+	memset(more, 'x', sizeof more - 1);
+	more[sizeof more - 1] = '\0';
+	assert_int_equal(ipbench_host_pin_target(more), -1);
+	assert_int_equal(ipbench_host_pin_target(""), 0);
+}
+
 static void processes(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(separates_stdio), 0);
 	assert_int_equal(in_child(hardens), 0);
 	assert_int_equal(in_child(start_gains_no_privileges), 0);
+	assert_int_equal(in_child(guests_do_not_hurry), 0);
 }
 
 static void interfaces(void **state)
@@ -287,7 +372,7 @@ int main(void)
 		cmocka_unit_test(processes), /* first: after others this process has nothing to give up */
 		cmocka_unit_test(tokens), cmocka_unit_test(socket_options), cmocka_unit_test(ticks_of_a_microsecond),
 		cmocka_unit_test(starts_at_the_instant), cmocka_unit_test(stops_at_the_instant), cmocka_unit_test(memory_files),
-		cmocka_unit_test(output_is_captured), cmocka_unit_test(interfaces),
+		cmocka_unit_test(output_is_captured), cmocka_unit_test(targets), cmocka_unit_test(interfaces),
 		cmocka_unit_test(libraries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,197 @@
+/**
+ * What those may have tested who have shown no secret: machines that are near, so that nobody can turn this one against
+ * others.
+ *
+ * @module
+ */
+import type { PluginInfo } from "../ffi/mod.ts";
+import { type Cidr, isInRanges, parseCidr } from "./cidr.ts";
+import type { SlotHost } from "./spare.ts";
+
+/** What `--allow-target` names. */
+export type AllowedTarget =
+  | { readonly kind: "range"; readonly range: Cidr }
+  /** As six pairs of lower-case hexadecimal digits, colons between. */
+  | { readonly kind: "mac"; readonly mac: string };
+
+/** One of this machine's own addresses, as the system tells it. */
+export type OwnAddress = Pick<Deno.NetworkInterfaceInfo, "family" | "cidr">;
+
+/** What a test is given instead of the target that was named. */
+export interface AdmittedTarget {
+  readonly target: string;
+  /** All addresses of the target's name, checked; empty for a MAC address. */
+  readonly addresses: string[];
+}
+
+/** Private, link-local and loopback ranges, and those that are set apart for benchmarks (RFC 2544, RFC 5180). */
+const NEAR = [
+  ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", "198.18.0.0/15"],
+  ...["fc00::/7", "fe80::/10", "::1/128", "2001:2::/48"],
+  // Nobody's address: the system takes it for its own loopback.
+  ...["0.0.0.0/32", "::/128"],
+].map(parseCidr);
+
+const MULTICAST = ["224.0.0.0/4", "ff00::/8"].map(parseCidr);
+const EVERYBODY = parseCidr("255.255.255.255/32");
+
+/** As a plugin reads it (ipb_parse_mac). */
+const MAC = /^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}$/i;
+/** The bit of an Ethernet address's first byte that says: a group. */
+const GROUP_BIT = 1;
+
+/**
+ * Reads one `--allow-target`.
+ *
+ * @param text A range, an address, or a MAC address.
+ * @throws {TypeError} when it is none.
+ */
+export function parseAllowedTarget(text: string): AllowedTarget {
+  if (MAC.test(text)) return { kind: "mac", mac: normalMac(text) };
+  return { kind: "range", range: parseCidr(text) };
+}
+
+/** See the module. */
+export class GuestPolicy {
+  readonly #ranges: readonly Cidr[];
+  readonly #macs: ReadonlySet<string>;
+  readonly #ownAddresses: () => readonly OwnAddress[];
+  readonly #anybody: boolean;
+
+  /**
+   * @param allowed What the operator allows beyond what is near.
+   * @param anybody Whether they may come from anywhere; else the operator has said from where (`--allow`).
+   * @param ownAddresses This machine's addresses now.
+   */
+  constructor(
+    allowed: readonly AllowedTarget[],
+    anybody: boolean,
+    ownAddresses: () => readonly OwnAddress[] = () => Deno.networkInterfaces(),
+  ) {
+    this.#ranges = allowed.flatMap((each) => each.kind === "range" ? [each.range] : []);
+    this.#macs = new Set(allowed.flatMap((each) => each.kind === "mac" ? [each.mac] : []));
+    this.#anybody = anybody;
+    this.#ownAddresses = ownAddresses;
+  }
+
+  /**
+   * Looks a target up where the test would, and checks every address; nothing is sent to any. The test gets what was
+   * checked, not the name, which could mean something else a moment later.
+   *
+   * @param target As SETUP names it.
+   * @param controller Address of who asks.
+   * @param host Looks names up.
+   * @param plugin What the test says of itself.
+   * @throws {Error} when an address is not allowed, or the name has none.
+   */
+  async admit(
+    target: string,
+    controller: string,
+    host: Pick<SlotHost, "resolve">,
+    plugin: PluginInfo | null,
+  ): Promise<AdmittedTarget> {
+    if (MAC.test(target)) {
+      this.#checkMac(target);
+      return { target, addresses: [] };
+    }
+    const addresses = await host.resolve(target);
+    const own = this.#ownAddresses();
+    for (const address of addresses) this.#check(target, address, controller, own);
+    // Plugins as old as the original know nothing but IPv4; others try all addresses in turn.
+    const old = (plugin?.interface ?? null) === null;
+    const first = (old ? addresses.find((address) => !address.includes(":")) : undefined) ?? addresses[0];
+    if (first === undefined) throw new Error(`target ${target} has no address`);
+    return { target: first, addresses };
+  }
+
+  /**
+   * Checks that a test asks for nothing that disturbs others on this machine.
+   *
+   * @param args The test's arguments.
+   * @param plugin What the test says of itself.
+   * @throws {Error} when it does.
+   */
+  checkArguments(args: string, plugin: PluginInfo | null): void {
+    if (!this.#anybody) return;
+    for (const [name, value] of readArguments(args)) {
+      if (name !== "rt" && name !== "mlock") continue;
+      const known = plugin?.options?.some((option) => option.name === name) === true;
+      if (!known || /^[0.]*$/.test(value ?? "1")) continue;
+      throw new Error(
+        `argument ${name}: this daemon gives that only to those it knows: ${REMEDY} or with --allow`,
+      );
+    }
+  }
+
+  #check(target: string, address: string, controller: string, own: readonly OwnAddress[]): void {
+    const what = address === target.replace(/^\[|\]$/g, "") ? address : `${target}, which is ${address},`;
+    const group = isInRanges(MULTICAST, address);
+    if (group || isInRanges([EVERYBODY], address) || own.some((each) => isBroadcast(each, address))) {
+      const named = this.#ranges.filter((range) => isOfGroups(range) || range.prefix === range.bits);
+      if (isInRanges(named, address)) return;
+      throw new Error(
+        `target ${what} is ${
+          group ? "a multicast" : "a broadcast"
+        } address, which this daemon sends to only ` +
+          "when it is named: start ipbenchd with --allow-target " + address.replace(/%.*$/, ""),
+      );
+    }
+    if (isInRanges(NEAR, address) || isInRanges(this.#ranges, address)) return;
+    if (isInRanges([parseCidr(controller)], address)) return;
+    if (own.some((each) => isOnLink(each, address))) return;
+    throw new Error(
+      `target ${what} is neither in a private network, nor on a link of this daemon's machine, nor the ` +
+        `controller's own address: ${REMEDY}, or with --allow-target ${address.replace(/%.*$/, "")}`,
+    );
+  }
+
+  #checkMac(target: string): void {
+    const mac = normalMac(target);
+    const group = (Number.parseInt(mac.slice(0, 2), 16) & GROUP_BIT) !== 0;
+    if (!group || this.#macs.has(mac)) return;
+    throw new Error(
+      `target ${target} is the address of a group, which this daemon sends to only when it is named: start ` +
+        `ipbenchd with --allow-target ${mac}`,
+    );
+  }
+}
+
+const REMEDY = "start ipbenchd with --secret-file";
+
+function normalMac(text: string): string {
+  return text.toLowerCase().replaceAll("-", ":");
+}
+
+function isOfGroups(range: Cidr): boolean {
+  return range.bits === 32
+    ? range.prefix >= 4 && range.network >> 28n === 0xen
+    : range.prefix >= 8 && range.network >> 120n === 0xffn;
+}
+
+/** The network of an own address; `null` when the system tells none, or one that is everything. */
+function networkOf(own: OwnAddress): Cidr | null {
+  if (own.cidr === null) return null;
+  const network = parseCidr(own.cidr);
+  return network.prefix === 0 ? null : network;
+}
+
+function isOnLink(own: OwnAddress, address: string): boolean {
+  const network = networkOf(own);
+  return network !== null && isInRanges([network], address);
+}
+
+/** The last address of an IPv4 network, and the first, which meant the same once. Networks of two and one have none. */
+function isBroadcast(own: OwnAddress, address: string): boolean {
+  const network = own.family === "IPv4" ? networkOf(own) : null;
+  if (network === null || network.prefix > 30) return false;
+  const last = network.network | (1n << BigInt(32 - network.prefix)) - 1n;
+  const ends = [network.network, last].map((value) => ({ bits: 32, network: value, prefix: 32 }) as const);
+  return isInRanges(ends, address);
+}
+
+/** Names and values of a test's arguments as `ipb_args` reads them; a value in double quotes may hold commas. */
+function* readArguments(text: string): Generator<[name: string, value: string | null]> {
+  for (const [, name = "", value] of text.matchAll(/[, ]*([^=,]+)(?:=((?:"[^"]*"?|[^",])*))?/g)) {
+    yield [name, value?.replaceAll('"', "") ?? null];
+  }
+}
