@@ -15,8 +15,10 @@ export interface OptionInfo {
   description: string;
   /** Whether a value follows. */
   takesValue: boolean;
-  /** Whether the value names a file or a folder. */
-  value: "file" | "directory" | "other" | null;
+  /** What the value names; `other`: something that only the user knows, unless there are choices. */
+  value: "file" | "directory" | "host" | "test" | "other" | null;
+  /** The values that there are, where there is a list. */
+  choices: readonly string[];
   group: string;
 }
 
@@ -58,7 +60,8 @@ export function commandTree(command: Command): CommandInfo {
       long: option.long ?? null,
       description: help.optionDescription(option),
       takesValue: option.required || option.optional,
-      value: valueKind(option.flags),
+      value: valueKind(option),
+      choices: option.argChoices ?? [],
       group: option.helpGroupHeading ?? "Options:",
     })),
     arguments: command.registeredArguments.map((argument) => ({
@@ -75,11 +78,13 @@ function dotted(argument: { name(): string; variadic: boolean }): string {
   return argument.name() + (argument.variadic ? "..." : "");
 }
 
-function valueKind(flags: string): OptionInfo["value"] {
-  const value = /[<[]([^>\]]+)[>\]]$/.exec(flags)?.[1];
+function valueKind({ flags, long }: { flags: string; long?: string | undefined }): OptionInfo["value"] {
+  const value = /[<[](.+)[>\]]$/.exec(flags)?.[1];
   if (value === undefined) return null;
   if (/file|path/i.test(value)) return "file";
-  return /dir/i.test(value) ? "directory" : "other";
+  if (/dir/i.test(value)) return "directory";
+  if (/host/i.test(value)) return "host";
+  return long === "--test" || long === "--target-test" ? "test" : "other";
 }
 
 /** The help's text after the lists is attached as a listener: let it write here. */

@@ -1,5 +1,5 @@
 /**
- * Completion scripts for bash, zsh and fish, made of the command line's own metadata. They contain words only: nothing
+ * Completion scripts for bash, zsh and fish, made of the command lines' own metadata. They contain words only: nothing
  * that a user types is ever evaluated.
  *
  * @module
@@ -12,16 +12,26 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 /** One of them. */
 export type Shell = typeof SHELLS[number];
 
+/** What the scripts complete. */
+export interface Completed {
+  /** The controller, with its subcommands. */
+  controller: CommandInfo;
+  /** The daemon, which has options only. */
+  daemon: CommandInfo;
+  /** Names of the tests that come with ipbench. */
+  tests: readonly string[];
+}
+
 /**
- * Writes a completion script.
+ * Writes a completion script for both programs.
  *
  * @param shell For which shell.
- * @param root The program.
+ * @param completed The programs.
  * @returns The script.
  */
-export function completionScript(shell: Shell, root: CommandInfo): string {
-  if (shell === "bash") return bash(root);
-  return shell === "zsh" ? zsh(root) : fish(root);
+export function completionScript(shell: Shell, completed: Completed): string {
+  if (shell === "bash") return bash(completed);
+  return shell === "zsh" ? zsh(completed) : fish(completed);
 }
 
 /** A text as one word of sh, zsh and fish alike. */
@@ -29,70 +39,122 @@ function quoted(text: string): string {
   return `'${text.replaceAll("\\", "").replaceAll("'", "’")}'`;
 }
 
-function words(options: readonly OptionInfo[]): string[] {
+function flags(options: readonly OptionInfo[]): string[] {
   return options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== null);
 }
 
-function bash(root: CommandInfo): string {
-  const valued = (kind: OptionInfo["value"]) =>
-    Array.from(new Set(root.commands.flatMap((each) => words(each.options.filter((o) => o.value === kind)))))
-      .sort();
-  const cases = root.commands.map((each) => {
-    const inner = [
-      ...each.commands.map(({ name }) => name),
-      ...each.arguments.flatMap(({ choices }) => choices),
-    ];
-    return `    ${each.name}) list=${quoted([...words(each.options), ...inner].join(" "))} ;;`;
-  });
-  const top = [...root.commands.map(({ name }) => name), ...words(root.options)].join(" ");
-  return `# bash completion for ipbench: source <(ipbench completions bash)
+/** Words that may follow an option; none for a value that only the user knows. */
+function choicesOf({ value, choices }: OptionInfo, tests: readonly string[]): readonly string[] {
+  return value === "test" ? tests : choices;
+}
+
+/** Words that may stand as arguments of a command. */
+function argumentWords(command: CommandInfo): string[] {
+  return [
+    ...command.commands.map(({ name }) => name),
+    ...command.arguments.flatMap(({ choices }) => choices),
+  ];
+}
+
+function bash({ controller, daemon, tests }: Completed): string {
+  const generator = (option: OptionInfo): string => {
+    switch (option.value) {
+      case "file":
+        return 'compgen -f -- "$word"';
+      case "directory":
+        return 'compgen -d -- "$word"';
+      case "host":
+        return 'compgen -A hostname -- "$word"';
+      default: {
+        const words = choicesOf(option, tests);
+        return words.length === 0 ? ":" : `compgen -W ${quoted(words.join(" "))} -- "$word"`;
+      }
+    }
+  };
+  /** One branch for each option that takes a value, for `case "COMMAND OPTION"`. */
+  const values = (program: string, options: readonly OptionInfo[]) =>
+    options.filter((option) => option.takesValue).map((option) => {
+      const patterns = flags([option]).map((flag) => quoted(`${program} ${flag}`)).join("|");
+      return `    ${patterns}) mapfile -t COMPREPLY < <(${generator(option)}); return ;;`;
+    });
+  const cases = controller.commands.map((each) =>
+    `    ${each.name}) list=${quoted([...flags(each.options), ...argumentWords(each)].join(" "))} ;;`
+  );
+  const run = controller.commands.find(({ name }) => name === "run");
+  const top = [
+    ...controller.commands.map(({ name }) => name),
+    ...flags(controller.options),
+    ...flags(run?.options ?? []),
+  ];
+  return `# bash completion for ipbench and ipbenchd: source <(ipbench completions bash)
 _ipbench() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} list
-  case $before in
-    ${valued("file").join("|")}) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-    ${valued("directory").join("|")}) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
-    ${valued("other").join("|")}) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word"); return ;;
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} list
+  [[ $command == -* ]] && command=run
+  case "$command $before" in
+${controller.commands.flatMap((each) => values(each.name, each.options)).join("\n")}
   esac
   if ((COMP_CWORD == 1)); then
-    list=${quoted(top)}
+    list=${quoted([...new Set(top)].join(" "))}
   else
-    case \${COMP_WORDS[1]} in
+    case $command in
 ${cases.join("\n")}
-    -*) list=${quoted(words(root.commands.find(({ name }) => name === "run")?.options ?? []).join(" "))} ;;
     esac
   fi
   mapfile -t COMPREPLY < <(compgen -W "$list" -- "$word"; [[ $word == -* || COMP_CWORD -eq 1 ]] || compgen -f -- "$word")
 }
+_ipbenchd() {
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]}
+  case "ipbenchd $before" in
+${values("ipbenchd", daemon.options).join("\n")}
+  esac
+  mapfile -t COMPREPLY < <(compgen -W ${quoted(flags(daemon.options).join(" "))} -- "$word")
+}
 complete -o filenames -F _ipbench ipbench
+complete -o filenames -F _ipbenchd ipbenchd
 `;
 }
 
-function zsh(root: CommandInfo): string {
+function zsh({ controller, daemon, tests }: Completed): string {
   const described = (name: string, text: string) => quoted(`${name.replaceAll(":", "\\:")}:${text}`);
+  const action = (option: OptionInfo): string => {
+    switch (option.value) {
+      case "file":
+        return "_files";
+      case "directory":
+        return "_files -/";
+      case "host":
+        return "_hosts";
+      default: {
+        const words = choicesOf(option, tests);
+        return words.length === 0 ? " " : `(${words.join(" ")})`;
+      }
+    }
+  };
   const spec = (option: OptionInfo) => {
-    const action = option.value === "file" ? "_files" : option.value === "directory" ? "_files -/" : "_hosts";
     const text = option.description.replace(/[[\]:]/g, " ");
-    return words([option]).map((flag) => {
-      const value = option.takesValue ? `:value:${action}` : "";
+    return flags([option]).map((flag) => {
+      const value = option.takesValue ? `:value:${action(option)}` : "";
       return `      ${quoted(`*${flag}[${text}]${value}`)}`;
     }).join(" \\\n");
   };
-  const cases = root.commands.map((each) => {
-    const inner = [
-      ...each.commands.map(({ name }) => name),
-      ...each.arguments.flatMap(({ choices }) => choices),
-    ];
+  const cases = controller.commands.map((each) => {
+    const inner = argumentWords(each);
     const rest = inner.length > 0 ? `*:word:(${inner.join(" ")})` : "*:argument:_files";
     return `    ${each.name}) _arguments -s \\\n${
       [...each.options.map(spec), `      ${quoted(rest)}`].join(" \\\n")
     } ;;`;
   });
-  return `#compdef ipbench
-# zsh completion for ipbench: ipbench completions zsh > "\${fpath[1]}/_ipbench"
+  return `#compdef ipbench ipbenchd
+# zsh completion for ipbench and ipbenchd: ipbench completions zsh > "\${fpath[1]}/_ipbench"
 _ipbench() {
+  if [[ $service == ipbenchd ]]; then
+    _arguments -s \\
+${daemon.options.map(spec).join(" \\\n")}
+    return
+  fi
   local -a commands
   commands=(
-${root.commands.map((each) => `    ${described(each.name, each.description)}`).join("\n")}
+${controller.commands.map((each) => `    ${described(each.name, each.description)}`).join("\n")}
   )
   if ((CURRENT == 2)); then
     _describe command commands
@@ -105,37 +167,48 @@ ${root.commands.map((each) => `    ${described(each.name, each.description)}`).j
 ${cases.join("\n")}
   esac
 }
-if [[ $funcstack[1] == _ipbench ]]; then _ipbench "$@"; else compdef _ipbench ipbench; fi
+if [[ $funcstack[1] == _ipbench ]]; then _ipbench "$@"; else compdef _ipbench ipbench ipbenchd; fi
 `;
 }
 
-function fish(root: CommandInfo): string {
-  const lines = [
-    "# fish completion for ipbench: ipbench completions fish > ~/.config/fish/completions/ipbench.fish",
-    "complete -c ipbench -e",
-    ...root.commands.map((each) =>
-      `complete -c ipbench -n __fish_use_subcommand -f -a ${quoted(each.name)} -d ${quoted(each.description)}`
-    ),
-  ];
-  for (const each of root.commands) {
-    const when = `-n ${quoted(`__fish_seen_subcommand_from ${each.name}`)}`;
-    for (const option of each.options) {
+function fish({ controller, daemon, tests }: Completed): string {
+  const lines = (program: string, when: string, options: readonly OptionInfo[]) =>
+    options.map((option) => {
       const short = option.short === null ? "" : ` -s ${option.short.slice(1)}`;
       const long = option.long === null ? "" : ` -l ${option.long.slice(2)}`;
-      const value = !option.takesValue
-        ? " -f"
-        : option.value === "other"
-        ? " -x"
-        : option.value === "directory"
-        ? " -x -a '(__fish_complete_directories)'"
-        : " -r -F";
-      lines.push(`complete -c ipbench ${when}${short}${long}${value} -d ${quoted(option.description)}`);
+      return `complete -c ${program}${when}${short}${long}${value(option)} -d ${quoted(option.description)}`;
+    });
+  const value = (option: OptionInfo): string => {
+    if (!option.takesValue) return " -f";
+    switch (option.value) {
+      case "file":
+        return " -r -F";
+      case "directory":
+        return " -x -a '(__fish_complete_directories)'";
+      case "host":
+        return " -x -a '(__fish_print_hostnames)'";
+      default: {
+        const words = choicesOf(option, tests);
+        return words.length === 0 ? " -x" : ` -x -a ${quoted(words.join(" "))}`;
+      }
     }
-    const inner = [
-      ...each.commands.map(({ name }) => name),
-      ...each.arguments.flatMap(({ choices }) => choices),
-    ];
-    if (inner.length > 0) lines.push(`complete -c ipbench ${when} -f -a ${quoted(inner.join(" "))}`);
-  }
-  return lines.join("\n") + "\n";
+  };
+  return [
+    "# fish completion for ipbench and ipbenchd: ipbench completions fish > ~/.config/fish/completions/ipbench.fish",
+    "complete -c ipbench -e",
+    "complete -c ipbenchd -e",
+    ...controller.commands.map((each) =>
+      `complete -c ipbench -n __fish_use_subcommand -f -a ${quoted(each.name)} -d ${quoted(each.description)}`
+    ),
+    ...controller.commands.flatMap((each) => {
+      const when = ` -n ${quoted(`__fish_seen_subcommand_from ${each.name}`)}`;
+      const inner = argumentWords(each);
+      return [
+        ...lines("ipbench", when, each.options),
+        ...inner.length > 0 ? [`complete -c ipbench${when} -f -a ${quoted(inner.join(" "))}`] : [],
+      ];
+    }),
+    "complete -c ipbenchd -f",
+    ...lines("ipbenchd", "", daemon.options),
+  ].join("\n") + "\n";
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CommandInfo } from "./command_tree.ts";
-import { manualPage } from "./manual_page.ts";
+import { CONTROLLER_PAGE, manualPage } from "./manual_page.ts";
 import { completionScript, SHELLS } from "./shell_completions.ts";
 
 /** Descriptions that would be instructions, were they not quoted. */
@@ -23,6 +23,7 @@ const ROOT: CommandInfo = {
       description: NASTY,
       takesValue: true,
       value: "file",
+      choices: [],
       group: "",
     }],
     arguments: [],
@@ -34,7 +35,11 @@ const ROOT: CommandInfo = {
 
 Deno.test("texts stand inside single quotes and cannot leave them", () => {
   for (const shell of SHELLS) {
-    for (const line of completionScript(shell, ROOT).split("\n")) {
+    for (
+      const line of completionScript(shell, { controller: ROOT, daemon: ROOT.commands[0]!, tests: [] }).split(
+        "\n",
+      )
+    ) {
       if (!line.includes("touch")) continue;
       const outside = line.replace(/'[^']*'/g, "");
       assert.ok(!/[`\\]|touch|\$\(/.test(outside.replace(/ \\$/, "")), `${shell}: ${line}`);
@@ -43,7 +48,7 @@ Deno.test("texts stand inside single quotes and cannot leave them", () => {
 });
 
 Deno.test("no text of the manual page is an instruction to man", () => {
-  const page = manualPage(ROOT, "1.0.0");
+  const page = manualPage(ROOT, CONTROLLER_PAGE, "1.0.0");
   assert.match(page, /^\\&\.SH not an instruction$/m);
   assert.match(page, /\\e \[a\]:b/);
 });

@@ -118,7 +118,9 @@ export function parseDaemonOptions(
   }
 }
 
-function describeCommand() {
+/** The command line as data: what it is parsed with, and what completions and the manual page are made of. */
+// deno-lint-ignore explicit-module-boundary-types -- commander infers the options' types from the calls
+export function describeCommand() {
   return new Command("ipbenchd")
     .description("Runs the tests of ipbench on this machine, as a tester or, with --target, as a target.")
     .allowExcessArguments(false)

@@ -30,8 +30,16 @@ async function tool(
 
 /** What bash offers after a command line. */
 async function offered(script: string, ...words: string[]): Promise<string[]> {
+  return await offeredBy("ipbench", script, ...words);
+}
+
+async function offeredBy(
+  program: "ipbench" | "ipbenchd",
+  script: string,
+  ...words: string[]
+): Promise<string[]> {
   const quoted = words.map((word) => `'${word}'`).join(" ");
-  const input = `${script}\nCOMP_WORDS=(ipbench ${quoted}); COMP_CWORD=${words.length}; _ipbench\n` +
+  const input = `${script}\nCOMP_WORDS=(${program} ${quoted}); COMP_CWORD=${words.length}; _${program}\n` +
     `printf '%s\\n' "\${COMPREPLY[@]}"\n`;
   const ran = await tool("bash", ["-s"], input);
   assert.ok(ran !== null, "bash is there");
@@ -49,7 +57,7 @@ Deno.test("bash completes commands, options and choices, and evaluates nothing",
     "--target-test-args",
     "--target-test-controller-args",
   ]);
-  assert.deepEqual(await offered(script, "--test-c"), []);
+  assert.deepEqual(await offered(script, "--test-c"), ["--test-controller-args"]);
   assert.deepEqual(await offered(script, "-c", "a", "--test-c"), ["--test-controller-args"]);
   assert.ok((await offered(script, "completions", "fi")).includes("fish"));
   const marker = await Deno.makeTempDir();
@@ -57,6 +65,29 @@ Deno.test("bash completes commands, options and choices, and evaluates nothing",
   await offered(script, "run", "`touch " + marker + "/ran`");
   assert.equal(Array.from(Deno.readDirSync(marker)).length, 0);
   await Deno.remove(marker, { recursive: true });
+});
+
+Deno.test("bash completes values by what they are: choices, tests, hosts, files, and nothing where only the user knows", async () => {
+  const { stdout: script } = await runProgram("ipbench", ["completions", "bash"]);
+  assert.deepEqual(await offered(script, "export", "--format", ""), ["hlog", "prometheus", "junit"]);
+  assert.ok((await offered(script, "run", "--test", "lat")).includes("latency-check"));
+  assert.ok((await offered(script, "--client", "x", "--test", "cpu")).includes("cpu_target"));
+  assert.deepEqual(await offered(script, "sweep", "--repeat", ""), []);
+  assert.deepEqual(await offered(script, "sweep", "--over", ""), []);
+  const hosts = "HOSTFILE=$(mktemp); echo '10.0.0.2 tester-of-mine' > $HOSTFILE";
+  assert.ok((await offered(`${hosts}\n${script}`, "run", "--client", "tester")).includes("tester-of-mine"));
+});
+
+Deno.test("bash completes ipbenchd", async () => {
+  const { stdout: script } = await runProgram("ipbench", ["completions", "bash"]);
+  assert.deepEqual(await offeredBy("ipbenchd", script, "--secret"), ["--secret-file"]);
+  assert.deepEqual(await offeredBy("ipbenchd", script, "--max-runs", ""), []);
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/plugins-here`);
+  assert.deepEqual(await offeredBy("ipbenchd", script, "--plugin-dir", `${folder}/plug`), [
+    `${folder}/plugins-here`,
+  ]);
+  await Deno.remove(folder, { recursive: true });
 });
 
 for (const shell of ["zsh", "fish"]) {
@@ -105,4 +136,32 @@ Deno.test("the manual page is set without a warning and has every command", asyn
   if (set === null) return;
   assert.deepEqual([set.code, set.stderr], [0, ""]);
   assert.match(set.stdout, /--target-test-hostname/);
+});
+
+Deno.test("both manual pages have what a manual page has", async () => {
+  for (
+    const [name, option] of [["ipbench", "--target-test-hostname"], ["ipbenchd", "--secret-file"]] as const
+  ) {
+    const { code, stdout: page } = await runProgram("ipbench", ["man", name]);
+    assert.equal(code, 0);
+    const sections = Array.from(page.matchAll(/^\.SH (.*)$/gm), ([, title]) => title);
+    for (
+      const title of [
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "FILES",
+        "EXAMPLES",
+      ]
+    ) {
+      assert.ok(sections.includes(title), `${name}: ${title}`);
+    }
+    const set = await tool("man", ["--warnings", "-l", "-"], page);
+    if (set === null) continue;
+    assert.deepEqual([set.code, set.stderr], [0, ""]);
+    assert.ok(set.stdout.includes(option), name);
+  }
 });
