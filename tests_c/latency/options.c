@@ -33,14 +33,14 @@ const struct ipbench_option latency_options[] = {
 	S("rt", "int", "", "0", "0..99", "SCHED_FIFO priority; 0: off. A spinning thread: leave the system a processor."),
 	S("mlock", "bool", "", "0", "", "Lock memory."),
 	S("busy_poll", "int", "us", "0", "0..1000000", "SO_BUSY_POLL."),
-	S("sndbuf", "size", "byte", "0", "0..1Gi", "Send buffer; 0: the system's."),
-	S("rcvbuf", "size", "byte", "4Mi", "0..1Gi", "Receive buffer; 0: the system's."),
+	S("sndbuf", "size", "byte", "0", "0..1Gi", "Send buffer; 0: the system's. One that the system cuts is an error."),
+	S("rcvbuf", "size", "byte", "4Mi", "0..1Gi", "Receive buffer; 0: the system's. One that is asked for and that the system cuts is an error."),
 	S("nodelay", "bool", "", "1", "", "TCP_NODELAY."),
 	S("dscp", "int", "", "-1", "-1..63", "Differentiated services code point; -1: the system's."),
 	S("ttl", "int", "", "0", "0..255", "Time to live or hop limit; 0: the system's."),
 	S("df", "bool", "", "0", "", "Do not fragment; 0: UDP packets longer than the path's MTU become fragments."),
 	S("bind", "string", "", "", "", "Local address."),
-	S("bind_port", "int", "", "0", "0..65535", "Local port of the first flow; 0: any."),
+	S("bind_port", "int", "", "0", "0..65535", "Local port of the first flow, the others have those after it; 0: any. TCP then ends with a reset."),
 	S("device", "string", "", "", "", "Local interface (SO_BINDTODEVICE)."),
 	S("noise", "time", "s", "0.2", "0..10", "How long set-up listens to what else runs on the processor."),
 	S("tsc", "bool", "", "1", "", "Read the time stamp counter where it is invariant; 0: CLOCK_MONOTONIC."),
@@ -88,6 +88,8 @@ static void configure_socket(struct ipb_sock_options *o, const struct ipb_args *
 	o->device = ipb_args_string(a, "device");
 	o->sndbuf = (int)ipb_args_uint(a, "sndbuf");
 	o->rcvbuf = (int)ipb_args_uint(a, "rcvbuf");
+	o->sndbuf_least = o->sndbuf;
+	o->rcvbuf_least = ipb_args_given(a, "rcvbuf") ? o->rcvbuf : 0;
 	o->busy_poll_us = (int)ipb_args_uint(a, "busy_poll");
 	o->dscp = (int)ipb_args_number(a, "dscp");
 	o->ttl = (int)ipb_args_uint(a, "ttl");
@@ -170,6 +172,9 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, con
 	c->keep_response = ipb_args_enum(a, "rtt") == 1;
 	configure_limits(&c->limits, a);
 	configure_socket(&c->sock, a);
+	if (c->sock.bind_port != 0 && c->sock.bind_port + c->flows - 1 > UINT16_MAX)
+		return ipb_error(err, "argument bind_port: %u flows from port %u on end at %u, beyond the last port, 65535", c->flows,
+		                 c->sock.bind_port, c->sock.bind_port + c->flows - 1);
 	if (c->proto != IPB_RAW || host == NULL)
 		return 0;
 	if (ipb_parse_mac(host, c->target_mac) < 0)

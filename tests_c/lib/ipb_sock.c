@@ -22,6 +22,20 @@
 /* Of libipbench.so.1; an original host has none. */
 extern IPBENCH_EXPORT const char *ipbench_pinned_target(void) __attribute__((weak));
 
+/* An IPv4 address in IPv6's form becomes one of IPv4. */
+static void unmap(struct ipb_address *a)
+{
+	const struct sockaddr_in6 six = *(const struct sockaddr_in6 *)&a->storage;
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = six.sin6_port };
+
+	if (six.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+		return;
+	memcpy(&four.sin_addr, six.sin6_addr.s6_addr + 12, sizeof four.sin_addr);
+	memset(a, 0, sizeof *a);
+	memcpy(&a->storage, &four, sizeof four);
+	a->size = sizeof four;
+}
+
 static const char *kind(int type) { return type == SOCK_STREAM ? "TCP" : "UDP"; }
 
 /* Adds the addresses of start, which is a name or a literal, to out[0..n); code of getaddrinfo, 0 when all went well. */
@@ -39,7 +53,8 @@ static int look_up(const char *start, uint16_t port, const struct addrinfo *hint
 			continue;
 		memset(&out[*n], 0, sizeof out[*n]);
 		memcpy(&out[*n].storage, a->ai_addr, a->ai_addrlen);
-		out[(*n)++].size = a->ai_addrlen;
+		out[*n].size = a->ai_addrlen;
+		unmap(&out[(*n)++]);
 	}
 	freeaddrinfo(list);
 	return 0;
@@ -107,6 +122,21 @@ static int bind_local(int fd, int family, int type, const struct ipb_sock_option
 	return n < 0 ? -1 : ipb_error(err, "local address %s is of another family than the target", o->bind_host);
 }
 
+/* A TCP connection from a fixed port is to be had again at once: the port may be bound while an earlier connection of it
+ * rests (TIME_WAIT), and this one does not rest: it ends with a reset. */
+static int share_port(int fd, int type, const struct ipb_sock_options *o, struct ipb_error *err)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	const int yes = 1;
+
+	if (type != SOCK_STREAM || o->bind_port == 0)
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) < 0)
+		return ipb_error_errno(err, errno, "cannot prepare local port %u", o->bind_port);
+	return 0;
+}
+
 /* Waits until the connection stands; deadline in ns of the monotonic clock. 0 or -1 with errno. */
 static int finish_connect(int fd, uint64_t deadline_ns)
 {
@@ -139,13 +169,18 @@ static int connect_one(const struct ipb_address *to, const char *host, uint16_t 
 	if (fd < 0)
 		return ipb_error_errno(err, errno, "cannot open a %s socket for %s", kind(type), host);
 	if (options != NULL &&
-	    (ipb_sock_apply(fd, family, options, err) < 0 || bind_local(fd, family, type, options, err) < 0))
+	    (ipb_sock_apply(fd, family, options, err) < 0 || share_port(fd, type, options, err) < 0 ||
+	     bind_local(fd, family, type, options, err) < 0))
 		goto fail;
 	if (connect(fd, (const struct sockaddr *)&to->storage, to->size) == 0)
 		return fd;
 	if (errno == EINPROGRESS && finish_connect(fd, deadline_ns) == 0)
 		return fd;
-	ipb_error_errno(err, errno, "cannot connect to %s port %u over %s", host, port, kind(type));
+	if (errno == EADDRNOTAVAIL && type == SOCK_STREAM && options != NULL && options->bind_port != 0)
+		ipb_error(err, "cannot connect from local port %u to %s port %u: the two were connected a moment ago, and rest for up to "
+		          "a minute (TIME_WAIT); wait, or give another bind_port or none", options->bind_port, host, port);
+	else
+		ipb_error_errno(err, errno, "cannot connect to %s port %u over %s", host, port, kind(type));
 fail:
 	close(fd);
 	return -1;

@@ -36,7 +36,8 @@ struct ipb_sock_options {
 	const char *bind_host;  /* local address, or NULL or "" */
 	const char *device;     /* SO_BINDTODEVICE, or NULL or "" */
 	uint16_t bind_port;     /* local port */
-	int sndbuf, rcvbuf;     /* bytes */
+	int sndbuf, rcvbuf;     /* bytes; as many as the system gives, but */
+	int sndbuf_least, rcvbuf_least; /* fewer than these are an error */
 	int busy_poll_us;       /* SO_BUSY_POLL */
 	int dscp;               /* 0..63, or -1: leave */
 	int ttl;                /* 1..255 */
@@ -53,7 +54,8 @@ struct ipb_address {
 
 /* Looks host up (name, IPv4 or IPv6 address, also in brackets; "" or NULL: any, for passive use). type: SOCK_STREAM
  * or SOCK_DGRAM. At most max addresses to out; returns their number, or -1. Where ipbench has looked the target up
- * itself (ipbench_pinned_target in libipbench.h), the first of its addresses stands for all of them. */
+ * itself (ipbench_pinned_target in libipbench.h), the first of its addresses stands for all of them. An IPv4 address in
+ * IPv6's form (::ffff:192.0.2.1) is taken for what it is. */
 int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, struct ipb_address *out, int max,
                      struct ipb_error *err);
 
@@ -73,7 +75,7 @@ int ipb_sock_raw(const char *iface, uint16_t ether_type, int *ifindex, uint8_t *
 /* "aa:bb:cc:dd:ee:ff" (also with '-') into 6 bytes; 0 or -1. */
 int ipb_parse_mac(const char *text, uint8_t mac[6]);
 
-/* Applies options to a socket of this family. 0 or -1. */
+/* Applies options to a socket of this family: each is read back, and one without effect is an error. 0 or -1. */
 int ipb_sock_apply(int fd, int family, const struct ipb_sock_options *options, struct ipb_error *err);
 
 /* Applies "SO_KEEPALIVE;SO_SNDBUF=65536;TCP_NODELAY", the notation of the original ipbench. 0 or -1. */

@@ -11,37 +11,76 @@
 
 #include "ipb_sock.h"
 
+static int get_int(int fd, int level, int option, int *value)
+{
+	socklen_t size = sizeof *value;
+
+	return getsockopt(fd, level, option, value, &size);
+}
+
+/* Sets an option and reads it back: one that a kernel takes and does not keep is an error, too. */
 static int set_int(int fd, int level, int option, int value, const char *name, struct ipb_error *err)
 {
-	if (setsockopt(fd, level, option, &value, sizeof value) == 0)
+	int now = value;
+
+	if (setsockopt(fd, level, option, &value, sizeof value) < 0)
+		return ipb_error_errno(err, errno, "cannot set %s to %d", name, value);
+	if (get_int(fd, level, option, &now) == 0 && now != value)
+		return ipb_error(err, "cannot set %s to %d: the system made it %d", name, value, now);
+	return 0;
+}
+
+/* least: fewer bytes are an error, which says how to get them. */
+static int check_buffer(int fd, int option, int least, const char *name, struct ipb_error *err)
+{
+	int now = 0;
+
+	if (get_int(fd, SOL_SOCKET, option, &now) < 0 || now / 2 >= least) /* the kernel keeps twice what was asked for */
 		return 0;
-	return ipb_error_errno(err, errno, "cannot set %s to %d", name, value);
+	return ipb_error(err, "cannot set %s to %d bytes: the system gives %d (as root, or with CAP_NET_ADMIN, there is no limit; "
+	                 "or raise \"sysctl net.core.%s_max\")", name, least, now / 2, option == SO_SNDBUF ? "wmem" : "rmem");
 }
 
 /* Asks for a buffer beyond the system's limit where that is allowed, within it where not. */
-static int set_buffer(int fd, int option, int force, int bytes, const char *name, struct ipb_error *err)
+static int set_buffer(int fd, int option, int force, int bytes, int least, const char *name, struct ipb_error *err)
 {
-	if (bytes == 0 || setsockopt(fd, SOL_SOCKET, force, &bytes, sizeof bytes) == 0)
+	if (bytes == 0)
 		return 0;
-	return set_int(fd, SOL_SOCKET, option, bytes, name, err);
+	if (setsockopt(fd, SOL_SOCKET, force, &bytes, sizeof bytes) < 0 &&
+	    setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof bytes) < 0)
+		return ipb_error_errno(err, errno, "cannot set %s to %d", name, bytes);
+	return check_buffer(fd, option, least, name, err);
+}
+
+/* An option of IPv4, and its like of IPv6. A socket of IPv6 has both: it may carry packets of either. */
+static int set_ip(int fd, int family, int v4, int v4_value, int v6, int v6_value, const char *name, struct ipb_error *err)
+{
+	if (family == AF_INET6 && set_int(fd, IPPROTO_IPV6, v6, v6_value, name, err) < 0)
+		return -1;
+	return set_int(fd, IPPROTO_IP, v4, v4_value, name, err);
 }
 
 static int apply_ip(int fd, int family, const struct ipb_sock_options *o, struct ipb_error *err)
 {
-	int v6 = family == AF_INET6;
+	const int on = o->df == IPB_DF_ON;
 
-	if (o->dscp >= 0 && (v6 ? set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, o->dscp << 2, "dscp", err)
-	                        : set_int(fd, IPPROTO_IP, IP_TOS, o->dscp << 2, "dscp", err)) < 0)
+	if (o->dscp >= 0 && set_ip(fd, family, IP_TOS, o->dscp << 2, IPV6_TCLASS, o->dscp << 2, "dscp", err) < 0)
 		return -1;
-	if (o->ttl > 0 && (v6 ? set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, o->ttl, "ttl", err)
-	                      : set_int(fd, IPPROTO_IP, IP_TTL, o->ttl, "ttl", err)) < 0)
+	if (o->ttl > 0 && set_ip(fd, family, IP_TTL, o->ttl, IPV6_UNICAST_HOPS, o->ttl, "ttl", err) < 0)
 		return -1;
-	int v4_df = o->df == IPB_DF_ON ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
-	int v6_df = o->df == IPB_DF_ON ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
-	if (o->df != IPB_DF_SYSTEM && (v6 ? set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, v6_df, "df", err)
-	                                  : set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, v4_df, "df", err)) < 0)
-		return -1;
-	return 0;
+	if (o->df == IPB_DF_SYSTEM)
+		return 0;
+	return set_ip(fd, family, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT, IPV6_MTU_DISCOVER,
+	              on ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT, "df", err);
+}
+
+/* What belongs to the headers of IP, UDP and TCP has no effect on Ethernet frames. */
+static int check_frames(const struct ipb_sock_options *o, struct ipb_error *err)
+{
+	const char *name = o->dscp >= 0 ? "dscp" : o->ttl > 0 ? "ttl" : o->df == IPB_DF_ON ? "df" : o->bind_port != 0 ? "bind_port"
+	                   : o->bind_host != NULL && *o->bind_host != '\0' ? "bind" : NULL;
+
+	return name == NULL ? 0 : ipb_error(err, "argument %s: raw Ethernet frames have no IP header; leave it out", name);
 }
 
 int ipb_sock_apply(int fd, int family, const struct ipb_sock_options *o, struct ipb_error *err)
@@ -53,8 +92,10 @@ int ipb_sock_apply(int fd, int family, const struct ipb_sock_options *o, struct 
 	if (o->device != NULL && *o->device != '\0' &&
 	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->device, (socklen_t)strlen(o->device)) < 0)
 		return ipb_error_errno(err, errno, "cannot bind to device %.64s", o->device);
-	if (set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, o->sndbuf, "sndbuf", err) < 0 ||
-	    set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, o->rcvbuf, "rcvbuf", err) < 0)
+	if (set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, o->sndbuf, o->sndbuf_least, "sndbuf", err) < 0 ||
+	    set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, o->rcvbuf, o->rcvbuf_least, "rcvbuf", err) < 0)
+		return -1;
+	if (family == AF_PACKET && check_frames(o, err) < 0)
 		return -1;
 	if (o->busy_poll_us > 0 && set_int(fd, SOL_SOCKET, SO_BUSY_POLL, o->busy_poll_us, "busy_poll", err) < 0)
 		return -1;
@@ -104,7 +145,17 @@ static int apply_one(int fd, const struct option *o, const char *value, struct i
 			return 0;
 		return ipb_error_errno(err, errno, "cannot set %s", o->name);
 	}
-	return set_int(fd, o->level, o->option, o->form == TOS ? o->value : (int)number, o->name, err);
+	if (o->form == TOS) {
+		int family = AF_UNSPEC;
+		get_int(fd, SOL_SOCKET, SO_DOMAIN, &family);
+		return set_ip(fd, family, IP_TOS, o->value, IPV6_TCLASS, o->value, o->name, err);
+	}
+	if (o->form == FLAG)
+		return set_int(fd, o->level, o->option, number != 0, o->name, err);
+	int wanted = (int)number;
+	if (setsockopt(fd, o->level, o->option, &wanted, sizeof wanted) < 0)
+		return ipb_error_errno(err, errno, "cannot set %s to %d", o->name, wanted);
+	return o->option == SO_SNDBUF || o->option == SO_RCVBUF ? check_buffer(fd, o->option, wanted, o->name, err) : 0;
 }
 
 int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err)
