@@ -20,7 +20,7 @@
 #define RESULT_EXTENDED 104 /* five more */
 
 static const struct ipbench_option options[] = {
-	{ "bps", "rate", "bit/s", "10M", "1..", "Rate to send at, for each client.", 0, 0 },
+	{ "bps", "rate", "bit/s", "10M", "1..1T", "Rate to send at, for each client.", 0, 0 },
 	{ "size", "size", "byte", "64", "33..65507", "Bytes in a packet: UDP payload, or the whole Ethernet frame (47..1514).", 0, 0 },
 	{ "warmup", "time", "s", "10", "0..24h", "Phase before the measured one, sent at the same rate and not counted.", 0, 0 },
 	{ "cooldown", "time", "s", "10", "0..24h", "Phase after it.", 0, 0 },

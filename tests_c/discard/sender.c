@@ -189,10 +189,8 @@ int sender_run(struct sender *s, void (*report)(const struct sender *s, enum dis
 		if (give(s, count, end_ns + IPB_NS_PER_S, err) < 0)
 			return -1;
 		now = ipb_now_ns();
-		while (now > sched.due_ns + SENDER_BEHIND_NS && sched.due_ns < end_ns) {
-			ipb_sched_next(&sched);
-			s->given_up++;
-		}
+		const uint64_t overdue_ns = now - SENDER_BEHIND_NS;
+		s->given_up += ipb_sched_skip(&sched, overdue_ns < end_ns ? overdue_ns : end_ns);
 		if (now - reported > REPORT_NS) {
 			report(s, phase_at(s, now - start), now - start);
 			reported = now;

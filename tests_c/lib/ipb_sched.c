@@ -2,95 +2,9 @@
 #include "ipb_sched.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#include "ipb_args.h"
 
 #define FRACTION_BITS 20
-
-static int add_size(struct ipb_sizes *s, char *word, uint32_t smallest, uint32_t largest, struct ipb_error *err)
-{
-	char *colon = strchr(word, ':');
-	double size, weight = 1;
-
-	if (colon != NULL)
-		*colon++ = '\0';
-	if (ipb_parse_value("size", "", word, &size) < 0 || (colon && ipb_parse_value("int", "", colon, &weight) < 0))
-		return ipb_error(err, "sizes: \"%.60s\" is not SIZE or SIZE:WEIGHT", word);
-	if (size < smallest || size > largest)
-		return ipb_error(err, "sizes: %.60s is out of range; sizes go from %u to %u bytes here", word, smallest,
-		                 largest);
-	if (weight < 1 || weight > 1000000)
-		return ipb_error(err, "sizes: weight %.60s is out of range; weights go from 1 to 1000000", colon);
-	if (s->count == IPB_SIZES_MAX)
-		return ipb_error(err, "sizes: at most %u different ones", IPB_SIZES_MAX);
-	s->size[s->count] = (uint32_t)size;
-	s->weight[s->count++] = (uint32_t)weight;
-	return 0;
-}
-
-static void write_imix(char *to, size_t room, uint32_t smallest, uint32_t overhead)
-{
-	uint32_t frames[] = { 64, 594, 1518 };
-
-	for (int i = 0; i < 3; i++)
-		frames[i] = frames[i] > overhead + smallest ? frames[i] - overhead : smallest;
-	snprintf(to, room, "%u:7,%u:4,%u:1", frames[0], frames[1], frames[2]);
-}
-
-int ipb_sizes_parse(struct ipb_sizes *s, const char *text, uint32_t smallest, uint32_t largest, uint32_t overhead,
-                    struct ipb_error *err)
-{
-	char copy[512], *rest = copy;
-
-	memset(s, 0, sizeof *s);
-	if (strlen(text) >= sizeof copy)
-		return ipb_error(err, "sizes: the list is longer than %zu bytes", sizeof copy - 1);
-	memcpy(copy, text, strlen(text) + 1);
-	if (strcasecmp(text, "IMIX") == 0)
-		write_imix(copy, sizeof copy, smallest, overhead);
-	for (char *word; (word = strtok_r(rest, ",; ", &rest)) != NULL;)
-		if (add_size(s, word, smallest, largest, err) < 0)
-			return -1;
-	if (s->count == 0)
-		return ipb_error(err, "sizes: no size was given");
-	double squares = 0;
-	s->smallest = UINT32_MAX;
-	for (uint32_t i = 0; i < s->count; i++) {
-		s->total += s->weight[i];
-		s->mean += (double)s->size[i] * s->weight[i];
-		squares += (double)s->size[i] * s->size[i] * s->weight[i];
-		s->largest = s->size[i] > s->largest ? s->size[i] : s->largest;
-		s->smallest = s->size[i] < s->smallest ? s->size[i] : s->smallest;
-	}
-	s->mean /= s->total;
-	double variance = squares / s->total - s->mean * s->mean;
-	s->cv = s->count > 1 && variance > 0 ? sqrt(variance) / s->mean : 0;
-	return 0;
-}
-
-int ipb_arrival_parse(enum ipb_arrival *arrival, uint32_t *burst, const char *text, struct ipb_error *err)
-{
-	double n;
-
-	*burst = 1;
-	if (strcmp(text, "constant") == 0) {
-		*arrival = IPB_ARRIVAL_CONSTANT;
-	} else if (strcmp(text, "poisson") == 0) {
-		*arrival = IPB_ARRIVAL_POISSON;
-	} else if (strncmp(text, "burst:", 6) == 0 && ipb_parse_value("int", "", text + 6, &n) == 0 && n >= 1 &&
-	           n <= IPB_BURST_MAX) {
-		*arrival = IPB_ARRIVAL_BURST;
-		*burst = (uint32_t)n;
-	} else {
-		return ipb_error(err, "argument arrival: \"%.60s\" is not constant, poisson or burst:N with N from 1 to %u",
-		                 text, IPB_BURST_MAX);
-	}
-	return 0;
-}
 
 static void pick_size(struct ipb_sched *s)
 {
@@ -112,10 +26,16 @@ static void poisson_step(struct ipb_sched *s)
 	s->due_ns = s->start_ns + (uint64_t)(s->sum >> FRACTION_BITS);
 }
 
+/* Packet k of a ramp is due so long after its start; ramp_ns or more: it is none of the ramp's. */
+static double ramp_at(const struct ipb_sched *s, uint64_t k)
+{
+	return sqrt(2 * (double)k * (double)s->ramp_ns * s->interval_ns);
+}
+
 /* While the rate rises, packet k is due when the area under the rising rate reaches k. */
 static void ramp_step(struct ipb_sched *s)
 {
-	double at = sqrt(2 * (double)++s->ramp_number * (double)s->ramp_ns * s->interval_ns);
+	double at = ramp_at(s, ++s->ramp_number);
 
 	if (at < (double)s->ramp_ns) {
 		s->due_ns = s->start_ns + (uint64_t)at;
@@ -126,6 +46,74 @@ static void ramp_step(struct ipb_sched *s)
 	s->ramp_ns = 0;
 	if (s->arrival == IPB_ARRIVAL_POISSON)
 		poisson_step(s);
+}
+
+/* The ramp's packets before until_ns. */
+static void skip_ramp(struct ipb_sched *s, uint64_t until_ns)
+{
+	const uint64_t ramp = until_ns - s->start_ns < s->ramp_ns ? until_ns - s->start_ns : s->ramp_ns;
+	const uint64_t from = s->ramp_number;
+	uint64_t k = (uint64_t)((double)ramp * (double)ramp / (2 * (double)s->ramp_ns * s->interval_ns));
+
+	/* The number from the time and the time from the number are rounded: the latter decides, as in ramp_step. */
+	while (k > from && (uint64_t)ramp_at(s, k) >= ramp)
+		k--;
+	while ((uint64_t)ramp_at(s, k + 1) < ramp)
+		k++;
+	s->number += k - from + 1;
+	s->ramp_number = k;
+	ramp_step(s);
+}
+
+/* Constant arrivals and bursts. */
+static void skip_even(struct ipb_sched *s, uint64_t until_ns)
+{
+	const unsigned __int128 step = (unsigned __int128)s->step_ns << 64 | s->step_fraction;
+	const unsigned __int128 distance = ((unsigned __int128)(until_ns - s->due_ns) << 64) - s->fraction;
+	const unsigned __int128 steps = distance / step + (distance % step != 0);
+	const struct ipb_even due = ipb_sched_even(s), next = ipb_even_from(&due, (uint64_t)steps);
+
+	s->number += (uint64_t)steps * s->burst - s->in_burst;
+	s->in_burst = 0;
+	s->due_ns = next.start_ns;
+	s->fraction = next.start_fraction;
+}
+
+static void skip_poisson(struct ipb_sched *s, uint64_t until_ns)
+{
+	for (uint32_t i = 0; i < IPB_SCHED_STEPS_MAX && s->due_ns < until_ns; i++) {
+		poisson_step(s);
+		s->number++;
+	}
+	if (s->due_ns >= until_ns)
+		return;
+	/* This packet, and those expected until then; the process has no memory. */
+	s->number += 1 + (uint64_t)((double)(until_ns - s->due_ns) / s->interval_ns);
+	s->sum = (unsigned __int128)(until_ns - s->start_ns) << FRACTION_BITS;
+	poisson_step(s);
+}
+
+uint64_t ipb_sched_skip(struct ipb_sched *s, uint64_t until_ns)
+{
+	const uint64_t from = s->number;
+
+	if (s->due_ns < until_ns && s->ramp_ns > 0)
+		skip_ramp(s, until_ns);
+	if (s->due_ns < until_ns && s->arrival == IPB_ARRIVAL_POISSON)
+		skip_poisson(s, until_ns);
+	else if (s->due_ns < until_ns)
+		skip_even(s, until_ns);
+	if (s->number != from)
+		pick_size(s);
+	return s->number - from;
+}
+
+uint64_t ipb_sched_due_from(const struct ipb_sched *s, uint64_t from_ns)
+{
+	struct ipb_sched ahead = *s;
+
+	ipb_sched_skip(&ahead, from_ns);
+	return ahead.due_ns;
 }
 
 void ipb_sched_init(struct ipb_sched *s, enum ipb_arrival arrival, uint32_t burst, double rate_bps,

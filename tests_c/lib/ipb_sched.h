@@ -15,6 +15,7 @@
 
 #define IPB_SIZES_MAX 16
 #define IPB_BURST_MAX 1000000u
+#define IPB_SCHED_STEPS_MAX 65536u /* random gaps that are drawn to skip packets, about a millisecond's worth */
 
 enum ipb_arrival { IPB_ARRIVAL_CONSTANT, IPB_ARRIVAL_POISSON, IPB_ARRIVAL_BURST };
 
@@ -64,6 +65,15 @@ void ipb_sched_init(struct ipb_sched *s, enum ipb_arrival arrival, uint32_t burs
 
 /* Steps to the packet after the current one. */
 void ipb_sched_next(struct ipb_sched *s);
+
+/* Drops the packets that are due before until_ns, however many they are, in an instant. Returns how many: exactly where
+ * due times are arithmetic (constant, bursts, a ramp). With Poisson arrivals the first IPB_SCHED_STEPS_MAX are those that
+ * would have come; for the rest of the time as many are counted as are due in it on average, and what follows is a
+ * Poisson process again. Sizes of dropped packets are not drawn. */
+uint64_t ipb_sched_skip(struct ipb_sched *s, uint64_t until_ns);
+
+/* When the first packet of the schedule is due that is due at from_ns or later. */
+uint64_t ipb_sched_due_from(const struct ipb_sched *s, uint64_t from_ns);
 
 /* Constant, of one size and without a ramp (any more). */
 static inline int ipb_sched_is_even(const struct ipb_sched *s)

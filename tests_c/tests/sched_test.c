@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ipb_sched.h"
 
@@ -242,6 +243,70 @@ static void ramp_rises_evenly(void **state)
 	assert_int_equal(s.due_ns, 1001000000);
 }
 
+/* Skipping is the same as stepping, to the last bit of the due times, where these are arithmetic; with few packets it is
+ * for Poisson arrivals, too. */
+static void skipping_is_stepping(void **state)
+{
+	static const struct {
+		enum ipb_arrival arrival;
+		uint32_t burst;
+		uint64_t ramp_ns;
+	} models[] = { { IPB_ARRIVAL_CONSTANT, 1, 0 }, { IPB_ARRIVAL_CONSTANT, 1, 300000 }, { IPB_ARRIVAL_BURST, 7, 0 },
+		       { IPB_ARRIVAL_BURST, 7, 300000 }, { IPB_ARRIVAL_POISSON, 1, 0 }, { IPB_ARRIVAL_POISSON, 1, 300000 } };
+	static const double rates[] = { 3.3e6, 512e6, 3.3e9, 1e12 };
+	struct ipb_sizes sizes = sizes_of("64");
+
+	(void)state;
+	for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+		for (size_t k = 0; k < sizeof rates / sizeof *rates; k++) {
+			struct ipb_sched a, b;
+			uint64_t until = 1000;
+			ipb_sched_init(&a, models[m].arrival, models[m].burst, rates[k], &sizes, 3, 1000, models[m].ramp_ns);
+			b = a;
+			for (uint64_t round = 0; round < 300; round++) {
+				const uint64_t step = 1 + round * round * 7919 % 40000, before = b.number;
+				until += rates[k] > 1e11 ? step / 64 : step;
+				assert_true(ipb_sched_due_from(&a, until) >= until);
+				while (b.due_ns < until)
+					ipb_sched_next(&b);
+				assert_int_equal(ipb_sched_skip(&a, until), b.number - before);
+				assert_true(a.due_ns == b.due_ns && a.number == b.number && a.fraction == b.fraction);
+				ipb_sched_next(&a); /* so that some begin in the middle of a burst */
+				ipb_sched_next(&b);
+			}
+		}
+}
+
+/* 10 Gbit/s of 64 bytes for a minute: 1,171,875,000 packets, by arithmetic. Packet k of a ramp to the rate r in the time
+ * t is due at sqrt(2kt/r): r t / 2 packets in all. */
+static void a_billion_packets_are_skipped_at_once(void **state)
+{
+	const char *const size_lists[] = { "64", "32:1,96:1" };
+	const uint64_t minute = 60000000000;
+
+	(void)state;
+	for (size_t k = 0; k < 2; k++) {
+		struct ipb_sizes sizes = sizes_of(size_lists[k]);
+		struct ipb_sched s;
+		struct timespec before, after;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+		ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, 10e9, &sizes, 1, 0, 0);
+		assert_int_equal(ipb_sched_skip(&s, minute), 1171875000);
+		assert_int_equal(s.due_ns, minute);
+		ipb_sched_init(&s, IPB_ARRIVAL_BURST, 1000, 10e9, &sizes, 1, 0, 0);
+		assert_int_equal(ipb_sched_skip(&s, minute), 1171875000);
+		ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, 10e9, &sizes, 1, 0, minute);
+		assert_in_range(ipb_sched_skip(&s, minute), 1171875000 / 2 - 1, 1171875000 / 2);
+		assert_int_equal(s.due_ns, minute);
+		ipb_sched_init(&s, IPB_ARRIVAL_POISSON, 1, 10e9, &sizes, 1, 0, 0);
+		const double four_deviations = 4 * sqrt(IPB_SCHED_STEPS_MAX); /* of what was drawn; the rest is what is expected */
+		assert_true(fabs((double)ipb_sched_skip(&s, minute) - 1171875000) < four_deviations);
+		assert_in_range(s.due_ns, minute, minute + 10000);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+		assert_true((double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9 < 0.5);
+	}
+}
+
 static void wrong_words_are_named(void **state)
 {
 	struct ipb_sizes sizes;
@@ -269,6 +334,7 @@ int main(void)
 		cmocka_unit_test(imix_fits_each_carrier),     cmocka_unit_test(sizes_keep_their_weights),       cmocka_unit_test(same_seed_same_packets),
 		cmocka_unit_test(taken_at_once_or_one_by_one),
 		cmocka_unit_test(even_packets_are_taken_at_once),
+		cmocka_unit_test(skipping_is_stepping),           cmocka_unit_test(a_billion_packets_are_skipped_at_once),
 		cmocka_unit_test(ramp_rises_evenly),              cmocka_unit_test(wrong_words_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
