@@ -45,26 +45,29 @@ export function plannedWindow(options: readonly PluginOption[] | null, args: str
     const text = given.get(name) ?? options.find((option) => option.name === name)?.default ?? "";
     return text === "" ? 0 : readNumber(text);
   };
-  const start = read("rampup") + read("warmup");
+  const rampup = read("rampup"), warmup = read("warmup");
   // A value that cannot be read is the plugin's to complain about, at SETUP.
-  if (!Number.isFinite(start)) return null;
-  const length = measuredSeconds(given, read);
+  if (!Number.isFinite(rampup + warmup)) return null;
+  const seconds = read("duration") || read("test_time");
+  const interval = seconds === 0 ? intervalSeconds(given, read) : NaN;
+  // Samples are measured from the first packet after the warm-up on, an interval for each.
+  const start = rampup + (interval > 0 ? Math.ceil(warmup / interval - ROUNDING) * interval : warmup);
+  const end = start + (seconds === 0 ? interval * read("samples") : seconds);
   return {
     startNs: Math.round(start * 1e9),
-    endNs: Number.isFinite(length) ? Math.round((start + length) * 1e9) : null,
+    endNs: Number.isFinite(end) ? Math.round(end * 1e9) : null,
   };
 }
 
-/** Seconds of the measured phase; not finite when the arguments do not tell. */
-function measuredSeconds(given: Map<string, string>, read: (name: string) => number): number {
-  for (const name of ["duration", "test_time"]) {
-    const seconds = read(name);
-    if (seconds !== 0) return seconds;
-  }
+/** So many intervals more than a whole number are a whole number: seconds are no binary fractions. */
+const ROUNDING = 1e-9;
+
+/** Seconds from packet to packet; NaN when the arguments do not tell, or packets are not evenly spaced. */
+function intervalSeconds(given: Map<string, string>, read: (name: string) => number): number {
   const shaped = ["sizes", "arrival"].some((name) => !["", "constant"].includes(given.get(name) ?? ""));
   const bps = given.has("Mbps") ? read("Mbps") * 1e6 : read("bps");
-  const bits = read("samples") * read("size") * 8;
-  return shaped || bits <= 0 || bps <= 0 ? NaN : bits / bps;
+  const bits = read("size") * 8;
+  return shaped || !(bits > 0) || !(bps > 0) ? NaN : bits / bps;
 }
 
 const UNITS: ReadonlyMap<string, number> = new Map([

@@ -38,6 +38,14 @@ Deno.test("samples, size and rate give the measured phase after the warm-up", ()
   });
 });
 
+Deno.test("a number of samples begins with a packet, and has as many intervals", () => {
+  // 1,000 packets a second, and 5.5 ms of warm-up: the sixth packet after the first is the first one measured.
+  assert.deepEqual(plannedWindow(LATENCY, "bps=512k,size=64,samples=10,warmup=5500us,rampup=1"), {
+    startNs: 1_006_000_000,
+    endNs: 1_016_000_000,
+  });
+});
+
 Deno.test("duration goes before samples, rampup before warmup, defaults apply", () => {
   assert.deepEqual(plannedWindow(LATENCY, "duration=3,rampup=1"), { startNs: 11e9, endNs: 14e9 });
 });

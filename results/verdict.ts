@@ -17,7 +17,7 @@ import type {
 
 /** Limits beyond which a run is SUSPECT or INVALID. All are documented in docs/reports.md. */
 export interface VerdictThresholds {
-  /** Share of the requested rate below which the sending side did not do what it was asked: SUSPECT. */
+  /** Share of the requested rate below which the sending side did not do what it was asked, as far above 1, too: SUSPECT. */
   sentShareSuspect: number;
   /** The same: INVALID. */
   sentShareInvalid: number;
@@ -133,9 +133,11 @@ function judgeRate(details: HostReason[], { host, rates }: ClientResult, limits:
   const sent = rates?.sent_bps ?? null;
   if (requested === null || sent === null || requested <= 0) return;
   const share = sent / requested;
-  if (share >= limits.sentShareSuspect) return;
-  const level = share < limits.sentShareInvalid ? "INVALID" : "SUSPECT";
-  add(details, level, "rate-not-reached", `sent ${(100 * share).toFixed(1)} % of the requested rate`, host);
+  const off = Math.abs(1 - share);
+  if (off <= 1 - limits.sentShareSuspect) return;
+  const level = off > 1 - limits.sentShareInvalid ? "INVALID" : "SUSPECT";
+  const code = share < 1 ? "rate-not-reached" : "rate-exceeded";
+  add(details, level, code, `sent ${(100 * share).toFixed(1)} % of the requested rate`, host);
 }
 
 function judgeCounts(details: HostReason[], counts: Counts, host: string): void {

@@ -42,6 +42,13 @@ Deno.test("each cause gives its verdict and a sentence that names the host", () 
       "SUSPECT",
     ],
     [(d) => unjudged(d).rates!.sent_bps! *= 0.5, "rate-not-reached", /% of the requested rate/, "INVALID"],
+    [
+      (d) => unjudged(d).rates!.sent_bps! *= 1.05,
+      "rate-exceeded",
+      /10[45]\.\d % of the requested/,
+      "SUSPECT",
+    ],
+    [(d) => unjudged(d).rates!.sent_bps! *= 2, "rate-exceeded", /% of the requested rate/, "INVALID"],
     [(d) => d.clients[0]!.clock!.error_ns = 6e6, "clock-error", /± 6\.0 ms/, "SUSPECT"],
     [(d) => d.clients[0]!.start!.actual_ns += 60e6, "start-skew", /60\.0 ms away/, "SUSPECT"],
     [(d) => d.run.interrupted = true, "interrupted", /interrupted/, "INVALID"],

@@ -49,7 +49,7 @@ const struct ipbench_option latency_options[] = {
 	S("keep_samples", "bool", "", "0", "", "Send single round trips to our own controller too; it asks for them when dump_dir is given."),
 	S("limit_lateness", "time", "s", "1ms", "0..1000", "Send lateness p99 from which a result is SUSPECT."),
 	S("limit_lateness_invalid", "time", "s", "100ms", "0..1000", "The same for INVALID."),
-	S("limit_rate", "float", "", "1%", "0..1", "Missing share of the requested rate from which a result is SUSPECT."),
+	S("limit_rate", "float", "", "1%", "0..1", "Share of the requested rate that is missing, or sent beyond it, from which a result is SUSPECT."),
 	S("limit_rate_invalid", "float", "", "5%", "0..1", "The same for INVALID."),
 	S("limit_gap", "time", "s", "200us", "1us..1000", "How long the loop may stand still before it is called a gap."),
 	S("limit_gaps", "float", "", "1%", "0..1", "Share of the measured phase in gaps from which a result is SUSPECT."),

@@ -126,13 +126,14 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 		ipb_layers_reply(e, r.stamp, number, stamp_ns, now_ns);
 }
 
-/* Drops packets of the schedule that are due before due_ns: there is no catching up with them. */
-static void skip_until(struct ipb_engine *e, uint64_t due_ns, int count, uint64_t now_ns)
+/* Drops packets of the schedule that are due before due_ns: there is no catching up with them. measured: they are of the
+ * measured phase. */
+static void skip_until(struct ipb_engine *e, uint64_t due_ns, int measured, uint64_t now_ns)
 {
-	while (e->sched.due_ns < due_ns) {
-		*(ipb_engine_excuses(e, now_ns) ? &e->unaccepted : &e->unsent) += (uint64_t)count;
-		ipb_sched_next(&e->sched);
-	}
+	const uint64_t skipped = ipb_sched_skip(&e->sched, due_ns);
+
+	if (measured)
+		*(ipb_engine_excuses(e, now_ns) ? &e->unaccepted : &e->unsent) += skipped;
 }
 
 static void enter(struct ipb_engine *e, enum ipbench_phase phase)
@@ -150,12 +151,19 @@ static void end_measuring(struct ipb_engine *e, uint64_t end_ns)
 	enter(e, IPBENCH_PHASE_COOLDOWN);
 }
 
+/* The measured phase ends now: where the first packet is due that is not of it, so that it holds as many intervals as
+ * packets, and its rates are those of the schedule. */
+static void end_measuring_now(struct ipb_engine *e, uint64_t now_ns)
+{
+	end_measuring(e, ipb_sched_due_from(&e->sched, now_ns));
+}
+
 static void check_measuring(struct ipb_engine *e, uint64_t now_ns)
 {
 	if (e->config.until_ci > 0 && now_ns >= e->until_ci_due_ns) {
 		e->until_ci_due_ns = now_ns + UNTIL_CI_NS;
 		if (ipb_engine_mean_half_width(e) * 2 <= e->config.until_ci) {
-			end_measuring(e, now_ns);
+			end_measuring_now(e, now_ns);
 			return;
 		}
 	}
@@ -163,9 +171,9 @@ static void check_measuring(struct ipb_engine *e, uint64_t now_ns)
 		if (now_ns >= e->end_ns)
 			end_measuring(e, e->end_ns);
 	} else if (e->track.counts.ok >= e->config.samples) {
-		end_measuring(e, now_ns);
+		end_measuring_now(e, now_ns);
 	} else if (now_ns >= e->deadline_ns) {
-		end_measuring(e, now_ns);
+		end_measuring_now(e, now_ns);
 		e->deadline_missed = 1;
 		ipb_engine_reason(e, 1, "samples-missing", "only %llu of %llu round trips came in within %.1f s",
 		                  (unsigned long long)e->track.counts.ok, (unsigned long long)e->config.samples,
@@ -315,6 +323,15 @@ static void loop(struct ipb_engine *e)
 	}
 }
 
+/* The run is over before the measured phase was. */
+static void cut_short(struct ipb_engine *e, uint64_t now_ns)
+{
+	const uint64_t end_ns = now_ns > e->measure_ns ? ipb_sched_due_from(&e->sched, now_ns) : e->measure_ns;
+
+	if (now_ns < e->end_ns && end_ns < e->end_ns)
+		e->end_ns = end_ns;
+}
+
 int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 {
 	uint64_t nominal = e->config.duration_ns;
@@ -323,13 +340,17 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	ipb_clock_refine(&e->clock);
 	ipb_clock_anchor(&e->clock);
 	e->start_ns = ipb_clock_now(&e->clock) + 20000;
+	ipb_sched_init(&e->sched, e->config.arrival, e->config.burst, e->config.rate_bps, &e->config.sizes,
+	               e->config.seed, e->start_ns, e->config.rampup_ns);
 	e->measure_ns = e->start_ns + e->config.rampup_ns + e->config.warmup_ns;
+	/* A number of samples ends with an interval, and so it begins with one: rates would be too low. Random arrivals have
+	 * no memory: any instant is as good. */
+	if (nominal == 0 && e->config.arrival != IPB_ARRIVAL_POISSON)
+		e->measure_ns = ipb_sched_due_from(&e->sched, e->measure_ns);
 	e->end_ns = nominal != 0 ? e->measure_ns + nominal : UINT64_MAX;
 	e->stop_ns = nominal != 0 ? e->end_ns + e->config.cooldown_ns : UINT64_MAX;
 	e->deadline_ns = e->measure_ns + ipb_engine_measured_ns(&e->config);
 	e->progress_due_ns = e->progress_last_ns = e->start_ns;
-	ipb_sched_init(&e->sched, e->config.arrival, e->config.burst, e->config.rate_bps, &e->config.sizes,
-	               e->config.seed, e->start_ns, e->config.rampup_ns);
 	e->track.step_ns = e->sched.step_ns;
 	e->track.step_fraction = e->sched.step_fraction;
 	/* With less warm-up, set-up's reading is used, which says nothing of the processor's clock: it was not awake yet. */
@@ -337,8 +358,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	enter(e, IPBENCH_PHASE_WARMUP);
 	loop(e);
 	uint64_t now = ipb_clock_now(&e->clock);
-	if (e->end_ns > now)
-		e->end_ns = now > e->measure_ns ? now : e->measure_ns;
+	cut_short(e, now);
 	ipb_engine_unblocked(e, now);
 	for (uint32_t i = 0; i < e->config.flows && e->config.proto == IPB_UDP; i++)
 		ipb_engine_read_errors(e, i);

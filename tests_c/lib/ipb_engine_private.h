@@ -30,7 +30,6 @@ struct ipb_xport {
 	int (*receive)(struct ipb_engine *e);
 	void (*close)(struct ipb_engine *e);
 	uint32_t batch; /* packets that send takes at once */
-	int together;   /* non-zero: the packets of one call leave at the same time */
 	/* Replies dropped since the last call because there was no room for them, where the socket does not count them;
 	 * may be NULL. */
 	uint64_t (*drops)(struct ipb_engine *e);

@@ -39,27 +39,19 @@ static void prepare(struct ipb_engine *e, uint64_t now_ns, uint32_t limit)
 	}
 }
 
-/* When packets have left: the first at start_ns, each step_ns after the one before it. */
-struct departure {
-	uint64_t start_ns, step_ns;
-};
-
-static uint64_t left_at(const struct departure *d, uint32_t i) { return d->start_ns + i * d->step_ns; }
-
-static void record_lateness(const struct ipb_engine *e, struct ipb_hist *h, uint32_t from, uint32_t n,
-                            const struct departure *d)
+static void record_lateness(const struct ipb_engine *e, struct ipb_hist *h, uint32_t from, uint32_t n, uint64_t left_ns)
 {
-	if (d->step_ns == 0 && e->even) {
+	if (e->even) {
 		const struct ipb_even due = ipb_even_from(&e->due, from);
-		ipb_hist_record_even(h, d->start_ns, &due, n);
+		ipb_hist_record_even(h, left_ns, &due, n);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		ipb_hist_record(h, left_at(d, i) - ipb_engine_due(e, from + i));
+		ipb_hist_record(h, left_ns - ipb_engine_due(e, from + i));
 }
 
 /* Slots from..from + n, of the measured phase, have left: lateness, time series, totals. */
-static void account_measured(struct ipb_engine *e, uint32_t from, uint32_t n, const struct departure *d)
+static void account_measured(struct ipb_engine *e, uint32_t from, uint32_t n, uint64_t left_ns)
 {
 	const uint32_t end = from + n;
 
@@ -76,12 +68,12 @@ static void account_measured(struct ipb_engine *e, uint32_t from, uint32_t n, co
 				next++;
 		e->sending->sent += next - i;
 	}
-	record_lateness(e, &e->lateness, from, n, d);
-	if (ipb_engine_excuses(e, d->start_ns))
-		record_lateness(e, &e->excused, from, n, d);
-	e->last_measured_send_ns = left_at(d, n - 1);
-	while (n > 0 && left_at(d, n - 1) >= e->end_ns)
-		n--;
+	record_lateness(e, &e->lateness, from, n, left_ns);
+	if (ipb_engine_excuses(e, left_ns))
+		record_lateness(e, &e->excused, from, n, left_ns);
+	e->last_measured_send_ns = left_ns;
+	if (left_ns >= e->end_ns)
+		return;
 	uint64_t bytes = e->expected != 0 ? (uint64_t)n * e->slots[from].size : 0;
 	for (uint32_t i = 0; i < n && e->expected == 0; i++)
 		bytes += e->slots[from + i].size;
@@ -89,49 +81,49 @@ static void account_measured(struct ipb_engine *e, uint32_t from, uint32_t n, co
 	e->window_sent_bytes += (double)bytes;
 }
 
-/* The next n ready slots, all of the measured phase or all not, have left. 0, or -1 when there was no room for them. */
-static int account_alike(struct ipb_engine *e, uint32_t n, const struct departure *d, int measured)
+/* The next n ready slots, all of the measured phase or all not, left at left_ns. 0, or -1 when there was no room for
+ * them. */
+static int account_alike(struct ipb_engine *e, uint32_t n, uint64_t left_ns, int measured)
 {
 	const uint32_t from = e->ready_from;
 
 	e->ready_from += n;
 	if (measured && ipb_track_room(&e->track) < n)
 		return ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
-	if (d->step_ns == 0 && e->even) {
+	if (e->even) {
 		const struct ipb_even due = ipb_even_from(&e->due, from);
-		const struct ipb_train train = { due.start_ns, due.start_fraction, d->start_ns, e->slots[from].size, 0 };
+		const struct ipb_train train = { due.start_ns, due.start_fraction, left_ns, e->slots[from].size, 0 };
 		ipb_track_sent_train(&e->track, &train, n, measured);
 	} else {
 		for (uint32_t i = 0; i < n; i++)
-			ipb_track_sent(&e->track, ipb_engine_due(e, from + i), e->slots[from + i].size, left_at(d, i), measured);
+			ipb_track_sent(&e->track, ipb_engine_due(e, from + i), e->slots[from + i].size, left_ns, measured);
 	}
 	if (measured)
-		account_measured(e, from, n, d);
+		account_measured(e, from, n, left_ns);
 	return 0;
 }
 
-/* The next n ready slots have left; stamped: the kernel was asked for the first one's time. */
-static void account(struct ipb_engine *e, uint32_t n, const struct departure *d, int stamped)
+/* The next n ready slots left at left_ns; stamped: the kernel was asked for the first one's time. */
+static void account(struct ipb_engine *e, uint32_t n, uint64_t left_ns, int stamped)
 {
-	const uint32_t from = e->ready_from, end = from + n, flow = e->slots[from].flow;
+	const uint32_t end = e->ready_from + n, flow = e->slots[e->ready_from].flow;
 	const uint64_t first = e->track.next;
 
 	if (e->sends_since_reply == 0)
-		e->silent_since_ns = d->start_ns;
+		e->silent_since_ns = left_ns;
 	e->sends_since_reply += n;
-	e->last_send_ns = left_at(d, n - 1);
+	e->last_send_ns = left_ns;
 	while (e->ready_from < end) {
 		const int measured = ipb_engine_measures(e, ipb_engine_due(e, e->ready_from));
-		const struct departure alike = { left_at(d, e->ready_from - from), d->step_ns };
 		/* Due times only grow: where the first one and the last one are measured, all are. */
 		uint32_t next = measured && ipb_engine_measures(e, ipb_engine_due(e, end - 1)) ? end : e->ready_from + 1;
 		while (next < end && ipb_engine_measures(e, ipb_engine_due(e, next)) == measured)
 			next++;
-		if (account_alike(e, next - e->ready_from, &alike, measured) < 0)
+		if (account_alike(e, next - e->ready_from, left_ns, measured) < 0)
 			return;
 	}
 	if (stamped)
-		ipb_layers_sent(e, first, flow, d->start_ns);
+		ipb_layers_sent(e, first, flow, left_ns);
 }
 
 void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns)
@@ -182,17 +174,17 @@ int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns)
 	}
 	const uint32_t n = e->ready - e->ready_from;
 	const int stamped = n == 1 && e->layers.used && ipb_layers_wants(e);
-	/* Headers take time, and the packets of one call leave one after another: their times are spread over the call. Those
-	 * of a train have one time, and their headers take a tenth of a microsecond. */
-	struct departure d = { n > 1 && !e->x->together ? ipb_clock_now(&e->clock) : now_ns, 0 };
+	/* All packets of one call left when it began, as far as is known: how the kernel's work is shared out among them
+	 * cannot be seen from here, and what a TCP stream holds may leave in one piece. A later instant may lie behind the
+	 * true one, and a round trip would seem shorter than any can be. Headers of several packets take time, those of one
+	 * next to none. */
+	const uint64_t left_ns = n > 1 ? ipb_clock_now(&e->clock) : now_ns;
 	e->not_accepted = 0;
-	int sent = e->x->send(e, n);
-	if (sent > 1 && !e->x->together)
-		d.step_ns = (ipb_clock_now(&e->clock) - d.start_ns) / (uint64_t)sent;
-	note_acceptance(e, sent, d.start_ns);
+	const int sent = e->x->send(e, n);
+	note_acceptance(e, sent, left_ns);
 	if (sent > 0) {
 		e->send_failures = 0;
-		account(e, (uint32_t)sent, &d, stamped);
+		account(e, (uint32_t)sent, left_ns, stamped);
 	}
 	return e->failed ? -1 : sent;
 }

@@ -130,7 +130,7 @@ static void gso_close(struct ipb_engine *e)
 	e->io = NULL;
 }
 
-static const struct ipb_xport gso_xport = { "gso", gso_send, gso_receive, gso_close, IPB_ENGINE_BATCH, 1, NULL };
+static const struct ipb_xport gso_xport = { "gso", gso_send, gso_receive, gso_close, IPB_ENGINE_BATCH, NULL };
 
 int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err)
 {

@@ -58,13 +58,24 @@ double ipb_engine_rate_slack(const struct ipb_engine_config *c, double seconds)
 	return 3 * sqrt(((c->arrival == IPB_ARRIVAL_POISSON ? 1 : 0) + cv * cv) / n) + (double)c->burst / n;
 }
 
+/* Share of the requested rate that was not sent; below 0: more was sent. What the target does not accept is its doing:
+ * so much may be missing without being called so, or leave when it is accepted again. */
+static double missing_share(const struct ipb_engine *e, double seconds)
+{
+	const double all = e->config.rate_bps * seconds / 8, sent = e->window_sent_bytes;
+	const double least = all * (1 - (double)e->blocked_ns / 1e9 / seconds);
+
+	if (sent < least)
+		return 1 - sent / least;
+	return sent > all ? 1 - sent / all : 0;
+}
+
 /* Non-zero when the packets did not leave when they should have. */
 static int judge_sending(struct ipb_engine *e, double seconds)
 {
 	const struct ipb_limits *l = &e->config.limits;
 	uint64_t p99 = own_lateness_p99(e);
-	double accepting = seconds - (double)e->blocked_ns / 1e9; /* what the target does not accept is its doing */
-	double wanted = e->config.rate_bps * accepting / 8, missing = wanted > 0 ? 1 - e->window_sent_bytes / wanted : 0;
+	double missing = missing_share(e, seconds);
 	int bad = 0;
 
 	/* The packets of a burst are due together and leave one after another. */
@@ -78,11 +89,11 @@ static int judge_sending(struct ipb_engine *e, double seconds)
 	double slack = ipb_engine_rate_slack(&e->config, seconds);
 	e->missing = missing;
 	e->missing_limit = l->rate_suspect + slack;
-	if (missing > l->rate_suspect + slack) {
+	if (fabs(missing) > l->rate_suspect + slack) {
 		bad = 1;
-		ipb_engine_reason(e, missing > l->rate_invalid + slack, "rate-not-reached",
-		                  "the tester sent %.2f %% less than the requested %.0f bit/s: %.0f bit/s", missing * 100,
-		                  e->config.rate_bps, e->window_sent_bytes * 8 / seconds);
+		ipb_engine_reason(e, fabs(missing) > l->rate_invalid + slack, missing > 0 ? "rate-not-reached" : "rate-exceeded",
+		                  "the tester sent %.2f %% %s than the requested %.0f bit/s: %.0f bit/s", fabs(missing) * 100,
+		                  missing > 0 ? "less" : "more", e->config.rate_bps, e->window_sent_bytes * 8 / seconds);
 	}
 	if (e->unsent > 0) {
 		bad = 1;

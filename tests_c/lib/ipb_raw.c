@@ -122,8 +122,8 @@ static void raw_close(struct ipb_engine *e)
 	e->io = NULL;
 }
 
-static const struct ipb_xport socket_xport = { "socket", raw_send, raw_receive, raw_close, 1, 0, NULL };
-static const struct ipb_xport mmsg_xport = { "mmsg", raw_send, raw_receive, raw_close, BATCH, 0, NULL };
+static const struct ipb_xport socket_xport = { "socket", raw_send, raw_receive, raw_close, 1, NULL };
+static const struct ipb_xport mmsg_xport = { "mmsg", raw_send, raw_receive, raw_close, BATCH, NULL };
 
 int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err)
 {

@@ -105,7 +105,7 @@ static void ring_close(struct ipb_engine *e)
 	e->io = NULL;
 }
 
-static const struct ipb_xport ring_xport = { "ring", ring_send, ring_receive, ring_close, BATCH, 0, ring_drops };
+static const struct ipb_xport ring_xport = { "ring", ring_send, ring_receive, ring_close, BATCH, ring_drops };
 
 int ipb_ring_open(struct ipb_engine *e, struct ipb_error *err)
 {

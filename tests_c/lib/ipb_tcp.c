@@ -155,7 +155,7 @@ static void tcp_close(struct ipb_engine *e)
 	e->io = NULL;
 }
 
-static const struct ipb_xport tcp_xport = { "socket", tcp_send, tcp_receive, tcp_close, BATCH, 0, NULL };
+static const struct ipb_xport tcp_xport = { "socket", tcp_send, tcp_receive, tcp_close, BATCH, NULL };
 
 int ipb_tcp_open(struct ipb_engine *e, struct ipb_error *err)
 {

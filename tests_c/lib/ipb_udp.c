@@ -124,8 +124,8 @@ static void udp_close(struct ipb_engine *e)
 	e->io = NULL;
 }
 
-static const struct ipb_xport socket_xport = { "socket", udp_send, udp_receive, udp_close, 1, 0, NULL };
-static const struct ipb_xport mmsg_xport = { "mmsg", udp_send, udp_receive, udp_close, BATCH, 0, NULL };
+static const struct ipb_xport socket_xport = { "socket", udp_send, udp_receive, udp_close, 1, NULL };
+static const struct ipb_xport mmsg_xport = { "mmsg", udp_send, udp_receive, udp_close, BATCH, NULL };
 
 int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err)
 {

@@ -84,8 +84,8 @@ static void stamps_do_not_beat_with_bursts(void **state)
 	}
 }
 
-/* The packets of one call have times of their own; those of a train leave together, which the result says. */
-static void packets_of_a_batch_leave_one_after_another(void **state)
+/* The packets of a train leave together on the wire, too, which the result says. */
+static void trains_are_a_reason(void **state)
 {
 	static const char *const engines[] = { "mmsg", "gso" };
 
@@ -95,25 +95,14 @@ static void packets_of_a_batch_leave_one_after_another(void **state)
 		struct ipb_args args;
 		struct ipb_engine_result r;
 		char text[200];
-		uint32_t bursts = 0, spread = 0;
 		spoiler_begin(&s, "drop", 1000000, 0);
 		snprintf(text, sizeof text, "socktype=udp,engine=%s,noise=0,warmup=0,cooldown=0,drain=0.3,late=0,size=64,bps=819200,"
 		         "arrival=burst:16,duration=0.3", engines[gso]);
 		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
 		spoiler_end(&s);
-		for (uint64_t i = 0; i + 16 <= e->track.next && i + 16 <= IPB_TRACK_RING_MIN; i += 16, bursts++) {
-			struct ipb_record b[16];
-			for (uint32_t k = 0; k < 16; k++) {
-				b[k] = ipb_track_record(&e->track, i + k);
-				assert_true(k == 0 || (b[k].sent_ns >= b[k - 1].sent_ns && b[k].due_ns == b[0].due_ns));
-			}
-			spread += b[15].sent_ns > b[0].sent_ns + 1000; /* a packet takes a good deal more than 70 ns */
-		}
 		ipb_engine_result(e, &r);
-		assert_true(bursts > 10);
 		assert_int_equal(reason_of(&r, "trains") != NULL, gso);
-		if (!gso)
-			assert_int_equal(spread, bursts);
+		assert_true(r.counts.sent > 100);
 		assert_int_equal(r.lateness->count, r.counts.sent);
 		ipb_engine_close(e);
 		ipb_args_free(&args);
@@ -145,7 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stamped_round_trip_adds_up),
 		cmocka_unit_test(stamps_do_not_beat_with_bursts),
-		cmocka_unit_test(packets_of_a_batch_leave_one_after_another),
+		cmocka_unit_test(trains_are_a_reason),
 		cmocka_unit_test(a_narrow_interval_ends_the_measurement),
 	};
 	cmocka_set_test_filter(getenv("ONLY"));

@@ -140,6 +140,46 @@ static void chance_is_no_reason_and_slowness_is(void **state)
 	assert_string_equal(codes_of(e), "");
 }
 
+/* More than was asked for is as wrong as less, and has a share below 0; an odd packet or a burst at an end is neither. */
+static void too_much_is_a_reason_as_too_little_is(void **state)
+{
+	static const struct {
+		double sent;
+		const char *codes;
+		int invalid;
+	} cases[] = { { 1.005, "", 0 }, { 1.02, "rate-exceeded", 0 }, { 1.1, "rate-exceeded", 1 }, { 0.9, "rate-not-reached", 1 } };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct ipb_engine *e = flawless("64", 10000, 10);
+		e->window_sent_bytes *= cases[k].sent;
+		ipb_engine_judge(e);
+		assert_true(fabs(e->missing - (1 - cases[k].sent)) < 1e-9);
+		assert_true(*cases[k].codes == '\0' || e->reasons[0].invalid == cases[k].invalid);
+		e->reason_count = 0;
+		assert_string_equal(codes_of(e), cases[k].codes);
+	}
+}
+
+/* A target that takes nothing for 7 of 10 s: what was held up may leave in the rest, or never, and is not missing. */
+static void what_a_target_holds_up_is_not_missing(void **state)
+{
+	static const struct {
+		double sent, missing;
+	} cases[] = { { 1, 0 }, { 0.96, 0 }, { 0.3, 0 }, { 0.27, 0.1 }, { 1.2, -0.2 } };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct ipb_engine *e = flawless("64", 10000, 10);
+		e->config.proto = IPB_TCP;
+		e->blocked_ns = 7 * SECOND;
+		e->window_sent_bytes *= cases[k].sent;
+		ipb_engine_judge(e);
+		assert_true(fabs(e->missing - cases[k].missing) < 1e-9);
+		codes_of(e);
+	}
+}
+
 static void drops_on_the_way_out_are_a_reason(void **state)
 {
 	(void)state;
@@ -221,6 +261,8 @@ int main(void)
 		cmocka_unit_test(the_slack_is_three_standard_deviations),
 		cmocka_unit_test(schedules_keep_within_the_slack),
 		cmocka_unit_test(chance_is_no_reason_and_slowness_is),
+		cmocka_unit_test(too_much_is_a_reason_as_too_little_is),
+		cmocka_unit_test(what_a_target_holds_up_is_not_missing),
 		cmocka_unit_test(drops_on_the_way_out_are_a_reason),
 		cmocka_unit_test(only_a_running_processor_has_a_clock),
 		cmocka_unit_test(drift_is_judged_by_the_length_of_the_run),

@@ -1,0 +1,157 @@
+/* link: engine_fixture.c ../latency/options.c ../latency/marshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* Where the measured phase begins and ends, and the rates over it: N packets take N intervals, whatever ends it. The
+ * truth is arithmetic, and the schedule made again by its seed.  SPDX-License-Identifier: MIT */
+#include "engine_fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COMMON "socktype=udp,noise=0,cooldown=0,drain=0.5,late=0.2,tsc=0,"
+
+/* The phase holds every packet that is due in it, and ends where the next one is. stopped: the last packets may have
+ * become due after the last that was sent. */
+static void check_window(const struct ipb_engine *e, const struct ipb_engine_result *r, int stopped)
+{
+	struct ipb_sched s;
+	uint64_t due = 0;
+
+	ipb_sched_init(&s, e->config.arrival, e->config.burst, e->config.rate_bps, &e->config.sizes, e->config.seed, e->start_ns,
+	               e->config.rampup_ns);
+	while (s.due_ns < r->window_start_ns)
+		ipb_sched_next(&s);
+	for (; s.due_ns < r->window_end_ns; due++)
+		ipb_sched_next(&s);
+	assert_in_range(r->counts.sent + r->unsent, stopped ? 1 : due, due);
+	assert_int_equal(s.due_ns, r->window_end_ns);
+}
+
+static void samples_have_the_rate_that_was_asked_for(void **state)
+{
+	static const struct {
+		const char *args;
+		double bps;
+		uint64_t window_ns; /* per packet */
+	} cases[] = {
+		{ "bps=512k,size=64,samples=10,warmup=0", 512e3, 1000000 },
+		{ "bps=512k,size=64,samples=10,warmup=5500us", 512e3, 1000000 },
+		{ "bps=512k,size=64,samples=10,rampup=10500us,warmup=20ms", 512e3, 1000000 },
+		{ "bps=512k,size=64,samples=1,warmup=0", 512e3, 1000000 },
+		{ "bps=512k,size=64,samples=100,arrival=burst:50,warmup=0", 512e3, 1000000 },
+		{ "bps=512k,size=64,samples=100,arrival=burst:50,warmup=60ms", 512e3, 1000000 },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct spoiler s;
+		struct ipb_args args;
+		struct ipb_engine_result r;
+		char text[300];
+		spoiler_begin(&s, "drop", 1000000, 0);
+		snprintf(text, sizeof text, COMMON "%s", cases[k].args);
+		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
+		spoiler_end(&s);
+		ipb_engine_result(e, &r);
+		check_window(e, &r, 0);
+		assert_true(r.counts.sent >= e->config.samples);
+		assert_int_equal(r.window_end_ns - r.window_start_ns, r.counts.sent * cases[k].window_ns);
+		assert_int_equal(r.unsent, 0);
+		/* A standstill may have put off a packet beyond the phase. */
+		const double left = (double)e->sent_in_window / (double)r.counts.sent;
+		assert_true(fabs(r.sent_bps - cases[k].bps * left) < 1e-3 * cases[k].bps && left <= 1);
+		assert_true(r.received_bps <= cases[k].bps * (1 + 1e-9));
+		assert_true(e->missing >= -1e-9);
+		assert_null(reason_of(&r, "rate-exceeded"));
+		ipb_engine_close(e);
+		ipb_args_free(&args);
+	}
+}
+
+static void *stop_soon(void *engine)
+{
+	usleep(150000);
+	ipb_engine_stop(engine);
+	return NULL;
+}
+
+/* However the phase ends. */
+static void the_phase_ends_where_the_next_packet_is_due(void **state)
+{
+	static const struct {
+		const char *args;
+		uint32_t drop_every;
+		int stop;
+	} cases[] = {
+		{ "bps=512k,size=64,samples=100,arrival=poisson,warmup=5ms", 1000000, 0 },
+		{ "bps=2M,sizes=\"64:3,400:1\",samples=100,warmup=5ms", 1000000, 0 },
+		{ "bps=2M,sizes=\"64:3,400:1\",samples=100,arrival=poisson,rampup=30ms,warmup=0", 1000000, 0 },
+		{ "bps=100k,size=100,samples=20,warmup=0", 2, 0 },             /* samples-missing */
+		{ "bps=512k,size=64,duration=60,until_ci=1,warmup=0", 1000000, 0 },
+		{ "bps=100k,size=100,samples=1000,warmup=0", 1000000, 1 },
+		{ "bps=100k,size=100,duration=60,warmup=0", 1000000, 1 },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct spoiler s;
+		struct ipb_args args;
+		struct ipb_engine_result r;
+		char text[300];
+		pthread_t stopper;
+		spoiler_begin(&s, "drop", cases[k].drop_every, 0);
+		snprintf(text, sizeof text, COMMON "%s", cases[k].args);
+		struct ipb_engine *e = engine_open(&args, text, ipb_sock_port(s.fd));
+		if (cases[k].stop)
+			assert_int_equal(pthread_create(&stopper, NULL, stop_soon, e), 0);
+		assert_int_equal(ipb_engine_run(e, NULL), 0);
+		if (cases[k].stop)
+			pthread_join(stopper, NULL);
+		spoiler_end(&s);
+		ipb_engine_result(e, &r);
+		assert_int_equal(reason_of(&r, "stopped") != NULL, cases[k].stop);
+		assert_true(r.counts.sent > 5);
+		check_window(e, &r, cases[k].stop);
+		ipb_engine_close(e);
+		ipb_args_free(&args);
+	}
+}
+
+/* 10^12 / 512 packets are due in the second, and no machine sends them: the rest is counted, and not one by one. */
+static void far_too_much_ends_in_time(void **state)
+{
+	struct spoiler s;
+	struct ipb_args args;
+	struct ipb_engine_result r;
+	struct timespec before, after;
+
+	(void)state;
+	spoiler_begin(&s, "drop", 1000000, 0);
+	struct ipb_engine *e = engine_open(&args, COMMON "bps=1T,size=64,duration=1,warmup=0.5", ipb_sock_port(s.fd));
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+	assert_int_equal(ipb_engine_run(e, NULL), 0);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+	spoiler_end(&s);
+	ipb_engine_result(e, &r);
+	const double seconds = (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+	print_message("# %.1f s, %llu sent, %llu not\n", seconds, (unsigned long long)r.counts.sent, (unsigned long long)r.unsent);
+	assert_int_equal(r.counts.sent + r.unsent, 1953125000);
+	assert_true(r.counts.sent > 0);
+	assert_non_null(reason_of(&r, "packets-not-sent"));
+	assert_true(seconds < (double)ipb_engine_duration_ns(&e->config) / 1e9 + 0.5);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(samples_have_the_rate_that_was_asked_for),
+		cmocka_unit_test(the_phase_ends_where_the_next_packet_is_due),
+		cmocka_unit_test(far_too_much_ends_in_time),
+	};
+	cmocka_set_test_filter(getenv("ONLY"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
