@@ -12,8 +12,9 @@ import { reasonOf } from "./run_options.ts";
 
 const HELP = `
 While a run with --json FILE goes on, each result that comes in is kept in FILE.journal. When the run died (power, kill
--9, a full disk), this makes the document from it: INVALID, with the results that are there. A finished document of the
-same run stays as it is; one of an earlier run is renamed.
+-9, a full disk), this makes the document from it: INVALID, with the results that are there; or with the verdict of the run,
+when that had come to its end and only its document could not be written. A finished document of the same run stays as it
+is; one of an earlier run is renamed.
 
 Examples:
   ipbench recover result.json
@@ -33,7 +34,13 @@ export function register(program: Command): void {
     .action(recover);
 }
 
-async function recover(path: string): Promise<void> {
+async function recover(name: string): Promise<void> {
+  const { findPlace } = await import("../controller/place.ts");
+  // The run kept its journal beside the file that links lead to.
+  const { kind, path } = await findPlace(name).catch((cause) => {
+    throw new ExitError(EXIT.FAILED, `nothing to recover: ${name}: ${reasonOf(cause)}`, { cause });
+  });
+  if (kind !== "file") throw new ExitError(EXIT.FAILED, `nothing to recover: ${name} is no regular file`);
   const { DocumentSaver, recoverDocument } = await import("../controller/save.ts");
   await using _held = await holdDead(path);
   const found = await recoverDocument(path).catch((cause) => {

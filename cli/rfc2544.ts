@@ -13,10 +13,10 @@ import type { Rfc2544Document } from "../controller/search/rfc2544_document.ts";
 import { rfc2544Table } from "../controller/search/rfc2544_table.ts";
 import { getArg } from "../controller/test_args.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note, out } from "./io.ts";
+import { note } from "./io.ts";
 import { addRunOptions, describeRun } from "./run_options.ts";
-import { holdResult } from "./result_files.ts";
-import { addTrialOptions, keeperOf, shapeOf, type TrialOptions, usage, writeJson } from "./search.ts";
+import { Output } from "./result_files.ts";
+import { addTrialOptions, deliver, keeperOf, shapeOf, type TrialOptions, usage } from "./search.ts";
 import { catchInterruption } from "./signals.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
 
@@ -77,10 +77,9 @@ export function register(program: Command): void {
 async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOptions): Promise<void> {
   const { description } = await describeRun(given, configPath);
   const options = usage(() => optionsOf(description, given));
-  await using _held = await holdResult(given.json);
+  await using json = await Output.open(given.json);
   const document = await run(options, given);
-  if (given.json !== undefined) await writeJson(given.json, document);
-  out(rfc2544Table(document));
+  await deliver(document, rfc2544Table(document), json);
   tellEnd(document);
 }
 

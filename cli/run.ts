@@ -10,9 +10,10 @@ import type { RunDescription } from "../config/run_description.ts";
 import type { ResultDocument } from "../results/document.ts";
 import type { LogLevel, RunOptions } from "../controller/run.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note, out } from "./io.ts";
+import { CsvOutput } from "./csv_output.ts";
+import { err, note, out } from "./io.ts";
 import { labelled, openProgress, type Progress } from "./live_screen.ts";
-import { appendCsv, checkWritable, holdResult } from "./result_files.ts";
+import { Output } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { exitStatus, figuresLine, outcomeLines } from "./run_outcome.ts";
 import { catchInterruption } from "./signals.ts";
@@ -54,8 +55,8 @@ export function register(program: Command): void {
   addRunOptions(command as unknown as Command)
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
-    .option("--json <file>", "write the result document")
-    .option("--csv <file>", "append the row, with a header when the file is new")
+    .option("--json <file>", "write the result document; - for the standard output")
+    .option("--csv <file>", "append the row, with a header when the file is new; - for the standard output")
     .option("--strict", "exit 3 when the result is SUSPECT")
     .option("-q, --quiet", "say nothing but errors and warnings")
     .action(async (...args: unknown[]) => {
@@ -68,33 +69,49 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
   if (sweep !== null) {
     note(labelled("warning", "the <sweep> of the file is passed over; ipbench sweep runs it"));
   }
-  if (options.csv !== undefined) await checkWritable(options.csv);
-  await using _held = await holdResult(options.json);
+  await using json = await Output.open(options.json);
+  await using csv = await CsvOutput.open(options.csv);
+  if (json?.isStdout === true && csv?.isStdout === true) {
+    throw new ExitError(
+      EXIT.USAGE,
+      "the standard output takes either the document or the row: --json or --csv",
+    );
+  }
+  await csv?.refuseOther(description);
   const progress = openProgress(options.quiet ? "quiet" : description.debug ? "plain" : "live");
   const told: string[] = [];
-  const document = await runAndSave(description, options, {
+  const { document, problem } = await runAndSave(description, json, {
     ...progress,
     take(event) {
       if (event.kind === "error") told.push(event.text);
       progress.take(event);
     },
   });
-  out(document.csv);
-  if (options.csv !== undefined) await appendCsv(options.csv, document);
+  // What was measured is told first, whatever becomes of the files.
+  if (json?.isStdout === true || csv?.isStdout === true) err(document.csv);
+  else out(document.csv);
+  const problems = [problem, await csv?.append(document).then(() => null, (error) => error) ?? null];
   tellOutcome(document, options, told);
   const status = exitStatus(document, options.strict ?? false);
+  const failed = problems.filter((each) => each !== null);
+  for (const each of failed) if (!(each instanceof ExitError)) throw each;
+  if (failed.length > 0) {
+    const sentences = failed.map((each) => each.message).join("\n");
+    throw new ExitError(status === EXIT.OK || status === EXIT.SUSPECT ? EXIT.FAILED : status, sentences);
+  }
   if (status !== EXIT.OK) throw new ExitError(status);
 }
 
 async function runAndSave(
   description: RunDescription,
-  options: RunCommandOptions,
+  json: Output | null,
   progress: Progress,
-): Promise<ResultDocument> {
+): Promise<{ document: ResultDocument; problem: Error | null }> {
   const { runBenchmark } = await import("../controller/run.ts");
-  const { DocumentSaver } = await import("../controller/save.ts");
+  const { documentText, DocumentSaver } = await import("../controller/save.ts");
   const tell = (sentence: string) => progress.line(labelled("warning", sentence));
-  const saver = options.json === undefined ? null : new DocumentSaver(options.json, tell);
+  const file = json?.file ?? null;
+  const saver = file === null ? null : new DocumentSaver(file, tell);
   using interruption = catchInterruption((name) =>
     progress.line(`ipbench: ${name}: ending the test on every daemon (once more: at once)`)
   );
@@ -114,11 +131,22 @@ async function runAndSave(
     progress.close();
   }
   try {
-    await saver?.finish(document);
+    if (saver !== null) await saver.finish(document);
+    else await json?.write(documentText(document));
+    return { document, problem: null };
   } catch (cause) {
-    throw new ExitError(EXIT.FAILED, `cannot write ${options.json}: ${reasonOf(cause)}`, { cause });
+    if (cause instanceof ExitError) return { document, problem: cause };
+    const remedy = saver === null ? "" : await remedyOf(saver);
+    const text = `cannot write ${json?.name}: ${reasonOf(cause)}${remedy}`;
+    return { document, problem: new ExitError(EXIT.FAILED, text, { cause }) };
   }
-  return document;
+}
+
+/** What can be done about a document that could not be written. */
+async function remedyOf(saver: { path: string; close(): void }): Promise<string> {
+  saver.close();
+  const kept = await Deno.stat(`${saver.path}.journal`).then(() => true, () => false);
+  return kept ? `; when that is mended, "ipbench recover ${saver.path}" makes it from what was kept` : "";
 }
 
 /** Debug lines are worded as the original's and go out as they are: lab scripts look for them. */
@@ -144,5 +172,5 @@ function tellOutcome(document: ResultDocument, options: RunCommandOptions, told:
   if (options.quiet) return;
   const figures = figuresLine(document);
   if (figures !== null) note(`ipbench: ${figures}`);
-  if (options.json !== undefined) note(`ipbench: result document: ${options.json}`);
+  if (options.json !== undefined && options.json !== "-") note(`ipbench: result document: ${options.json}`);
 }

@@ -13,8 +13,8 @@ import { SearchConfigError } from "../controller/search/mlr_search.ts";
 import type { SearchEvent, SearchOptions } from "../controller/search/run_search.ts";
 import { searchTable, trialLine } from "../controller/search/table.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note, out } from "./io.ts";
-import { holdResult, writeWhole } from "./result_files.ts";
+import { err, note, out } from "./io.ts";
+import { Output } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
@@ -142,10 +142,9 @@ async function search(configPath: string | undefined, given: SearchCommandOption
       ipbench: buildOf(),
     };
   });
-  await using _held = await holdResult(given.json);
+  await using json = await Output.open(given.json);
   const document = await run(options, given);
-  if (given.json !== undefined) await writeJson(given.json, document);
-  out(searchTable(document));
+  await deliver(document, searchTable(document), json);
   tellEnd(document, given);
 }
 
@@ -202,7 +201,7 @@ export async function keeperOf(folder: string | undefined) {
   } catch (cause) {
     throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
   }
-  const held = await holdResult(pathOf(nameOf(1)));
+  const held = await Output.open(pathOf(nameOf(1)));
   return {
     keep: async (n: number, document: unknown): Promise<string> => {
       await writeFileAtomic(pathOf(nameOf(n)), JSON.stringify(document, null, 1) + "\n");
@@ -212,9 +211,11 @@ export async function keeperOf(folder: string | undefined) {
   };
 }
 
-/** Writes a document whole or not at all. */
-export async function writeJson(path: string, document: unknown): Promise<void> {
-  await writeWhole(path, JSON.stringify(document, null, 1) + "\n");
+/** Prints the table, first, and writes the document, if it is wanted. */
+export async function deliver(document: unknown, table: string, json: Output | null): Promise<void> {
+  if (json?.isStdout === true) err(table);
+  else out(table);
+  await json?.write(JSON.stringify(document, null, 1) + "\n");
 }
 
 function tellEnd(document: SearchDocument, given: SearchCommandOptions): void {

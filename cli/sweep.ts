@@ -13,7 +13,7 @@ import type { IndexPoint, SweepIndex } from "../controller/sweep/sweep_index.ts"
 import { parseUntil } from "../controller/sweep/until.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
-import { holdResult } from "./result_files.ts";
+import { Output } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
 import { SweepTeller } from "./sweep_teller.ts";
@@ -97,7 +97,7 @@ async function sweep(configPath: string | undefined, given: SweepCommandOptions)
     `sweep-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}`;
   await makeFolder(folder);
   const { INDEX_FILE } = await import("../controller/sweep/store.ts");
-  await using _held = await holdResult(`${folder}/${INDEX_FILE}`);
+  await using _held = await Output.open(`${folder}/${INDEX_FILE}`);
   const index = await runIn(folder, { ...settings, base: description }, options);
   out((await import("../controller/sweep/summary.ts")).sweepCsv(index));
   tellEnd(index, folder, options);

@@ -1,36 +1,59 @@
 /**
- * Files that are there whole or not at all: written beside their place under another name, then renamed.
+ * Files that are there whole or not at all: written beside their place under another name, then renamed. What is no
+ * regular file is written in place: a pipe stays a pipe.
  *
  * @module
  */
 
+import { findPlace, openStream } from "./place.ts";
+
 /**
  * Writes a text file in one step, as far as readers can see.
  *
- * @param path Where it will be; its folder has to exist.
+ * @param path Where it will be; its folder has to exist. See {@linkcode findPlace} for links, pipes and devices.
  * @param text Its content, whole or in pieces: a large one then never is in memory as a whole.
- * @throws {Deno.errors} of the file system; nothing is left behind then.
+ * @throws {Error} of the file system, or when the path cannot be written to; nothing is left behind then.
  */
 export async function writeFileAtomic(path: string, text: string | Iterable<string>): Promise<void> {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+  const place = await findPlace(path);
+  if (place.kind === "stream") {
+    using file = await openStream(place.path);
+    await writePieces(file, text);
+  } else await replace(place.path, text);
+}
+
+async function replace(path: string, text: string | Iterable<string>): Promise<void> {
+  const temporary = `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  // A new one, whatever stands there: then it is no link to somewhere else.
+  const file = await Deno.open(temporary, { write: true, createNew: true });
   try {
-    const file = await Deno.open(temporary, { write: true, create: true, truncate: true });
     try {
-      const encoder = new TextEncoder();
-      for (const piece of typeof text === "string" ? [text] : text) {
-        await writeAll(file, encoder.encode(piece));
-      }
+      await writePieces(file, text);
       await file.syncData();
     } finally {
       file.close();
     }
     await Deno.rename(temporary, path);
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {}); // It may not exist; the first error is the one to tell.
+    await Deno.remove(temporary).catch(() => {}); // The first error is the one to tell.
     throw error;
   }
 }
 
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+/**
+ * Writes text to an open file.
+ *
+ * @param file where to
+ * @param text whole or in pieces
+ * @throws {Error} of the file system
+ */
+export async function writePieces(
+  file: { write(bytes: Uint8Array): Promise<number> },
+  text: string | Iterable<string>,
+): Promise<void> {
+  const encoder = new TextEncoder();
+  for (const piece of typeof text === "string" ? [text] : text) {
+    const bytes = encoder.encode(piece);
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  }
 }

@@ -8,6 +8,7 @@
  */
 
 import { pause } from "./deadline.ts";
+import { openOwnFile } from "./place.ts";
 
 /** Whoever else takes the lock removes its file at the end; after so many such files in a row something is wrong. */
 const ATTEMPTS = 100;
@@ -45,12 +46,12 @@ export class FileLock implements AsyncDisposable {
    * @param path The file that is going to be written; it need not exist.
    * @returns The lock. Where the file system has no locks, its `problem` says so, and nothing is locked.
    * @throws {FileLockedError} when another process has it
-   * @throws {Deno.errors} of the file system, when `FILE.lock` cannot be written
+   * @throws {Error} when `FILE.lock` cannot be written, or is something else
    */
   static async take(path: string): Promise<FileLock> {
     const lockPath = `${path}.lock`;
     for (let left = ATTEMPTS; left > 0; left--) {
-      const file = await Deno.open(lockPath, { read: true, write: true, create: true });
+      const file = await openOwnFile(lockPath);
       let locked: boolean;
       try {
         locked = await tryLock(file);

@@ -19,12 +19,27 @@ export function journalPath(path: string): string {
 }
 
 /**
+ * Whether there is a file of that name: no link, which may lead to anything, and no pipe, which nobody may write to.
+ *
+ * @param path the file
+ */
+export async function isRegular(path: string): Promise<boolean> {
+  try {
+    return (await Deno.lstat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/**
  * Finds out which run a document or a journal is of.
  *
  * @param path the file
  * @returns the run's number, "" when there is none in it; `null` when there is no such file
  */
 export async function runIdOf(path: string): Promise<string | null> {
+  if (!(await isRegular(path))) return null;
   try {
     using file = await Deno.open(path, { read: true });
     const head = new Uint8Array(HEAD_BYTES);

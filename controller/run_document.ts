@@ -79,7 +79,11 @@ export function finishDocument(session: Session): ResultDocument {
   const failed = session.failure !== null;
   for (const run of [...session.clients, ...session.targets]) {
     const place = "done" in run ? document.clients[run.index]! : document.targets[run.index]!;
-    place.peer ??= run.peer.greeting?.peer ?? null;
+    const peer = place.peer ?? run.peer.greeting?.peer ?? null;
+    if (peer === place.peer) continue;
+    // A new object: whoever keeps a journal sees by that what is new.
+    if ("done" in run) document.clients[run.index] = { ...document.clients[run.index]!, peer };
+    else document.targets[run.index] = { ...document.targets[run.index]!, peer };
   }
   document.run.ended = new Date().toISOString();
   delete document.run.failed;
@@ -124,7 +128,7 @@ function windowReasons(session: Session): HostReason[] {
     if (!target.meter || part.window === undefined) continue;
     const off = Math.abs(part.window.start_ns - common.start_ns) +
       Math.abs(part.window.end_ns - common.end_ns);
-    part.window_off_ns = off;
+    document.targets[target.index] = { ...part, window_off_ns: off };
     const share = off / (common.end_ns - common.start_ns);
     if (share <= TARGET_WINDOW_SHARE) continue;
     reasons.push({

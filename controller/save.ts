@@ -3,7 +3,9 @@
  * beside it, so that a run that dies leaves what it had.
  *
  * The journal is `FILE.journal`: one JSON text a line. The first is the document as it was when the run began, each
- * further one what came in since for a client or a target. A line that was cut short by a crash is the last one.
+ * further one what came in since for a client or a target. A line that was cut short by a crash is the last one. The second
+ * line is blank and has room for what is known at the end: how the run ended, and how many lines there are. It is written
+ * over when the run has ended, which needs no more space on a disk that has become full.
  *
  * A journal that another run has left is never written over: it is renamed, with the run's number in its name.
  *
@@ -14,14 +16,27 @@ import type { ClientResult, ResultDocument, TargetResult } from "../results/docu
 import { totalMetrics } from "../results/metrics.ts";
 import { parseDocument } from "../results/parse.ts";
 import { judge } from "../results/verdict.ts";
-import { writeFileAtomic } from "./atomic_file.ts";
-import { asidePath, isUnfinished, journalPath, runIdOf } from "./journal.ts";
+import { writeFileAtomic, writePieces } from "./atomic_file.ts";
+import { asidePath, isRegular, isUnfinished, journalPath, runIdOf } from "./journal.ts";
+import { openOwnFile } from "./place.ts";
 import { Merger } from "./totals.ts";
 
 /** Largest journal that is read, in bytes. */
 const JOURNAL_LIMIT = 512 * 1024 * 1024;
 
-type Entry = { client: number; part: Partial<ClientResult> } | {
+/** Room for the end of a run, in bytes: its verdict with reasons, and its row. */
+const END_BYTES = 64 * 1024;
+
+/** How a run ended, for who has its journal alone. */
+interface End {
+  /** Lines for clients and targets that the journal holds when nothing is missing. */
+  entries: number;
+  run: ResultDocument["run"];
+  csv: string;
+  csv_header: string | null;
+}
+
+type Entry = { end: End } | { client: number; part: Partial<ClientResult> } | {
   target: number;
   part: Partial<TargetResult>;
 };
@@ -30,10 +45,14 @@ type Entry = { client: number; part: Partial<ClientResult> } | {
 export class DocumentSaver {
   readonly #journalPath: string;
   #journal: Deno.FsFile | null = null;
+  #opening: Promise<Deno.FsFile> | null = null;
   #clients: ClientResult[] = [];
   #targets: TargetResult[] = [];
   #pending: Entry[] = [];
   #writing: Promise<void> | null = null;
+  /** Where in the journal the room for the end is. */
+  #endAt = 0;
+  #entries = 0;
 
   /**
    * @param path where the document goes
@@ -50,7 +69,12 @@ export class DocumentSaver {
    * @throws {Error} when it cannot be written
    */
   async update(document: ResultDocument): Promise<void> {
-    this.#journal ??= await this.#begin(document);
+    this.#opening ??= this.#begin(document);
+    this.#journal = await this.#opening;
+    await this.#append(document);
+  }
+
+  async #append(document: ResultDocument): Promise<void> {
     for (const client of renewed(this.#clients, document.clients)) {
       const part = document.clients[client]!;
       this.#pending.push({ client, part: changed(part, this.#clients[client]) });
@@ -80,26 +104,47 @@ export class DocumentSaver {
    */
   async finish(document: ResultDocument): Promise<void> {
     if (this.#journal === null) await this.#setAside(document.run.id);
+    else await this.#writeEnd(document).catch(() => {}); // The document, when it can be written, makes the journal needless.
     await saveDocument(this.path, document);
     this.close();
-    await Deno.remove(this.#journalPath).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    if (await isRegular(this.#journalPath)) await Deno.remove(this.#journalPath);
   }
 
   /** Lets go of the journal, which stays. */
   close(): void {
     this.#journal?.close();
     this.#journal = null;
+    this.#opening = null;
   }
 
   async #begin(document: ResultDocument): Promise<Deno.FsFile> {
     this.#clients = [...document.clients];
     this.#targets = [...document.targets];
     await this.#setAside(document.run.id);
-    const file = await Deno.open(this.#journalPath, { write: true, create: true, truncate: true });
-    await writeAll(file, JSON.stringify(document) + "\n");
-    return file;
+    const file = await openOwnFile(this.#journalPath);
+    try {
+      await file.truncate();
+      const first = `${JSON.stringify(document)}\n`;
+      this.#endAt = new TextEncoder().encode(first).length;
+      await writePieces(file, [first, `${" ".repeat(END_BYTES - 1)}\n`]);
+      return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** What came last, and how the run ended. */
+  async #writeEnd(document: ResultDocument): Promise<void> {
+    const file = this.#journal!;
+    await this.#append(document);
+    const { run, csv, csv_header = null } = document;
+    const end: End = { entries: this.#entries, run, csv, csv_header };
+    const text = JSON.stringify({ end });
+    if (new TextEncoder().encode(text).length >= END_BYTES) return await writePieces(file, `${text}\n`);
+    await file.seek(this.#endAt, Deno.SeekMode.Start);
+    await writePieces(file, text);
+    await file.syncData();
   }
 
   /** Renames the journal of another run that died, unless its results are in the document already. */
@@ -121,7 +166,8 @@ export class DocumentSaver {
     const entries = this.#pending;
     this.#pending = [];
     const text = entries.map((entry) => JSON.stringify(entry) + "\n").join("");
-    await writeAll(this.#journal!, text);
+    this.#entries += entries.length; // Also when it fails: then it is seen that some are missing.
+    await writePieces(this.#journal!, text);
     await this.#journal!.syncData();
   }
 }
@@ -138,7 +184,7 @@ export async function saveDocument(path: string, document: ResultDocument): Prom
 }
 
 /** What `JSON.stringify(document, null, 2)` gives, and a line end, in pieces: one for each client, one for each target. */
-function* documentText(document: ResultDocument): Generator<string> {
+export function* documentText(document: ResultDocument): Generator<string> {
   const text = (value: unknown, indent: string) =>
     (JSON.stringify(value, null, 2) ?? "null").replaceAll("\n", `\n${indent}`);
   let before = "{";
@@ -173,14 +219,23 @@ export async function recoverDocument(
   const lines = (await readLimited(journalPath(path))).split("\n");
   const document = parseDocument(lines[0] ?? "");
   const { clients, targets } = document;
+  let end: End | null = null, entries = 0;
   for (const line of lines.slice(1)) {
     const entry = parseEntry(line);
     if (entry === null) continue;
+    if ("end" in entry) {
+      end = entry.end;
+      continue;
+    }
+    entries++;
     if ("client" in entry) merge(clients, entry.client, entry.part);
     else merge(targets, entry.target, entry.part);
   }
+  const whole = end !== null && end.entries === entries;
+  if (whole) Object.assign(document, { run: end!.run, csv: end!.csv, csv_header: end!.csv_header });
   // Once more through the checks: the parts come from a file, too.
-  return { document: judged(parseDocument(JSON.stringify(document))), complete: false };
+  const checked = parseDocument(JSON.stringify(document));
+  return { document: whole ? summed(checked) : judged(checked), complete: false };
 }
 
 /** Which of the parts are not the ones that were there. Of a thousand, two thousand times: a plain loop. */
@@ -203,14 +258,25 @@ function merge<T>(parts: T[], index: number, part: Partial<T>): void {
   if (known !== undefined) parts[index] = { ...known, ...part };
 }
 
-function judged(document: ResultDocument): ResultDocument {
+/** Clients whose results are there. */
+function present({ clients }: ResultDocument): ClientResult[] {
+  return clients.filter((client) => client.peer !== null && client.error === undefined);
+}
+
+/** The document of a run that ended, its verdict as it was. */
+function summed(document: ResultDocument): ResultDocument {
   const merger = new Merger();
-  const present = document.clients.filter((client) => client.peer !== null && client.error === undefined);
-  for (const client of present) merger.add({ histograms: client.histograms ?? undefined });
-  document.total = merger.total(present);
-  document.total.metrics = totalMetrics(document.test.name, present, document.targets);
+  const clients = present(document);
+  for (const client of clients) merger.add({ histograms: client.histograms ?? undefined });
+  document.total = merger.total(clients);
+  document.total.metrics = totalMetrics(document.test.name, clients, document.targets);
+  return document;
+}
+
+function judged(document: ResultDocument): ResultDocument {
+  summed(document);
   document.run.failed = true;
-  const missing = document.clients.length - present.length;
+  const missing = document.clients.length - present(document).length;
   const { verdict, reasons, details } = judge(document, {}, [{
     level: "INVALID",
     code: "recovered",
@@ -223,7 +289,9 @@ function judged(document: ResultDocument): ResultDocument {
 function parseEntry(line: string): Entry | null {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null && "part" in value ? value as Entry : null;
+    return typeof value === "object" && value !== null && ("part" in value || "end" in value)
+      ? value as Entry
+      : null;
   } catch {
     // The last line of a journal whose writer was killed.
     return null;
@@ -231,14 +299,10 @@ function parseEntry(line: string): Entry | null {
 }
 
 async function readLimited(path: string): Promise<string> {
-  const { size } = await Deno.stat(path);
+  const { size, isFile } = await Deno.stat(path);
+  if (!isFile) throw new TypeError(`${path} is no regular file`);
   if (size > JOURNAL_LIMIT) {
     throw new RangeError(`${path} has ${size} bytes, at most ${JOURNAL_LIMIT} are read`);
   }
   return await Deno.readTextFile(path);
-}
-
-async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
-  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
 }

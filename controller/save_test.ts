@@ -85,8 +85,9 @@ Deno.test("parts that come in together are written together, each once", () =>
     }
     await Promise.all(updates);
     await saver.update(document);
-    const lines = (await Deno.readTextFile(`${path}.journal`)).trimEnd().split("\n");
-    assert.equal(lines.length, 3);
+    const lines = (await Deno.readTextFile(`${path}.journal`)).split("\n");
+    // Beside the room for the end, which is blank.
+    assert.equal(lines.filter((line) => line.trim() !== "").length, 3);
     await saver.finish(document);
   }));
 

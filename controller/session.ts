@@ -37,6 +37,8 @@ export class Session {
   failure: Error | null = null;
   interrupted = false;
   readonly #stop = new AbortController();
+  /** What came in could not be kept on disk: it is not tried again, so that what is there stays in order. */
+  #unsaved = false;
   /** Clients whose failure is noted: what follows from their being given up is none of their own. */
   readonly #failed = new Set<ClientRun>();
 
@@ -192,19 +194,19 @@ export class Session {
   }
 
   async #save(): Promise<void> {
+    if (this.#unsaved) return;
     try {
       await this.parts.save(this.parts.document);
     } catch (error) {
-      const failure = new RunError(
+      if (this.#unsaved) return;
+      // What has come in is in memory: the run is worth its end, and its row.
+      this.#unsaved = true;
+      this.warn(
         null,
-        "collect",
-        "limit",
-        `cannot save what has come in: ${messageOf(error)}`,
-        "is there space on the disk, and may the file be written?",
-        error,
+        `what comes in cannot be kept on disk (${
+          messageOf(error)
+        }): the run goes on, and would be lost if it died`,
       );
-      this.parts.emit({ kind: "error", peer: null, phase: "collect", text: failure.message });
-      this.end(failure);
     }
   }
 

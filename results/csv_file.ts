@@ -43,3 +43,50 @@ export function csvAppend(
     : "";
   return `${before}${row}\n`;
 }
+
+/** What is going to be appended to a file. */
+export interface CsvAddition {
+  /** Names of its columns; `null` when the plugins do not tell. */
+  header: string | null;
+  /** The row, where it is known. */
+  row?: string;
+  /** The row may have more columns than the header names. */
+  more?: boolean;
+}
+
+/**
+ * Whether a row belongs into a file: rows under the header of others are numbers with wrong names.
+ *
+ * @param first The file's first line; "" of a new one.
+ * @param addition What is going to be appended.
+ * @returns What is wrong, a clause; `null` when nothing is.
+ */
+export function csvMismatch(first: string, { header, row, more = false }: CsvAddition): string | null {
+  if (first === "") return null;
+  const there = columnsOf(first);
+  if (header !== null && header !== "" && !isData(there)) {
+    const wanted = columnsOf(header.replace(/[\r\n]+/g, ""));
+    const shared = more ? Math.min(there.length, wanted.length) : Math.max(there.length, wanted.length);
+    for (let n = 0; n < shared; n++) {
+      if (there[n] === wanted[n]) continue;
+      const [has, needs] = [there[n] ?? "nothing", wanted[n] ?? "nothing"].map((name) => name.slice(0, 60));
+      return `its header is of other rows (column ${n + 1} is ${has}, and of this run it is ${needs})`;
+    }
+    return null;
+  }
+  if (row === undefined || more) return null;
+  const columns = columnsOf(row).length;
+  return columns === there.length
+    ? null
+    : `its rows have ${there.length} columns, and this run's has ${columns}`;
+}
+
+/** Fields of a line, with commas in quotes left alone. */
+function columnsOf(line: string): string[] {
+  return (line.match(/(?:"(?:[^"]|"")*"|[^,"])+|(?<=,|^)(?=,|$)/g) ?? [""]).map((field) => field.trim());
+}
+
+/** Rows begin with a number, as all the original's do; names do not. */
+function isData(fields: readonly string[]): boolean {
+  return /^[-+.\d]/.test(fields[0] ?? "");
+}
