@@ -30,6 +30,7 @@ interface EchoOptions {
   ip?: string;
   raw?: string;
   trains?: boolean;
+  broadcast?: boolean;
   check?: boolean;
   checkSize?: string;
   pluginDir?: string[];
@@ -48,6 +49,7 @@ export function register(program: Command): void {
     .option("--raw <iface>", "echo Ethernet frames of type 0x6008 on this interface")
     .option("--ip <addr>", "listen on this address (default: all)")
     .option("--trains", "UDP: take and give packets in trains, for the rates of testers with engine=gso")
+    .option("--broadcast", "answer what was sent to a group or to everybody, too")
     .option("--check", "write the first 64-bit word plus one into the second, as latency-check expects")
     .option("--check-size <bytes>", "with --check over TCP: bytes in a packet, the size= of the testers")
     .option(
@@ -129,6 +131,7 @@ function echoArguments(options: EchoOptions): string {
     parts.push(`check_size=${options.checkSize}`);
   }
   if (options.trains) parts.push("trains=1");
+  if (options.broadcast) parts.push("broadcast=1");
   if (options.check) parts.push("check=1");
   if (wrong.length > 0) throw new ExitError(EXIT.USAGE, wrong.join("\n"));
   return parts.join(",");

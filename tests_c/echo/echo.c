@@ -29,6 +29,7 @@ static const struct ipbench_option options[] = {
 	{ "raw", "string", "", "", "", "Interface on which to answer Ethernet frames of type 0x6008.", 0, 0 },
 	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
 	{ "trains", "bool", "", "0", "", "UDP: take many packets of a sender in one piece and give them back so; for engine=gso.", 0, 0 },
+	{ "broadcast", "bool", "", "0", "", "UDP and raw: answer what was sent to a group or to everybody, too.", 0, 0 },
 	{ "check", "bool", "", "0", "", "Write the first 64-bit word plus one into the second, as latency-check expects.", 0, 0 },
 	{ "check_size", "size", "byte", "64", "16..65536", "With check over TCP: bytes in a packet, the size= of the client.", 0, 0 },
 	{ "spoil", "int", "", "0", "0..", "With check: answer every Nth packet wrongly, to test a tester; 0: none.", 0, 0 },
@@ -59,6 +60,7 @@ static struct echo_server *add(const struct ipb_args *a)
 	struct echo_server *s = &servers[server_count++];
 
 	s->trains = ipb_args_bool(a, "trains");
+	s->broadcast = ipb_args_bool(a, "broadcast");
 	s->check = ipb_args_bool(a, "check");
 	s->check_size = (uint32_t)ipb_args_uint(a, "check_size");
 	s->spoil = (uint32_t)ipb_args_uint(a, "spoil");
@@ -158,6 +160,28 @@ static void report_progress(uint64_t begin_ns)
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
 }
 
+/* Says on standard error, once for each kind, what the echo does not answer; with how many it was at the end. */
+static void note_refusals(int ended)
+{
+	static struct {
+		size_t offset;
+		const char *text;
+		int told;
+	} kinds[] = {
+		{ offsetof(struct echo_server, ignored), "packets not answered that came from the echo's own address, from a service "
+		  "that would answer again (echo, DNS, NTP …), or were sent to many", 0 },
+		{ offsetof(struct echo_server, rounds), "packets not answered that came again and again, as if they went round between "
+		  "two echoes", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		uint64_t n = sum(kinds[i].offset);
+		if (n > 0 && (ended || !kinds[i].told))
+			fprintf(stderr, "echo: %llu %s%s\n", (unsigned long long)n, kinds[i].text, ended ? " (in all)" : "");
+		kinds[i].told |= n > 0;
+	}
+}
+
 static int start(struct timeval *stamp)
 {
 	pthread_t threads[SERVERS_MAX];
@@ -176,9 +200,11 @@ static int start(struct timeval *stamp)
 		struct pollfd p = { .fd = stopping.event, .events = POLLIN };
 		poll(&p, 1, PROGRESS_MS);
 		report_progress(begin);
+		note_refusals(0);
 	}
 	for (unsigned i = 0; i < running; i++)
 		pthread_join(threads[i], NULL);
+	note_refusals(1);
 	return status;
 }
 
@@ -225,6 +251,8 @@ static char *figures(void)
 		} else {
 			metric(&j, kind, "dropped", count_dropped(s->fd), "");
 			metric(&j, kind, "send_failures", s->failed, "");
+			metric(&j, kind, "ignored", s->ignored, "");
+			metric(&j, kind, "went_round", s->rounds, "");
 		}
 	}
 	ipb_json_end_array(&j);

@@ -9,7 +9,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "echo_guard.h"
 #include "ipb_error.h"
 #include "ipb_stop.h"
 
@@ -33,10 +35,14 @@ struct echo_server {
 	uint32_t check_size; /* TCP and check: bytes in a packet */
 	int trains;          /* UDP: takes and gives many datagrams of a sender in one piece (UDP_GRO, UDP_SEGMENT) */
 	int any_address;     /* UDP: bound to no address, so answer from the one that was asked */
+	int broadcast;       /* UDP and raw: answer what was sent to many, too */
+	struct sockaddr_storage own; /* UDP: what the socket is bound to */
 	uint8_t mac[6];      /* raw: of the interface */
 	const struct ipb_stop *stop;
 	/* Written by the server's thread, read by others at any time. */
 	_Atomic uint64_t packets, bytes, failed, connections, refused;
+	_Atomic uint64_t ignored; /* not answered: from ourselves, a service, or sent to many */
+	_Atomic uint64_t rounds;  /* not answered: may be going round */
 	uint64_t checked; /* packets that check mode has seen; the server's thread alone */
 };
 
@@ -62,12 +68,16 @@ static inline void echo_check(struct echo_server *s, uint8_t *packet, size_t siz
 	memcpy(packet + 8, &word, 8);
 }
 
+static inline void echo_add(_Atomic uint64_t *to, uint64_t n)
+{
+	if (n > 0) /* one thread writes, so that no locked instruction is needed */
+		atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n, memory_order_release);
+}
+
 static inline void echo_count(struct echo_server *s, uint64_t packets, uint64_t bytes)
 {
-	atomic_store_explicit(&s->packets, atomic_load_explicit(&s->packets, memory_order_relaxed) + packets,
-	                      memory_order_relaxed);
-	atomic_store_explicit(&s->bytes, atomic_load_explicit(&s->bytes, memory_order_relaxed) + bytes,
-	                      memory_order_relaxed);
+	echo_add(&s->packets, packets);
+	echo_add(&s->bytes, bytes);
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "echo.h"
+#include "ipb_clock.h"
 #include "ipb_sock.h"
 
 #define HEADER 14 /* two addresses and the type */
@@ -48,10 +49,30 @@ static struct frames *new_frames(void)
 	return f;
 }
 
+/* Whether a frame that is ours to answer may be answered: never one that says it is from us or from a group. */
+static int is_to_be_answered(struct echo_server *s, struct guard *guard, const uint8_t *frame, size_t size, int kind,
+                             uint64_t now_ns)
+{
+	const uint8_t *source = frame + 6;
+	uint64_t sender = 0;
+
+	if ((source[0] & 1) != 0 || memcmp(source, s->mac, 6) == 0 || (kind != PACKET_HOST && !s->broadcast)) {
+		echo_add(&s->ignored, 1);
+		return 0;
+	}
+	memcpy(&sender, source, 6);
+	if (guard_goes_round(guard, sender, frame + HEADER, size - HEADER, 1, now_ns)) {
+		echo_add(&s->rounds, 1);
+		return 0;
+	}
+	return 1;
+}
+
 /* Prepares the answers to n frames; returns how many there are. Frames to others, and our own, get none. */
-static unsigned prepare(struct echo_server *s, struct frames *f, int n)
+static unsigned prepare(struct echo_server *s, struct frames *f, struct guard *guard, int n)
 {
 	unsigned answers = 0;
+	uint64_t now = ipb_now_ns();
 
 	for (int i = 0; i < n; i++) {
 		uint8_t *frame = f->data[i];
@@ -60,6 +81,8 @@ static unsigned prepare(struct echo_server *s, struct frames *f, int n)
 
 		f->in[i].msg_hdr.msg_namelen = sizeof f->names[i];
 		if (size < HEADER || truncated || (kind != PACKET_HOST && kind != PACKET_BROADCAST && kind != PACKET_MULTICAST))
+			continue;
+		if (!is_to_be_answered(s, guard, frame, size, kind, now))
 			continue;
 		memcpy(frame, frame + 6, 6);
 		memcpy(frame + 6, s->mac, 6);
@@ -72,12 +95,13 @@ static unsigned prepare(struct echo_server *s, struct frames *f, int n)
 void echo_raw_run(struct echo_server *s)
 {
 	struct frames *f = new_frames();
+	struct guard *guard = guard_new();
 
-	while (f != NULL && !ipb_stop_asked(s->stop)) {
+	while (f != NULL && guard != NULL && !ipb_stop_asked(s->stop)) {
 		int n = recvmmsg(s->fd, f->in, ECHO_BATCH, MSG_WAITFORONE, NULL);
 		if (n <= 0)
 			continue;
-		unsigned answers = prepare(s, f, n);
+		unsigned answers = prepare(s, f, guard, n);
 		uint64_t bytes = 0;
 		uint64_t packets = 0;
 		for (unsigned done = 0; done < answers;) {
@@ -96,5 +120,6 @@ void echo_raw_run(struct echo_server *s)
 		}
 		echo_count(s, packets, bytes);
 	}
+	free(guard);
 	free(f);
 }

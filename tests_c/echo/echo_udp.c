@@ -9,9 +9,21 @@
 #include <sys/uio.h>
 
 #include "echo.h"
+#include "ipb_clock.h"
 #include "ipb_sock.h"
 
-#define CONTROL_MAX 128 /* two addresses and a size */
+#define CONTROL_MAX 192 /* two addresses, a size, hops, and room for a class of service */
+#define USUAL_HOPS 64   /* that packets come with: answers to them need no word about hops */
+
+/* What came with a datagram beside its bytes. */
+struct arrival {
+	struct in6_pktinfo six;
+	struct in_pktinfo four;
+	int have_six, have_four;
+	int hops;      /* left on arrival, 0: not known */
+	int hops_level; /* of the control message: IPPROTO_IP or IPPROTO_IPV6 */
+	int segment;   /* bytes of each datagram of a train, 0: none */
+};
 
 struct batch {
 	struct mmsghdr messages[ECHO_BATCH];
@@ -22,10 +34,24 @@ struct batch {
 	uint8_t data[ECHO_BATCH][ECHO_DATAGRAM_MAX];
 };
 
+/* The hops that came are wanted with each datagram, and answers to the usual ones leave with one less. Of the two
+ * families a socket has one or, without an address of its own, both. */
+static int prepare_hops(int fd)
+{
+	int yes = 1, hops = USUAL_HOPS - 1;
+	int four = setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &yes, sizeof yes) |
+	           setsockopt(fd, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
+	int six = setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &yes, sizeof yes) |
+	          setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops);
+
+	return four < 0 && six < 0 ? -1 : 0;
+}
+
 int echo_udp_open(struct echo_server *s, const char *ip, uint16_t port, struct ipb_error *err)
 {
 	struct ipb_sock_options o = { .rcvbuf = ECHO_SOCKET_BUFFER, .sndbuf = ECHO_SOCKET_BUFFER, .dscp = -1 };
 	struct timeval wake = { .tv_usec = ECHO_WAKE_MS * 1000 };
+	socklen_t size = sizeof s->own;
 	int yes = 1;
 
 	s->kind = ECHO_UDP;
@@ -33,6 +59,8 @@ int echo_udp_open(struct echo_server *s, const char *ip, uint16_t port, struct i
 	s->fd = ipb_sock_listen(ip, port, SOCK_DGRAM, &o, err);
 	if (s->fd < 0)
 		return -1;
+	if (getsockname(s->fd, (struct sockaddr *)&s->own, &size) < 0 || prepare_hops(s->fd) < 0)
+		return ipb_error_errno(err, errno, "cannot prepare the UDP echo's socket");
 	if (s->any_address) {
 		setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof yes);
 		setsockopt(s->fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes);
@@ -84,34 +112,53 @@ static void put(struct msghdr *m, int level, int type, const void *value, size_t
 	m->msg_controllen += CMSG_SPACE(size);
 }
 
-/* Turns what came with a datagram into what goes with the answer: the address that was asked is the one that answers,
- * over the interface of the routing table's choice, and a train goes back as one. A socket for both families may give
- * the address in IPv4's form and in IPv6's: one of them goes back. Returns the size of a train's datagrams, or 0. */
-static uint16_t answer_like(const struct echo_server *s, struct msghdr *m, size_t size)
+static void read_arrival(struct msghdr *m, struct arrival *a)
 {
-	struct in6_pktinfo six;
-	struct in_pktinfo four;
-	int have_six = 0, have_four = 0, segment = 0;
-
+	memset(a, 0, sizeof *a);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&six, CMSG_DATA(c), sizeof six);
-			have_six = 1;
+			memcpy(&a->six, CMSG_DATA(c), sizeof a->six);
+			a->have_six = 1;
 		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			memcpy(&four, CMSG_DATA(c), sizeof four);
-			have_four = 1;
+			memcpy(&a->four, CMSG_DATA(c), sizeof a->four);
+			a->have_four = 1;
+		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
+		           (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
+			memcpy(&a->hops, CMSG_DATA(c), sizeof a->hops);
+			a->hops_level = c->cmsg_level;
 		} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-			memcpy(&segment, CMSG_DATA(c), sizeof segment);
+			memcpy(&a->segment, CMSG_DATA(c), sizeof a->segment);
 		}
 	}
-	uint16_t train = segment > 0 && (size_t)segment < size ? (uint16_t)segment : 0;
+}
+
+/* Whether it was sent to a group or to everybody. A socket with an address of its own gets what is sent to that alone. */
+static int to_many(const struct arrival *a)
+{
+	return (a->have_six && a->six.ipi6_addr.s6_addr[0] == 0xff) ||
+	       (a->have_four && a->four.ipi_addr.s_addr != a->four.ipi_spec_dst.s_addr);
+}
+
+/* Says what goes with the answer: the address that was asked is the one that answers, over the interface of the routing
+ * table's choice; one hop less than came, but never none; and a train goes back as one. A socket for both families may
+ * give the address in IPv4's form and in IPv6's: one of them goes back. Returns the size of a train's datagrams, or 0. */
+static uint16_t answer_like(const struct echo_server *s, struct msghdr *m, struct arrival *a, size_t size)
+{
+	uint16_t train = a->segment > 0 && (size_t)a->segment < size ? (uint16_t)a->segment : 0;
+
 	m->msg_controllen = 0;
-	if (have_six && s->any_address) {
-		six.ipi6_ifindex = 0;
-		put(m, IPPROTO_IPV6, IPV6_PKTINFO, &six, sizeof six);
-	} else if (have_four && s->any_address) {
-		four.ipi_ifindex = 0;
-		put(m, IPPROTO_IP, IP_PKTINFO, &four, sizeof four);
+	if (!s->any_address || to_many(a)) {
+		/* the kernel knows the address */
+	} else if (a->have_six) {
+		a->six.ipi6_ifindex = 0;
+		put(m, IPPROTO_IPV6, IPV6_PKTINFO, &a->six, sizeof a->six);
+	} else if (a->have_four) {
+		a->four.ipi_ifindex = 0;
+		put(m, IPPROTO_IP, IP_PKTINFO, &a->four, sizeof a->four);
+	}
+	if (a->hops > 0 && a->hops != USUAL_HOPS) {
+		int left = a->hops > 1 ? a->hops - 1 : 1;
+		put(m, a->hops_level, a->hops_level == IPPROTO_IP ? IP_TTL : IPV6_HOPLIMIT, &left, sizeof left);
 	}
 	if (train > 0)
 		put(m, SOL_UDP, UDP_SEGMENT, &train, sizeof train);
@@ -124,10 +171,11 @@ static uint32_t datagrams(size_t size, uint16_t segment)
 }
 
 /* What cannot be sent in one piece, since the kernel or the interface does not cut it up: datagram for datagram. */
-static void answer_apart(struct echo_server *s, const struct msghdr *train, size_t size, uint16_t segment,
-                         uint64_t *packets, uint64_t *bytes)
+static void answer_apart(struct echo_server *s, const struct msghdr *train, uint16_t segment, uint64_t *packets,
+                         uint64_t *bytes)
 {
 	struct iovec part = { 0 };
+	size_t size = train->msg_iov->iov_len;
 	struct msghdr m = *train;
 
 	m.msg_controllen -= CMSG_SPACE(sizeof segment);
@@ -152,29 +200,90 @@ static void check(struct echo_server *s, uint8_t *data, size_t size, uint16_t se
 		echo_check(s, data + at, size - at < step ? size - at : step);
 }
 
-/* Sends what came, in order; a datagram that cannot be sent is counted and passed over. */
+/* Whether a datagram comes from the very address and port that it was sent to. */
+static int from_ourselves(const struct echo_server *s, const struct sockaddr_storage *from, const struct arrival *a)
+{
+	const struct sockaddr_in *four = (const struct sockaddr_in *)from, *own_four = (const struct sockaddr_in *)&s->own;
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from, *own_six = (const struct sockaddr_in6 *)&s->own;
+
+	if (six->sin6_port != own_six->sin6_port) /* IPv4's is at the same place */
+		return 0;
+	if (from->ss_family == AF_INET)
+		return four->sin_addr.s_addr == (a->have_four ? a->four.ipi_addr : own_four->sin_addr).s_addr;
+	return memcmp(&six->sin6_addr, a->have_six ? &a->six.ipi6_addr : &own_six->sin6_addr, sizeof six->sin6_addr) == 0;
+}
+
+/* A number for the sender's address and port. */
+static uint64_t sender_of(const struct sockaddr_storage *from, uint16_t *port)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
+	uint64_t half[2];
+
+	*port = ntohs(six->sin6_port);
+	if (from->ss_family == AF_INET)
+		return (uint64_t)((const struct sockaddr_in *)from)->sin_addr.s_addr << 16 | *port;
+	memcpy(half, &six->sin6_addr, sizeof half);
+	return (half[0] * 0x9e3779b97f4a7c15ull ^ half[1]) * 0x9e3779b97f4a7c15ull ^ *port;
+}
+
+static int is_to_be_answered(struct echo_server *s, struct guard *guard, const struct msghdr *m, const struct arrival *a,
+                             size_t size, uint64_t now_ns)
+{
+	uint16_t port;
+	uint64_t sender = sender_of(m->msg_name, &port);
+
+	if (guard_is_service(port) || from_ourselves(s, m->msg_name, a) || (!s->broadcast && to_many(a))) {
+		echo_add(&s->ignored, 1);
+		return 0;
+	}
+	if (guard_goes_round(guard, sender, m->msg_iov->iov_base, size, a->hops <= 1, now_ns)) {
+		echo_add(&s->rounds, 1);
+		return 0;
+	}
+	return 1;
+}
+
+/* Prepares the answers to n datagrams; those to be sent come first. Returns how many they are. */
+static int prepare(struct echo_server *s, struct batch *b, struct guard *guard, int n)
+{
+	uint64_t now = ipb_now_ns();
+	struct arrival a;
+	int answers = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct mmsghdr m = b->messages[i];
+		read_arrival(&m.msg_hdr, &a);
+		if (!is_to_be_answered(s, guard, &m.msg_hdr, &a, m.msg_len, now))
+			continue;
+		m.msg_hdr.msg_iov->iov_len = m.msg_len;
+		b->segments[answers] = answer_like(s, &m.msg_hdr, &a, m.msg_len);
+		check(s, m.msg_hdr.msg_iov->iov_base, m.msg_len, b->segments[answers]);
+		if (answers < i)
+			b->messages[i] = b->messages[answers]; /* each keeps parts of its own */
+		b->messages[answers++] = m;
+	}
+	return answers;
+}
+
+/* Sends n answers, in order; one that cannot be sent is counted and passed over. */
 static void answer(struct echo_server *s, struct batch *b, int n)
 {
 	uint64_t bytes = 0, packets = 0;
 
-	for (int i = 0; i < n; i++) {
-		size_t size = b->parts[i].iov_len = b->messages[i].msg_len;
-		b->segments[i] = answer_like(s, &b->messages[i].msg_hdr, size);
-		check(s, b->data[i], size, b->segments[i]);
-	}
 	for (int done = 0; done < n;) {
 		int sent = sendmmsg(s->fd, b->messages + done, (unsigned)(n - done), 0);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		for (int i = done; i < done + sent; i++) {
-			packets += datagrams(b->parts[i].iov_len, b->segments[i]);
-			bytes += b->parts[i].iov_len;
+			size_t size = b->messages[i].msg_hdr.msg_iov->iov_len;
+			packets += datagrams(size, b->segments[i]);
+			bytes += size;
 		}
 		done += sent > 0 ? sent : 0;
 		if (sent > 0)
 			continue;
 		if (b->segments[done] > 0)
-			answer_apart(s, &b->messages[done].msg_hdr, b->parts[done].iov_len, b->segments[done], &packets, &bytes);
+			answer_apart(s, &b->messages[done].msg_hdr, b->segments[done], &packets, &bytes);
 		else
 			atomic_fetch_add(&s->failed, 1);
 		done++;
@@ -185,14 +294,16 @@ static void answer(struct echo_server *s, struct batch *b, int n)
 void echo_udp_run(struct echo_server *s)
 {
 	struct batch *b = new_batch();
+	struct guard *guard = guard_new();
 	const unsigned most = s->trains ? ECHO_TRAINS : ECHO_BATCH;
 
-	while (b != NULL && !ipb_stop_asked(s->stop)) {
+	while (b != NULL && guard != NULL && !ipb_stop_asked(s->stop)) {
 		int n = recvmmsg(s->fd, b->messages, most, MSG_WAITFORONE, NULL);
 		if (n <= 0)
 			continue; /* time to look at stop, or an error that a datagram of ours caused (ICMP) */
-		answer(s, b, n);
+		answer(s, b, prepare(s, b, guard, n));
 		reset(b, n);
 	}
+	free(guard);
 	free(b);
 }

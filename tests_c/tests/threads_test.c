@@ -26,8 +26,9 @@ static char folder[PATH_MAX];
 static int silent = -1; /* a UDP socket that takes packets and answers none */
 static struct ipbench_progress progress;
 static char error_text[1024];
-static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 1, 0,
-	                            sizeof error_text, error_text, &progress };
+static struct ipbench_host host = { .major = IPBENCH_EXT_MAJOR, .minor = IPBENCH_EXT_MINOR, .size = sizeof host,
+	                            .form = IPBENCH_FORM_EXTENDED, .run_id = 1, .error_size = sizeof error_text,
+	                            .error = error_text, .progress = &progress };
 static struct timeval started, stopped;
 
 struct running {
