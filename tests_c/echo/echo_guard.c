@@ -81,10 +81,11 @@ int guard_goes_round(struct guard *g, uint64_t sender, const uint8_t *data, size
 {
 	struct guard_packet *p = place(g, tag_of(g, sender, data, size));
 	uint64_t before_ns = p->last_ns;
+	uint32_t counts = now_ns != before_ns;
 
 	p->last_ns = now_ns;
 	if (now_ns < p->silent_until_ns) {
-		p->late += now_ns >= p->late_from_ns;
+		p->late += counts && now_ns >= p->late_from_ns;
 		return 1;
 	}
 	if (now_ns - before_ns > GUARD_WINDOW_NS)
@@ -97,7 +98,8 @@ int guard_goes_round(struct guard *g, uint64_t sender, const uint8_t *data, size
 		p->first_ns = now_ns;
 		p->count = 0;
 	}
-	if (++p->count < (endless ? GUARD_SAME_ENDLESS : GUARD_SAME_HOPS))
+	p->count += counts;
+	if (!counts || p->count < (endless ? GUARD_SAME_ENDLESS : GUARD_SAME_HOPS))
 		return 0;
 	begin_silence(p, now_ns);
 	return 1;

@@ -17,14 +17,15 @@
 #define GUARD_WAYS 4
 #define GUARD_KNOWN 64               /* bytes at the packet's start, and 8 at its end, that make it the same one */
 #define GUARD_WINDOW_NS 1000000000ull /* not seen for so long, it is forgotten */
-#define GUARD_SAME_HOPS 1000         /* times in a window, for a packet that has hops left */
-#define GUARD_SAME_ENDLESS 64        /* times, windows or not, for one whose hops do not count down */
+/* How often it has to come. All that one call of the socket gives count as once: what waited there went no round. */
+#define GUARD_SAME_HOPS 500          /* in a window, for a packet that has hops left */
+#define GUARD_SAME_ENDLESS 64        /* windows or not, for one whose hops do not count down */
 #define GUARD_SILENCE_NS 50000000ull /* how long it is not answered then, at least */
 #define GUARD_SILENCE_ROUNDS 16      /* … and so many times as long as it has taken to come again */
 
 #define GUARD_GOES_ON 4              /* this share of its rate before, as 1/n, shows a generator … */
-#define GUARD_GOES_ON_MIN 8          /* … and at least so many packets; … */
-#define GUARD_GOES_ON_MAX 1000       /* … so many are always enough */
+#define GUARD_GOES_ON_MIN 8          /* … and at least so often; … */
+#define GUARD_GOES_ON_MAX 1000       /* … so often is always enough */
 #define GUARD_TRUST_NS 10000000000ull /* until the next test of a generator; twice as long each time */
 #define GUARD_TRUST_DOUBLINGS 16
 
@@ -34,7 +35,7 @@ struct guard_packet {
 	uint64_t first_ns, last_ns;
 	uint64_t late_from_ns, silent_until_ns; /* the silence's second half; 0: there is none */
 	uint64_t trusted_until_ns;
-	uint32_t count, late, needed; /* since first_ns; in the second half; that many of which show a generator */
+	uint32_t count, late, needed; /* times since first_ns; in the second half; so many there show a generator */
 	uint32_t trusted;             /* times */
 };
 
@@ -46,7 +47,8 @@ struct guard {
 /* Makes one, or NULL. free() ends it. */
 struct guard *guard_new(void);
 
-/* Non-zero when this packet is not to be answered, because it may be going round. endless: nothing counts its hops. */
+/* Non-zero when this packet is not to be answered, because it may be going round. endless: nothing counts its hops.
+ * now_ns: the same for all that came with one call. */
 int guard_goes_round(struct guard *g, uint64_t sender, const uint8_t *data, size_t size, int endless, uint64_t now_ns);
 
 /* Non-zero when the service of that port, when its answer is answered, would answer again. */
