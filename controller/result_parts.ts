@@ -33,7 +33,7 @@ export function clientPart(
 ): Partial<ClientResult> {
   const { counts, rates, pacing, latency, histograms, metrics, window, environment, ...more } =
     input.results ?? {};
-  const record = { ...client.environment, ...environment };
+  const record = measuredBy({ ...client.environment, ...environment });
   return {
     ...more,
     peer: client.peer.greeting?.peer ?? null,
@@ -46,6 +46,22 @@ export function clientPart(
     ...timing(client, { stamps: input.stamps, window }, agreement, null),
     ...(Object.keys(record).length === 0 ? {} : { environment: record }),
   };
+}
+
+/**
+ * The daemon described the card that leads to the target as far as it could know before the test; the test's own socket
+ * knows which it was. A card that was not used is not described.
+ */
+function measuredBy(record: Record<string, unknown>): Record<string, unknown> {
+  const used = member(record.network, "interface");
+  if (typeof used !== "string" || used === member(record.nic, "name")) return record;
+  return { ...record, nic: { name: used, mtu: member(record.network, "mtu") ?? null } };
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).find(([key]) => key === name)?.[1]
+    : undefined;
 }
 
 /**

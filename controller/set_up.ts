@@ -119,7 +119,8 @@ async function describe(session: Session, run: ClientRun | TargetRun, side: Side
   const { peer } = run;
   if (!peer.has("env")) return;
   const isClient = "done" in run;
-  const iface = isClient ? splitArgs(run.description.args).get("iface") ?? null : null;
+  const args = splitArgs(isClient ? run.description.args : "");
+  const iface = args.get("iface") ?? args.get("device") ?? null;
   try {
     run.environment = await side.environment(iface, isClient ? run.description.target : null);
   } catch (error) {

@@ -122,7 +122,10 @@ function shares(before: number[], after: number[]): { busy: number | null; steal
 async function routeTo(target: string): Promise<string | null> {
   const address = await resolve(target);
   if (address === null) return null;
-  if (address === "::1" || address.startsWith("127.")) return "lo";
+  // What is sent to an own address never leaves by the card that has it.
+  if (address.startsWith("127.") || Deno.networkInterfaces().some((own) => own.address === address)) {
+    return "lo";
+  }
   return address.includes(":") ? await route6(address) : await route4(address);
 }
 

@@ -8,6 +8,7 @@
 
 #include "ipb_engine_private.h"
 
+#define START_NS 20000u /* from now until the first packet is due */
 #define UNTIL_CI_NS 250000000ull /* how often until_ci looks */
 #define GAP_ALLOWANCE_NS 10000u /* work on one packet that does not count as standing still */
 #define NEAR_NS 500u  /* what a look for replies costs, about */
@@ -339,10 +340,15 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	e->progress = progress;
 	ipb_clock_refine(&e->clock);
 	ipb_clock_anchor(&e->clock);
-	e->start_ns = ipb_clock_now(&e->clock) + 20000;
+	e->start_ns = ipb_clock_now(&e->clock) + START_NS;
+	e->measure_ns = e->start_ns + e->config.rampup_ns + e->config.warmup_ns;
+	if (e->address_count > 1 && e->config.proto == IPB_UDP) { /* a part of the warm-up goes to it */
+		ipb_engine_choose_address(e);
+		e->start_ns = ipb_clock_now(&e->clock) + START_NS;
+		e->measure_ns = e->measure_ns > e->start_ns ? e->measure_ns : e->start_ns;
+	}
 	ipb_sched_init(&e->sched, e->config.arrival, e->config.burst, e->config.rate_bps, &e->config.sizes,
 	               e->config.seed, e->start_ns, e->config.rampup_ns);
-	e->measure_ns = e->start_ns + e->config.rampup_ns + e->config.warmup_ns;
 	/* A number of samples ends with an interval, and so it begins with one: rates would be too low. Random arrivals have
 	 * no memory: any instant is as good. */
 	if (nominal == 0 && e->config.arrival != IPB_ARRIVAL_POISSON)
@@ -356,7 +362,8 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	/* With less warm-up, set-up's reading is used, which says nothing of the processor's clock: it was not awake yet. */
 	e->before_due_ns = e->measure_ns - e->start_ns >= 2 * BEFORE_NS ? e->measure_ns - BEFORE_NS : UINT64_MAX;
 	enter(e, IPBENCH_PHASE_WARMUP);
-	loop(e);
+	if (!e->failed)
+		loop(e);
 	uint64_t now = ipb_clock_now(&e->clock);
 	cut_short(e, now);
 	ipb_engine_unblocked(e, now);

@@ -135,16 +135,12 @@ static int try_privileges(const struct ipb_engine_config *c, struct ipb_error *e
 }
 
 /* A connection repeats what its interface drops, so that nothing is lost by it. */
-static void find_link(struct ipb_engine *e)
+void ipb_engine_find_link(struct ipb_engine *e)
 {
-	const char *name = e->config.proto == IPB_RAW ? e->config.iface : e->config.sock.device;
-
-	if (e->config.proto == IPB_TCP)
-		return;
-	if (name != NULL && *name != '\0')
-		snprintf(e->link, sizeof e->link, "%s", name);
-	else
-		ipb_link_of(e->fds[0], e->link);
+	if (e->config.proto == IPB_RAW)
+		snprintf(e->link, sizeof e->link, "%s", e->config.iface);
+	else if (e->config.proto == IPB_UDP)
+		ipb_link_of(e->fds[0], &e->addresses[e->address].storage, e->link);
 }
 
 struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struct ipb_error *err)
@@ -167,7 +163,7 @@ struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struc
 	ipb_clock_init(&e->clock, config->want_tsc);
 	if (ipb_xport_open(e, err) < 0)
 		goto fail;
-	find_link(e);
+	ipb_engine_find_link(e);
 	e->batch = e->batch != 0 ? e->batch : e->x->batch;
 	if (ipb_layers_open(e, config->iface) < 0) {
 		ipb_error(err, "no memory for time stamps");

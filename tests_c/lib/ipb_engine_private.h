@@ -56,6 +56,9 @@ struct ipb_engine {
 	uint32_t batch;                 /* packets prepared at once */
 	uint32_t offset;                /* of the packet in its frame */
 	uint32_t expected;              /* size of every packet, 0 when they differ */
+	struct ipb_address addresses[IPB_SOCK_ADDRESSES_MAX]; /* of the target, in the system's order */
+	int address_count, address;     /* how many, and which of them is measured */
+	char address_why[160];          /* why that one, when there are several */
 	int *fds;                       /* one a flow */
 	int epoll;
 	void *io;                       /* of the transport */
@@ -84,7 +87,7 @@ struct ipb_engine {
 	uint64_t bad, stray, unsent, unmeasured;
 	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
 	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */
-	char link[IF_NAMESIZE];         /* the interface that packets leave by; "" when unknown */
+	char link[IF_NAMESIZE];         /* the interface that packets leave by; "" when unknown, and over TCP */
 	uint64_t received_all;          /* replies of all phases */
 	uint64_t rxq_drops, rxq_drops_start; /* at the end, and when the measured phase began */
 	uint64_t ring_drops;            /* of the packet ring, which counts them apart, up to now */
@@ -213,6 +216,13 @@ int ipb_tcp_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err);
 void ipb_fds_close(struct ipb_engine *e);
+/* Finds the interface whose drops are looked at. */
+void ipb_engine_find_link(struct ipb_engine *e);
+/* A target with several addresses, over UDP: takes the first one that answers a probe, in the first half of ramp-up and
+ * warm-up. -1 when the run is over. */
+int ipb_engine_choose_address(struct ipb_engine *e);
+/* What was measured: addresses, interface, MTU; as member `network` of the open object. */
+void ipb_engine_network(const struct ipb_engine *e, struct ipb_json *j);
 int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err);
 /* Flows that have something to read, at most max, into to. */
 uint32_t ipb_flows_readable(struct ipb_engine *e, uint32_t *to, uint32_t max);

@@ -134,6 +134,7 @@ static void environment(const struct ipb_engine *e, struct ipb_json *j)
 	const struct ipb_noise *n = &e->noise;
 
 	ipb_json_object(j, "environment");
+	ipb_engine_network(e, j);
 	ipb_json_object(j, "during_run");
 	uint64_t ticks = e->after.all_ticks - e->before.all_ticks;
 	ipb_json_number(j, "steal_share", ticks > 0 ? (double)(e->after.steal_ticks - e->before.steal_ticks) / (double)ticks : 0);

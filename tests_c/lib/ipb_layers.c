@@ -126,6 +126,14 @@ int ipb_layers_open(struct ipb_engine *e, const char *iface)
 	return 0;
 }
 
+void ipb_layers_reopen(struct ipb_engine *e)
+{
+	if (e->layers.used != IPB_STAMPS_USER) {
+		e->layers.used = IPB_STAMPS_USER;
+		choose(e, e->config.iface != NULL ? e->config.iface : "");
+	}
+}
+
 void ipb_layers_close(struct ipb_engine *e)
 {
 	struct ipb_layers *l = &e->layers;

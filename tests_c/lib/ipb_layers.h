@@ -48,6 +48,8 @@ struct ipb_layers {
 /* Switches stamping on, on all of e's sockets, as far as they can; measures its cost. Called after the transport is
  * open. 0, or -1 when there is no memory. */
 int ipb_layers_open(struct ipb_engine *e, const char *iface);
+/* The same for sockets that have taken the place of those. */
+void ipb_layers_reopen(struct ipb_engine *e);
 void ipb_layers_close(struct ipb_engine *e);
 
 /* Measures what stamping costs, on a pair of sockets of its own. */

@@ -1,43 +1,113 @@
 /* What the outgoing interface drops; see ipb_link.h.  SPDX-License-Identifier: MIT */
 #include "ipb_link.h"
 
-#include <ifaddrs.h>
 #include <linux/gen_stats.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #define ANSWERS_MAX 256 /* messages of the kernel that are looked at: a dump of all queueing disciplines */
 
-static int same_address(const struct sockaddr *a, const struct sockaddr *b)
+/* Puts an attribute behind a request. */
+static void put(struct nlmsghdr *head, unsigned short type, const void *value, size_t size)
 {
-	if (a == NULL || a->sa_family != b->sa_family)
-		return 0;
-	if (a->sa_family == AF_INET)
-		return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-	const struct sockaddr_in6 *x = (const struct sockaddr_in6 *)a, *y = (const struct sockaddr_in6 *)b;
-	return a->sa_family == AF_INET6 && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0 &&
-	       (y->sin6_scope_id == 0 || x->sin6_scope_id == y->sin6_scope_id);
+	struct rtattr *a = (struct rtattr *)((char *)head + NLMSG_ALIGN(head->nlmsg_len));
+
+	a->rta_type = type;
+	a->rta_len = (unsigned short)RTA_LENGTH(size);
+	memcpy(RTA_DATA(a), value, size);
+	head->nlmsg_len = NLMSG_ALIGN(head->nlmsg_len) + RTA_ALIGN(a->rta_len);
 }
 
-void ipb_link_of(int fd, char name[IF_NAMESIZE])
+/* The part of an address that a route is about; its size to *size, 0: of another family. */
+static const void *host_part(const struct sockaddr_storage *a, size_t *size)
 {
-	struct sockaddr_storage local;
-	socklen_t size = sizeof local;
-	struct ifaddrs *list = NULL;
+	*size = a->ss_family == AF_INET ? sizeof(struct in_addr) : a->ss_family == AF_INET6 ? sizeof(struct in6_addr) : 0;
+	return a->ss_family == AF_INET ? (const void *)&((const struct sockaddr_in *)a)->sin_addr
+	                               : (const void *)&((const struct sockaddr_in6 *)a)->sin6_addr;
+}
 
-	name[0] = '\0';
-	if (getsockname(fd, (struct sockaddr *)&local, &size) < 0 || getifaddrs(&list) < 0)
-		return;
-	for (const struct ifaddrs *a = list; a != NULL && name[0] == '\0'; a = a->ifa_next)
-		if (same_address(a->ifa_addr, (struct sockaddr *)&local))
-			snprintf(name, IF_NAMESIZE, "%s", a->ifa_name);
-	freeifaddrs(list);
+/* Index of the interface in the kernel's answer, or 0. */
+static unsigned outgoing(const struct nlmsghdr *m)
+{
+	unsigned index = 0;
+	int left = (int)m->nlmsg_len - (int)NLMSG_LENGTH(sizeof(struct rtmsg));
+
+	for (struct rtattr *a = RTM_RTA(NLMSG_DATA(m)); RTA_OK(a, left); a = RTA_NEXT(a, left))
+		if (a->rta_type == RTA_OIF && RTA_PAYLOAD(a) >= sizeof index)
+			memcpy(&index, RTA_DATA(a), sizeof index);
+	return index;
+}
+
+/* Asks the kernel for the route of a socket's packets: by its addresses and the device that it is bound to. */
+static unsigned route_of(int fd, const struct sockaddr_storage *to)
+{
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg about;
+		char attributes[128];
+	} ask = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof ask.about), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST },
+	          .about = { .rtm_family = (unsigned char)to->ss_family } };
+	_Alignas(struct nlmsghdr) char answer[4096];
+	struct sockaddr_storage from;
+	struct timeval patience = { .tv_sec = 1 };
+	char device[IF_NAMESIZE] = "";
+	socklen_t from_size = sizeof from, device_size = sizeof device;
+	unsigned index = 0;
+	size_t size = 0;
+	const void *host = host_part(to, &size);
+
+	if (size == 0)
+		return 0;
+	ask.about.rtm_dst_len = (unsigned char)(8 * size);
+	put(&ask.head, RTA_DST, host, size);
+	if (getsockname(fd, (struct sockaddr *)&from, &from_size) == 0 && from.ss_family == to->ss_family) {
+		ask.about.rtm_src_len = (unsigned char)(8 * size);
+		put(&ask.head, RTA_SRC, host_part(&from, &size), size);
+	}
+	if (to->ss_family == AF_INET6)
+		index = ((const struct sockaddr_in6 *)to)->sin6_scope_id;
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &device_size) == 0 && device[0] != '\0')
+		index = if_nametoindex(device);
+	if (index != 0)
+		put(&ask.head, RTA_OIF, &index, sizeof index);
+	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (netlink < 0)
+		return index;
+	setsockopt(netlink, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	ssize_t n = send(netlink, &ask, ask.head.nlmsg_len, 0) > 0 ? recv(netlink, answer, sizeof answer, 0) : -1;
+	close(netlink);
+	const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+	if (n > 0 && NLMSG_OK(m, (unsigned)n) && m->nlmsg_type == RTM_NEWROUTE)
+		index = outgoing(m);
+	return index;
+}
+
+void ipb_link_of(int fd, const struct sockaddr_storage *to, char name[IF_NAMESIZE])
+{
+	const unsigned index = route_of(fd, to);
+
+	if (index == 0 || if_indextoname(index, name) == NULL)
+		name[0] = '\0';
+}
+
+uint32_t ipb_link_mtu(const char *name)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), found;
+
+	if (fd < 0)
+		return 0;
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	found = ioctl(fd, SIOCGIFMTU, &request) == 0;
+	close(fd);
+	return found ? (uint32_t)request.ifr_mtu : 0;
 }
 
 /* What a queueing discipline at the interface's root has dropped, those below it included. */

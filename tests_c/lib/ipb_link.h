@@ -7,9 +7,14 @@
 
 #include <net/if.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
-/* The interface that holds the socket's local address; "" when there is none such (127.0.0.2, for one). */
-void ipb_link_of(int fd, char name[IF_NAMESIZE]);
+/* The interface by which the socket's packets to that address leave: the kernel's route, for the socket's own address and
+ * the device that it is bound to. The loopback, where the address is this machine's; "" when there is no route. */
+void ipb_link_of(int fd, const struct sockaddr_storage *to, char name[IF_NAMESIZE]);
+
+/* Its MTU in bytes, 0 when it is not known. */
+uint32_t ipb_link_mtu(const char *name);
 
 /* Packets that the interface's queueing discipline and its driver have dropped, from the beginning; 0 when the
  * system does not tell, or name is "". */

@@ -9,13 +9,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netpacket/packet.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "ipb_clock.h"
 
 #define BACKLOG 128
 
@@ -103,102 +100,6 @@ int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, str
 		return ipb_error(err, "cannot resolve \"%s\": %s", host != NULL ? host : "",
 		                 code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
 	return n > 0 ? n : ipb_error(err, "\"%s\" has no address", host != NULL ? host : "");
-}
-
-static int bind_local(int fd, int family, int type, const struct ipb_sock_options *o, struct ipb_error *err)
-{
-	struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
-
-	if ((o->bind_host == NULL || *o->bind_host == '\0') && o->bind_port == 0)
-		return 0;
-	int n = ipb_sock_resolve(o->bind_host, o->bind_port, type, 1, found, IPB_SOCK_ADDRESSES_MAX, err);
-	for (int i = 0; i < n; i++)
-		if (found[i].storage.ss_family == family) {
-			if (bind(fd, (struct sockaddr *)&found[i].storage, found[i].size) == 0)
-				return 0;
-			return ipb_error_errno(err, errno, "cannot bind to local address %s port %u",
-			                       o->bind_host ? o->bind_host : "", o->bind_port);
-		}
-	return n < 0 ? -1 : ipb_error(err, "local address %s is of another family than the target", o->bind_host);
-}
-
-/* A TCP connection from a fixed port is to be had again at once: the port may be bound while an earlier connection of it
- * rests (TIME_WAIT), and this one does not rest: it ends with a reset. */
-static int share_port(int fd, int type, const struct ipb_sock_options *o, struct ipb_error *err)
-{
-	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-	const int yes = 1;
-
-	if (type != SOCK_STREAM || o->bind_port == 0)
-		return 0;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) < 0)
-		return ipb_error_errno(err, errno, "cannot prepare local port %u", o->bind_port);
-	return 0;
-}
-
-/* Waits until the connection stands; deadline in ns of the monotonic clock. 0 or -1 with errno. */
-static int finish_connect(int fd, uint64_t deadline_ns)
-{
-	for (;;) {
-		uint64_t now = ipb_now_ns();
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
-		int error = 0;
-		socklen_t size = sizeof error;
-		int left_ms = now < deadline_ns ? (int)((deadline_ns - now) / 1000000u) + 1 : 0;
-		int n = poll(&p, 1, left_ms);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = ETIMEDOUT;
-		if (n <= 0)
-			return -1;
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-			return -1;
-		errno = error;
-		return error == 0 ? 0 : -1;
-	}
-}
-
-static int connect_one(const struct ipb_address *to, const char *host, uint16_t port, int type,
-                       const struct ipb_sock_options *options, uint64_t deadline_ns, struct ipb_error *err)
-{
-	int family = to->storage.ss_family;
-	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return ipb_error_errno(err, errno, "cannot open a %s socket for %s", kind(type), host);
-	if (options != NULL &&
-	    (ipb_sock_apply(fd, family, options, err) < 0 || share_port(fd, type, options, err) < 0 ||
-	     bind_local(fd, family, type, options, err) < 0))
-		goto fail;
-	if (connect(fd, (const struct sockaddr *)&to->storage, to->size) == 0)
-		return fd;
-	if (errno == EINPROGRESS && finish_connect(fd, deadline_ns) == 0)
-		return fd;
-	if (errno == EADDRNOTAVAIL && type == SOCK_STREAM && options != NULL && options->bind_port != 0)
-		ipb_error(err, "cannot connect from local port %u to %s port %u: the two were connected a moment ago, and rest for up to "
-		          "a minute (TIME_WAIT); wait, or give another bind_port or none", options->bind_port, host, port);
-	else
-		ipb_error_errno(err, errno, "cannot connect to %s port %u over %s", host, port, kind(type));
-fail:
-	close(fd);
-	return -1;
-}
-
-int ipb_sock_connect(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
-                     struct ipb_error *err)
-{
-	struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
-	uint64_t deadline_ns = ipb_now_ns() + IPB_SOCK_CONNECT_MS * 1000000ull;
-	int fd = -1;
-
-	if (port == 0)
-		return ipb_error(err, "no port was given for %s", host != NULL ? host : "the target");
-	int n = ipb_sock_resolve(host, port, type, 0, found, IPB_SOCK_ADDRESSES_MAX, err);
-	for (int i = 0; i < n && fd < 0; i++)
-		fd = connect_one(&found[i], host, port, type, options, deadline_ns, err);
-	return fd;
 }
 
 static int listen_one(struct ipb_address *at, const char *host, uint16_t port, int type,

@@ -22,6 +22,7 @@
 #endif
 
 #define IPB_SOCK_CONNECT_MS 5000     /* how long ipb_sock_connect waits for a TCP connection */
+#define IPB_SOCK_STAGGER_MS 250      /* RFC 8305, section 5: after so long the next address is tried beside those before it */
 #define IPB_SOCK_RESOLVE_MAX 255     /* bytes of a host name */
 #define IPB_SOCK_ADDRESSES_MAX 8     /* addresses of one name that are tried */
 
@@ -59,9 +60,16 @@ struct ipb_address {
 int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, struct ipb_address *out, int max,
                      struct ipb_error *err);
 
-/* Opens a socket to host:port: tries each address. TCP waits at most IPB_SOCK_CONNECT_MS for all of them. */
+/* Opens a socket to host:port: the first of its addresses, in the system's order, that connects. A TCP connection that
+ * does not stand after IPB_SOCK_STAGGER_MS gets company by the next address, as in RFC 8305; at most IPB_SOCK_CONNECT_MS
+ * for all of them. */
 int ipb_sock_connect(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
                      struct ipb_error *err);
+
+/* The same to addresses that are known, at most IPB_SOCK_ADDRESSES_MAX; *chosen (may be NULL) is the one that it was. host
+ * and port: for the sentence. */
+int ipb_sock_connect_to(const struct ipb_address *to, int n, const char *host, uint16_t port, int type,
+                        const struct ipb_sock_options *options, int *chosen, struct ipb_error *err);
 
 /* Opens a socket bound to host:port (host "" or NULL: IPv6 and IPv4 both, where IPv6 exists); TCP listens.
  * Port 0: any free one, see ipb_sock_port. */

@@ -41,11 +41,26 @@ void ipb_fds_close(struct ipb_engine *e)
 	e->epoll = -1;
 }
 
+static int find_addresses(struct ipb_engine *e, int type, struct ipb_error *err)
+{
+	const char *host = e->config.host;
+
+	if (e->config.port == 0)
+		return ipb_error(err, "no port was given for %s", host != NULL ? host : "the target");
+	const int n = ipb_sock_resolve(host, e->config.port, type, 0, e->addresses, IPB_SOCK_ADDRESSES_MAX, err);
+	e->address_count = n < 0 ? 0 : n;
+	return n < 0 ? -1 : 0;
+}
+
 int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err)
 {
 	struct ipb_sock_options options = e->config.sock;
 	uint32_t flows = e->config.flows;
 
+	const int first = e->address_count == 0;
+	if (first && find_addresses(e, type, err) < 0)
+		return -1;
+	const int candidates = first ? e->address_count : 1;
 	e->fds = malloc(flows * sizeof *e->fds);
 	if (e->fds == NULL)
 		return ipb_error(err, "no memory for %u flows", flows);
@@ -55,9 +70,12 @@ int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err)
 		return ipb_error_errno(err, errno, "cannot open an epoll instance");
 	for (uint32_t i = 0; i < flows; i++) {
 		struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };
-		e->fds[i] = ipb_sock_connect(e->config.host, e->config.port, type, &options, err);
+		int chosen = 0;
+		e->fds[i] = ipb_sock_connect_to(e->addresses + e->address, i == 0 ? candidates : 1, e->config.host, e->config.port, type,
+		                                &options, &chosen, err);
 		if (e->fds[i] < 0)
 			return -1;
+		e->address += chosen;
 		if (type == SOCK_DGRAM && ipb_trouble_listen(e->fds[i]) < 0)
 			return ipb_error_errno(err, errno, "cannot watch a socket for ICMP errors");
 		if (options.bind_port != 0)

@@ -84,7 +84,7 @@ static void *reject(void *context)
 	struct router *r = context;
 	const struct code *codes = r->v6 ? v6_codes : v4_codes;
 	const size_t n = r->v6 ? sizeof v6_codes / sizeof *v6_codes : sizeof v4_codes / sizeof *v4_codes;
-	const struct timespec pause = { .tv_nsec = 3000000 };
+	const struct timespec pause = { .tv_nsec = 1000000 };
 	int raw = socket(r->v6 ? AF_INET6 : AF_INET, SOCK_RAW, r->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 
 	assert_true(raw >= 0);
@@ -114,7 +114,7 @@ static void every_icmp_error_is_counted_and_ends_nothing(void **state)
 		(void)state;
 		spoiler_begin_at(&s, r.v6 ? "::1" : "127.0.0.1", "", 1000000000, 0);
 		r.to = ipb_sock_port(s.fd);
-		snprintf(text, sizeof text, "socktype=udp,bps=1M,size=64,warmup=0.05,cooldown=0,noise=0,duration=0.5,%s", engines[i / 2]);
+		snprintf(text, sizeof text, "socktype=udp,bps=1M,size=64,warmup=0.05,cooldown=0,noise=0,duration=0.8,%s", engines[i / 2]);
 		struct ipb_engine *e = engine_open_at(&args, text, r.v6 ? "::1" : "127.0.0.1", r.to);
 		r.from = ipb_sock_port(e->fds[0]);
 		assert_int_equal(pthread_create(&r.thread, NULL, reject, &r), 0);
