@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Connections at once; one more ends the oldest that has nothing to do with the test (`--max-connections`). */
+/** Connections at once; one more ends another that has not got the test (`--max-connections`). */
 export const MAX_CONNECTIONS = 256;
 
 /** How long a connection may say nothing, in milliseconds (`--idle-timeout`). */
@@ -31,6 +31,9 @@ export const RESULT_MIN_RATE = 64 * 1024;
 
 /** How long a closed connection is read on, so that unread lines do not turn the close into a reset. */
 export const LINGER_MS = 1_000;
+
+/** Places for those that are read on, beside those for connections; the oldest of more are closed for good. */
+export const MAX_LINGERING = 64;
 
 /** Bytes that are read on for that. */
 export const LINGER_BYTES = 256 * 1024;
@@ -83,13 +86,13 @@ export const AUTH_FIRST_DELAY_MS = 100;
 /** Longest delay after a wrong secret. */
 export const AUTH_MAX_DELAY_MS = 5_000;
 
-/** Delays of one address that may be under way; further guesses are refused without being looked at. */
+/** Delays of one address that may be under way; further refusals are neither kept back nor logged one by one. */
 export const AUTH_MAX_PENDING = 8;
 
 /** After this time without a wrong secret an address is forgotten. */
 export const AUTH_FORGET_MS = 600_000;
 
-/** Addresses that are remembered; the oldest is forgotten first. */
+/** Addresses that are remembered; all others share one record. */
 export const AUTH_MAX_ADDRESSES = 1_024;
 
 /** Bytes of a secret file. */

@@ -6,6 +6,7 @@
 import { type HostDeadlines, monotonicNowNs, type PluginHostOptions, sdNotify, VERSION } from "../ffi/mod.ts";
 import { createNonce, createProver, type Prover, secretFromFile, socketAddress } from "../protocol/mod.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
+import { Deliveries } from "./deliveries.ts";
 import { messageOf } from "./failure.ts";
 import { AuthGuard } from "./guard.ts";
 import { GuestPolicy } from "./guests.ts";
@@ -114,6 +115,7 @@ async function serve(options: DaemonOptions): Promise<number> {
       clock: clockOf(),
       prover,
       guard: new AuthGuard(),
+      deliveries: new Deliveries(options.maxResultBytes),
       log,
       idleMs: options.idleTimeoutMs,
       createNonce: () => createNonce(),

@@ -5,11 +5,12 @@
  */
 import type { Logger } from "@logtape/logtape";
 import { socketAddress } from "../protocol/mod.ts";
-import { type Cidr, isInRanges } from "./cidr.ts";
+import { type Cidr, isInRanges, sourceOf } from "./cidr.ts";
 import { Connection, type RawConnection } from "./connection.ts";
 import { messageOf } from "./failure.ts";
 import { withKeepalive } from "./keepalive.ts";
-import { ACCEPT_PAUSE_MS, TICK_MS, TLS_HANDSHAKE_MS } from "./limits.ts";
+import { ACCEPT_PAUSE_MS, MAX_LINGERING, TICK_MS, TLS_HANDSHAKE_MS } from "./limits.ts";
+import { findLeaver, type Tenant } from "./places.ts";
 import { Session, type SessionContext } from "./session.ts";
 import { delay, within } from "./wait.ts";
 
@@ -37,14 +38,15 @@ export class Server {
   readonly #sessions = new Map<Session, Promise<void>>();
   readonly #accepting: Promise<void>[] = [];
   #tick: ReturnType<typeof setInterval> | undefined;
-  /** TLS handshakes under way. */
-  #shaking = 0;
+  readonly #shaking = new Set<Handshake>();
+  readonly #maxLingering: number;
   #closing = false;
   #lastBusyMs = performance.now();
 
   /** @param options Where and how to listen. */
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#maxLingering = Math.min(MAX_LINGERING, options.maxConnections);
   }
 
   /** The address it listens on, with the real port. */
@@ -142,14 +144,11 @@ export class Server {
       log.warn("{name} is outside of what --allow allows", { name });
       return closeQuietly(raw);
     }
+    const source = sourceOf(remote.hostname);
     if ("handshake" in raw) {
-      if (this.#shaking >= this.#options.maxConnections) return closeQuietly(raw);
-      this.#shaking++;
-      const shaken = await shakeHands(raw, log, name);
-      this.#shaking--;
-      if (!shaken) return;
+      if (!await this.#shake(raw, name, source)) return;
     } else raw.setNoDelay(true);
-    if (!this.#makeRoom()) {
+    if (!this.#makeRoom(source)) {
       log.warn("{name}: too many connections", { name });
       return closeQuietly(raw);
     }
@@ -166,35 +165,60 @@ export class Server {
     log.debug("{name} is closed", { name });
   }
 
-  /**
-   * When all places are taken, the connection that has been silent longest goes: an operator always gets in. One that
-   * has not shown the secret goes before all that have: who does not know it cannot drive out who does.
-   */
-  #makeRoom(): boolean {
+  /** Takes a place; when all are taken, another connection goes for it. */
+  #makeRoom(newcomer: string): boolean {
     if (this.#closing) return false;
-    if (this.#sessions.size < this.#options.maxConnections) return true;
-    let oldest: Session | null = null;
-    for (const session of this.#sessions.keys()) {
-      if (session.gone) return this.#sessions.size < 2 * this.#options.maxConnections;
-      if (session.dispensable && (oldest === null || goesBefore(session, oldest))) oldest = session;
+    const live: Session[] = [];
+    const over: Session[] = [];
+    for (const session of this.#sessions.keys()) (session.gone ? over : live).push(session);
+    if (live.length >= this.#options.maxConnections) {
+      const leaver = findLeaver(live, newcomer, this.#options.maxConnections);
+      if (leaver === null) return false;
+      leaver.expire("Too many connections");
+      over.push(leaver);
     }
-    oldest?.expire("Too many connections");
-    return oldest !== null;
+    // Those that are over have had their last word, and are read on for a while only as long as there is room for that.
+    const excess = this.#sessions.size + 1 - this.#options.maxConnections - this.#maxLingering;
+    for (const session of over.slice(0, Math.max(0, excess))) session.drop();
+    return true;
+  }
+
+  /** Takes a place among the TLS handshakes; when all are taken, the oldest goes, of a source with many first. */
+  async #shake(raw: Deno.TlsConn, name: string, source: string): Promise<boolean> {
+    if (this.#shaking.size >= this.#options.maxConnections) {
+      findLeaver(this.#shaking, source, this.#options.maxConnections)?.drop();
+    }
+    const handshake: Handshake = {
+      ...{ source, standing: "new", lastMs: performance.now() },
+      drop: () => {
+        this.#shaking.delete(handshake);
+        closeQuietly(raw);
+      },
+    };
+    this.#shaking.add(handshake);
+    const failure = await shakeHands(raw);
+    if (!this.#shaking.delete(handshake)) return false; // Another has its place, and it is closed.
+    if (failure === null) return true;
+    this.#options.log.warn("{name}: TLS: {failure}", { name, failure });
+    closeQuietly(raw);
+    return false;
   }
 }
 
-function goesBefore(one: Session, other: Session): boolean {
-  return one.trusted === other.trusted ? one.lastMs < other.lastMs : !one.trusted;
+/** A TLS handshake under way. */
+interface Handshake extends Tenant {
+  drop(): void;
 }
 
-async function shakeHands(raw: Deno.TlsConn, log: Logger, name: string): Promise<boolean> {
-  const shaken = raw.handshake().then(() => true, (error) => {
-    log.warn("{name}: TLS: {why}", { name, why: messageOf(error) });
-    return false;
+/** Why the handshake failed; `null` when it did not. */
+async function shakeHands(raw: Deno.TlsConn): Promise<string | null> {
+  let failure: string | null = null;
+  const shaken = raw.handshake().catch((error) => {
+    failure = messageOf(error);
   });
-  if (await within(shaken, TLS_HANDSHAKE_MS) && await shaken) return true;
-  closeQuietly(raw);
-  return false;
+  return await within(shaken, TLS_HANDSHAKE_MS)
+    ? failure
+    : `no handshake within ${TLS_HANDSHAKE_MS / 1000} s`;
 }
 
 function closeQuietly(raw: Pick<RawConnection, "close">): void {

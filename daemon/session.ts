@@ -24,6 +24,7 @@ import {
   WATCH_PER_SECOND,
 } from "../protocol/mod.ts";
 import type { DaemonClock } from "./clock.ts";
+import { sourceOf } from "./cidr.ts";
 import type { Connection } from "./connection.ts";
 import { messageOf, SlotBusyError, TestError } from "./failure.ts";
 import type { AuthGuard, Refusal } from "./guard.ts";
@@ -32,13 +33,12 @@ import {
   LINGER_BYTES,
   MAX_WAITING_EFFECTS,
   RELEASE_WAIT_MS,
-  RESULT_CHUNK_BYTES,
-  RESULT_MIN_RATE,
   UNAUTHENTICATED_MS,
-  WRITE_MS,
 } from "./limits.ts";
 import type { TestSlot } from "./slot.ts";
 import type { SlotOwner } from "./slot_types.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { Standing, Tenant } from "./places.ts";
 import { delay, within } from "./wait.ts";
 
 /** What all sessions of a daemon share. */
@@ -51,6 +51,7 @@ export interface SessionContext {
   /** Knows the secret; `null` where the daemon asks for none. */
   readonly prover: Prover | null;
   readonly guard: AuthGuard;
+  readonly deliveries: Deliveries;
   readonly log: Logger;
   /** How long a connection without the test may say nothing, milliseconds. */
   readonly idleMs: number;
@@ -68,11 +69,13 @@ export interface SessionPlace {
 const encoder = new TextEncoder();
 
 /** See the module. */
-export class Session implements SlotOwner {
+export class Session implements SlotOwner, Tenant {
   /** The peer, as messages name it. */
   readonly name: string;
   /** Its address. */
   readonly address: string;
+  /** Who is behind that. */
+  readonly source: string;
   readonly #context: SessionContext;
   readonly #connection: Connection;
   readonly #place: SessionPlace;
@@ -100,6 +103,7 @@ export class Session implements SlotOwner {
     this.#context = context;
     this.name = socketAddress(place.remote.hostname, place.remote.port);
     this.address = place.remote.hostname;
+    this.source = sourceOf(place.remote.hostname);
     this.#nonce = context.prover === null ? null : context.createNonce();
     this.#state = initialDaemonState(context.role, context.prover !== null);
   }
@@ -109,14 +113,13 @@ export class Session implements SlotOwner {
     return this.#state.phase === "closed";
   }
 
-  /** Whether it has nothing to do with the test: neither has the slot, nor watches. */
-  get dispensable(): boolean {
-    return !ownsSlot(this.#state) && !this.#state.watching;
-  }
-
-  /** Whether it has shown the secret, or none is asked for. */
-  get trusted(): boolean {
-    return this.#state.auth !== "required";
+  /** What it has come to, as far as places go. */
+  get standing(): Standing | null {
+    const { auth, phase, spoken, watching } = this.#state;
+    if (auth === "required" || !spoken) return "new";
+    if (watching) return "watching";
+    if (phase === "taking") return "waiting";
+    return ownsSlot(this.#state) ? null : "talking";
   }
 
   /** When it last said something, in milliseconds of `performance.now()`. */
@@ -156,6 +159,12 @@ export class Session implements SlotOwner {
    */
   expire(message: string): void {
     this.#dispatch({ type: "expired", message });
+  }
+
+  /** Closes at once, whatever is still on its way. */
+  drop(): void {
+    this.#connection.destroy();
+    this.#dispatch({ type: "lost" });
   }
 
   /**
@@ -320,9 +329,9 @@ export class Session implements SlotOwner {
     if (prover === null || this.#nonce === null) return { type: "rejected" };
     const address = socketAddress(local.hostname, local.port);
     const challenge = { daemonNonce: this.#nonce, clientNonce, address };
-    const check = () => prover.check("controller", challenge, hmac).catch(() => false);
-    const looked = await guard.look(remote.hostname, () => performance.now(), check);
-    if (looked !== "right") return await this.#refuse(looked, "wrong secret");
+    if (!await prover.check("controller", challenge, hmac).catch(() => false)) {
+      return await this.#refuse(guard.refuse(remote.hostname, performance.now()), "wrong secret");
+    }
     slot.warm();
     return { type: "authenticated", proof: await prover.prove("daemon", challenge) };
   }
@@ -335,14 +344,14 @@ export class Session implements SlotOwner {
   async #refuse(refusal: Refusal | null, what: string): Promise<DaemonEvent> {
     if (refusal === null) return { type: "rejected" };
     const { log } = this.#context;
-    const { source, failures, unseen } = refusal;
-    log.warn("{name}: {what}, refusal {failures} of {source}; {unseen} more were not looked at", {
-      ...{ name: this.name, what, failures, source, unseen },
+    const { source, failures, untold } = refusal;
+    log.warn("{name}: {what}, refusal {failures} of {source}; {untold} more were refused at once", {
+      ...{ name: this.name, what, failures, source, untold },
     });
     await delay(refusal.delayMs);
     const late = refusal.over();
     if (late > 0) {
-      log.warn("{source}: {unseen} more were refused and not looked at", { source, unseen: late });
+      log.warn("{source}: {untold} more were refused at once", { source, untold: late });
     }
     return { type: "rejected" };
   }
@@ -364,19 +373,17 @@ export class Session implements SlotOwner {
     return this.#connection.write(encoder.encode(text));
   }
 
-  /** A short result goes out in one write with its header; a reader that takes too little of a long one is left. */
-  async #writeResult(valid: boolean, data: Uint8Array, stamps: ResultStamps | null): Promise<void> {
-    const header = encoder.encode(formatResultHeader(valid, data.length, stamps));
-    const first = data.subarray(0, RESULT_CHUNK_BYTES);
-    const joined = new Uint8Array(header.length + first.length);
-    joined.set(header);
-    joined.set(first, header.length);
-    const until = performance.now() + WRITE_MS + data.length / RESULT_MIN_RATE * 1000;
-    await this.#connection.write(joined);
-    for (let at = first.length; at < data.length; at += RESULT_CHUNK_BYTES) {
-      const left = Math.max(1, Math.min(WRITE_MS, until - performance.now()));
-      await this.#connection.write(data.subarray(at, at + RESULT_CHUNK_BYTES), left);
-    }
+  #writeResult(valid: boolean, data: Uint8Array, stamps: ResultStamps | null): Promise<void> {
+    return this.#context.deliveries.send(
+      this.#connection,
+      formatResultHeader(valid, data.length, stamps),
+      data,
+      () => {
+        this.#context.log.warn("{name}: its result was not read in time: others' need the room", {
+          name: this.name,
+        });
+      },
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createNonce, createProver } from "../protocol/mod.ts";
 import { createClock } from "./clock.ts";
 import { Connection } from "./connection.ts";
+import { Deliveries } from "./deliveries.ts";
 import { AuthGuard } from "./guard.ts";
 import { IDLE_OWNER_MS, UNAUTHENTICATED_MS } from "./limits.ts";
 import { daemonLog } from "./log.ts";
@@ -48,6 +49,7 @@ class Peer {
         clock: createClock(),
         prover: null,
         guard: new AuthGuard(),
+        deliveries: new Deliveries(1_000_000),
       },
       ...{ log: daemonLog(), idleMs: IDLE_MS, createNonce, ...context },
     });

@@ -18,6 +18,13 @@ import type {
 } from "./daemon_types.ts";
 import { type DaemonRole, formatHelp } from "./texts.ts";
 
+/**
+ * The first line of a request of the web. A page can make the browser of whoever looks at it send one here, with lines of
+ * the page's choice after it: those must not be carried out.
+ */
+const HTTP_REQUEST = /\sHTTP\/[0-9]/;
+const NO_WEB_SERVER = "This is no web server";
+
 /** Text of a reply that says: no secret was shown. */
 const NO_SECRET = "This daemon wants a secret: say AUTH first, or give ipbench --secret-file";
 
@@ -35,6 +42,7 @@ export function initialDaemonState(role: DaemonRole, secret: boolean): DaemonSta
     plugin: null,
     pending: null,
     watching: false,
+    spoken: false,
     queue: [],
     ended: false,
   };
@@ -152,6 +160,9 @@ function drain(state: DaemonState, effects: readonly DaemonEffect[]): DaemonStep
 function carryOut(state: DaemonState, line: ReceivedLine): DaemonStep {
   const parsed = line.text === null ? { ok: false, message: null } as const : parseCommand(line.text);
   if (state.watching) return endWatch(state, line, parsed.ok);
+  if (line.text !== null && HTTP_REQUEST.test(line.text)) {
+    return close(state, formatReply(500, NO_WEB_SERVER));
+  }
   if (!parsed.ok) {
     const word = line.text?.trim().split(/\s/, 1)[0] ?? "";
     if (state.auth === "required") {
@@ -160,7 +171,7 @@ function carryOut(state: DaemonState, line: ReceivedLine): DaemonStep {
     const expected = line.text !== null && isExpected(state, word);
     return [state, [send(formatReply(500, expected ? parsed.message ?? undefined : undefined))]];
   }
-  return obey(state, parsed.command, line.rxNs);
+  return obey({ ...state, spoken: true }, parsed.command, line.rxNs);
 }
 
 /** Any line ends WATCH; one that is a command is carried out, too. */

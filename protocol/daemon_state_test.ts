@@ -436,6 +436,14 @@ Deno.test("ENV is answered after the peer has said its last", () => {
   assert.ok(peer.closed);
 });
 
+Deno.test("a request of the web is the end: what a page puts after it is not carried out", () => {
+  const peer = new Peer(new Bench("tester"));
+  peer.take();
+  const said = peer.say("POST / HTTP/1.1\r\nHost: tester1:8036\r\n\r\nHELLO\nABORT\n");
+  assert.equal(said, "500 SYNTAX ERROR (This is no web server)\n");
+  assert.ok(peer.closed);
+});
+
 Deno.test("any events: the slot is never lost, nothing follows a close, nothing throws", () => {
   const word = fc.constantFrom(
     ...[

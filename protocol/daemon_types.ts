@@ -44,6 +44,8 @@ export interface DaemonState {
   /** What the session works on beside the handshake; lines wait until it is done. */
   readonly pending: "environment" | "authentication" | "turning-away" | "continue" | null;
   readonly watching: boolean;
+  /** Whether a command was understood. */
+  readonly spoken: boolean;
   /** Lines that wait. */
   readonly queue: readonly ReceivedLine[];
   /** The peer sends nothing any more; close when nothing is pending. */

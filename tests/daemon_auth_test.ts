@@ -144,19 +144,25 @@ async function toldOf(daemon: TestDaemon, what: string, count: number): Promise<
   assert.equal(told(), count);
 }
 
-authTest("many wrong answers at once: only so many are looked at", async (daemon) => {
+authTest("guesses from the same address keep nobody out who knows the secret", async (daemon) => {
   const peers = await Promise.all(Array.from({ length: 128 }, () => challenged(daemon)));
   let refused = 0;
   await Promise.all(peers.map(async ({ client, challenge }) => {
     await client.send(`AUTH ${challenge.clientNonce} ${"0".repeat(64)}\n`);
     client.readToEnd().then((answer) => refused += answer === REFUSED ? 1 : 0, () => {});
   }));
-  await until("all are refused but those with long delays", 10_000, () => refused >= peers.length - 8);
-  const looked = () => daemon.log.filter((line) => line.includes("wrong secret")).length;
-  await until("the log tells of those with delays", 5_000, () => looked() >= 8);
+  await until("all are refused but those that are kept back", 10_000, () => refused >= peers.length - 8);
+  const { client, challenge } = await challenged(daemon);
+  using _client = client;
+  const asked = performance.now();
+  const hmac = await right.prove("controller", challenge);
+  assert.match((await client.ask(`AUTH ${challenge.clientNonce} ${hmac}`))[0] ?? "", /^200 OK/);
+  assert.ok(performance.now() - asked < 1_000, "it is let in at once");
+  const kept = () => daemon.log.filter((line) => line.includes("wrong secret")).length;
+  await until("the log tells of those that are kept back", 5_000, () => kept() >= 8);
   // Those that arrived after the first delays had a place again.
-  assert.ok(looked() <= 32, `${looked()} were looked at`);
-  for (const { client } of peers) client.close();
+  assert.ok(kept() <= 32, `${kept()} were kept back`);
+  for (const each of peers) each.client.close();
 });
 
 /** Guesses in the suite, from so many addresses of this machine, so many of each at a time. */
@@ -198,12 +204,11 @@ Deno.test("10,000 guesses from 20 addresses: all refused, slowed down, logged; o
     await all;
     assert.equal(refused, GUESSES);
     const seconds = (performance.now() - started) / 1000;
-    assert.ok(seconds > 5, "guessing is slow");
     await toldOf(daemon, "wrong secret", GUESSES);
     const looked = daemon.log.filter((line) => line.includes("wrong secret")).length;
     // Of one address: the first eight, then one whenever a delay is over, of which six are shorter than 5 s.
     const most = GUESSING_ADDRESSES * (8 + 6 + 8 * Math.ceil(seconds / 5));
-    assert.ok(looked >= 8 * GUESSING_ADDRESSES && looked <= most, `${looked} were looked at`);
+    assert.ok(looked >= 8 * GUESSING_ADDRESSES && looked <= most, `${looked} were kept back`);
     assert.deepEqual(daemon.internalErrors(), []);
   } finally {
     await done();

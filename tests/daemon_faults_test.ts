@@ -153,6 +153,33 @@ Deno.test("a big result arrives whole; a peer that does not read it loses it at 
   assert.ok(rest.length < size, `the deaf one got ${rest.length} bytes`);
 });
 
+Deno.test("results that nobody reads have one bound, however many controllers they are for", async () => {
+  const size = 32 * 1024 * 1024, controllers = 8;
+  await using daemon = await TestDaemon.start({
+    args: ["--plugin-dir", fixturePlugins(), "--max-result", String(size)],
+  });
+  const before = daemon.residentBytes;
+  const deaf: RawClient[] = [];
+  let largest = 0;
+  try {
+    for (let count = 0; count < controllers; count++) {
+      const client = await daemon.greeted({ deadlineMs: 20_000 });
+      deaf.push(client);
+      await handshake(client, "fault_big_result", testerSetup());
+      await daemon.assertFree(5_000);
+      largest = Math.max(largest, daemon.residentBytes - before);
+    }
+    // The one on its way, one more that comes out of the test's process in pieces, and what the runtime has not freed yet.
+    assert.ok(largest < 5 * size, `${Math.round(largest / 1024 / 1024)} MiB more are held`);
+    assert.equal(await deaf.at(-1)?.readLine(), "220 VALID DATA (Data to follow)");
+    await deaf.at(-1)?.readLine();
+    assert.equal((await deaf.at(-1)?.readBytes(size))?.length, size, "the last one is whole");
+    assert.ok(daemon.log.some((line) => line.includes("its result was not read in time")));
+  } finally {
+    for (const client of deaf) client.close();
+  }
+});
+
 Deno.test("SIGKILL of the daemon leaves no process", async () => {
   await using daemon = await TestDaemon.start();
   using client = await daemon.greeted();
