@@ -56,7 +56,12 @@ export function outcomeLines(document: ResultDocument, told: readonly string[] =
 export function figuresLine({ total }: ResultDocument): string | null {
   const { counts, rates, latency } = total;
   const parts: string[] = [];
-  if (counts !== null) parts.push(`sent ${counts.sent}`, `ok ${counts.ok}`, `loss ${lossText(counts)}`);
+  if (counts !== null) {
+    parts.push(`sent ${counts.sent}`, `ok ${counts.ok}`);
+    if (counts.corrupt > 0) parts.push(`damaged ${counts.corrupt}`);
+    if (counts.late > 0) parts.push(`late ${counts.late}`);
+    parts.push(`loss ${lossText({ sent: counts.sent, ok: counts.sent - counts.lost })}`);
+  }
   if (rates !== null && rates.received_bps !== null) parts.push(`received ${rateText(rates.received_bps)}`);
   const response = latency.response;
   if (response !== null) {

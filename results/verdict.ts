@@ -111,7 +111,8 @@ function judgeClient(
     if (runFailed) add(details, "INVALID", "client-error", client.error, host);
     else add(details, "SUSPECT", "missing-client", client.error, host);
   }
-  if (client.counts !== null) judgeCounts(details, client.counts, host);
+  const isJudged = client.reasons?.some((reason) => reason.level === "INVALID") ?? false;
+  if (client.counts !== null) judgeCounts(details, client.counts, host, isJudged);
   // A plugin that gives reasons, be it none, has judged its own sending: it knows its limits and what its load allows.
   if (client.reasons === undefined) judgeRate(details, client, limits);
   if (client.clock !== null && client.clock.error_ns > limits.clockErrorSuspectNs) {
@@ -140,14 +141,15 @@ function judgeRate(details: HostReason[], { host, rates }: ClientResult, limits:
   add(details, level, code, `sent ${(100 * share).toFixed(1)} % of the requested rate`, host);
 }
 
-function judgeCounts(details: HostReason[], counts: Counts, host: string): void {
+/** @param isJudged whether the plugin has said itself what is wrong: nothing is said twice */
+function judgeCounts(details: HostReason[], counts: Counts, host: string, isJudged: boolean): void {
   const sum = counts.ok + counts.lost + counts.late + counts.corrupt;
   if (sum !== counts.sent) {
     const text = `sent ${counts.sent} packets but accounts for ${sum} (ok, lost, late and corrupt together)`;
     add(details, "INVALID", "accounting", text, host);
   }
   if (counts.sent === 0) add(details, "INVALID", "nothing-sent", "sent nothing in the measured phase", host);
-  else if (counts.ok === 0) {
+  else if (counts.ok === 0 && !isJudged) {
     add(details, "INVALID", "no-answers", "got no good answer in the measured phase", host);
   }
 }

@@ -1,5 +1,6 @@
 /** Raw Ethernet between network namespaces: latency against the echo target, discard against sink. */
 import assert from "node:assert/strict";
+import { FaultyEcho } from "./fixtures/faulty_echo.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { Veth } from "./fixtures/veth.ts";
 import { hasNamespaces, isInstalled, kill, programCommand, TestDaemon, until } from "./util/mod.ts";
@@ -39,6 +40,24 @@ Deno.test({ name: "raw Ethernet over a link between namespaces", ignore: !hasNam
       if (bad !== null) assert.equal(row[9], bad);
     });
   }
+  await t.step("an echo that sends its whole buffer back, whatever came", async () => {
+    for (const size of ["size=100", "size=30", 'sizes="40:1,200:1,1000:1"']) {
+      const padding = await FaultyEcho.start(
+        ["--raw", link.far, "--every", "1", "--faults", "pad"],
+        link.wrap,
+      );
+      const { stderr, document } = await runConfig({
+        test: "latency",
+        args: `socktype=raw,iface=${link.near},bps=800k,${size},duration=0.5,warmup=0.1,cooldown=0.1`,
+        clients: [client],
+        targets: [],
+      });
+      const answered = await padding.end();
+      const { counts } = document.clients[0]!;
+      assert.ok(counts !== null && counts.sent > 20 && answered.pad === answered.packets, stderr);
+      assert.deepEqual([counts.ok, counts.corrupt, counts.lost], [counts.sent, 0, 0], size);
+    }
+  });
   await t.step("discard and sink", async () => {
     const { code, stderr, document } = await runConfig({
       test: "discard",

@@ -66,6 +66,25 @@ static int setup_controller(char *arg)
 	return 0;
 }
 
+/* Whether a controller of the original's line gets the result. */
+static int is_original_form(void) { return test.host == NULL || test.host->form == IPBENCH_FORM_ORIGINAL; }
+
+/* Such a controller reads as many samples from each tester as the last one says, and ends when there is none: every tester
+ * sends as many as it was asked for, or fails. */
+static int check_original_form(void)
+{
+	const char *one = ipb_args_given(&test.args, "duration") ? "duration" : ipb_args_given(&test.args, "until_ci") ? "until_ci" : NULL;
+
+	if (one != NULL)
+		return ipb_error(&test.error, "argument %s: a controller of the original's line needs equally many samples from every "
+		                 "tester: give samples instead", one);
+	if (test.config.samples > IPB_ENGINE_SAMPLES_MAX)
+		return ipb_error(&test.error, "argument samples: %llu is out of range; with a controller of the original's line it takes "
+		                 "1..%llu", (unsigned long long)test.config.samples, (unsigned long long)IPB_ENGINE_SAMPLES_MAX);
+	test.config.keep_samples = 1;
+	return 0;
+}
+
 static void forget(void)
 {
 	ipb_engine_close(test.engine);
@@ -87,7 +106,8 @@ static int setup(char *hostname, int port, char *arg)
 		return ipb_error_print(&test.error, NAME);
 	test.has_args = 1;
 	snprintf(test.target, sizeof test.target, "%s", hostname);
-	if (latency_configure(&test.config, &test.args, test.target, port, &test.error) < 0)
+	if (latency_configure(&test.config, &test.args, test.target, port, ipb_original_spelling(test.host), &test.error) < 0 ||
+	    (is_original_form() && check_original_form() < 0))
 		return ipb_error_print(&test.error, NAME);
 	test.config.run_id = test.host != NULL && test.host->run_id != 0 ? test.host->run_id : ipb_own_run_id();
 	test.config.flow_base = test.host != NULL ? test.host->flow_base << 10 : 0;
@@ -95,8 +115,6 @@ static int setup(char *hostname, int port, char *arg)
 	uint64_t mix = test.config.run_id + test.config.flow_base;
 	test.config.run_id = ipb_mix64(&mix);
 	test.config.seed += test.config.flow_base;
-	if (test.host == NULL || test.host->form == IPBENCH_FORM_ORIGINAL)
-		test.config.keep_samples = 1;
 	test.engine = ipb_engine_open(&test.config, &test.error);
 	return test.engine != NULL ? 0 : ipb_error_print(&test.error, NAME);
 }
@@ -132,6 +150,20 @@ static void leave_privileges(const struct privileges *old)
 		sched_setaffinity(0, sizeof old->cpus, &old->cpus);
 }
 
+/* A result that a controller of the original's line cannot read, because it is too short, is a test that failed. */
+static int check_samples(void)
+{
+	struct ipb_engine_result r;
+
+	ipb_engine_result(test.engine, &r);
+	if (r.samples_kept >= test.config.samples)
+		return 0;
+	ipb_error(&test.error, "%llu of %llu round trips came back in time, and a controller of the original's line needs all of "
+	          "them%s%s", (unsigned long long)r.samples_kept, (unsigned long long)test.config.samples,
+	          r.reason_count > 0 ? ": " : "", r.reason_count > 0 ? r.reasons[0].text : "");
+	return ipb_error_print(&test.error, NAME);
+}
+
 static int start(struct timeval *begin)
 {
 	struct privileges old;
@@ -143,7 +175,7 @@ static int start(struct timeval *begin)
 	int status = ipb_engine_run(test.engine, test.host != NULL ? test.host->progress : NULL);
 	leave_privileges(&old);
 	test.ran = 1;
-	return status;
+	return status == 0 && is_original_form() ? check_samples() : status;
 }
 
 static int stop(struct timeval *end)
@@ -165,12 +197,15 @@ static int marshall(char **data, int *size, double running_time)
 	if (test.engine == NULL || !test.ran)
 		return ipb_error(&test.error, "there is no result: the test has not run"), ipb_error_print(&test.error, NAME);
 	ipb_engine_result(test.engine, &r);
-	if (test.host != NULL && test.host->form == IPBENCH_FORM_EXTENDED)
+	if (!is_original_form())
 		failed = latency_marshal_extended(&r, test.engine, test.config.keep_samples, test.config.keep_response, data, size);
 	else
 		failed = latency_marshal_original(&r, test.config.samples, data, size);
 	if (failed)
 		return ipb_error(&test.error, "no memory for the result"), ipb_error_print(&test.error, NAME);
+	/* Only our own controller gets the reasons. */
+	for (uint32_t i = 0; is_original_form() && i < r.reason_count; i++)
+		ipb_warn(NAME, "%s", r.reasons[i].text);
 	if (r.broken) {
 		ipb_error(&test.error, "%s", r.reason_count > 0 ? r.reasons[0].text : "nothing came back");
 		ipb_error_print(&test.error, NAME);
@@ -233,7 +268,7 @@ static int expected_duration(const char *arg, uint64_t *ns)
 	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &test.error) < 0)
 		return -1;
 	note_foreign(&args, 0);
-	int status = latency_configure(&c, &args, NULL, 0, &test.error);
+	int status = latency_configure(&c, &args, NULL, 0, ipb_original_spelling(test.host), &test.error);
 	if (status == 0) {
 		*ns = ipb_engine_duration_ns(&c);
 		test.told_args = 1;

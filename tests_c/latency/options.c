@@ -5,8 +5,11 @@
 #include "latency.h"
 
 #define SMALLEST (LATENCY_CHECK ? 16u : 8u) /* bytes: latency-check needs two words */
+#define LARGEST_FRAME "1514" /* IPB_ENGINE_FRAME_MAX */
 #define S(name, type, unit, dflt, range, help) { name, type, unit, dflt, range, help, 0, 0 }
 #define C(name, type, unit, dflt, range, help) { name, type, unit, dflt, range, help, 1, 0 }
+
+enum { CHECK_AUTO, CHECK_ALL, CHECK_NUMBER };
 
 const struct ipbench_option latency_options[] = {
 	S("bps", "rate", "bit/s", "10000000", "1..1T", "Rate to attempt, for each client."),
@@ -21,6 +24,7 @@ const struct ipbench_option latency_options[] = {
 	S("drain", "time", "s", "1", "0.001..60", "How long a reply may take; what comes later is late."),
 	S("late", "time", "s", "0.5", "0..60", "How long late replies are waited for, before they are called lost."),
 	S("socktype", "enum", "", "tcp", "tcp|udp|raw", "Kind of socket."),
+	S("check", "enum", "", "auto", "auto|all|number", "What of a reply has to be right: all, or its number alone (first 8 bytes), which auto is in the original's spelling."),
 	S("drop", "float", "s", "1", "0.1..60", "Seconds' worth of packets that may be outstanding and are still told apart."),
 	S("iface", "string", "", "", "", "raw: the interface; the target is then a MAC address."),
 	S("sockopts", "string", "", "", "", "Socket options, \"SO_X;SO_Y=value\"."),
@@ -116,7 +120,7 @@ static uint32_t overhead(const struct ipb_engine_config *c)
 	return 14 + (v6 ? 40 : 20) + (c->proto == IPB_UDP ? 8 : 32) + 4;
 }
 
-static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a, struct ipb_error *err)
+static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a, int original, struct ipb_error *err)
 {
 	uint32_t least = SMALLEST, most = IPB_ENGINE_TCP_MAX;
 
@@ -129,11 +133,16 @@ static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a
 	if (ipb_args_given(a, "sizes") && ipb_args_given(a, "size"))
 		return ipb_error(err, "give either size or sizes");
 	const char *text = ipb_args_string(a, ipb_args_given(a, "sizes") ? "sizes" : "size");
+	if (original && c->proto == IPB_RAW && !ipb_args_given(a, "sizes") && ipb_args_uint(a, "size") > most) {
+		ipb_warn(LATENCY_CHECK ? "latency-check" : "latency", "size=%s is more than an Ethernet frame of %u bytes, which is sent "
+		         "instead", text, most);
+		text = LARGEST_FRAME;
+	}
 	uint32_t around = ipb_args_given(a, "sizes") ? overhead(c) : 0; /* a name may have to be resolved for it */
 	return ipb_sizes_parse(&c->sizes, text, least, most, around, err);
 }
 
-int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, const char *host, int port,
+int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, const char *host, int port, int original,
                       struct ipb_error *err)
 {
 	memset(c, 0, sizeof *c);
@@ -145,7 +154,7 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, con
 	if (ipb_args_given(a, "bps") && ipb_args_given(a, "Mbps"))
 		return ipb_error(err, "give either bps or Mbps");
 	c->rate_bps = ipb_args_given(a, "Mbps") ? ipb_args_number(a, "Mbps") * 1e6 : ipb_args_number(a, "bps");
-	if (configure_sizes(c, a, err) < 0 ||
+	if (configure_sizes(c, a, original, err) < 0 ||
 	    ipb_arrival_parse(&c->arrival, &c->burst, ipb_args_string(a, "arrival"), err) < 0)
 		return -1;
 	if (ipb_args_given(a, "duration") && ipb_args_given(a, "samples"))
@@ -166,6 +175,7 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, con
 	c->rt = (int)ipb_args_uint(a, "rt");
 	c->mlock = ipb_args_bool(a, "mlock");
 	c->check = LATENCY_CHECK;
+	c->by_number = ipb_args_enum(a, "check") == CHECK_NUMBER || (original && ipb_args_enum(a, "check") == CHECK_AUTO);
 	c->want_tsc = ipb_args_bool(a, "tsc");
 	c->until_ci = ipb_args_number(a, "until_ci");
 	c->keep_samples = ipb_args_bool(a, "keep_samples");

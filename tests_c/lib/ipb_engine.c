@@ -80,26 +80,55 @@ static void learn(struct ipb_engine *e, uint64_t number, uint64_t now_ns)
 /* latency-check: every first answer to a measured packet has to hold the packet's first word + 1, in whatever state it is. */
 static void check_word(struct ipb_engine *e, const uint8_t *packet, uint32_t got)
 {
-	uint64_t word0, word1;
+	uint64_t word0, word1, before = 0;
 
+	e->checked++;
 	if (got < 16) {
 		e->bad++;
 		return;
 	}
 	memcpy(&word0, packet, 8);
 	memcpy(&word1, packet + 8, 8);
+	if (!e->header.full)
+		memcpy(&before, e->pattern + 8, 8);
 	e->bad += word1 != word0 + 1;
+	e->untouched += word1 == before;
+}
+
+/* The size of the packet that a reply answers; 0 when it is not known, or the packet says it itself. */
+static uint32_t expected_size(const struct ipb_engine *e, const uint8_t *packet, uint32_t got)
+{
+	uint64_t number;
+
+	if (e->expected != 0 || e->header.full ||
+	    ipb_header_read_number(&e->header, packet, got, e->track.next, &number) != IPB_REPLY_OK ||
+	    !ipb_track_holds(&e->track, number))
+		return e->expected;
+	return ipb_track_train(&e->track, number)->size - e->offset;
+}
+
+/* What a reply is. numbered: it is more than its number that is wrong with it. */
+static enum ipb_reply judge_reply(struct ipb_engine *e, const uint8_t *packet, uint32_t got, uint64_t *number, int *numbered)
+{
+	enum ipb_reply kind = ipb_header_read(&e->header, packet, got, expected_size(e, packet, got), e->track.next, number);
+	uint64_t plain;
+
+	*numbered = kind != IPB_REPLY_OK &&
+	            ipb_header_read_number(&e->header, packet, got, e->track.next, &plain) == IPB_REPLY_OK;
+	if (!*numbered || !e->config.by_number)
+		return kind;
+	*number = plain;
+	return IPB_REPLY_OK;
 }
 
 void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t got, uint64_t now_ns,
                       uint64_t stamp_ns)
 {
 	uint64_t number = 0;
-	enum ipb_reply kind = ipb_header_read(&e->header, packet, got, e->expected, e->track.next, &number);
+	int numbered;
+	enum ipb_reply kind = judge_reply(e, packet, got, &number, &numbered);
 
-	if (kind == IPB_REPLY_OK && e->expected == 0 && ipb_track_holds(&e->track, number) &&
-	    ipb_track_train(&e->track, number)->size != got + e->offset)
-		kind = IPB_REPLY_CORRUPT; /* small packets do not say how long they are */
+	e->numbered += (uint64_t)(numbered && kind != IPB_REPLY_OK);
 	if ((kind == IPB_REPLY_OK || kind == IPB_REPLY_CORRUPT) && e->config.flows > 1 && number % e->config.flows != flow)
 		kind = IPB_REPLY_STRAY;
 	if (kind == IPB_REPLY_STRAY) {
@@ -123,6 +152,7 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 	}
 	const struct ipb_record r = ipb_track_record(&e->track, number);
 	record_sample(e, &r, now_ns);
+	e->by_number += (uint64_t)numbered;
 	if (r.stamp != 0)
 		ipb_layers_reply(e, r.stamp, number, stamp_ns, now_ns);
 }
@@ -375,6 +405,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	ipb_track_finish(&e->track);
 	if (e->config.check)
 		e->bad += e->track.unknown;
+	e->unwritten = e->config.check && e->checked > 0 && e->bad == e->checked + e->track.unknown;
 	ipb_engine_confidence(e);
 	ipb_engine_judge(e);
 	enter(e, IPBENCH_PHASE_DONE);

@@ -78,6 +78,7 @@ struct ipb_engine_config {
 	struct ipb_sock_options sock;
 	int cpu, rt, mlock;          /* cpu -1, rt 0: leave */
 	int check;                   /* the target is to write word 0 + 1 into word 1 */
+	int by_number;               /* a reply is good when its number is */
 	int want_tsc;
 	int keep_samples;            /* IPB_KEEP_… */
 	int keep_response;           /* single round trips from the due time, not from the send */
@@ -131,6 +132,7 @@ struct ipb_engine_result {
 	double requested_bps, sent_bps, received_bps;
 	double packet_size;                      /* mean */
 	uint64_t bad;                            /* replies without word 0 + 1 (check) */
+	int unwritten;                           /* that is all of them: the echo does not write the word (check) */
 	uint64_t stray, unsent;
 	uint64_t refused;                        /* packets of the measured phase that this machine's kernel did not send */
 	const struct ipb_hist *response, *service, *lateness;

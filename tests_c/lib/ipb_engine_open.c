@@ -58,6 +58,7 @@ static int open_frames(struct ipb_engine *e, struct ipb_error *err)
 		memcpy(e->slots[i].packet, e->pattern, payload);
 	}
 	ipb_header_init(&e->header, e->config.sizes.smallest - e->offset >= IPB_HEADER_SIZE, e->config.run_id, e->pattern, payload);
+	e->header.padded = e->config.proto == IPB_RAW; /* to Ethernet's least, or to whatever the echo's buffer holds */
 	e->expected = e->config.sizes.count == 1 ? payload : 0;
 	for (uint32_t i = 0; i < IPB_ENGINE_BATCH && ipb_engine_are_alike(e); i++)
 		ipb_header_write(&e->header, e->slots[i].packet, payload, 0, e->config.flow_base);
@@ -212,6 +213,7 @@ void ipb_engine_result(const struct ipb_engine *e, struct ipb_engine_result *r)
 	r->received_bps = seconds > 0 ? e->window_ok_bytes * 8 / seconds : 0;
 	r->packet_size = e->config.sizes.mean;
 	r->bad = e->bad;
+	r->unwritten = e->unwritten;
 	r->stray = e->stray;
 	r->refused = e->track.refused;
 	r->unsent = e->unsent;

@@ -84,6 +84,10 @@ struct ipb_engine {
 	uint64_t excused_until_ns;      /* packets that leave late until then do so because of that */
 	uint64_t unaccepted;            /* like unsent, because of that */
 	struct ipb_hist excused;        /* lateness of such packets; part of `lateness` */
+	uint64_t checked, untouched;    /* check: replies looked at, and those of them whose word 1 was as it was sent */
+	int unwritten;                  /* check: no reply had the word */
+	uint64_t by_number;             /* round trips that count for their number alone */
+	uint64_t numbered;              /* replies that were refused, although their number was right */
 	uint64_t bad, stray, unsent, unmeasured;
 	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
 	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */

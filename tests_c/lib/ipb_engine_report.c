@@ -101,6 +101,9 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_string(j, "chosen", e->x->name);
 	ipb_json_string(j, "why", e->io_why);
 	ipb_json_string(j, "packets", e->header.full ? "with header" : "plain");
+	ipb_json_string(j, "check", c->by_number ? "number" : "all");
+	if (c->by_number)
+		ipb_json_uint(j, "by_number", e->by_number);
 	ipb_json_string(j, "arrival", arrivals[c->arrival]);
 	ipb_json_uint(j, "burst", c->burst);
 	ipb_json_uint(j, "seed", c->seed);

@@ -179,15 +179,30 @@ static int pattern_holds(const struct ipb_header *h, const uint8_t *packet, uint
 	return size <= from || (size <= h->largest && memcmp(packet + from, h->pattern + from, size - from) == 0);
 }
 
-static enum ipb_reply read_plain(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint32_t expected,
-                                 uint64_t next, uint64_t *number)
+/* What is behind a packet of that size is none of it, where frames may be padded. */
+static uint32_t without_padding(const struct ipb_header *h, uint32_t got, uint32_t size)
+{
+	return h->padded && size < got && size >= IPB_PLAIN_SIZE ? size : got;
+}
+
+enum ipb_reply ipb_header_read_number(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint64_t next,
+                                      uint64_t *number)
 {
 	if (got < IPB_PLAIN_SIZE)
 		return IPB_REPLY_UNKNOWN;
 	memcpy(number, packet, 8);
 	*number -= h->base;
-	if (*number >= next)
-		return IPB_REPLY_STRAY;
+	return *number < next ? IPB_REPLY_OK : IPB_REPLY_STRAY;
+}
+
+static enum ipb_reply read_plain(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint32_t expected,
+                                 uint64_t next, uint64_t *number)
+{
+	enum ipb_reply kind = ipb_header_read_number(h, packet, got, next, number);
+
+	if (kind != IPB_REPLY_OK)
+		return kind;
+	got = without_padding(h, got, expected);
 	if ((expected != 0 && got != expected) || !pattern_holds(h, packet, IPB_PATTERN_AT_PLAIN, got))
 		return IPB_REPLY_CORRUPT;
 	return IPB_REPLY_OK;
@@ -249,6 +264,7 @@ enum ipb_reply ipb_header_read(const struct ipb_header *h, const uint8_t *packet
 	*number -= h->base;
 	if (*number >= next)
 		return IPB_REPLY_STRAY;
+	got = without_padding(h, got, (uint32_t)ipb_get_be(packet + 40, 4));
 	if (ipb_get_be(packet + 40, 4) != got || !pattern_holds(h, packet, IPB_HEADER_SIZE, got))
 		return IPB_REPLY_CORRUPT;
 	return IPB_REPLY_OK;

@@ -34,6 +34,7 @@ enum ipb_reply {
 
 struct ipb_header {
 	int full;            /* non-zero: packets carry the header; 0: they are plain */
+	int padded;          /* non-zero: a reply may have anything behind its packet, as Ethernet frames may */
 	uint64_t run;
 	uint64_t base;       /* added to each number on its way out; depends on the run */
 	const uint8_t *pattern; /* pattern[i] belongs at byte i */
@@ -59,9 +60,13 @@ void ipb_header_write(const struct ipb_header *h, uint8_t *packet, uint32_t size
 void ipb_header_renumber(const struct ipb_header *h, uint8_t *packets, size_t stride, uint32_t size, uint64_t number,
                          uint32_t flow, uint32_t n);
 
-/* Judges a reply of got bytes. expected: the packets' size if it is the same for all, else 0 (then plain packets cannot
- * be told truncated from whole). next: number of the next packet to be sent: a higher one cannot be ours. */
+/* Judges a reply of got bytes. expected: the packet's size if it is known, else 0 (then plain packets cannot be told
+ * truncated from whole). next: number of the next packet to be sent: a higher one cannot be ours. */
 enum ipb_reply ipb_header_read(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint32_t expected,
                                uint64_t next, uint64_t *number);
+
+/* The same by the first 8 bytes alone: IPB_REPLY_OK, IPB_REPLY_STRAY or IPB_REPLY_UNKNOWN. */
+enum ipb_reply ipb_header_read_number(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint64_t next,
+                                      uint64_t *number);
 
 #endif

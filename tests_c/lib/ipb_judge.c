@@ -218,6 +218,17 @@ static void judge_machine(struct ipb_engine *e)
 		                  (double)e->clock_error_ns / 1e6, length / 1e9);
 }
 
+static void no_answers(struct ipb_engine *e)
+{
+	const struct ipb_counts *c = &e->track.counts;
+
+	if (c->corrupt + c->late == 0)
+		ipb_engine_reason(e, 1, "no-answers", "no packet of the measured phase was answered");
+	else
+		ipb_engine_reason(e, 1, "no-answers", "no packet of the measured phase came back well: %llu were damaged, %llu late, %llu "
+		                  "lost", (unsigned long long)c->corrupt, (unsigned long long)c->late, (unsigned long long)c->lost);
+}
+
 static void judge_end(struct ipb_engine *e)
 {
 	if (e->failed)
@@ -225,7 +236,23 @@ static void judge_end(struct ipb_engine *e)
 	else if (e->early)
 		ipb_engine_reason(e, 1, "stopped", "the test was stopped before its end");
 	if (!e->failed && !e->early && e->track.counts.ok == 0)
-		ipb_engine_reason(e, 1, "no-answers", "no packet of the measured phase was answered in time");
+		no_answers(e);
+}
+
+/* Replies that are not as the tester wants them, and were taken, or are good otherwise. */
+static void judge_replies(struct ipb_engine *e)
+{
+	if (e->by_number > 0)
+		ipb_engine_reason(e, 0, "checked-by-number", "%llu of %llu replies had the right number and else other bytes than their "
+		                  "packet, and count as good (check=number)", (unsigned long long)e->by_number,
+		                  (unsigned long long)e->track.counts.ok);
+	if (e->numbered > 0 && e->track.counts.ok == 0)
+		ipb_engine_reason(e, 0, "number-alone", "%llu replies had the right number and else other bytes: does the echo keep the "
+		                  "first 8 bytes alone? (check=number takes them)", (unsigned long long)e->numbered);
+	if (e->unwritten)
+		ipb_engine_reason(e, 0, "word-not-written", "none of %llu replies held the first word + 1 in the second: %s",
+		                  (unsigned long long)e->checked, e->untouched == e->checked
+		                  ? "the echo does not write the checked word; is it a plain echo?" : "the echo writes something else there");
 }
 
 void ipb_engine_judge(struct ipb_engine *e)
@@ -233,6 +260,7 @@ void ipb_engine_judge(struct ipb_engine *e)
 	double seconds = e->end_ns > e->measure_ns ? (double)(e->end_ns - e->measure_ns) / 1e9 : 0;
 
 	judge_end(e);
+	judge_replies(e);
 	judge_refusals(e);
 	if (seconds <= 0)
 		return;

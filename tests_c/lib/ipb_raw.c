@@ -68,18 +68,13 @@ static int raw_send(struct ipb_engine *e, uint32_t n)
 	return sent >= 0 ? sent : ipb_engine_send_error(e, errno, "sendmmsg");
 }
 
-/* Frames shorter than Ethernet's least may come back padded: the padding is no part of the packet. */
 void ipb_raw_frame(struct ipb_engine *e, const uint8_t *frame, uint32_t got, uint64_t now_ns, uint64_t stamp_ns)
 {
-	uint32_t size = got - IPB_ENGINE_FRAME_HEADER;
-
 	if (!ipb_raw_is_reply(e, frame, got)) {
 		e->stray++;
 		return;
 	}
-	if (got == 60 && e->expected != 0 && e->expected < size)
-		size = e->expected;
-	ipb_engine_reply(e, 0, frame + IPB_ENGINE_FRAME_HEADER, size, now_ns, stamp_ns);
+	ipb_engine_reply(e, 0, frame + IPB_ENGINE_FRAME_HEADER, got - IPB_ENGINE_FRAME_HEADER, now_ns, stamp_ns);
 }
 
 static int raw_receive(struct ipb_engine *e)

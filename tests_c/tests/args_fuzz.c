@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, text, (int)(size & 1), &err) == 0) {
-		if (latency_configure(&config, &args, "127.0.0.1", 7, &err) == 0 && ipb_engine_duration_ns(&config) == 0)
+		if (latency_configure(&config, &args, "127.0.0.1", 7, size & 1, &err) == 0 && ipb_engine_duration_ns(&config) == 0)
 			abort();
 		ipb_args_free(&args);
 	}

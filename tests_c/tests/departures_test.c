@@ -113,7 +113,7 @@ static void record(struct departures *d, const char *args_text, int first)
 	assert_true(s.fd >= 0 && setsockopt(s.fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes) == 0);
 	assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
 	assert_int_equal(ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, args_text, 0, &err), 0);
-	assert_int_equal(latency_configure(&config, &args, "127.0.0.1", ipb_sock_port(s.fd), &err), 0);
+	assert_int_equal(latency_configure(&config, &args, "127.0.0.1", ipb_sock_port(s.fd), 0, &err), 0);
 	config.run_id = 77;
 	struct ipb_engine *e = ipb_engine_open(&config, &err);
 	if (e == NULL)

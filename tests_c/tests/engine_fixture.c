@@ -102,7 +102,7 @@ struct ipb_engine *engine_open_at(struct ipb_args *args, const char *text, const
 	struct ipb_error err = { 0 };
 
 	if (ipb_args_parse(args, latency_options, LATENCY_OPTION_COUNT, text, 0, &err) < 0 ||
-	    latency_configure(&config, args, host, port, &err) < 0)
+	    latency_configure(&config, args, host, port, 0, &err) < 0)
 		fail_msg("%s", ipb_error_text(&err));
 	config.run_id = 77;
 	struct ipb_engine *e = ipb_engine_open(&config, &err);

@@ -177,6 +177,49 @@ static void plain_packets(void **state)
 	assert_int_equal(ipb_header_read(&ours, packet, 40, 40, 8, &number), IPB_REPLY_STRAY);
 }
 
+/* Ethernet pads frames, and an echo may send its whole buffer: what is behind the packet is none of it. */
+static void padding_is_none_of_the_packet(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	for (int full = 0; full < 2; full++) {
+		ours.full = full;
+		ours.padded = 1;
+		for (uint32_t size = full ? IPB_HEADER_SIZE : 8; size < SIZE; size += 7) {
+			make(packet, &ours, size, 7);
+			memset(packet + size, 0x5a, SIZE - size);
+			assert_int_equal(ipb_header_read(&ours, packet, SIZE, size, 8, &number), IPB_REPLY_OK);
+			assert_int_equal(number, 7);
+			assert_int_equal(ipb_header_read(&ours, packet, size - 1, size, 8, &number),
+			                 size - 1 < 8 ? IPB_REPLY_UNKNOWN : IPB_REPLY_CORRUPT);
+			packet[size - 1] ^= size > 16 ? 1 : 0; /* the last byte that counts; bytes 8 to 15 are the target's */
+			if (size > 16)
+				assert_int_equal(ipb_header_read(&ours, packet, SIZE, size, 8, &number), IPB_REPLY_CORRUPT);
+		}
+		ours.padded = 0;
+		make(packet, &ours, 100, 7);
+		assert_int_equal(ipb_header_read(&ours, packet, SIZE, 100, 8, &number), IPB_REPLY_CORRUPT);
+	}
+}
+
+static void a_number_alone_can_be_read(void **state)
+{
+	uint8_t packet[SIZE];
+	uint64_t number;
+
+	(void)state;
+	make(packet, &ours, 100, 7);
+	memset(packet + 8, 0xa5, 92);
+	assert_int_equal(ipb_header_read_number(&ours, packet, 100, 8, &number), IPB_REPLY_OK);
+	assert_int_equal(number, 7);
+	assert_int_equal(ipb_header_read_number(&ours, packet, 8, 8, &number), IPB_REPLY_OK);
+	assert_int_equal(ipb_header_read_number(&ours, packet, 7, 8, &number), IPB_REPLY_UNKNOWN);
+	assert_int_equal(ipb_header_read_number(&ours, packet, 100, 7, &number), IPB_REPLY_STRAY);
+	assert_int_equal(ipb_header_read_number(&other, packet, 100, 8, &number), IPB_REPLY_STRAY);
+}
+
 static void checksum_is_crc32c(void **state)
 {
 	(void)state;
@@ -195,6 +238,8 @@ int main(void)
 		cmocka_unit_test_setup(cut_packets_of_other_runs_are_strays, prepare),
 		cmocka_unit_test_setup(longer_replies_are_damaged, prepare),
 		cmocka_unit_test_setup(plain_packets, prepare),
+		cmocka_unit_test_setup(padding_is_none_of_the_packet, prepare),
+		cmocka_unit_test_setup(a_number_alone_can_be_read, prepare),
 		cmocka_unit_test(checksum_is_crc32c),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

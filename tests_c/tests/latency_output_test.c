@@ -141,9 +141,32 @@ static void what_is_there_in_place_of_a_dump_is_left_alone(void **state)
 	assert_int_equal(controller(""), 0);
 }
 
+/* In the original's spelling a frame is as long as it can be, and a reply is judged as there. */
+static void the_originals_spelling_clamps_frames(void **state)
+{
+	static const char text_args[] = "socktype=raw,iface=lo,size=9000";
+	struct ipb_engine_config c;
+	struct ipb_error err = { 0 };
+	struct ipb_args args;
+
+	(void)state;
+	assert_int_equal(ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, text_args, 0, &err), 0);
+	assert_int_equal(latency_configure(&c, &args, "02:00:00:00:00:01", 0, 0, &err), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "1514"));
+	assert_int_equal(latency_configure(&c, &args, "02:00:00:00:00:01", 0, 1, &err), 0);
+	assert_int_equal(c.sizes.largest, 1514);
+	assert_int_equal(c.by_number, 1);
+	ipb_args_free(&args);
+	assert_int_equal(ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, "check=all", 0, &err), 0);
+	assert_int_equal(latency_configure(&c, &args, "127.0.0.1", 7, 1, &err), 0);
+	assert_int_equal(c.by_number, 0);
+	ipb_args_free(&args);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(each_half_takes_the_others_arguments),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(the_originals_spelling_clamps_frames),
+		                            cmocka_unit_test(each_half_takes_the_others_arguments),
 		                            cmocka_unit_test(files_have_the_clients_numbers_and_never_cost_the_row),
 		                            cmocka_unit_test(what_is_there_in_place_of_a_dump_is_left_alone) };
 	return cmocka_run_group_tests(tests, attach, NULL);

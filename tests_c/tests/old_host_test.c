@@ -318,6 +318,22 @@ static void what_cannot_work_fails_its_setup(void **state)
 	}
 }
 
+/* A result with fewer samples than were asked for ends a controller of that line, or makes it print nonsense. */
+static void too_few_samples_fail_the_test(void **state)
+{
+	char data[RESULT_MAX], args[200];
+	int size, invalid;
+
+	(void)state;
+	snprintf(args, sizeof args, "socktype=udp,bps=800k,size=100,samples=50,warmup=0,cooldown=0,drain=0.1,late=0.1");
+	struct run r = begin("latency", "127.0.0.1", free_port(), args); /* where nobody answers */
+	assert_int_equal(end(&r, data, &size, &invalid), 3);
+	munmap(r.stamps, 4096);
+	r = begin("latency", "127.0.0.1", free_port(), "socktype=udp,bps=800k,size=100,duration=1");
+	assert_int_equal(end(&r, data, &size, &invalid), 2);
+	munmap(r.stamps, 4096);
+}
+
 static void wait_ends_on_enter_and_on_sigint(void **state)
 {
 	char data[RESULT_MAX];
@@ -353,6 +369,7 @@ int main(void)
 		cmocka_unit_test(testers_against_our_echo),        cmocka_unit_test(discard_against_our_sink),
 		cmocka_unit_test(meters_and_templates),            cmocka_unit_test(wrappers_run_programs),
 		cmocka_unit_test(what_cannot_work_fails_its_setup), cmocka_unit_test(wait_ends_on_enter_and_on_sigint),
+		cmocka_unit_test(too_few_samples_fail_the_test),
 	};
 	return cmocka_run_group_tests(tests, find_plugins, NULL);
 }
