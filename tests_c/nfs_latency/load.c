@@ -105,7 +105,7 @@ static int make_calls(struct load *l, struct state *s, struct ipb_error *err)
 	if (count > LOAD_OUTSTANDING_MAX)
 		count = LOAD_OUTSTANDING_MAX;
 	s->calls = calloc(count, sizeof *s->calls);
-	if (s->calls == NULL || tally_init(&l->tally) < 0)
+	if (s->calls == NULL || tally_init(&l->tally) < 0 || (l->keep_times && tally_keep(&l->tally, l->samples) < 0))
 		return ipb_error(err, "no memory for %" PRIu64 " reads", count);
 	for (uint64_t i = 0; i < count; i++) {
 		s->calls[i].state = s;

@@ -24,6 +24,7 @@ struct load {
 	double rate;             /* reads a second */
 	uint32_t size;           /* bytes of a read */
 	uint64_t samples, warmup_ns, cooldown_ns, drain_ns;
+	int keep_times;          /* non-zero: service times are kept one by one, too */
 	int has_uid, has_gid;    /* 0: this process's */
 	uint32_t uid, gid;
 	struct ipb_stop stopping;

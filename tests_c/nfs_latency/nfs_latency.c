@@ -4,6 +4,7 @@
  */
 #define IPBENCH_TEST_CLIENT
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,9 @@ static int attach(const struct ipbench_host *given)
 	ipb_error_attach(&err, given);
 	return 0;
 }
+
+/* Whether a controller of the original's line gets the result. */
+static int is_original_form(void) { return host == NULL || host->form == IPBENCH_FORM_ORIGINAL; }
 
 static int setup_controller(char *arg)
 {
@@ -107,6 +111,10 @@ static int setup(char *hostname, int port, char *arg)
 		return ipb_error_print(&err, "nfs_latency");
 	status = read_arguments(&a, hostname);
 	ipb_args_free(&a);
+	if (status == 0 && is_original_form() && load.samples > NFS_ORIGINAL_SAMPLES_MAX)
+		status = ipb_error(&err, "argument samples: out of range; with a controller of the original's line it takes 1..%u",
+		                   NFS_ORIGINAL_SAMPLES_MAX);
+	load.keep_times = is_original_form();
 	if (status == 0)
 		status = load_open(&load, &err);
 	return status < 0 ? ipb_error_print(&err, "nfs_latency") : 0;
@@ -135,7 +143,16 @@ static void report(const struct load *l, int phase, uint64_t elapsed_ns)
 static int start(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
-	return load_run(&load, report, &err) < 0 ? ipb_error_print(&err, "nfs_latency") : 0;
+	if (load_run(&load, report, &err) < 0)
+		return ipb_error_print(&err, "nfs_latency");
+	/* Such a controller cannot tell a short result from a whole one. */
+	if (is_original_form() && load.tally.kept < load.samples) {
+		ipb_error(&err, "%" PRIu64 " of %" PRIu64 " reads were answered well, and a controller of the original's line needs all of "
+		          "them%s%s", load.tally.kept, load.samples, load.first_error[0] != '\0' ? "; the first that was not: " : "",
+		          load.first_error);
+		return ipb_error_print(&err, "nfs_latency");
+	}
+	return 0;
 }
 
 static int stop(struct timeval *stamp)
@@ -148,7 +165,7 @@ static int stop(struct timeval *stamp)
 static int marshall(char **data, int *size, double running_time)
 {
 	(void)running_time;
-	int status = nfs_result_encode(&load, data, size);
+	int status = is_original_form() ? nfs_result_encode_original(&load.tally, data, size) : nfs_result_encode(&load, data, size);
 	load_close(&load);
 	return status;
 }
@@ -239,7 +256,7 @@ IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
 	.options = options,
 	.option_count = OPTION_COUNT,
 	.csv_header = "Request_Rate,Reply_Rate,Minimum_Latency,Average_Latency,Stdev_Latency,Median_Latency,"
-	              "Mean_Absolute_Deviation,Maximum_Latency,Samples,Minimum_Run,Average_Run,Median_Run,Stdev_Run,"
+	              "Mean_Absolute_Deviation,Maximum_Latency,Samples,Minimum_Run,Average_Run,Stdev_Run,Median_Run,"
 	              "Maximum_Run",
 	.attach = attach,
 	.expected_duration = expected_duration,

@@ -3,6 +3,8 @@
  * In network byte order: magic (8 bytes), f64 rate asked for, u64 size, window start and end in ns, sent, ok, bad,
  * skipped, given up, sent in the window, replies in the window, last reply in ns; u32 size and bytes of: histograms of
  * response times, service times and lateness (HdrHistogram V2), text of the first error.
+ *
+ * To and from the original: see nfs_result.h. No such result begins with our magic: it would have run for 150,000 years.
  */
 #include "nfs_result.h"
 
@@ -13,6 +15,9 @@
 #include "ipb_bytes.h"
 
 #define MAGIC "IPBNFS02"
+#define ORIGINAL_WORDS 4u
+#define NFS_RUN_US_MAX 31536000000000ull /* a year */
+#define NFS_READS_MAX (1ull << 48)
 
 static void put_hist(struct ipb_writer *w, const struct ipb_hist *h, uint8_t *scratch)
 {
@@ -73,6 +78,57 @@ static int adds_up(const struct nfs_result *r)
 	       t->lateness.count == t->sent;
 }
 
+int nfs_result_encode_original(const struct tally *t, char **data, int *size)
+{
+	const size_t bytes = (ORIGINAL_WORDS + (size_t)t->kept) * 8;
+	struct ipb_writer w;
+
+	if (t->kept > NFS_ORIGINAL_SAMPLES_MAX || (*data = malloc(bytes)) == NULL)
+		return -1;
+	ipb_writer_init(&w, *data, bytes);
+	ipb_write_u64(&w, tally_run_ns(t) / 1000);
+	ipb_write_u64(&w, t->kept);
+	ipb_write_u64(&w, t->sent);
+	ipb_write_u64(&w, t->ok);
+	for (uint64_t i = 0; i < t->kept; i++)
+		ipb_write_u64(&w, t->service_ns[i] / 1000);
+	*size = (int)bytes;
+	return w.failed ? -1 : 0;
+}
+
+static int decode_original(struct nfs_result *r, const char *data, int size, struct ipb_error *err)
+{
+	struct tally *t = &r->tally;
+	struct ipb_reader in;
+
+	ipb_reader_init(&in, data, (size_t)size);
+	r->original = 1;
+	r->run_us = ipb_read_u64(&in);
+	uint64_t samples = ipb_read_u64(&in);
+	r->sends = ipb_read_u64(&in);
+	r->recvs = ipb_read_u64(&in);
+	if (in.failed || ipb_reader_left(&in) % 8 != 0 || samples != ipb_reader_left(&in) / 8)
+		return ipb_error(err, "the result (%d bytes) is neither one of this nfs_latency nor one of the original's", size);
+	if (r->run_us > NFS_RUN_US_MAX || r->sends > NFS_READS_MAX || r->recvs > NFS_READS_MAX)
+		return ipb_error(err, "the result tells of %llu reads in %llu us: that cannot be", (unsigned long long)r->sends,
+		                 (unsigned long long)r->run_us);
+	r->times_us = malloc(((size_t)samples + 1) * sizeof *r->times_us);
+	if (r->times_us == NULL || tally_init(t) < 0)
+		return ipb_error(err, "no memory for a result");
+	for (uint64_t i = 0; i < samples; i++) {
+		uint64_t us = ipb_read_u64(&in);
+		if (us > NFS_RUN_US_MAX) {
+			tally_free(t);
+			return ipb_error(err, "the result tells of a reply after %llu us: that cannot be", (unsigned long long)us);
+		}
+		if (us == 0)
+			continue;
+		r->times_us[r->times++] = us;
+		ipb_hist_record(&t->service, us * 1000);
+	}
+	return 0;
+}
+
 int nfs_result_decode(struct nfs_result *r, const char *data, int size, struct ipb_error *err)
 {
 	uint64_t *const field[FIELD_COUNT] = FIELDS(&r->tally);
@@ -80,8 +136,15 @@ int nfs_result_decode(struct nfs_result *r, const char *data, int size, struct i
 	struct ipb_reader in;
 
 	memset(r, 0, sizeof *r);
-	if (data == NULL || size < 8 || memcmp(data, MAGIC, 8) != 0)
-		return ipb_error(err, "the result (%d bytes) is not one of this nfs_latency", size);
+	if (data == NULL || size < 8)
+		return ipb_error(err, "the result (%d bytes) is too short to be one of nfs_latency", size);
+	if (memcmp(data, MAGIC, 8) != 0) {
+		if (decode_original(r, data, size, err) == 0)
+			return 0;
+		free(r->times_us);
+		r->times_us = NULL;
+		return -1;
+	}
 	if (tally_init(t) < 0)
 		return ipb_error(err, "no memory for a result");
 	ipb_reader_init(&in, data + 8, (size_t)size - 8);
@@ -104,4 +167,6 @@ int nfs_result_decode(struct nfs_result *r, const char *data, int size, struct i
 void nfs_result_free(struct nfs_result *r)
 {
 	tally_free(&r->tally);
+	free(r->times_us);
+	r->times_us = NULL;
 }

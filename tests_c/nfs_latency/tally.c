@@ -1,6 +1,7 @@
 /* What became of the reads; see tally.h.  SPDX-License-Identifier: MIT */
 #include "tally.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int tally_init(struct tally *t)
@@ -17,6 +18,15 @@ void tally_free(struct tally *t)
 	ipb_hist_free(&t->response);
 	ipb_hist_free(&t->service);
 	ipb_hist_free(&t->lateness);
+	free(t->service_ns);
+	t->service_ns = NULL;
+}
+
+int tally_keep(struct tally *t, uint64_t room)
+{
+	t->service_ns = room <= SIZE_MAX / sizeof *t->service_ns ? malloc(room * sizeof *t->service_ns) : NULL;
+	t->room = t->service_ns != NULL ? room : 0;
+	return t->service_ns != NULL ? 0 : -1;
 }
 
 int tally_measured(const struct tally *t, uint64_t due_ns)
@@ -46,6 +56,8 @@ void tally_replied(struct tally *t, uint64_t due_ns, uint64_t sent_ns, uint64_t 
 	t->last_ok_ns = now_ns;
 	ipb_hist_record(&t->response, now_ns - due_ns);
 	ipb_hist_record(&t->service, now_ns - sent_ns);
+	if (t->kept < t->room)
+		t->service_ns[t->kept++] = now_ns - sent_ns;
 }
 
 static double rate(const struct tally *t, uint64_t count)

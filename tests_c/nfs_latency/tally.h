@@ -13,11 +13,16 @@ struct tally {
 	uint64_t sent_in_window, ok_in_window; /* what left and what came in it, whenever it was due: these make the rates */
 	uint64_t last_ok_ns;        /* the last good reply to a read that was due in it; 0: none */
 	struct ipb_hist response, service, lateness; /* due to reply, sent to reply, due to sent */
+	uint64_t *service_ns;       /* the first `room` service times one by one, `kept` of them; NULL: none are kept */
+	uint64_t room, kept;
 };
 
 /* 0, or -1 without memory; then nothing is to be freed. */
 int tally_init(struct tally *t);
 void tally_free(struct tally *t);
+
+/* Keeps so many service times one by one. 0, or -1 without memory. */
+int tally_keep(struct tally *t, uint64_t room);
 
 /* Non-zero when a read that is due then belongs to the measured phase. */
 int tally_measured(const struct tally *t, uint64_t due_ns);

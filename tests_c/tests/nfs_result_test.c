@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "../nfs_latency/nfs_result.h"
+#include "original_bytes.h"
+#include "output_of.h"
 
 static struct ipb_error err;
 
@@ -192,10 +194,58 @@ static void what_the_tester_did_wrong_is_a_reason(void **state)
 	tally_free(&l.tally);
 }
 
+static int print(struct client_data data[], int n) { return nfs_output(data, n, &err); }
+
+/* What the original's tests sent, and what its controller printed. */
+static void the_row_of_the_originals_results_is_the_same(void **state)
+{
+	struct client_data data[2] = { { (char *)(uintptr_t)original_nfs_1, ORIGINAL_SIZE(original_nfs_1), 1, IPBENCH_CLIENT },
+		                       { (char *)(uintptr_t)original_nfs_2, ORIGINAL_SIZE(original_nfs_2), 1, IPBENCH_CLIENT } };
+	struct nfs_result r;
+	char text[1000];
+
+	(void)state;
+	assert_int_equal(output_of((void (*)(void))print, 0, data, 2, text, sizeof text), 0);
+	assert_string_equal(text, ORIGINAL_NFS_HEADER "\n" ORIGINAL_NFS_ROW "\n");
+	assert_int_equal(nfs_result_decode(&r, original_nfs_1, ORIGINAL_SIZE(original_nfs_1), &err), 0);
+	char *json = nfs_json(&r);
+	json_has(json, "{\"name\":\"run_time\",\"value\":0.012649,", 1);
+	json_has(json, "\"counts\"", 0); /* it does not tell what became of each read */
+	free(json);
+	nfs_result_free(&r);
+	for (int size = 0; size < ORIGINAL_SIZE(original_nfs_1); size++)
+		attempt(original_nfs_1, size, 0);
+}
+
+/* The same figures make the same bytes. */
+static void an_original_controller_can_read_it(void **state)
+{
+	static const uint64_t us[] = { 11423, 10494, 9536, 8560, 160, 111, 91, 88 };
+	struct tally t;
+	char *wire;
+	int size;
+
+	(void)state;
+	assert_int_equal(tally_init(&t), 0);
+	assert_int_equal(tally_keep(&t, 8), 0);
+	t.window_start_ns = 1000;
+	t.window_end_ns = 1000000000;
+	for (int i = 0; i < 8; i++)
+		tally_replied(&t, 2000, 3000, 3000 + us[i] * 1000 + 999, 1);
+	tally_replied(&t, 2000, 3000, 1000 + 12649 * 1000, 1); /* the ninth: no room, but the last one to come */
+	t.ok = 8;
+	t.sent = 7;
+	assert_int_equal(nfs_result_encode_original(&t, &wire, &size), 0);
+	assert_int_equal(size, ORIGINAL_SIZE(original_nfs_1));
+	assert_memory_equal(wire, original_nfs_1, (size_t)size);
+	free(wire);
+	tally_free(&t);
+}
+
 /* The row of two clients, as it stands on standard output. */
 static void the_row_has_the_columns_of_the_original(void **state)
 {
-	char folder[] = "/tmp/ipbench-unit-XXXXXX", text[1000] = "";
+	char text[1000] = "";
 	struct client_data data[2];
 	struct load l;
 
@@ -203,17 +253,7 @@ static void the_row_has_the_columns_of_the_original(void **state)
 	slow_server(&l);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(nfs_result_encode(&l, &data[i].data, &data[i].size), 0);
-	int file = mkstemp(folder), old = dup(STDOUT_FILENO);
-	fflush(stdout);
-	dup2(file, STDOUT_FILENO);
-	int status = nfs_output(data, 2, &err);
-	fflush(stdout);
-	dup2(old, STDOUT_FILENO);
-	assert_true(pread(file, text, sizeof text - 1, 0) > 0);
-	unlink(folder);
-	close(file);
-	close(old);
-	assert_int_equal(status, 0);
+	assert_int_equal(output_of((void (*)(void))print, 0, data, 2, text, sizeof text), 0);
 	assert_true(text[0] == '#');
 	double column[14];
 	const char *row = strchr(text, '\n') + 1;
@@ -226,6 +266,7 @@ static void the_row_has_the_columns_of_the_original(void **state)
 	assert_true(column[0] == 2000 && column[1] == 1000);      /* achieved rates, summed */
 	assert_true(column[6] > 249000 && column[6] < 252000);    /* of 2 ms to 1,001 ms, about the median */
 	assert_true(column[8] == 2000);
+	assert_true(column[11] == 0 && column[12] == column[10]); /* the deviation of the run times, then their median */
 	assert_true(column[9] == 2000000 && column[13] == 2000000); /* in us */
 	for (int i = 0; i < 2; i++)
 		free(data[i].data);
@@ -238,6 +279,8 @@ int main(void)
 		                            cmocka_unit_test(a_rate_that_the_server_did_not_reach_is_not_told),
 		                            cmocka_unit_test(the_window_is_kept),
 		                            cmocka_unit_test(what_the_tester_did_wrong_is_a_reason),
+		                            cmocka_unit_test(the_row_of_the_originals_results_is_the_same),
+		                            cmocka_unit_test(an_original_controller_can_read_it),
 		                            cmocka_unit_test(the_row_has_the_columns_of_the_original) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
