@@ -18,6 +18,7 @@ import { parseStatus, type Status } from "../protocol/texts.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { out } from "./io.ts";
+import { findSecretFile } from "./secret.ts";
 
 /** Options of these subcommands. */
 export interface DaemonOptions {
@@ -46,7 +47,10 @@ export function addDaemonOptions(command: Command): Command {
       new Option("--target", `the daemons are targets: port ${DEFAULT_TARGET_PORT} where a host names none`),
     )
     .addOption(
-      new Option("--secret-file <file>", "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE)"),
+      new Option(
+        "--secret-file <file>",
+        "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE, ~/.config/ipbench/secret)",
+      ),
     )
     .addOption(
       new Option("--tls-ca <file>", "speak TLS to the daemons and trust this certificate authority"),
@@ -110,7 +114,7 @@ export function daemonAddresses(hosts: readonly string[], options: DaemonOptions
  * @throws {ExitError} when a file cannot be read.
  */
 export async function daemonAccess(options: DaemonOptions): Promise<DaemonAccess> {
-  const secretFile = options.secretFile ?? (Deno.env.get("IPBENCH_SECRET_FILE") || null);
+  const secretFile = findSecretFile(options.secretFile) ?? null;
   try {
     return await readAccess(
       {

@@ -8,11 +8,13 @@ import type { Command } from "@commander-js/extra-typings";
 import { parseSeconds } from "../config/units.ts";
 import { Semaphore } from "../controller/semaphore.ts";
 import { selfPath } from "../ffi/self.ts";
+import { secretFromFile } from "../protocol/auth.ts";
 import unitFile from "../packaging/ipbenchd.service" with { type: "text" };
 import { DEPLOY_SCRIPT } from "./deploy_script.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { note, out } from "./io.ts";
+import { findSecretFile, makeOwnSecretFile } from "./secret.ts";
 import { catchInterruption } from "./signals.ts";
 import { type Finished, runTool } from "./system_tool.ts";
 
@@ -33,8 +35,11 @@ Copies this file to BIN/ipbench and BIN/ipbenchd on each machine, installs the s
 when it ran. Names, users, ports and keys are those of your ssh configuration; nobody is asked for a password. Root is
 needed there: log in as root, or be allowed sudo without a password. One line a machine on stdout.
 
-The service has a user of its own, which cannot read what root alone may read: so a --secret-file in --options, such as
-/etc/ipbench.secret (root, mode 0600), is handed to it by systemd (LoadCredential). The file has to be there already.
+Daemons ask for a secret: the one that --secret-file or IPBENCH_SECRET_FILE names, else ~/.config/ipbench/secret, which is
+made when it is not there and which ipbench finds by itself. It is installed as ETC/ipbench/secret (root, mode 0600) and
+handed to the service, whose user cannot read it, by systemd (LoadCredential). Others who are to use the daemons need a
+copy; controllers of the original have no secrets: for them say --no-secret. A --secret-file in --options names one that
+is there already. What a machine has been given before stays without --options.
 
 Examples:
   ipbench deploy lab1 lab2 root@lab3
@@ -45,6 +50,9 @@ Exit status: 0 all done, 1 one failed, 2 wrong use, 130 ended by Ctrl-C.
 `;
 
 interface DeployOptions {
+  /** A path; `false`: ask for none. */
+  secretFile?: string;
+  secret: boolean;
   bin: string;
   etc: string;
   binary?: string;
@@ -65,6 +73,8 @@ export function register(program: Command): void {
     .option("--options <text>", "command line of the daemon there, such as --target (default: as it is)")
     .option("--bin <dir>", "folder for the programs there", "/usr/local/bin")
     .option("--etc <dir>", "folder for the service's files there", "/etc")
+    .option("--secret-file <file>", "the secret to install there (default: see below)")
+    .option("--no-secret", "let the daemons ask for none: anybody who reaches them can use them")
     .option("--no-service", "copy the programs, install and start nothing")
     .option("--binary <file>", "the file to copy (default: this program)")
     .option(
@@ -146,17 +156,41 @@ async function stageLocally(folder: string, options: DeployOptions): Promise<str
     unit,
     unitFile.replaceAll("/usr/local/bin/", `${options.bin.replace(/\/$/, "")}/`),
   );
-  if (options.options === undefined) return [unit];
+  if (options.options === undefined) return [unit, ...await stageSecret(folder, options, null)];
   const { words, secretFile } = takeSecretFile(options.options);
   const settings = `${folder}/ipbenchd.default`;
   await Deno.writeTextFile(settings, `IPBENCHD_OPTIONS="${words}"\n`);
-  const secret = `${folder}/ipbenchd-secret.conf`;
-  await Deno.writeTextFile(secret, secretFile === null ? NO_CREDENTIAL : credential(secretFile));
-  return [unit, settings, secret];
+  const dropIn = await stageSecret(folder, options, secretFile);
+  return [unit, settings, ...dropIn];
+}
+
+/** Writes what makes the daemon ask for a secret, and the secret itself where it is ours. */
+async function stageSecret(folder: string, options: DeployOptions, there: string | null): Promise<string[]> {
+  const dropIn = `${folder}/ipbenchd-secret.conf`;
+  if (there !== null || !options.secret) {
+    await Deno.writeTextFile(dropIn, there === null ? NO_CREDENTIAL : credential(there));
+    return [dropIn];
+  }
+  const copy = `${folder}/ipbench.secret`;
+  await Deno.writeFile(copy, secretFromFile(await Deno.readFile(chooseSecret(options))), { mode: 0o600 });
+  await Deno.writeTextFile(dropIn, credential(`${options.etc.replace(/\/$/, "")}/ipbench/secret`));
+  return [dropIn, copy];
+}
+
+/** The secret to install; tells where it is. */
+function chooseSecret(options: DeployOptions): string {
+  const named = findSecretFile(options.secretFile);
+  const { path, made } = named === undefined ? makeOwnSecretFile() : { path: named, made: false };
+  note(
+    `ipbench: the daemons ask for the secret in ${path}${
+      made ? ", which is new" : ""
+    }; others who are to use them need a copy`,
+  );
+  return path;
 }
 
 /** What the drop-in says when no secret is asked for: it takes the place of an older one. */
-const NO_CREDENTIAL = "# Written by ipbench deploy: --options named no --secret-file.\n";
+const NO_CREDENTIAL = "# Written by ipbench deploy: --no-secret.\n";
 
 function credential(path: string): string {
   return "# Written by ipbench deploy: the service's user cannot read the file, systemd hands it over.\n" +
@@ -196,7 +230,9 @@ async function deployTo(
       "scp",
       await runTool("scp", ["-q", ...common, "--", ...files, `${scpHost}:${stage}/`], "", signal),
     );
-    const words = [stage, options.bin, options.etc, options.service ? "service" : "copy", name];
+    const keep = options.options === undefined && options.secretFile === undefined && options.secret;
+    const what = options.service ? keep ? "upgrade" : "service" : "copy";
+    const words = [stage, options.bin, options.etc, what, name];
     const done = succeed("ssh", await ssh(`sh -s -- ${words.join(" ")}`, DEPLOY_SCRIPT));
     return `ok: ${done.stdout.trim().split("\n").join(", ")}`;
   } catch (error) {

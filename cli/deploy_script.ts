@@ -1,6 +1,6 @@
 /**
  * What `ipbench deploy` runs on the other machine, with sh. Its words are: the folder with the copied files, the folder
- * for programs, the one for settings, "service" or "copy", and the name of the copied program.
+ * for programs, the one for settings, "service", "upgrade" (what there is of a secret stays) or "copy", and the name of the copied program.
  *
  * @module
  */
@@ -15,18 +15,25 @@ for program in ipbench ipbenchd; do
   as_root install -m 755 "$stage/$name" "$bin/.$program.new"
   as_root mv -f "$bin/.$program.new" "$bin/$program"
 done
-if [ "$what" = service ]; then
+if [ "$what" != copy ]; then
+  dropin=$etc/systemd/system/ipbenchd.service.d
   as_root mkdir -p "$etc/systemd/system" "$etc/default"
   as_root install -m 644 "$stage/ipbenchd.service" "$etc/systemd/system/ipbenchd.service"
   if [ -f "$stage/ipbenchd.default" ]; then
     as_root install -m 644 "$stage/ipbenchd.default" "$etc/default/ipbenchd"
-    as_root mkdir -p "$etc/systemd/system/ipbenchd.service.d"
-    as_root install -m 644 "$stage/ipbenchd-secret.conf" "$etc/systemd/system/ipbenchd.service.d/ipbench-secret.conf"
+  fi
+  if [ "$what" = service ] || [ ! -f "$dropin/ipbench-secret.conf" ]; then
+    as_root mkdir -p "$dropin"
+    as_root install -m 644 "$stage/ipbenchd-secret.conf" "$dropin/ipbench-secret.conf"
+    if [ -f "$stage/ipbench.secret" ]; then
+      as_root mkdir -p -m 755 "$etc/ipbench"
+      as_root install -m 600 "$stage/ipbench.secret" "$etc/ipbench/secret"
+    fi
   fi
   as_root systemctl daemon-reload
   as_root systemctl enable ipbenchd >&2
   as_root systemctl restart ipbenchd
 fi
 "$bin/ipbenchd" --version
-if [ "$what" = service ]; then systemctl is-active ipbenchd; fi
+if [ "$what" != copy ]; then systemctl is-active ipbenchd; fi
 `;

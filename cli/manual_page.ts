@@ -20,7 +20,10 @@ export interface PageTexts {
 }
 
 const ENVIRONMENT: PageTexts["environment"] = [
-  ["IPBENCH_SECRET_FILE", "file with the shared secret, where --secret-file does not name one"],
+  [
+    "IPBENCH_SECRET_FILE",
+    "file with the shared secret, where --secret-file does not name one; else ~/.config/ipbench/secret",
+  ],
   [
     "IPBENCH_PLUGIN_PATH",
     "folders with plugins, with colons between them; they are read after those of --plugin-dir",

@@ -12,6 +12,7 @@ import { MAX_CONFIG_BYTES } from "../config/limits.ts";
 import { decodeConfig } from "../config/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
+import { findSecretFile } from "./secret.ts";
 
 /** The options as commander gives them. */
 export interface RunOptionValues extends CommandLine {
@@ -65,7 +66,11 @@ export function addRunOptions(command: Command): Command {
   add(HOW, "--until-ci <share>", "stop early when the 95 % interval of the mean is this narrow, such as 2%");
   add(HOW, ORIGINAL_SPELLING, "warn of arguments that a test does not know, instead of refusing them");
   add(HOW, "--plugin-dir <dir>", "look for plugins here first; may be given many times", many);
-  add(HOW, "--secret-file <file>", "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE)");
+  add(
+    HOW,
+    "--secret-file <file>",
+    "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE, ~/.config/ipbench/secret)",
+  );
   add(HOW, "--require-secret", "refuse daemons that ask for no secret, instead of a warning");
   add(HOW, "--tls-ca <file>", "speak TLS to the daemons and trust this certificate authority");
   return command;
@@ -92,7 +97,7 @@ export async function describeRun(
   }
   const path = configPath ?? options.config;
   const file = path === undefined ? null : await readConfig(path);
-  const secretFile = options.secretFile ?? (Deno.env.get("IPBENCH_SECRET_FILE") || undefined);
+  const secretFile = findSecretFile(options.secretFile);
   const described = buildDescription({ ...options, secretFile }, file);
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
   return { ...described, sweep: file?.sweep ?? null };

@@ -4,7 +4,14 @@
  * @module
  */
 import { type HostDeadlines, monotonicNowNs, type PluginHostOptions, sdNotify, VERSION } from "../ffi/mod.ts";
-import { createNonce, createProver, type Prover, secretFromFile, socketAddress } from "../protocol/mod.ts";
+import {
+  createNonce,
+  createProver,
+  createSecret,
+  type Prover,
+  secretFromFile,
+  socketAddress,
+} from "../protocol/mod.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
 import { Deliveries } from "./deliveries.ts";
 import { messageOf } from "./failure.ts";
@@ -46,6 +53,7 @@ export async function main(args: string[]): Promise<number> {
     log.error("internal error: {error}", { error: String(event.reason?.stack ?? event.reason) });
   });
   try {
+    if (options.newSecret !== null) return makeSecret(options.newSecret);
     return await serve(options);
   } catch (error) {
     if (error instanceof UsageError) {
@@ -175,7 +183,7 @@ async function readSecret(path: string): Promise<Prover> {
   try {
     const content = readSmall(path, MAX_SECRET_BYTES);
     const mode = Deno.statSync(path).mode;
-    if (mode !== null && (mode & 0o077) !== 0) {
+    if (mode !== null && (mode & 0o077) !== 0 && !isCredential(path)) {
       daemonLog().warn("{path} can be read by others: chmod 600 {path}", { path });
     }
     return await createProver(secretFromFile(content));
@@ -183,6 +191,26 @@ async function readSecret(path: string): Promise<Prover> {
     const why = messageOf(error);
     throw new UsageError(`cannot take the secret from ${path}: ${why}`, { cause: error });
   }
+}
+
+/** What systemd hands over is readable by the service's own user alone, whatever its mode looks like. */
+function isCredential(path: string): boolean {
+  const folder = Deno.env.get("CREDENTIALS_DIRECTORY");
+  return folder !== undefined && path.startsWith(`${folder}/`);
+}
+
+function makeSecret(path: string): number {
+  try {
+    using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
+    const bytes = new TextEncoder().encode(createSecret());
+    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  } catch (error) {
+    throw new UsageError(`cannot make the secret file ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  daemonLog().info("{path} holds a new secret: give it to daemons and to ipbench with --secret-file", {
+    path,
+  });
+  return OK;
 }
 
 function readTls(options: DaemonOptions): { cert: string; key: string } | null {

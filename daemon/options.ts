@@ -20,6 +20,8 @@ export interface DaemonOptions {
   /** Folders from which the wrapper tests may run programs. */
   readonly allowExec: readonly string[];
   readonly secretFile: string | null;
+  /** Make a secret in this file, and do nothing else. */
+  readonly newSecret: string | null;
   readonly allow: readonly Cidr[];
   /** What those may have tested who show no secret, beyond what is near. */
   readonly allowTarget: readonly AllowedTarget[];
@@ -89,6 +91,7 @@ export function parseDaemonOptions(
       pluginDirs: options.pluginDir,
       debug: options.debug === true,
       allowExec: options.allowExec,
+      newSecret: options.newSecret ?? null,
       secretFile: options.secretFile ?? environmentSecretFile ?? null,
       allow: options.allow,
       allowTarget: options.allowTarget,
@@ -145,6 +148,7 @@ export function describeCommand() {
       ).default([], "none"),
     )
     .option("--secret-file <file>", "ask for the secret in this file (default: $IPBENCH_SECRET_FILE)")
+    .option("--new-secret <file>", "make a secret in this new file, which only its owner can read, and end")
     .addOption(
       new Option("--allow <cidr>", "let these addresses connect and no others; repeatable").argParser(
         collectCidr,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { HMAC_BYTES, NONCE_BYTES } from "./limits.ts";
+import { HMAC_BYTES, MIN_SECRET_BYTES, NEW_SECRET_BYTES, NONCE_BYTES } from "./limits.ts";
 import { ProtocolError, quote } from "./error.ts";
 import type { Reply } from "./reply.ts";
 
@@ -96,13 +96,29 @@ export async function createProver(secret: Uint8Array<ArrayBuffer>): Promise<Pro
  *
  * @param content The file's bytes.
  * @returns The secret.
- * @throws {ProtocolError} when nothing is left.
+ * @throws {ProtocolError} when less than {@linkcode MIN_SECRET_BYTES} are left.
  */
 export function secretFromFile(content: Uint8Array): Uint8Array<ArrayBuffer> {
   let end = content.length;
   while (end > 0 && [0x20, 0x09, 0x0a, 0x0d].includes(content[end - 1] as number)) end--;
   if (end === 0) throw new ProtocolError("auth", "the secret file is empty");
+  if (end < MIN_SECRET_BYTES) {
+    throw new ProtocolError(
+      "auth",
+      `the secret has ${end} bytes, and fewer than ${MIN_SECRET_BYTES} are found by trying; ` +
+        "ipbenchd --new-secret FILE makes one",
+    );
+  }
   return new Uint8Array(content.slice(0, end));
+}
+
+/**
+ * A new secret.
+ *
+ * @returns What a secret file holds: {@linkcode NEW_SECRET_BYTES} random bytes in hexadecimal, and a line end.
+ */
+export function createSecret(): string {
+  return `${toHex(crypto.getRandomValues(new Uint8Array(NEW_SECRET_BYTES)))}\n`;
 }
 
 /**

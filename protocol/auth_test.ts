@@ -64,8 +64,10 @@ Deno.test("socketAddress: both ends write the same", () => {
 });
 
 Deno.test("secretFromFile: an editor's line end does not count", () => {
-  assert.deepEqual(secretFromFile(secret("se same \r\n")), secret("se same"));
+  assert.deepEqual(secretFromFile(secret("open se same, now \r\n")), secret("open se same, now"));
   assert.throws(() => secretFromFile(secret(" \n")), { code: "auth" });
+  assert.throws(() => secretFromFile(secret("fifteen bytes..\n")), /15 bytes.*--new-secret/);
+  assert.equal(secretFromFile(secret("sixteen bytes...\n")).length, 16);
 });
 
 Deno.test("createNonce: 16 bytes in hexadecimal from the random source", () => {

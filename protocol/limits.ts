@@ -28,6 +28,12 @@ export const MAX_TEXT_LINES = 256;
 /** Bytes in a nonce of AUTH. */
 export const NONCE_BYTES = 16;
 
+/** Fewest bytes of a secret: what is shorter could be found by trying, without the daemon, from one recorded proof. */
+export const MIN_SECRET_BYTES = 16;
+
+/** Random bytes in a secret that is made here. */
+export const NEW_SECRET_BYTES = 32;
+
 /** Bytes of an HMAC-SHA-256. */
 export const HMAC_BYTES = 32;
 

@@ -52,7 +52,7 @@ async function sandbox(): Promise<
   await Deno.writeTextFile(`${folder}/log`, "");
   return {
     folder,
-    env: { PATH: `${folder}/tools:${Deno.env.get("PATH")}`, FAKE: folder },
+    env: { PATH: `${folder}/tools:${Deno.env.get("PATH")}`, FAKE: folder, HOME: folder, XDG_CONFIG_HOME: "" },
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }
@@ -71,7 +71,22 @@ Deno.test("deploy: programs, unit and options arrive, the service is restarted, 
     "dead  failed: ssh ended with status 255: ssh: connect to host dead port 22: No route to host",
     "lab1  ok: ipbenchd 9.9.9 (fake), active",
   ]);
-  assert.deepEqual([code, stderr], [1, ""]);
+  assert.equal(code, 1);
+  const own = `${folder}/.config/ipbench/secret`;
+  assert.equal(
+    stderr,
+    `ipbench: the daemons ask for the secret in ${own}, which is new; others who are to use them need a copy\n`,
+  );
+  const secret = await Deno.readTextFile(own);
+  assert.match(secret, /^[0-9a-f]{64}\n$/);
+  assert.equal(await Deno.readTextFile(`${folder}/etc/ipbench/secret`), secret.trim());
+  for (const file of [own, `${folder}/etc/ipbench/secret`]) {
+    assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
+  }
+  assert.match(
+    await Deno.readTextFile(`${folder}/etc/systemd/system/ipbenchd.service.d/ipbench-secret.conf`),
+    new RegExp(`^LoadCredential=secret:${folder}/etc/ipbench/secret$`, "m"),
+  );
   for (const name of ["ipbench", "ipbenchd"]) {
     assert.equal(await Deno.readTextFile(`${folder}/bin/${name}`), PROGRAM);
     assert.equal((await Deno.stat(`${folder}/bin/${name}`)).mode! & 0o777, 0o755);
@@ -126,15 +141,13 @@ Deno.test("deploy: a secret that root alone may read is handed over by systemd; 
   await using box = await sandbox();
   const { folder, env } = box;
   const dropIn = `${folder}/etc/systemd/system/ipbenchd.service.d/ipbench-secret.conf`;
-  const deployWith = async (options: string) => {
-    const { code, stderr } = await runProgram(
-      "ipbench",
-      ["deploy", ...place(folder), "--options", options, "lab1"],
-      { env },
-    );
+  const deployWith = async (...args: string[]) => {
+    const { code, stderr } = await runProgram("ipbench", ["deploy", ...place(folder), ...args, "lab1"], {
+      env,
+    });
     assert.equal(code, 0, stderr);
   };
-  await deployWith("--target --secret-file /etc/ipbench.secret --port 9037");
+  await deployWith("--options", "--target --secret-file /etc/ipbench.secret --port 9037");
   assert.equal(
     await Deno.readTextFile(`${folder}/etc/default/ipbenchd`),
     'IPBENCHD_OPTIONS="--target --port 9037"\n',
@@ -143,8 +156,18 @@ Deno.test("deploy: a secret that root alone may read is handed over by systemd; 
     await Deno.readTextFile(dropIn),
     /^\[Service\]\nLoadCredential=secret:\/etc\/ipbench\.secret\nEnvironment=IPBENCH_SECRET_FILE=%d\/secret\n$/m,
   );
-  await deployWith("--target");
+  await deployWith();
+  assert.match(
+    await Deno.readTextFile(dropIn),
+    /secret:\/etc\/ipbench\.secret/,
+    "an upgrade leaves it as it is",
+  );
+  await deployWith("--no-secret", "--options", "--target");
   assert.doesNotMatch(await Deno.readTextFile(dropIn), /LoadCredential/);
+  await Deno.writeTextFile(`${folder}/mine`, "a secret that I have chosen\n", { mode: 0o644 });
+  await deployWith("--secret-file", `${folder}/mine`);
+  assert.match(await Deno.readTextFile(dropIn), new RegExp(`secret:${folder}/etc/ipbench/secret`));
+  assert.equal(await Deno.readTextFile(`${folder}/etc/ipbench/secret`), "a secret that I have chosen");
   const wrong = await runProgram(
     "ipbench",
     ["deploy", ...place(folder), "--options", "--secret-file secret", "lab1"],

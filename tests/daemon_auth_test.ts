@@ -240,6 +240,39 @@ Deno.test("--secret-file that cannot be read, or is empty: one sentence, status 
   }
 });
 
+Deno.test("--new-secret makes one that only its owner reads, and overwrites nothing", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/secret`;
+    const make = () => runProgram("ipbenchd", ["--new-secret", file]);
+    const made = await make();
+    assert.equal(made.code, 0, made.stderr);
+    const secret = await Deno.readTextFile(file);
+    assert.match(secret, /^[0-9a-f]{64}\n$/);
+    assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
+    const again = await make();
+    assert.equal(again.code, 2);
+    assert.match(again.stderr, /cannot make the secret file .*exists/);
+    assert.equal(await Deno.readTextFile(file), secret);
+    await Deno.symlink(`${folder}/elsewhere`, `${folder}/link`);
+    assert.equal((await runProgram("ipbenchd", ["--new-secret", `${folder}/link`])).code, 2);
+    await assert.rejects(Deno.stat(`${folder}/elsewhere`), Deno.errors.NotFound);
+    await Deno.writeTextFile(file, "abc\n");
+    const short = await runProgram("ipbenchd", ["--port", "0", "--secret-file", file]);
+    assert.equal(short.code, 2);
+    assert.match(short.stderr, /the secret has 3 bytes.*--new-secret/);
+    const sides = await runProgram("ipbench", ["status", "--secret-file", file, "127.0.0.1:1"]);
+    assert.equal(sides.code, 2);
+    assert.match(sides.stderr, /the secret has 3 bytes/);
+    await Deno.writeTextFile(file, secret);
+    await Deno.chmod(file, 0o640);
+    const open = await runProgram("ipbench", ["status", "--secret-file", file, "127.0.0.1:1"]);
+    assert.match(open.stderr, /warning: the secret file .* can be read by others: chmod 600/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("a daemon with a secret does not warn that anybody may use it", async () => {
   const { daemon, done } = await startWithSecret();
   try {

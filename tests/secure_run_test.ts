@@ -23,7 +23,7 @@ Deno.test("a run among daemons with a secret: the right one, a wrong one, none",
   inFolder(async (folder) => {
     const secret = `${folder}/secret`, wrong = `${folder}/wrong`;
     await Deno.writeTextFile(secret, "correct horse battery staple\n", { mode: 0o600 });
-    await Deno.writeTextFile(wrong, "incorrect horse\n", { mode: 0o600 });
+    await Deno.writeTextFile(wrong, "incorrect horse, wrong battery\n", { mode: 0o600 });
     const args = ["--secret-file", secret];
     await using tester = await TestDaemon.start({ args });
     await using target = await TestDaemon.start({ role: "target", args });
@@ -45,7 +45,7 @@ Deno.test("a run among daemons with a secret: the right one, a wrong one, none",
 
 Deno.test("daemons that ask for no secret are warned of, and refused with --require-secret", () =>
   inFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/secret`, "s3cret\n", { mode: 0o600 });
+    await Deno.writeTextFile(`${folder}/secret`, "an open secret of this test\n", { mode: 0o600 });
     const secret = ["--secret-file", `${folder}/secret`], strict = [...secret, "--require-secret"];
     await using tester = await TestDaemon.start();
     await using target = await TestDaemon.start({ role: "target" });
@@ -83,7 +83,7 @@ Deno.test("daemons that ask for no secret are warned of, and refused with --requ
 
 Deno.test("a search and a sweep warn once, however many runs they take", () =>
   inFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/secret`, "s3cret\n", { mode: 0o600 });
+    await Deno.writeTextFile(`${folder}/secret`, "an open secret of this test\n", { mode: 0o600 });
     await using tester = await TestDaemon.start();
     await using echo = await EchoProcess.start();
     const run = [
