@@ -217,6 +217,8 @@ int ipb_engine_read_errors(struct ipb_engine *e, uint32_t flow);
 int ipb_xport_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_tcp_open(struct ipb_engine *e, struct ipb_error *err);
+/* Connections of which nothing ever came back, though packets were sent by them; and how many of the measured phase. */
+uint32_t ipb_tcp_unanswered(const struct ipb_engine *e, uint64_t *packets);
 int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err);
 void ipb_fds_close(struct ipb_engine *e);

@@ -113,6 +113,11 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_int(j, "clock_drift_ns", e->clock_error_ns);
 	ipb_json_uint(j, "first_packet", e->track.first != UINT64_MAX ? e->track.first : 0);
 	ipb_json_uint(j, "all_packets", e->track.next);
+	if (c->proto == IPB_TCP) {
+		uint64_t packets = 0;
+		ipb_json_uint(j, "connections_unanswered", ipb_tcp_unanswered(e, &packets));
+		ipb_json_uint(j, "packets_unanswered", packets);
+	}
 	ipb_json_uint(j, "stray", e->stray);
 	ipb_json_uint(j, "icmp_errors", ipb_trouble_count(&e->troubles, 0));
 	if (ipb_trouble_count(&e->troubles, 0) > 0) {

@@ -192,6 +192,20 @@ static void judge_refusals(struct ipb_engine *e)
 	                  "filter, a full table?): %s", (unsigned long long)refused, kinds);
 }
 
+/* The kernel of a target accepts connections for a program that never takes them (it is out of descriptors, for one): all
+ * that is sent there is lost, and that is no loss of packets. */
+static void judge_unanswered(struct ipb_engine *e)
+{
+	uint64_t packets = 0;
+	const uint32_t n = e->config.proto == IPB_TCP ? ipb_tcp_unanswered(e, &packets) : 0;
+
+	if (n == 0 || n == e->config.flows) /* all: the target is silent, and is called so */
+		return;
+	ipb_engine_reason(e, 0, "connections-unanswered", "%u of %u connections never got an answer, and the %llu packets sent by them "
+	                  "count as lost: the target's kernel accepted them, its program did not serve them (out of descriptors?)", n,
+	                  e->config.flows, (unsigned long long)packets);
+}
+
 static void judge_machine(struct ipb_engine *e)
 {
 	const struct ipb_limits *l = &e->config.limits;
@@ -262,6 +276,7 @@ void ipb_engine_judge(struct ipb_engine *e)
 	judge_end(e);
 	judge_replies(e);
 	judge_refusals(e);
+	judge_unanswered(e);
 	if (seconds <= 0)
 		return;
 	int bad = judge_sending(e, seconds);

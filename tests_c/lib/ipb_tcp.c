@@ -143,6 +143,25 @@ static int tcp_receive(struct ipb_engine *e)
 	return got;
 }
 
+uint32_t ipb_tcp_unanswered(const struct ipb_engine *e, uint64_t *packets)
+{
+	const struct stream *s = e->io;
+	const uint64_t first = e->track.first, flows = e->config.flows;
+	uint32_t n = 0;
+
+	*packets = 0;
+	for (uint64_t i = 0; s != NULL && i < flows; i++) {
+		if (s[i].expects != i || s[i].in_size > 0 || e->track.next <= i)
+			continue; /* it answered, or nothing was sent by it */
+		n++;
+		if (first == UINT64_MAX || e->track.counts.sent == 0)
+			continue;
+		const uint64_t next = first + (i + flows - first % flows) % flows, end = first + e->track.counts.sent;
+		*packets += next < end ? (end - 1 - next) / flows + 1 : 0; /* of the measured phase, packet k by flow k % flows */
+	}
+	return n;
+}
+
 static void tcp_close(struct ipb_engine *e)
 {
 	struct stream *s = e->io;

@@ -3,9 +3,11 @@
  * machine must not decide.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -354,9 +356,63 @@ static void stop_ends_it(void **state)
 	spoiler_end(&s);
 }
 
+/* Answers on the first `served` connections; the kernel accepts the others for it, and nobody takes them. */
+struct short_echo {
+	int listener, served, over;
+};
+
+static void *serve_some(void *context)
+{
+	struct short_echo *s = context;
+	struct pollfd p[8];
+	char buffer[4096];
+
+	for (int i = 0; i < s->served; i++)
+		p[i] = (struct pollfd){ .fd = accept(s->listener, NULL, NULL), .events = POLLIN };
+	while (!__atomic_load_n(&s->over, __ATOMIC_RELAXED))
+		for (int i = poll(p, (nfds_t)s->served, 10) > 0 ? 0 : s->served; i < s->served; i++) {
+			ssize_t n = p[i].revents != 0 ? recv(p[i].fd, buffer, sizeof buffer, MSG_DONTWAIT) : 0;
+			if (n > 0)
+				assert_int_equal(send(p[i].fd, buffer, (size_t)n, MSG_NOSIGNAL), n);
+		}
+	for (int i = 0; i < s->served; i++)
+		close(p[i].fd);
+	return NULL;
+}
+
+static void connections_that_nobody_serves_are_told(void **state)
+{
+	struct ipb_sock_options plain = { .dscp = -1 };
+	struct ipb_error err = { 0 };
+	struct short_echo s = { .listener = ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, &plain, &err), .served = 3 };
+	struct ipb_args args;
+	struct ipb_engine_result r;
+	pthread_t thread;
+
+	(void)state;
+	assert_true(s.listener >= 0);
+	fcntl(s.listener, F_SETFL, 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve_some, &s), 0);
+	struct ipb_engine *e = engine_run(&args, "socktype=tcp,flows=8,bps=512k,size=64,warmup=0.1,cooldown=0,noise=0,duration=0.5,"
+	                                  "drain=0.2,late=0.1", ipb_sock_port(s.listener));
+	ipb_engine_result(e, &r);
+	__atomic_store_n(&s.over, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	const struct ipb_reason *reason = reason_of(&r, "connections-unanswered");
+	assert_non_null(reason);
+	assert_int_equal(strncmp(reason->text, "5 of 8 connections", 18), 0);
+	char wanted[40];
+	snprintf(wanted, sizeof wanted, " the %llu packets", (unsigned long long)r.counts.lost);
+	assert_non_null(strstr(reason->text, wanted)); /* no other packet is lost over TCP */
+	ipb_engine_close(e);
+	ipb_args_free(&args);
+	close(s.listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_that_nobody_serves_are_told),
 		cmocka_unit_test(a_silent_target_is_named),
 		cmocka_unit_test(an_unreachable_target_is_named),
 		cmocka_unit_test(a_target_that_dies_is_named),
