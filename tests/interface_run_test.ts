@@ -11,6 +11,14 @@ interface Result {
   reasons: { level: string; code: string }[];
 }
 
+/** What the queueing discipline at the interface's root has dropped, by tc. */
+function dropped(link: Veth): number {
+  const { stdout } = new Deno.Command("tc", { args: ["-s", "-j", "qdisc", "show", "dev", link.near] })
+    .outputSync();
+  const all = JSON.parse(new TextDecoder().decode(stdout)) as { root?: boolean; drops: number }[];
+  return all.filter(({ root }) => root === true).reduce((sum, { drops }) => sum + drops, 0);
+}
+
 /** One run of latency over the link, against an echo in the namespace. */
 async function run(link: Veth, args: string): Promise<Result> {
   const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
@@ -43,8 +51,10 @@ Deno.test({ name: "latency over an interface of 1500 bytes", ignore: !hasNamespa
   const results = (level: string) => ({ reasons }: Result) =>
     reasons.filter((reason) => reason.level === level).map(({ code }) => code);
   await t.step("what a queueing discipline turns away is sent again, late, and is no loss", async () => {
+    const before = dropped(link);
     const result = await run(link, `${args},size=200,bps=8M,arrival=burst:50`);
     const { counts, engine } = result;
+    assert.equal(engine.interface_drops, dropped(link) - before, "what tc counts");
     assert.ok(counts.ok > 0 && engine.interface_drops > 500, JSON.stringify(result));
     assert.ok(engine.udp_sndbuf_errors > 500, JSON.stringify(result));
     assert.deepEqual([counts.lost, counts.ok], [0, counts.sent]);
@@ -53,8 +63,10 @@ Deno.test({ name: "latency over an interface of 1500 bytes", ignore: !hasNamespa
   await t.step("what it drops without a word is a reason", async () => {
     await shape(...bucket, "100k");
     await shape("parent", "1:1", "pfifo_head_drop", "limit", "5");
+    const before = dropped(link);
     const result = await run(link, `${args},size=200,bps=8M`);
     const { counts, engine } = result;
+    assert.equal(engine.interface_drops, dropped(link) - before, "what tc counts");
     assert.ok(counts.lost > 200 && counts.ok > 0, JSON.stringify(counts));
     assert.ok(engine.interface_drops >= counts.lost, `${engine.interface_drops} of ${counts.lost}`);
     assert.ok(results("INVALID")(result).includes("send-drops"), JSON.stringify(result.reasons));

@@ -1,8 +1,12 @@
 /** nfs_latency against a real NFS server (nfs-ganesha), v4 and, where a port mapper is installed, v3. */
 import assert from "node:assert/strict";
-import { runConfig } from "./fixtures/run_config.ts";
+import * as hdr from "hdr-histogram-js";
+import { realtimeAheadNs } from "./fixtures/monotonic.ts";
+import { type RunConfig, runConfig } from "./fixtures/run_config.ts";
+import { near, within } from "./fixtures/samples.ts";
 import { Veth } from "./fixtures/veth.ts";
-import { hasNamespaces, projectRoot, TestDaemon, until } from "./util/mod.ts";
+import { Capture, nsBetween } from "./fixtures/wire.ts";
+import { hasNamespaces, isInstalled, projectRoot, TestDaemon, until } from "./util/mod.ts";
 
 const FILE_BYTES = 262_144;
 const SERVER_READY_MS = 30_000;
@@ -66,6 +70,95 @@ class NfsServer {
   }
 }
 
+/** One read as tshark saw its call and its reply. */
+interface WireRead {
+  calledNs: bigint;
+  tookNs: number;
+}
+
+const READ = "25"; // NFS v4's operation
+const REQUEST_RATE = 500;
+const SAMPLES = 400;
+
+/** tshark joins what one segment holds with commas. */
+async function wireReads(capture: Capture): Promise<WireRead[]> {
+  const fields = ["frame.time_epoch", "rpc.msgtyp", "rpc.xid", "nfs.opcode"];
+  const calls = new Map<string, bigint>(), reads: WireRead[] = [];
+  for (const [time = "", types = "", xids = "", operations = ""] of await capture.rows(fields, AS_RPC)) {
+    const atNs = BigInt(time.replace(".", "")), xid = xids.split(",");
+    if (!operations.split(",").includes(READ)) continue;
+    types.split(",").forEach((type, i) => {
+      const called = calls.get(xid[i]!);
+      if (type === "0") calls.set(xid[i]!, atNs);
+      else if (called !== undefined) reads.push({ calledNs: called, tookNs: nsBetween(called, atNs) });
+    });
+  }
+  return reads;
+}
+
+const AS_RPC = ["-d", "tcp.port==18049,rpc"];
+
+async function compareWithWire(link: Veth, clients: RunConfig["clients"]): Promise<void> {
+  await using capture = await Capture.start(link.near, "tcp port 18049");
+  const { stdout, stderr, document } = await runConfig({
+    test: "nfs_latency",
+    args: `path=/data,version=4,nfsport=18049,filename=data.bin,rate=${REQUEST_RATE},samples=${SAMPLES},` +
+      "warmup=0.1,cooldown=0.1",
+    clients,
+    targets: [],
+  });
+  assert.equal(document.run.failed, undefined, stderr);
+  const { counts, latency, metrics, window, histograms, clock } = document.clients[0]!;
+  const aheadNs = await realtimeAheadNs(), reads = await wireReads(capture);
+  const due = (ns: number) => BigInt(Math.round(ns)) + aheadNs;
+  const spare = clock!.error_ns + 0.5e9 / REQUEST_RATE;
+  const measured = reads.filter(({ calledNs }) =>
+    calledNs >= due(window!.start_ns - spare) && calledNs < due(window!.end_ns + spare)
+  );
+  within(counts!.sent, measured.length - 3, measured.length + 3, "reads sent");
+  const times = measured.map(({ tookNs }) => tookNs).toSorted((a, b) => a - b);
+  const rank = (share: number) => times[Math.ceil(share * times.length) - 1]!;
+  assert.ok(
+    latency!.service!.min_ns >= times[0]!,
+    `minimum ${latency!.service!.min_ns} ns, on the wire ${times[0]}`,
+  );
+  assert.ok(
+    latency!.service!.p50_ns >= rank(0.49),
+    `median ${latency!.service!.p50_ns} ns, on the wire ${rank(0.5)}`,
+  );
+  const seconds = (window!.end_ns - window!.start_ns) / 1e9;
+  const figures = Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
+  near(figures["requested_rate"], REQUEST_RATE, 1e-6, "requested_rate");
+  near(figures["sent_rate"], measured.length / seconds, 4 / seconds, "sent_rate");
+  near(figures["reply_rate"], measured.length / seconds, 0.05 * REQUEST_RATE, "reply_rate");
+  const last = measured.at(-1)!, lastNs = Number(last.calledNs - due(window!.start_ns)) + last.tookNs;
+  within(figures["run_time"]! * 1e9, lastNs - 2e9 / REQUEST_RATE - spare, lastNs + 50e6, "run_time");
+  assert.deepEqual([figures["read_errors"], figures["reads_not_sent"]], [0, 0]);
+  checkRow(stdout, figures, histograms!.response!);
+}
+
+/** The row against HdrHistogram's own library. */
+function checkRow(stdout: string, figures: Record<string, number>, encoded: string): void {
+  const row = stdout.trim().split("\n")[1]!.split(",").map(Number);
+  const theirs = hdr.decodeFromCompressedBase64(encoded);
+  const us = theirs.getValueAtPercentile(50) / 1000;
+  let deviation = 0;
+  for (let p = 0.05; p < 100; p += 0.1) {
+    deviation += Math.abs(theirs.getValueAtPercentile(p) / 1000 - us) / 1000;
+  }
+  const least = theirs.getValueAtPercentile(0) / 1000, run = figures["run_time"]! * 1e6;
+  const expected = [
+    ...[figures["sent_rate"]!, figures["reply_rate"]!, least, theirs.mean / 1000, theirs.stdDeviation / 1000],
+    ...[us, deviation, theirs.maxValue / 1000, SAMPLES, run, run, run, 0, run],
+  ];
+  assert.equal(row.length, expected.length);
+  // 0.1 % of a bucket, and what is cut off behind the point; the deviations are sums of rounded values.
+  row.forEach((value, i) => {
+    const by = i === 4 || i === 6 ? 0.03 * expected[i]! + 1 : 0.003 * expected[i]! + 1;
+    near(value, expected[i]!, by, `column ${i}`);
+  });
+}
+
 // Counted as skipped where it is; the test below does it otherwise.
 if (rpcbind === undefined) {
   Deno.test({ name: "nfs_latency over NFS v3 (rpcbind)", ignore: true, fn: () => {} });
@@ -116,6 +209,11 @@ Deno.test(
         const row = stdout.trim().split("\n")[1]!.split(",").map(Number);
         assert.ok(row[1]! < 25_000, `50,000 reads of 128 KiB a second are 6.6 GB: ${stdout}`);
         assert.ok(row[13]! > 20_000, `the replies took longer than the 20 ms that were asked for: ${stdout}`);
+      });
+      await t.step({
+        name: "reads, times and rates against tshark's (tshark)",
+        ignore: !isInstalled("tshark") || !isInstalled("python3"),
+        fn: () => compareWithWire(link, clients),
       });
       await t.step("a file that is not there fails the set-up, by name", async () => {
         const { code, stderr } = await runConfig({

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { drive, drivenRow } from "./fixtures/driven.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
+import { FaultyEcho } from "./fixtures/faulty_echo.ts";
 import { Burner, whileCounting } from "./fixtures/kernel_counts.ts";
 import { passagesByNumber } from "./fixtures/passages.ts";
 import { runConfig } from "./fixtures/run_config.ts";
@@ -65,6 +66,9 @@ Deno.test({ name: "environment against uname, nproc, lscpu, free and ip", ignore
       [nic["name"], nic["mtu"], nic["operstate"], nic["address"]],
       [link.near, about!["mtu"], String(about!["operstate"]).toLowerCase(), about!["address"]],
     );
+    const network = environment["network"] as Record<string, unknown>;
+    // Nobody has told of a smaller one on the way.
+    assert.deepEqual([network["mtu"], network["path_mtu"]], [about!["mtu"], about!["mtu"]]);
     assert.equal(nic["speed_mbps"], Number(Deno.readTextFileSync(`/sys/class/net/${link.near}/speed`)));
   });
   const threads = counts.tasks.filter(({ onNs }) =>
@@ -149,3 +153,82 @@ Deno.test({ name: "layers against tshark's stamps (tshark, python3)", ignore }, 
   within(layers["cost_send_ns"], 0, cost["send"]!, "cost_send_ns");
   within(layers["cost_receive_ns"], 0, cost["receive"]!, "cost_receive_ns");
 });
+
+const CARD = Array.from(Deno.readDirSync("/sys/class/net"), ({ name }) => name)
+  .find((name) => exists(`/sys/class/net/${name}/device`));
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "the driver of a network card against ethtool (ethtool)",
+  ignore: CARD === undefined || !isInstalled("ethtool"),
+}, async () => {
+  await using tester = await TestDaemon.start();
+  using client = await tester.greeted();
+  await client.send(`ENV iface::${CARD}\n`);
+  assert.match(await client.readLine(), /^220 /);
+  const length = Number(/\d+/.exec(await client.readLine()));
+  const text = new TextDecoder().decode(await client.readBytes(length));
+  const { nic } = JSON.parse(text) as { nic: Record<string, Figures> };
+  const asked = (option: string) =>
+    new TextDecoder().decode(new Deno.Command("ethtool", { args: [option, CARD!] }).outputSync().stdout);
+  /** The value of the last line that begins so; undefined where ethtool has none. */
+  const value = (text: string, key: string) => {
+    const found = text.split("\n").findLast((line) => line.trim().startsWith(`${key}:`))?.split(":")[1]
+      ?.trim();
+    return found === undefined || !/^\d+$/.test(found) ? undefined : Number(found);
+  };
+  const rings = asked("-g"), coalescing = asked("-c"), stamps = asked("-T");
+  const [most = ""] = rings.split("Current hardware settings");
+  const expected = {
+    rings: {
+      rx: value(rings, "RX"),
+      tx: value(rings, "TX"),
+      rx_max: value(most, "RX"),
+      tx_max: value(most, "TX"),
+    },
+    coalescing: {
+      rx_usecs: value(coalescing, "rx-usecs"),
+      rx_frames: value(coalescing, "rx-frames"),
+      tx_usecs: value(coalescing, "tx-usecs"),
+      tx_frames: value(coalescing, "tx-frames"),
+    },
+    timestamping: { phc: value(stamps, "PTP Hardware Clock") ?? -1 },
+  };
+  for (const [part, figures] of Object.entries(expected)) {
+    for (const [name, figure] of Object.entries(figures)) {
+      if (figure !== undefined) assert.equal(nic[part]![name], figure, `${part}.${name}`);
+    }
+  }
+});
+
+Deno.test(
+  { name: "how many addresses a name has, against getent", ignore: ignore || !isInstalled("getent") },
+  async () => {
+    const echo = await FaultyEcho.start(["--ip", "127.0.0.1", "--every", "0"]);
+    const hosts = await Deno.makeTempFile({ prefix: "ipbench-hosts-" });
+    try {
+      await Deno.writeTextFile(hosts, "127.0.0.1 threefold\n127.0.0.3 threefold\n127.0.0.4 threefold\n");
+      const wrap = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts];
+      const { result } = await drivenRow<{ environment: { network: { addresses: number } } }>(drive({
+        target: "threefold",
+        port: echo.port,
+        args: "socktype=udp,bps=1M,size=64,samples=20,warmup=0.05,cooldown=0,noise=0",
+        wrap,
+      }));
+      const lines = output(wrap[0]!, ...wrap.slice(1), "getent", "ahosts", "threefold").split("\n");
+      const known = new Set(lines.map((line) => line.split(/\s+/)[0]));
+      assert.equal(known.size, 3);
+      assert.equal(result.environment.network.addresses, known.size);
+    } finally {
+      await Deno.remove(hosts);
+      await echo.end();
+    }
+  },
+);

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { drive, type DrivenResult, drivenRow } from "./fixtures/driven.ts";
 import { FaultyEcho } from "./fixtures/faulty_echo.ts";
+import { firstLine } from "./fixtures/first_line.ts";
 import { output } from "./fixtures/output.ts";
 import { within } from "./fixtures/samples.ts";
 import { Veth } from "./fixtures/veth.ts";
@@ -15,6 +16,7 @@ import { hasNamespaces, isInstalled, kill, projectRoot, sleep, until } from "./u
 const ignore = !hasNamespaces() || !isInstalled("tshark") || !isInstalled("python3");
 const FIXTURES = `${projectRoot()}/tests/fixtures`;
 const STOPPED_MS = 700;
+const SILENCE_S = 0.7;
 /** All answers come later, so that many of them meet a tester that is stopped. */
 const DELAYED = ["--every", "1", "--faults", "delay", "--delay-ms", "300"];
 
@@ -76,50 +78,108 @@ function udpOf(link: Veth): Figures {
   return Object.fromEntries(names!.map((name, i) => [name, Number(values![i])]));
 }
 
+/** A server in Python that reads nothing for a while. */
+class SlowReader {
+  private constructor(private readonly child: Deno.ChildProcess, readonly port: number) {}
+
+  static async start(link: Veth): Promise<SlowReader> {
+    const [command = "", ...args] = [
+      ...link.wrap,
+      ...["python3", `${FIXTURES}/slow_reader.py`, link.farAddress, String(SILENCE_S), "16384"],
+    ];
+    const child = new Deno.Command(command, { args, stdout: "piped" }).spawn();
+    return new SlowReader(child, Number(await firstLine(child)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    kill(this.child.pid, "SIGKILL");
+    await this.child.status;
+  }
+}
+
+const BLOCKED = "socktype=tcp,bps=8M,size=1000,sndbuf=16384,duration=1.5,warmup=0,cooldown=0,noise=0";
+
 Deno.test(
   { name: "a blocked connection against the standstill on the wire (tshark, python3)", ignore },
   async () => {
     using link = Veth.make("k");
     assert.ok(link !== null);
-    const silenceS = 0.7;
-    const [command = "", ...args] = [
-      ...link.wrap,
-      ...["python3", `${FIXTURES}/slow_reader.py`, link.farAddress, String(silenceS), "16384"],
-    ];
-    const server = new Deno.Command(command, { args, stdout: "piped" }).spawn();
+    await using server = await SlowReader.start(link);
+    await using capture = await Capture.start(link.near, `tcp port ${server.port}`);
+    const { result } = await drivenRow<StoppedResult>(
+      drive({ target: link.farAddress, port: server.port, args: BLOCKED }),
+    );
+    const sent = (await capture.frames()).filter(({ source, payload }) =>
+      source === link.nearMac && payload.length > 1
+    );
+    const longest = Math.max(...sent.slice(1).map(({ atNs }, i) => nsBetween(sent[i]!.atNs, atNs)));
+    const { blocked_ns, blocked_packets, unaccepted } = result.pacing;
+    assert.ok(longest > 0.2e9, `the wire stood still for ${longest} ns`);
+    // The socket's buffers are filled while the wire stands still already; the wire resumes before it takes more.
+    within(blocked_ns, 0.3 * longest, SILENCE_S * 1e9 + 0.5e9, "blocked_ns");
+    // 1,000 packets a second were due in that time, and left late or never.
+    within(
+      blocked_packets! + unaccepted!,
+      0.5 * blocked_ns! * 1000 / 1e9,
+      1.5 * 1000,
+      "blocked_packets and unaccepted",
+    );
+  },
+);
+
+Deno.test(
+  { name: "refused sends against strace (strace)", ignore: ignore || !isInstalled("strace") },
+  async () => {
+    using link = Veth.make("x");
+    assert.ok(link !== null);
+    await using server = await SlowReader.start(link);
+    const trace = await Deno.makeTempFile({ prefix: "ipbench-strace-" });
     try {
-      const { value } = await server.stdout.getReader().read();
-      const port = Number(new TextDecoder().decode(value).trim());
-      await using capture = await Capture.start(link.near, `tcp port ${port}`);
       const { result } = await drivenRow<StoppedResult>(drive({
         target: link.farAddress,
-        port,
-        args: "socktype=tcp,bps=8M,size=1000,sndbuf=16384,duration=1.5,warmup=0,cooldown=0,noise=0",
+        port: server.port,
+        args: BLOCKED,
+        wrap: ["strace", "-f", "-o", trace, "-e", "trace=sendmsg,sendto,sendmmsg", "-e", "status=failed"],
       }));
-      const sent = (await capture.frames()).filter(({ source, payload }) =>
-        source === link.nearMac && payload.length > 1
-      );
-      let longest = 0;
-      for (let i = 1; i < sent.length; i++) {
-        longest = Math.max(
-          longest,
-          nsBetween(sent[i - 1]!.atNs, sent[i]!.atNs),
-        );
-      }
-      const { blocked_ns, blocked_packets, unaccepted } = result.pacing;
-      assert.ok(longest > 0.2e9, `the wire stood still for ${longest} ns`);
-      // The socket's buffers are filled while the wire stands still already; the wire resumes before it takes more.
-      within(blocked_ns, 0.3 * longest, silenceS * 1e9 + 0.5e9, "blocked_ns");
-      // 1,000 packets a second were due in that time, and left late or never.
-      within(
-        blocked_packets! + unaccepted!,
-        0.5 * blocked_ns! * 1000 / 1e9,
-        1.5 * 1000,
-        "blocked_packets and unaccepted",
-      );
+      const refused = (await Deno.readTextFile(trace)).split("\n").filter((line) => line.includes("EAGAIN"));
+      assert.ok(refused.length > 100, `${refused.length} refused`);
+      assert.equal(result.pacing["busy"], refused.length);
     } finally {
-      kill(server.pid, "SIGKILL");
-      await server.status;
+      await Deno.remove(trace);
     }
   },
 );
+
+Deno.test({ name: "what is asked for beyond a link's rate (tshark)", ignore }, async () => {
+  using link = Veth.make("y");
+  assert.ok(link !== null);
+  const shape = [
+    "qdisc",
+    "add",
+    "dev",
+    link.near,
+    "root",
+    "tbf",
+    "rate",
+    "4mbit",
+    "burst",
+    "2k",
+    "limit",
+    "3k",
+  ];
+  assert.ok(new Deno.Command("tc", { args: shape }).outputSync().success);
+  const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
+  try {
+    await using capture = await Capture.start(link.near, `udp port ${echo.port}`);
+    const { result } = await drivenRow<StoppedResult>(drive({
+      target: link.farAddress,
+      port: echo.port,
+      args: "socktype=udp,bps=40M,size=200,duration=0.5,warmup=0,cooldown=0,noise=0",
+    }));
+    const captured = (await capture.frames()).filter(({ source }) => source === link.nearMac).length;
+    assert.equal(result.counts.sent, captured);
+    assert.equal(result.pacing["unsent"], 40e6 / 8 / 200 * 0.5 - captured);
+  } finally {
+    await echo.end();
+  }
+});

@@ -24,6 +24,12 @@ const HEADERS = 14 + 20 + 8;
 /** How long a target runs: longer than what is sent to it. */
 const TARGET_S = 3;
 
+/** More than any socket's buffer holds. */
+const FLOOD_PACKETS = 20_000;
+const FLOOD = `import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(${FLOOD_PACKETS}): s.sendto(bytes(1400), (sys.argv[1], int(sys.argv[2])))`;
+
 interface Result {
   metrics: Metric[];
   rates?: Rates;
@@ -180,15 +186,20 @@ Deno.test({ name: "discard, sink and echo against what passed (tshark, python3)"
       raw_send_failures: 0,
     });
   });
-  await t.step("what an echo could not read in time is what the kernel says it dropped", async () => {
-    const target = await Target.start(link, "echo", `udp=${ECHO_PORT},ip=${link.farAddress}`, ECHO_PORT);
-    target.child.kill("SIGSTOP");
-    const flood = "import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n" +
-      "for _ in range(20000): s.sendto(bytes(1400), (sys.argv[1], int(sys.argv[2])))";
-    await new Deno.Command("python3", { args: ["-c", flood, link.farAddress, String(ECHO_PORT)] }).output();
-    const dropped = Number(socketLine(link, ECHO_PORT)!.trim().split(/\s+/).at(-1));
-    target.child.kill("SIGCONT");
-    assert.ok(dropped > 100, `${dropped} dropped`);
-    compare(await target.figures, { udp_dropped: dropped, udp_packets: 20_000 - dropped });
-  });
+  for (
+    const [plugin, port, read, lost] of [
+      ["echo", ECHO_PORT, "udp_packets", "udp_dropped"],
+      ["sink", DISCARD_PORT, "packets", "dropped_here"],
+    ] as const
+  ) {
+    await t.step(`what ${plugin} could not read in time is what the kernel says it dropped`, async () => {
+      const target = await Target.start(link, plugin, `udp=${port},ip=${link.farAddress}`, port);
+      target.child.kill("SIGSTOP");
+      await new Deno.Command("python3", { args: ["-c", FLOOD, link.farAddress, String(port)] }).output();
+      const dropped = Number(socketLine(link, port)!.trim().split(/\s+/).at(-1));
+      target.child.kill("SIGCONT");
+      assert.ok(dropped > 100, `${dropped} dropped`);
+      compare(await target.figures, { [lost]: dropped, [read]: FLOOD_PACKETS - dropped });
+    });
+  }
 });

@@ -98,7 +98,7 @@ async function bareLoop(link: Veth): Promise<number[]> {
 
 /** What passed of each run, the bare loop's first. */
 function passagesOfRuns(frames: readonly Frame[], mac: string): Record<Socktype, Passage[][]> {
-  const udp = runsOf(frames.filter(({ ports }) => ports[0] > 0), SIZE);
+  const udp = runsOf(frames.filter(({ ports, stream }) => ports[0] > 0 && stream < 0), SIZE);
   const raw = runsOf(
     frames.filter(({ ports, stream }) => ports[0] === 0 && stream < 0),
     SIZE - ETHERNET_HEADER,

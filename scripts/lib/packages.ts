@@ -24,6 +24,8 @@ const PACKAGES: [name: string, probe: string][] = [
   ["openssl", "command -v openssl"],
   ["python3", "command -v python3"],
   ["tshark", "command -v tshark"],
+  ["ethtool", "command -v ethtool"],
+  ["strace", "command -v strace"],
   ["libcap2-bin", "command -v setcap"],
   ["libxml2-utils", "command -v xmllint"],
   ["zsh", "command -v zsh"],
