@@ -58,8 +58,35 @@ Deno.test({ name: "latency over an interface of 1500 bytes", ignore: !hasNamespa
     assert.ok(counts.ok > 0 && engine.interface_drops > 500, JSON.stringify(result));
     assert.ok(engine.udp_sndbuf_errors > 500, JSON.stringify(result));
     assert.deepEqual([counts.lost, counts.ok], [0, counts.sent]);
-    assert.ok(results("INVALID")(result).includes("rate-not-reached"), JSON.stringify(result.reasons));
+    assert.ok(results("INVALID")(result).includes("link-full"), JSON.stringify(result.reasons));
   });
+  await t.step(
+    "a load that the own link does not carry is told as such, and no processor is blamed",
+    async () => {
+      await shape("root", "handle", "1:", "tbf", "rate", "50mbit", "burst", "16k", "limit", "400k");
+      // A packet of 1472 bytes is 1514 on the link: 48.6 Mbit/s of payload fit. The queue hides the excess of a short trial.
+      const full: [bps: string, levels: string[]][] = [
+        ["40M", []],
+        ["49.5M", ["SUSPECT"]],
+        ["51.9M", ["SUSPECT", "INVALID"]],
+        ["100M", ["INVALID"]],
+      ];
+      for (const [bps, levels] of full) {
+        const timing = "socktype=udp,warmup=0.2,duration=1,cooldown=0,noise=0,drain=1,late=0.1";
+        let reasons: Result["reasons"] = [];
+        for (let attempt = 0; attempt < 6; attempt++) {
+          ({ reasons } = await run(link, `${timing},size=1472,bps=${bps}`));
+          if (!reasons.some(({ code }) => code === "scheduling-gaps")) break; // else the machine was crowded
+        }
+        if (reasons.some(({ code }) => code === "scheduling-gaps")) continue;
+        const found = reasons.filter(({ code }) => code === "link-full").map(({ level }) => level);
+        assert.equal(found.length, Math.min(levels.length, 1), `${bps}: ${JSON.stringify(reasons)}`);
+        assert.ok(found.every((level) => levels.includes(level)), `${bps}: ${JSON.stringify(reasons)}`);
+        const blamed = reasons.filter(({ code }) => code !== "link-full" && code !== "loss-while-saturated");
+        assert.deepEqual(levels.length > 0 ? blamed : [], [], bps);
+      }
+    },
+  );
   await t.step("what it drops without a word is a reason", async () => {
     await shape(...bucket, "100k");
     await shape("parent", "1:1", "pfifo_head_drop", "limit", "5");

@@ -95,6 +95,8 @@ export function readOutcome(
     }) does not count its packets, as a search needs`;
     return { kind: "failed", reasons: [text] };
   }
+  const held = heldUp(document);
+  if (held.length > 0) return { kind: "invalid", reasons: held };
   const gaveWay = run.verdict === "INVALID" && isTargetFault(document);
   if (run.verdict === "INVALID" && !gaveWay) return { kind: "invalid", reasons: run.reasons };
   if (strict && run.verdict === "SUSPECT") return { kind: "invalid", reasons: run.reasons };
@@ -143,6 +145,12 @@ export function totalCounts(document: ResultDocument): Counts | null {
     for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += client.counts[key];
   }
   return document.clients.length === 0 ? null : total;
+}
+
+/** What testers say of their own links, where these did not carry the load: what came back later does not count. */
+function heldUp(document: ResultDocument): string[] {
+  const reasons = (document.run.details ?? []).filter((reason) => reason.code === "link-full");
+  return reasons.map(({ host, text }) => host === undefined ? text : `${host}: ${text}`);
 }
 
 /** Packets that never left because the target's TCP window was full: it did not carry them. */

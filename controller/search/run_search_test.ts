@@ -71,6 +71,8 @@ Deno.test("a document is read as what it is", () => {
   assert.equal(kind({ verdict: "SUSPECT" }), "valid");
   assert.equal(kind({ verdict: "INVALID", code: "send-lateness" }), "invalid");
   assert.equal(kind({ verdict: "INVALID", code: "no-answers", lost: 1000 }), "valid");
+  // The tester's own queue hid what the link did not carry.
+  assert.equal(kind({ verdict: "SUSPECT", code: "link-full" }), "invalid");
   assert.equal(kind({ verdict: "INVALID", failed: true }), "failed");
   assert.equal(kind({ verdict: "INVALID", failed: true, interrupted: true }), "interrupted");
   assert.equal(kind({ counts: null }), "failed");

@@ -179,6 +179,7 @@ static void end_measuring(struct ipb_engine *e, uint64_t end_ns)
 {
 	e->end_ns = end_ns;
 	e->stop_ns = end_ns + e->config.cooldown_ns;
+	e->queued_end = ipb_engine_queued(e);
 	enter(e, IPBENCH_PHASE_COOLDOWN);
 }
 
@@ -263,6 +264,7 @@ static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 			if (e->ready == e->ready_from)
 				skip_until(e, e->measure_ns, 0, now_ns);
 			e->rxq_drops_start = receive_drops(e);
+			e->queued_start = ipb_engine_queued(e);
 			enter(e, IPBENCH_PHASE_MEASURE);
 		}
 		break;
@@ -272,7 +274,8 @@ static int step_phase(struct ipb_engine *e, uint64_t now_ns)
 	case IPBENCH_PHASE_COOLDOWN:
 		if (e->sched.due_ns < e->end_ns && now_ns > e->end_ns + IPB_ENGINE_GRACE_NS)
 			skip_until(e, e->end_ns, 1, now_ns);
-		if (now_ns >= e->stop_ns && (e->sched.due_ns >= e->end_ns || now_ns > e->end_ns + IPB_ENGINE_GRACE_NS))
+		if (now_ns >= e->stop_ns && ((e->sched.due_ns >= e->end_ns && e->ready == e->ready_from) ||
+		                             now_ns > e->end_ns + IPB_ENGINE_GRACE_NS))
 			start_draining(e, now_ns);
 		break;
 	case IPBENCH_PHASE_DRAIN:

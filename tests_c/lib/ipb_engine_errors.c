@@ -57,6 +57,7 @@ static void refuse(struct ipb_engine *e, int error)
 
 int ipb_engine_send_error(struct ipb_engine *e, int error, const char *what)
 {
+	e->not_accepted = error == EAGAIN || error == ENOBUFS;
 	if (passes(error) || is_own_fault(error))
 		return ipb_engine_io_error(e, error, what);
 	if (ipb_engine_read_errors(e, e->slots[e->ready_from].flow) > 0) {

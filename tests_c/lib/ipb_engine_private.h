@@ -78,7 +78,7 @@ struct ipb_engine {
 	struct ipb_troubles refusals;   /* packets of the measured phase that the kernel refused */
 	uint32_t send_failures;         /* send calls in a row that failed for no reason but the packet */
 	uint32_t path_mtu;              /* that the kernel named when it refused a packet as too long; 0: it did not */
-	int not_accepted;               /* set by a transport's send that returns 0 because the target takes no more */
+	int not_accepted;               /* a send has returned 0 because the target (TCP) or the own link takes no more */
 	uint64_t blocked_since_ns;      /* it takes nothing since then; 0: it does */
 	uint64_t blocked_ns;            /* of the measured phase */
 	uint64_t excused_until_ns;      /* packets that leave late until then do so because of that */
@@ -88,6 +88,7 @@ struct ipb_engine {
 	int unwritten;                  /* check: no reply had the word */
 	uint64_t by_number;             /* round trips that count for their number alone */
 	uint64_t numbered;              /* replies that were refused, although their number was right */
+	uint64_t queued_start, queued_end; /* packets in the own send queue when the measured phase began and ended */
 	uint64_t bad, stray, unsent, unmeasured;
 	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
 	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */
@@ -155,7 +156,7 @@ int ipb_engine_check_silence(struct ipb_engine *e, uint64_t now_ns);
  * then was answered, although it had the time that a reply may take. 0, or -1 when the run has failed. */
 int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns);
 
-/* Packets that leave late now do so because the target did not take them. */
+/* Packets that leave late now do so because the target (TCP) or the own link did not take them. */
 static inline int ipb_engine_excuses(const struct ipb_engine *e, uint64_t now_ns)
 {
 	return e->blocked_since_ns != 0 || now_ns < e->excused_until_ns;
@@ -240,6 +241,14 @@ uint64_t ipb_engine_expected_ns(const struct ipb_engine_config *c);
 /* Response time that this share of an interval's samples did not exceed. */
 uint64_t ipb_interval_percentile(const struct ipb_engine *e, const struct ipb_interval *v, double share);
 void ipb_engine_noise(struct ipb_engine *e);
+/* Packets that have been sent and are still on this machine, about; 0 with TCP. */
+uint64_t ipb_engine_queued(const struct ipb_engine *e);
+/* How many more of them there were at the end of the measured phase than at its beginning. */
+uint64_t ipb_engine_held(const struct ipb_engine *e);
+/* Whether the loop stood still for too long, in all or at once. */
+int ipb_engine_stood_still(const struct ipb_engine *e, double seconds);
+/* Whether the own link carried what was sent. allowed_ns: lateness of bursts; slack: of the rate, by chance. */
+int ipb_engine_judge_link(struct ipb_engine *e, double seconds, uint64_t allowed_ns, double slack);
 /* Reads the counters that the verdict compares with those at the end. */
 void ipb_engine_before(struct ipb_engine *e);
 void ipb_engine_judge(struct ipb_engine *e);

@@ -26,14 +26,15 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_uint(j, "refused", e->track.refused);
 	if (e->track.refused > 0)
 		ipb_trouble_json(&e->refusals, 1, j, "refusals");
-	if (e->config.proto == IPB_TCP) {
-		ipb_json_uint(j, "blocked_ns", e->blocked_ns);
-		ipb_json_uint(j, "blocked_packets", e->excused.count);
-		ipb_json_uint(j, "unaccepted", e->unaccepted);
-	}
+	ipb_json_uint(j, "blocked_ns", e->blocked_ns);
+	ipb_json_uint(j, "blocked_packets", e->excused.count);
+	ipb_json_uint(j, "unaccepted", e->unaccepted);
+	if (e->config.proto != IPB_TCP)
+		ipb_json_uint(j, "queued", ipb_engine_held(e));
 	if (e->excused.count + e->unaccepted > 0)
-		ipb_json_format(j, "note", "the target did not accept packets for %.3f s of the measured phase: %llu left late for "
-		                "that, %llu never left", (double)e->blocked_ns / 1e9, (unsigned long long)e->excused.count,
+		ipb_json_format(j, "note", "%s did not accept packets for %.3f s of the measured phase: %llu left late for "
+		                "that, %llu never left", e->config.proto == IPB_TCP ? "the target" : "the tester's own link",
+		                (double)e->blocked_ns / 1e9, (unsigned long long)e->excused.count,
 		                (unsigned long long)e->unaccepted);
 	ipb_json_uint(j, "busy", e->busy);
 	ipb_json_uint(j, "gaps", e->gaps.count);

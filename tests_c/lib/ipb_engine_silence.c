@@ -30,7 +30,7 @@ static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
  * rate is not, or the end of a burst that found no room, or one packet that was rejected. */
 static int is_dead(const struct ipb_engine *e, uint64_t packets, uint64_t first_ns, uint64_t last_ns)
 {
-	return packets > 0 && (e->icmp_since_reply >= IPB_ENGINE_REJECTED_PACKETS || e->blocked_since_ns != 0 ||
+	return packets > 0 && (e->icmp_since_reply >= IPB_ENGINE_REJECTED_PACKETS || (e->config.proto == IPB_TCP && e->blocked_since_ns != 0) ||
 	                       (packets >= IPB_ENGINE_SILENT_PACKETS && last_ns >= first_ns + IPB_ENGINE_SILENT_SPAN_NS));
 }
 

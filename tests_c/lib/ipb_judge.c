@@ -80,13 +80,14 @@ static int judge_sending(struct ipb_engine *e, double seconds)
 
 	/* The packets of a burst are due together and leave one after another. */
 	uint64_t in_burst = e->config.burst > 1 ? (uint64_t)e->config.burst * BURST_STEP_NS : 0;
+	double slack = ipb_engine_rate_slack(&e->config, seconds);
+	bad |= ipb_engine_judge_link(e, seconds, in_burst, slack);
 	if (p99 > l->lateness_p99_suspect_ns + in_burst) {
 		bad = 1;
 		ipb_engine_reason(e, p99 > l->lateness_p99_invalid_ns + in_burst, "send-lateness",
 		                  "packets left late: 1 %% of them %.3f ms or more after they were due (limit %.3f ms, worst %.3f ms)",
 		                  ms(p99), ms(l->lateness_p99_suspect_ns), ms(e->lateness.max_ns));
 	}
-	double slack = ipb_engine_rate_slack(&e->config, seconds);
 	e->missing = missing;
 	e->missing_limit = l->rate_suspect + slack;
 	if (fabs(missing) > l->rate_suspect + slack) {
@@ -103,12 +104,19 @@ static int judge_sending(struct ipb_engine *e, double seconds)
 	return bad;
 }
 
+int ipb_engine_stood_still(const struct ipb_engine *e, double seconds)
+{
+	const struct ipb_limits *l = &e->config.limits;
+
+	return (double)e->gaps.sum_ns / 1e9 / seconds > l->gap_suspect || e->gaps.longest_ns > l->gap_longest_suspect_ns;
+}
+
 static int judge_gaps(struct ipb_engine *e, double seconds)
 {
 	const struct ipb_limits *l = &e->config.limits;
 	double share = (double)e->gaps.sum_ns / 1e9 / seconds;
 
-	if (share <= l->gap_suspect && e->gaps.longest_ns <= l->gap_longest_suspect_ns)
+	if (!ipb_engine_stood_still(e, seconds))
 		return 0;
 	ipb_engine_reason(e, share > l->gap_invalid, "scheduling-gaps",
 	                  "the tester's loop stood still %llu times for more than %.3f ms, %.2f %% of the measured phase, the longest "

@@ -64,8 +64,10 @@ static int ring_send(struct ipb_engine *e, uint32_t n)
 		r->in_flight++;
 		sent++;
 	}
-	if (sent == 0)
+	if (sent == 0) {
 		e->busy++;
+		e->not_accepted = 1;
+	}
 	return kick(e) < 0 ? -1 : sent;
 }
 

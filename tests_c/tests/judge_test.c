@@ -180,6 +180,54 @@ static void what_a_target_holds_up_is_not_missing(void **state)
 	}
 }
 
+/* A UDP sender that its own link holds up: neither its processor nor the rate is blamed. What waits in its queue at the
+ * end was not carried. */
+static void a_full_link_is_told_as_such(void **state)
+{
+	static const struct {
+		uint64_t late_ns, unaccepted, queued_start, queued_end;
+		double sent;
+		const char *codes;
+		int invalid;
+	} cases[] = {
+		{ 500000, 0, 0, 0, 1, "", 0 },
+		{ 45000000, 0, 0, 0, 0.96, "link-full", 0 },
+		{ 45000000, 0, 0, 0, 0.9, "link-full", 1 },
+		{ 500000000, 0, 0, 0, 0.99, "link-full", 1 },
+		{ 45000000, 1, 0, 0, 1, "link-full", 1 },
+		{ 0, 0, 0, 200, 1, "", 0 },               /* of 100,000 packets */
+		{ 0, 0, 700, 900, 1, "", 0 },
+		{ 0, 0, 0, 300, 1, "link-full", 0 },
+		{ 0, 0, 0, 6000, 1, "link-full", 1 },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+		for (int raw = 0; raw <= 1; raw++) {
+			struct ipb_engine *e = flawless("64", 10000, 10);
+			e->config.proto = raw ? IPB_RAW : IPB_UDP;
+			assert_int_equal(ipb_hist_init(&e->excused), 0);
+			for (uint64_t i = 0; cases[k].late_ns > 0 && i < e->sent_in_window; i++) {
+				ipb_hist_record(&e->lateness, cases[k].late_ns);
+				ipb_hist_record(&e->excused, cases[k].late_ns);
+			}
+			e->blocked_ns = cases[k].late_ns > 0 ? 5 * SECOND : 0;
+			e->unaccepted = cases[k].unaccepted;
+			e->queued_start = cases[k].queued_start;
+			e->queued_end = cases[k].queued_end;
+			e->window_sent_bytes *= cases[k].sent;
+			ipb_engine_judge(e);
+			assert_int_equal(e->reason_count, *cases[k].codes != '\0');
+			if (e->reason_count > 0) {
+				assert_string_equal(e->reasons[0].code, cases[k].codes);
+				assert_int_equal(e->reasons[0].invalid, cases[k].invalid);
+			}
+			ipb_hist_free(&e->excused);
+			ipb_hist_free(&e->lateness);
+			free(e);
+		}
+}
+
 static void drops_on_the_way_out_are_a_reason(void **state)
 {
 	(void)state;
@@ -263,6 +311,7 @@ int main(void)
 		cmocka_unit_test(chance_is_no_reason_and_slowness_is),
 		cmocka_unit_test(too_much_is_a_reason_as_too_little_is),
 		cmocka_unit_test(what_a_target_holds_up_is_not_missing),
+		cmocka_unit_test(a_full_link_is_told_as_such),
 		cmocka_unit_test(drops_on_the_way_out_are_a_reason),
 		cmocka_unit_test(only_a_running_processor_has_a_clock),
 		cmocka_unit_test(drift_is_judged_by_the_length_of_the_run),
