@@ -266,7 +266,7 @@ static void no_frame_leaves_after_its_call_began(void **state)
 		char text[200];
 		snprintf(text, sizeof text, "socktype=raw,iface=lo,engine=%s," ARGS, engines[i]);
 		assert_int_equal(ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, text, 0, &err), 0);
-		assert_int_equal(latency_configure(&config, &args, "00:00:00:00:00:00", 0, &err), 0);
+		assert_int_equal(latency_configure(&config, &args, "00:00:00:00:00:00", 0, 0, &err), 0);
 		config.run_id = 77;
 		struct ipb_engine *e = ipb_engine_open(&config, &err);
 		if (e == NULL) {
