@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fit, lossText, plainText, rateText, secondsText, timeText } from "./format.ts";
+import { fit, lossText, plainText, rateText, secondsText, terminalText, timeText } from "./format.ts";
 
 Deno.test("rates and times carry units a person reads", () => {
   assert.equal(rateText(9_980_000), "9.98 Mbit/s");
@@ -27,4 +27,12 @@ Deno.test("lines are cut by characters, not by UTF-16 units", () => {
 
 Deno.test("control characters are taken out", () => {
   assert.equal(plainText("a\x1b[31mb\r\n\tc\u2028d\u009be"), "a?[31mb?  c?d?e");
+});
+
+Deno.test("a terminal gets escapes for what it would obey, and colours of our own", () => {
+  assert.equal(terminalText("1,2\n\t3\0"), "1,2\n\t3");
+  assert.equal(terminalText("a\x1b]0;t\x07b\rc\x9bd"), "a\\x1b]0;t\\x07b\\x0dc\\x9bd");
+  assert.equal(terminalText("x\u202ey\u2066z\u200f"), "x\\u202ey\\u2066z\\u200f");
+  assert.equal(terminalText("\x1b[31merror:\x1b[39m \x1b[8mhidden"), "\x1b[31merror:\x1b[39m \\x1b[8mhidden");
+  assert.equal(plainText("a\u202eb"), "a?b");
 });

@@ -5,6 +5,7 @@
  */
 
 import { EXIT, ExitError } from "./exit.ts";
+import { terminalText } from "./format.ts";
 
 /** Columns that help and live lines count on when the terminal does not say. */
 export const DEFAULT_COLUMNS = 80;
@@ -19,12 +20,22 @@ function writeAll(stream: { writeSync(p: Uint8Array): number }, text: string): v
 }
 
 /**
- * Writes a result to stdout, unchanged.
+ * Writes a result to stdout: unchanged, unless that is a terminal, which text from plugins and peers could write to.
  *
  * @param text What to write; no newline is added.
  * @throws {ExitError} when the reader has gone (status 141, as a shell shows it for other programs).
  */
 export function out(text: string): void {
+  draw(Deno.stdout.isTerminal() ? terminalText(text) : text);
+}
+
+/**
+ * Writes our own text to stdout as it is, cursor movements included.
+ *
+ * @param text What to write; what came from elsewhere is plain in it.
+ * @throws {ExitError} as {@linkcode out}.
+ */
+export function draw(text: string): void {
   try {
     writeAll(Deno.stdout, text);
   } catch (error) {
@@ -46,9 +57,14 @@ export function err(text: string): void {
   }
 }
 
-/** Writes one line to stderr. */
+/** Writes one line to stderr; a terminal gets what came from elsewhere escaped. */
 export function note(line: string): void {
-  err(line + "\n");
+  print(line + "\n");
+}
+
+/** Writes text that came from elsewhere to stderr, as {@linkcode out} writes it to stdout. */
+export function print(text: string): void {
+  err(stderrIsTerminal() ? terminalText(text) : text);
 }
 
 /** Whether stderr is a terminal, so that lines may be rewritten in place. */

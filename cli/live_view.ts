@@ -105,7 +105,9 @@ export class LiveView {
     if (this.#schedule === null) parts.push(plainText(this.#phase));
     if (known.some(({ sent }) => sent > 0)) {
       const settled = { sent: sum((p) => p.ok + p.lost + p.bad), ok: sum((p) => p.ok) };
-      parts.push(rateText(sum((p) => p.rateBps)), `loss ${lossText(settled)}`);
+      parts.push(rateOf({ rateBps: sum((p) => p.rateBps), sentBps: sum((p) => p.sentBps) }));
+      // A test to which nothing comes back has no loss to tell.
+      if (settled.sent > 0) parts.push(`loss ${lossText(settled)}`);
     }
     const left = this.#leftSeconds(clients, nowMs);
     if (left !== null) parts.push(`${formatDuration(left)} left`);
@@ -145,19 +147,24 @@ function nameOf(peer: PeerName): string {
   return plainText(formatAddress(peer));
 }
 
+/** What comes back; of a test to which nothing does, what it sends. */
+function rateOf({ rateBps, sentBps }: Pick<TestProgress, "rateBps" | "sentBps">): string {
+  return rateBps > 0 || sentBps === 0 ? rateText(rateBps) : `sent ${rateText(sentBps)}`;
+}
+
 /**
  * The figures of a running test in one line.
  *
  * @param progress What the test says of itself.
  * @returns Elapsed of expected, rate, loss and percentiles, as far as known.
  */
-export function figures(progress: Omit<TestProgress, "sentBps">): string {
+export function figures(progress: TestProgress): string {
   const elapsed = secondsText(progress.elapsedNs);
   const parts = [
     progress.expectedNs > 0 ? `${elapsed}/${secondsText(progress.expectedNs)} s` : `${elapsed} s`,
   ];
   const settled = progress.ok + progress.lost + progress.bad;
-  if (progress.rateBps > 0) parts.push(rateText(progress.rateBps));
+  if (progress.rateBps > 0 || progress.sentBps > 0) parts.push(rateOf(progress));
   if (settled > 0) parts.push(`loss ${lossText({ sent: settled, ok: progress.ok })}`);
   if (progress.p50Ns > 0) parts.push(`p50 ${timeText(progress.p50Ns)}`, `p99 ${timeText(progress.p99Ns)}`);
   return parts.map((part) => "  " + part).join("");

@@ -100,3 +100,14 @@ Deno.test("where lines stay: one a phase, and a total now and then", () => {
     "total  0/1 done  running latency  9.98 Mbit/s  loss 0.10 %  7 s left",
   ]);
 });
+
+Deno.test("a test to which nothing comes back shows what it sends, and no loss", () => {
+  const view = new LiveView();
+  const sending = { ...PROGRESS, ok: 0, lost: 0, rateBps: 0, sentBps: 700e6, p50Ns: 0, p99Ns: 0 };
+  view.take({ kind: "schedule", leadNs: 0, expectedNs: 12e9, deadlineNs: 20e9 }, 0);
+  view.take({ kind: "progress", peer: peer(1), progress: sending }, 3200);
+  assert.deepEqual(view.frame(3200, 120, 20), [
+    "10.0.0.1:8036  measure    3.2/10.0 s  sent 700 Mbit/s",
+    "total          0/1 done  sent 700 Mbit/s  7 s left",
+  ]);
+});

@@ -10,7 +10,7 @@ import { ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError, formatProblem } from "../config/config_error.ts";
 import { MAX_PROBLEMS } from "../config/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { err, out } from "./io.ts";
+import { err, note, out } from "./io.ts";
 import { versionLine } from "./version.ts";
 
 /** First argument that makes a program run from its sources be the daemon. */
@@ -78,7 +78,7 @@ export function withCommand(args: string[]): string[] {
 /** Prints what there is to print of an error and gives the exit status. */
 function statusOf(error: unknown): number {
   if (error instanceof ExitError) {
-    for (const line of error.message.split("\n")) if (line !== "") err(`ipbench: ${line}\n`);
+    for (const line of error.message.split("\n")) if (line !== "") note(`ipbench: ${line}`);
     return error.code;
   }
   if (error instanceof ConfigError) {

@@ -11,7 +11,7 @@ import type { ResultDocument } from "../results/document.ts";
 import type { LogLevel, RunOptions } from "../controller/run.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { CsvOutput } from "./csv_output.ts";
-import { err, note, out } from "./io.ts";
+import { note, out, print } from "./io.ts";
 import { labelled, openProgress, type Progress } from "./live_screen.ts";
 import { Output } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
@@ -88,7 +88,7 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
     },
   });
   // What was measured is told first, whatever becomes of the files.
-  if (json?.isStdout === true || csv?.isStdout === true) err(document.csv);
+  if (json?.isStdout === true || csv?.isStdout === true) print(document.csv);
   else out(document.csv);
   const problems = [problem, await csv?.append(document).then(() => null, (error) => error) ?? null];
   tellOutcome(document, options, told);

@@ -12,7 +12,7 @@ import { addDaemonOptions, daemonAccess, daemonAddresses } from "./daemons.ts";
 import type { DaemonOptions } from "./daemons.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { fit, plainText } from "./format.ts";
-import { columns, out } from "./io.ts";
+import { columns, draw, out } from "./io.ts";
 import { figures } from "./live_view.ts";
 import { catchInterruption } from "./signals.ts";
 
@@ -117,7 +117,7 @@ async function follow(
 
 function describe(report: ProgressReport | null): string {
   if (report === null) return "idle";
-  return `${report.test}  ${report.phase.padEnd(8)}${figures(report)}`;
+  return `${report.test}  ${report.phase.padEnd(8)}${figures({ ...report, sentBps: report.sentRateBps })}`;
 }
 
 /** Lines in place on a terminal, else lines one after another; both on stdout, for they are what was asked for. */
@@ -141,7 +141,7 @@ function openScreen(daemons: Watched[]): { changed(daemon: Watched | null, now: 
       const lines = daemons.slice(0, MAX_LIVE_LINES).map(text);
       if (daemons.length > lines.length) lines.push(`… and ${daemons.length - lines.length} more`);
       const up = drawn > 0 ? `\x1b[${drawn}A` : "";
-      out(up + lines.map((line) => `\x1b[K${fit(line, columns() - 1)}\n`).join(""));
+      draw(up + lines.map((line) => `\x1b[K${fit(line, columns() - 1)}\n`).join(""));
       drawn = lines.length;
     },
   };

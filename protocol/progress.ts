@@ -23,7 +23,7 @@ export interface ProgressReport {
   readonly elapsedNs: number;
   /** Whole length as far as known. */
   readonly expectedNs: number;
-  /** Packets in the measured phase so far: sent, answered well, given up, late or corrupt. */
+  /** Packets in the measured phase so far: sent, answered well, given up or overdue, late or corrupt. */
   readonly sent: number;
   readonly ok: number;
   readonly lost: number;

@@ -14,6 +14,7 @@ import type {
   TargetResult,
   Verdict,
 } from "./document.ts";
+import { hostNames } from "./host_names.ts";
 
 /** Limits beyond which a run is SUSPECT or INVALID. All are documented in docs/reports.md. */
 export interface VerdictThresholds {
@@ -75,14 +76,17 @@ export function judge(
 ): Judgement {
   const limits = { ...VERDICT_THRESHOLDS, ...thresholds };
   const details: HostReason[] = [...extra];
+  const nameOf = hostNames(document);
   if (document.run?.interrupted === true) add(details, "INVALID", "interrupted", "the run was interrupted");
   else if (document.run?.failed === true && extra.length === 0) {
     add(details, "INVALID", "failed", "the run did not come to its end");
   }
-  for (const client of document.clients) judgeClient(details, client, limits, document.run?.failed === true);
-  for (const target of document.targets) judgeTarget(details, target);
-  judgeSinks(details, document);
-  judgeWindow(details, document, limits);
+  for (const client of document.clients) {
+    judgeClient(details, client, nameOf(client), limits, document.run?.failed === true);
+  }
+  for (const target of document.targets) judgeTarget(details, target, nameOf(target));
+  judgeSinks(details, document, nameOf);
+  judgeWindow(details, document, limits, nameOf);
   if (document.clients.length === 0) add(details, "INVALID", "no-clients", "no tester took part");
   const order = { INVALID: 0, SUSPECT: 1 };
   details.sort((a, b) => order[a.level] - order[b.level]);
@@ -91,6 +95,8 @@ export function judge(
   );
   return { verdict: verdictOf(details), reasons: [...new Set(reasons)], details };
 }
+
+type NameOf = ReturnType<typeof hostNames>;
 
 /** Adds a reason, unless the host has said the same already. */
 function add(details: HostReason[], level: Reason["level"], code: string, text: string, host?: string): void {
@@ -101,10 +107,10 @@ function add(details: HostReason[], level: Reason["level"], code: string, text: 
 function judgeClient(
   details: HostReason[],
   client: ClientResult,
+  host: string,
   limits: VerdictThresholds,
   runFailed: boolean,
 ): void {
-  const host = client.host;
   for (const reason of client.reasons ?? []) add(details, reason.level, reason.code, reason.text, host);
   if (client.error !== undefined) {
     // A run that went on without a tester was told that it may.
@@ -114,7 +120,7 @@ function judgeClient(
   const isJudged = client.reasons?.some((reason) => reason.level === "INVALID") ?? false;
   if (client.counts !== null) judgeCounts(details, client.counts, host, isJudged);
   // A plugin that gives reasons, be it none, has judged its own sending: it knows its limits and what its load allows.
-  if (client.reasons === undefined) judgeRate(details, client, limits);
+  if (client.reasons === undefined) judgeRate(details, client, host, limits);
   if (client.clock !== null && client.clock.error_ns > limits.clockErrorSuspectNs) {
     const error = (client.clock.error_ns / 1e6).toFixed(1);
     add(details, "SUSPECT", "clock-error", `its clock is known to ± ${error} ms only`, host);
@@ -129,7 +135,12 @@ function judgeClient(
 }
 
 /** For testers that cannot judge themselves, originals above all. */
-function judgeRate(details: HostReason[], { host, rates }: ClientResult, limits: VerdictThresholds): void {
+function judgeRate(
+  details: HostReason[],
+  { rates }: ClientResult,
+  host: string,
+  limits: VerdictThresholds,
+): void {
   const requested = rates?.requested_bps ?? null;
   const sent = rates?.sent_bps ?? null;
   if (requested === null || sent === null || requested <= 0) return;
@@ -154,24 +165,24 @@ function judgeCounts(details: HostReason[], counts: Counts, host: string, isJudg
   }
 }
 
-function judgeTarget(details: HostReason[], target: TargetResult): void {
+function judgeTarget(details: HostReason[], target: TargetResult, host: string): void {
   for (const reason of target.reasons ?? []) {
-    add(details, reason.level, reason.code, reason.text, target.host);
+    add(details, reason.level, reason.code, reason.text, host);
   }
-  if (target.error !== undefined) add(details, "INVALID", "target-error", target.error, target.host);
+  if (target.error !== undefined) add(details, "INVALID", "target-error", target.error, host);
 }
 
 /**
  * A sink knows of the packets that were lost only from those that came later. The testers know how many they sent;
  * where the two differ, the sink's own figure of loss does not hold.
  */
-function judgeSinks(details: HostReason[], document: Judged): void {
+function judgeSinks(details: HostReason[], document: Judged, nameOf: NameOf): void {
   const sinks = document.targets.filter((target) => target.test === "sink" && target.error === undefined);
   const sent = sumOf(document.clients, "sent_packets");
   const known = sumOf(sinks, "measured_sent");
   const arrived = sumOf(sinks, "measured_received");
   if (sent === null || known === null || arrived === null || sent === known) return;
-  const host = sinks.length === 1 ? sinks[0]!.host : undefined;
+  const host = sinks.length === 1 ? nameOf(sinks[0]!) : undefined;
   if (sumOf(sinks, "packets") === 0) {
     add(details, "INVALID", "nothing-arrived", `none of the ${sent} packets that were sent arrived`, host);
   } else if (known > sent) {
@@ -203,7 +214,12 @@ function sumOf(results: readonly { metrics: Metric[] }[], name: string): number 
  * Sums of rates mean something only over the time that all testers measured. Testers that stop one after another are
  * cut to it; a reason is only what could not be cut.
  */
-function judgeWindow(details: HostReason[], document: Judged, limits: VerdictThresholds): void {
+function judgeWindow(
+  details: HostReason[],
+  document: Judged,
+  limits: VerdictThresholds,
+  nameOf: NameOf,
+): void {
   const common = document.total.window;
   if (common === null || common === undefined || document.clients.length < 2) return;
   if (common.end_ns <= common.start_ns) {
@@ -220,6 +236,6 @@ function judgeWindow(details: HostReason[], document: Judged, limits: VerdictThr
     if (client.rates === null || share >= limits.commonWindowSuspect || canBeCut(client, common)) continue;
     const text = `all testers measured together during ${(100 * share).toFixed(0)} % of its time only, ` +
       "and it does not tell what its rates were then";
-    add(details, "SUSPECT", "common-window", text, client.host);
+    add(details, "SUSPECT", "common-window", text, nameOf(client));
   }
 }

@@ -146,3 +146,13 @@ Deno.test("testers that stop one after another are no reason where their rates c
   });
   assert.equal(judge(made).verdict, "VALID");
 });
+
+Deno.test("testers of one host are told apart by their ports, each with its own reasons", () => {
+  const { reasons } = judge(document((d) => {
+    for (const [n, client] of d.clients.entries()) {
+      Object.assign(client, { host: "127.0.0.1", port: 8036 + n, error: "it is gone" });
+    }
+  }));
+  const gone = reasons.filter((reason) => reason.endsWith("it is gone"));
+  assert.deepEqual(gone.sort(), ["127.0.0.1:8036: it is gone", "127.0.0.1:8037: it is gone"]);
+});

@@ -123,3 +123,11 @@ Deno.test("rows are what the plugins printed, else made from the totals", () => 
   assert.equal(originalHeader(broken)!.split(",").length, 9);
   assert.equal(originalRow({ ...broken, test: { name: "dummy", args: "" } }), null);
 });
+
+Deno.test("testers of one host have tags of their own in the log", () => {
+  const twins = makeDocument({ samples: 100, intervals: 2 });
+  twins.clients.forEach((client, n) => Object.assign(client, { host: "10.0.0.1", port: 8036 + n }));
+  const tags = [...histogramLog([twins]).matchAll(/^Tag=([^,]+)/gm)].map((match) => match[1]);
+  assert.equal(new Set(tags).size, tags.length, tags.join(" "));
+  assert.ok(tags.includes("response:10.0.0.1:8037"));
+});

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ResultDocument } from "../document.ts";
+import { hostNames } from "../host_names.ts";
 import { decodeHistogram, encodeHistogram, HistogramError } from "../histogram_codec.ts";
 
 /** Values are nanoseconds; the log's maxima are milliseconds, as its readers expect. */
@@ -11,7 +12,7 @@ const MAX_VALUE_RATIO = 1e6;
 
 /**
  * A log of documents: for each run the merged histograms, tagged `response` and `service`, then each tester's, tagged
- * with its host, too. A damaged histogram is left out.
+ * with its host (and port, where the host has several testers), too. A damaged histogram is left out.
  *
  * @param documents In the order of their start.
  */
@@ -32,12 +33,13 @@ export function histogramLog(documents: readonly ResultDocument[]): string {
       const line = text === null || text === undefined ? null : entry(tag, start, length, text);
       if (line !== null) lines.push(line);
     };
+    const nameOf = hostNames(document);
     const merged = document.total.histograms;
     add("response", merged?.response);
     add("service", merged?.service);
     for (const client of document.clients) {
-      add(`response:${client.host}`, client.histograms?.response);
-      add(`service:${client.host}`, client.histograms?.service);
+      add(`response:${nameOf(client)}`, client.histograms?.response);
+      add(`service:${nameOf(client)}`, client.histograms?.service);
     }
   }
   return `${lines.join("\n")}\n`;

@@ -138,7 +138,7 @@ struct ipbench_progress {
 	uint64_t expected_ns;   /* 24  whole length as far as known, else 0 */
 	uint64_t sent;          /* 32  packets or operations sent in the measured phase so far */
 	uint64_t ok;            /* 40  answered well */
-	uint64_t lost;          /* 48  given up */
+	uint64_t lost;          /* 48  given up; of those still awaited, what is overdue */
 	uint64_t bad;           /* 56  late and corrupt */
 	uint64_t rate_bps;      /* 64  currently received */
 	uint64_t sent_bps;      /* 72  currently sent */

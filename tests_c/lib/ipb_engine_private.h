@@ -112,6 +112,9 @@ struct ipb_engine {
 	uint64_t sending_until_ns;
 
 	struct ipbench_progress *progress;
+	/* Packets of the measured phase that are overdue, for the progress report (see overdue in ipb_engine_stats.c): how many
+	 * had left at an instant, how many of those that are old enough have been looked at, and how many of them are out. */
+	uint64_t mark_ns, mark_sent, old_sent, overdue_seen, overdue;
 	uint64_t progress_due_ns, progress_last_ns, progress_last_ok, progress_last_sent;
 	uint32_t scan_at;
 	uint64_t until_ci_due_ns;

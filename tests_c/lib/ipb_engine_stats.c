@@ -140,6 +140,33 @@ static void scan(struct ipb_engine *e)
 	}
 }
 
+#define OVERDUE_LEAST_NS 100000000ull /* no packet is overdue sooner */
+#define OVERDUE_TIMES 4u              /* and none before so many times the longest round trip */
+#define OVERDUE_STEP (1u << 16)       /* packets looked at with one progress report */
+
+/* What is decided to be lost is known after the drain; live figures show what is overdue: packets that have been out for
+ * 100 ms and for four times the longest round trip so far, or for as long as a reply may take at all. They are looked at in
+ * their order, each once; those that are answered after all are taken off by what is still out in all. */
+static void overdue(struct ipb_engine *e, uint64_t now_ns)
+{
+	const struct ipb_track *t = &e->track;
+	uint64_t wait = OVERDUE_TIMES * e->service.max_ns;
+
+	wait = wait > OVERDUE_LEAST_NS ? wait : OVERDUE_LEAST_NS;
+	wait = wait < t->timeout_ns ? wait : t->timeout_ns;
+	if (now_ns - e->mark_ns >= wait) {
+		e->old_sent = e->mark_sent & ~(uint64_t)(IPB_TRACK_SCAN_STEP - 1);
+		e->mark_ns = now_ns;
+		e->mark_sent = t->counts.sent;
+	}
+	uint64_t end = e->old_sent - e->overdue_seen > OVERDUE_STEP ? e->overdue_seen + OVERDUE_STEP : e->old_sent;
+	e->overdue += ipb_track_unanswered(t, e->overdue_seen, end);
+	e->overdue_seen = end;
+	const uint64_t out = ipb_track_out(t);
+	if (e->overdue > out)
+		e->overdue = out;
+}
+
 static void report(struct ipb_engine *e, uint64_t now_ns)
 {
 	struct ipbench_progress *p = e->progress;
@@ -149,7 +176,7 @@ static void report(struct ipb_engine *e, uint64_t now_ns)
 	store(&p->expected_ns, ipb_engine_expected_ns(&e->config));
 	store(&p->sent, e->track.counts.sent);
 	store(&p->ok, e->track.counts.ok);
-	store(&p->lost, e->track.counts.lost);
+	store(&p->lost, e->phase == IPBENCH_PHASE_DONE ? e->track.counts.lost : e->overdue);
 	store(&p->bad, e->track.counts.late + e->track.counts.corrupt);
 	if (e->phase != IPBENCH_PHASE_DONE && seconds > 0) {
 		double bits = e->config.sizes.mean * 8 / seconds;
@@ -184,6 +211,7 @@ void ipb_engine_progress(struct ipb_engine *e, uint64_t now_ns)
 		report(e, now_ns);
 	else
 		scan(e);
+	overdue(e, now_ns);
 }
 
 static uint64_t percentile_of(const uint32_t *counts, uint64_t total, double share)

@@ -154,6 +154,17 @@ void ipb_track_finish(struct ipb_track *t)
 	t->counts.lost = out - t->unknown;
 }
 
+uint64_t ipb_track_unanswered(const struct ipb_track *t, uint64_t from, uint64_t end)
+{
+	uint64_t out = 0, word;
+
+	for (uint64_t n = from; n < end && end <= t->states_count; n += IPB_TRACK_SCAN_STEP) {
+		memcpy(&word, &t->states[n >> 2], sizeof word);
+		out += IPB_TRACK_SCAN_STEP - (uint64_t)__builtin_popcountll((word | word >> 1) & 0x5555555555555555ull);
+	}
+	return out;
+}
+
 enum ipb_fate ipb_track_fate(const struct ipb_track *t, uint64_t number)
 {
 	if (number < t->first || number - t->first >= t->states_count)

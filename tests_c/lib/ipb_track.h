@@ -166,6 +166,11 @@ static inline uint64_t ipb_track_out(const struct ipb_track *t)
  * `unknown` is how many. */
 void ipb_track_finish(struct ipb_track *t);
 
+/* How many of the measured packets from <= n < end nothing was heard of, counted from the first measured one; both are
+ * multiples of IPB_TRACK_SCAN_STEP, and end packets have left. */
+#define IPB_TRACK_SCAN_STEP 32u
+uint64_t ipb_track_unanswered(const struct ipb_track *t, uint64_t from, uint64_t end);
+
 /* What became of packet number of the measured phase. */
 enum ipb_fate ipb_track_fate(const struct ipb_track *t, uint64_t number);
 
