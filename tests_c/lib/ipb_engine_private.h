@@ -39,6 +39,8 @@ struct ipb_gaps {
 	uint64_t count, sum_ns, longest_ns;
 };
 
+#define IPB_MARKS 16u /* instants of which it is remembered how many packets had left */
+
 struct ipb_engine {
 	struct ipb_engine_config config;
 	const struct ipb_xport *x;
@@ -113,8 +115,12 @@ struct ipb_engine {
 
 	struct ipbench_progress *progress;
 	/* Packets of the measured phase that are overdue, for the progress report (see overdue in ipb_engine_stats.c): how many
-	 * had left at an instant, how many of those that are old enough have been looked at, and how many of them are out. */
-	uint64_t mark_ns, mark_sent, old_sent, overdue_seen, overdue;
+	 * had left at some instants, how many of those that are old enough have been looked at, and how many of them are out. */
+	struct {
+		uint64_t at_ns, sent;
+	} marks[IPB_MARKS];
+	uint32_t last_mark;
+	uint64_t overdue_seen, overdue;
 	uint64_t progress_due_ns, progress_last_ns, progress_last_ok, progress_last_sent;
 	uint32_t scan_at;
 	uint64_t until_ci_due_ns;

@@ -141,27 +141,39 @@ static void scan(struct ipb_engine *e)
 }
 
 #define OVERDUE_LEAST_NS 100000000ull /* no packet is overdue sooner */
-#define OVERDUE_TIMES 4u              /* and none before so many times the longest round trip */
+#define OVERDUE_TIMES 4u              /* and none before so many times the round trip that all but 0.1 % do not exceed */
 #define OVERDUE_STEP (1u << 16)       /* packets looked at with one progress report */
 
+/* How many packets of the measured phase left longer ago than that, as far as the marks tell. */
+static uint64_t sent_before(struct ipb_engine *e, uint64_t now_ns, uint64_t wait_ns)
+{
+	uint64_t sent = 0;
+
+	if (now_ns - e->marks[e->last_mark].at_ns >= wait_ns / (IPB_MARKS / 2)) {
+		e->last_mark = (e->last_mark + 1) % IPB_MARKS;
+		e->marks[e->last_mark].at_ns = now_ns;
+		e->marks[e->last_mark].sent = e->track.counts.sent;
+	}
+	for (uint32_t i = 0; i < IPB_MARKS; i++)
+		if (now_ns - e->marks[i].at_ns >= wait_ns && e->marks[i].sent > sent)
+			sent = e->marks[i].sent;
+	return sent;
+}
+
 /* What is decided to be lost is known after the drain; live figures show what is overdue: packets that have been out for
- * 100 ms and for four times the longest round trip so far, or for as long as a reply may take at all. They are looked at in
+ * 100 ms and for four times what round trips take so far, or for as long as a reply may take at all. They are looked at in
  * their order, each once; those that are answered after all are taken off by what is still out in all. */
 static void overdue(struct ipb_engine *e, uint64_t now_ns)
 {
 	const struct ipb_track *t = &e->track;
-	uint64_t wait = OVERDUE_TIMES * e->service.max_ns;
+	uint64_t wait_ns = OVERDUE_TIMES * e->progress->p999_ns;
 
-	wait = wait > OVERDUE_LEAST_NS ? wait : OVERDUE_LEAST_NS;
-	wait = wait < t->timeout_ns ? wait : t->timeout_ns;
-	if (now_ns - e->mark_ns >= wait) {
-		e->old_sent = e->mark_sent & ~(uint64_t)(IPB_TRACK_SCAN_STEP - 1);
-		e->mark_ns = now_ns;
-		e->mark_sent = t->counts.sent;
-	}
-	uint64_t end = e->old_sent - e->overdue_seen > OVERDUE_STEP ? e->overdue_seen + OVERDUE_STEP : e->old_sent;
+	wait_ns = wait_ns > OVERDUE_LEAST_NS ? wait_ns : OVERDUE_LEAST_NS;
+	wait_ns = wait_ns < t->timeout_ns ? wait_ns : t->timeout_ns;
+	const uint64_t old = sent_before(e, now_ns, wait_ns) & ~(uint64_t)(IPB_TRACK_SCAN_STEP - 1);
+	const uint64_t end = old > e->overdue_seen + OVERDUE_STEP ? e->overdue_seen + OVERDUE_STEP : old;
 	e->overdue += ipb_track_unanswered(t, e->overdue_seen, end);
-	e->overdue_seen = end;
+	e->overdue_seen = end > e->overdue_seen ? end : e->overdue_seen;
 	const uint64_t out = ipb_track_out(t);
 	if (e->overdue > out)
 		e->overdue = out;
