@@ -190,6 +190,9 @@ Deno.test("CONTINUE: the test wait goes on, and gives its result to its owner", 
   await daemon.assertFree();
 });
 
+/** By then the runtime in a test's process has put its own signal handlers in place, over those of the test, in ms. */
+const RUNTIME_SETTLED_MS = 1_500;
+
 Deno.test("a SIGINT to the process that STATUS names ends the test wait, with the original's result", async () => {
   await using daemon = await TestDaemon.start();
   using owner = await daemon.greeted();
@@ -197,6 +200,7 @@ Deno.test("a SIGINT to the process that STATUS names ends the test wait, with th
   using other = await daemon.greeted();
   const running = /^Running a test \((\d+)\)$/.exec((await other.ask("STATUS", 3))[1] ?? "");
   assert.ok(running, "STATUS names the process");
+  await new Promise((resolve) => setTimeout(resolve, RUNTIME_SETTLED_MS));
   Deno.kill(Number(running[1]), "SIGINT");
   const { line, data } = await resultOf(owner);
   assert.match(line, /^220 VALID DATA/);

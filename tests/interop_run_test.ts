@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { runOriginalController } from "./fixtures/original_controller.ts";
 import { originalLatencyResult, startOriginalDaemon } from "./fixtures/original_daemon.ts";
-import { runProgram, TestDaemon } from "./util/mod.ts";
+import { projectRoot, runProgram, TestDaemon } from "./util/mod.ts";
+
+function hasPlugin(name: string): boolean {
+  try {
+    return Deno.statSync(`${projectRoot()}/build/plugins/${name}.so`).isFile;
+  } catch {
+    return false;
+  }
+}
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -119,6 +127,60 @@ Deno.test("our controller, an original daemon: dummy, valid and not", async () =
     }
   }
 });
+
+/** 64-bit words in network byte order. */
+function words(...values: number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8 * values.length));
+  values.forEach((value, index) => view.setBigUint64(8 * index, BigInt(value)));
+  return new Uint8Array(view.buffer);
+}
+
+/** Results that the original's testers sent, two for each test, and what its controller printed of them. */
+const RECORDED = [
+  {
+    test: "nfs_latency",
+    data: [
+      words(12649, 8, 7, 8, 11423, 10494, 9536, 8560, 160, 111, 91, 88),
+      words(8125, 8, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0),
+    ],
+    row: "1347,1540,88,5057,5348.1,8560,4945.38,11423,8,8125,10387,3198.95,12649,12649",
+  },
+  {
+    test: "latency-check",
+    data: [
+      words(8813, 8, 100, 21, 8, 0, 800000, 726199, 1906274, 27612, 26700, 25711, 24716, 170, 88, 85, 91),
+      words(11631, 8, 100, 14, 8, 0, 800000, 550253, 962943, 15528, 14555, 67, 45, 50, 51, 52, 53),
+    ],
+    row: "1600000,1276452,2869217,100,45,8473,27612,11323.41,91,0",
+  },
+  { test: "wait", data: [utf8("OK\0"), utf8("OK\0")], row: "OK" },
+];
+
+for (const { test, data, row } of RECORDED) {
+  const ignore = test === "nfs_latency" && !hasPlugin(test);
+  Deno.test({ name: `our controller, original daemons: ${test} is printed as there`, ignore }, async () => {
+    const daemons = data.map((data, n) =>
+      startOriginalDaemon({
+        hostname: `127.0.0.${n + 1}`,
+        tests: { [test]: { valid: true, lastsMs: 20, data } },
+      })
+    );
+    const config = await Deno.makeTempFile({ suffix: ".xml" });
+    try {
+      const clients = daemons.map(({ port }, n) => `<client hostname="127.0.0.${n + 1}" port="${port}"/>`);
+      await Deno.writeTextFile(
+        config,
+        `<ipbench><test name="${test}" target="127.0.0.1">${clients.join("")}</test></ipbench>`,
+      );
+      const { stdout, stderr, document } = await run(["--config", config]);
+      assert.equal(stdout.trimEnd().split("\n").at(-1), row, stderr);
+      assert.notEqual(document.run.failed, true, stderr);
+    } finally {
+      await Deno.remove(config);
+      for (const daemon of daemons) await daemon.close();
+    }
+  });
+}
 
 Deno.test("an original controller, our daemons: dummy and dummy_target, with and without --reset", async () => {
   await using tester = await TestDaemon.start();

@@ -81,9 +81,11 @@ static char *original_json(const struct nfs_result *r)
 	ipb_json_init(&j);
 	ipb_json_object(&j, NULL);
 	ipb_json_object(&j, "latency");
+	ipb_json_null(&j, "response");
 	ipb_summary_json(&j, "service", &r->tally.service);
 	ipb_json_end_object(&j);
 	ipb_json_object(&j, "histograms");
+	ipb_json_null(&j, "response");
 	hist_json(&j, "service", &r->tally.service);
 	ipb_json_end_object(&j);
 	ipb_json_array(&j, "metrics");

@@ -65,6 +65,19 @@ static void on_interrupt(int number)
 	ipb_stop_ask(&stopping);
 }
 
+/* As ever: a SIGINT to the process that STATUS names ends the test. The runtime around us may put a handler of its own in
+ * place of ours, at any time in its first second, which would end the process: so this is done again and again. */
+static void catch_interrupt(void)
+{
+	struct sigaction interrupt = { .sa_handler = on_interrupt }, now;
+
+	if (sigaction(SIGINT, NULL, &now) < 0 || now.sa_handler == on_interrupt)
+		return;
+	if (!catching)
+		before_interrupt = now;
+	catching = sigaction(SIGINT, &interrupt, NULL) == 0;
+}
+
 static int setup(char *hostname, int port, char *arg)
 {
 	struct ipb_args a;
@@ -77,9 +90,7 @@ static int setup(char *hostname, int port, char *arg)
 	ipb_args_free(&a);
 	if (ipb_stop_open(&stopping) < 0)
 		return ipb_error_errno(&err, errno, "cannot make an event");
-	/* As ever: a SIGINT to the process that STATUS names ends the test. */
-	struct sigaction interrupt = { .sa_handler = on_interrupt };
-	catching = sigaction(SIGINT, &interrupt, &before_interrupt) == 0;
+	catch_interrupt();
 	return 0;
 }
 
@@ -107,6 +118,7 @@ static int start(struct timeval *stamp)
 	while (now - begin < deadline_ns) {
 		uint64_t left = deadline_ns - (now - begin), slice = left < PROGRESS_NS ? left : PROGRESS_NS;
 		struct timespec wait = { .tv_nsec = (long)slice };
+		catch_interrupt();
 		p[0].revents = p[1].revents = 0;
 		ppoll(p, 2, &wait, NULL);
 		now = ipb_now_ns();
@@ -117,7 +129,7 @@ static int start(struct timeval *stamp)
 		progress(begin, IPBENCH_PHASE_MEASURE);
 	}
 	waited_ns = now - begin;
-	if (catching)
+	if (catching && host == NULL) /* a process of our own line is this test's alone: whoever asks twice asks in vain */
 		sigaction(SIGINT, &before_interrupt, NULL);
 	catching = 0;
 	progress(begin, IPBENCH_PHASE_DONE);
