@@ -15,7 +15,8 @@ Examples:
   ipbench status 10.0.0.2 10.0.0.3:9036
   ipbench report result.json -o report.html
 
-Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted.
+Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted. Without the word "run"
+a run that has printed its row exits 0 whatever its verdict, as the original did, unless --strict is given.
 `;
 
 /**

@@ -39,7 +39,8 @@ Examples:
   ipbench --client a --test latency --test-target t --target-test cpu_target \\
       --test-controller-args with_cpu_target
 
-Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted.
+Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted. Without the word "run"
+a run that has printed its row exits 0 whatever its verdict, as the original did, unless --strict is given.
 `;
 
 /**
@@ -57,7 +58,10 @@ export function register(program: Command): void {
     .optionsGroup(GROUP)
     .option("--json <file>", "write the result document; - for the standard output")
     .option("--csv <file>", "append the row, with a header when the file is new; - for the standard output")
-    .option("--strict", "exit 3 when the result is SUSPECT")
+    .option(
+      "--strict",
+      "exit 3 when the result is SUSPECT; with it the verdict counts without the word run, too",
+    )
     .option("-q, --quiet", "say nothing but errors and warnings")
     .action(async (...args: unknown[]) => {
       await run(args[0] as string | undefined, args[1] as RunCommandOptions);
@@ -92,7 +96,7 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
   else out(document.csv);
   const problems = [problem, await csv?.append(document).then(() => null, (error) => error) ?? null];
   tellOutcome(document, options, told);
-  const status = exitStatus(document, options.strict ?? false);
+  const status = exitStatus(document, options.strict ?? false, description.originalSpelling);
   const failed = problems.filter((each) => each !== null);
   for (const each of failed) if (!(each instanceof ExitError)) throw each;
   if (failed.length > 0) {

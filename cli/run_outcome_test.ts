@@ -28,6 +28,19 @@ Deno.test("exit statuses", () => {
   assert.equal(exitStatus(documentWith({ verdict: "INVALID", failed: true, interrupted: true }), false), 130);
 });
 
+Deno.test("in the original's spelling a row is success, unless the run is asked to be strict", () => {
+  const invalid = { ...documentWith({ verdict: "INVALID" }), csv: "1,2,3\n" };
+  assert.equal(exitStatus(invalid, false, true), 0);
+  assert.equal(exitStatus(invalid, true, true), 1);
+  assert.equal(exitStatus({ ...documentWith({ verdict: "SUSPECT" }), csv: "1\n" }, true, true), 3);
+  assert.equal(exitStatus({ ...invalid, csv: "" }, false, true), 1);
+  assert.equal(
+    exitStatus({ ...documentWith({ verdict: "INVALID", failed: true }), csv: "1\n" }, false, true),
+    1,
+  );
+  assert.equal(exitStatus({ ...documentWith({ interrupted: true }), csv: "1\n" }, false, true), 130);
+});
+
 Deno.test("the verdict comes first, then the reasons, without control characters", () => {
   assert.deepEqual(
     outcomeLines(documentWith({ verdict: "SUSPECT", reasons: ["late", "bad\x1b[2J\nname"] })),

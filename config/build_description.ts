@@ -18,6 +18,7 @@ import {
   type RunDescription,
   type TargetDescription,
 } from "./run_description.ts";
+import { parseRequire } from "./require.ts";
 import { parseSeconds, parseShare } from "./units.ts";
 import type { ConfigElement } from "./xml_tree.ts";
 
@@ -225,15 +226,14 @@ function readTimeout(source: Sourced | undefined, checker: Checker): number | nu
 function readRequire(source: Sourced | undefined, clients: number, checker: Checker): string {
   if (source === undefined) return "all";
   const { text, where } = source;
-  const share = /^\d+(\.\d+)?%$/.test(text) ? parseShare(text) : null;
-  const count = /^\d+$/.test(text) ? Number(text) : null;
-  if (text !== "all" && (count === null || count < 1) && (share === null || share <= 0 || share > 1)) {
+  const wanted = parseRequire(text);
+  if (wanted === null) {
     checker.complain(
       where,
       `${JSON.stringify(text)} is not "all", a number of clients, or a share such as 90%`,
     );
-  } else if (count !== null && count > clients && clients > 0) {
-    checker.complain(where, `${count} clients are required, but there are only ${clients}`);
+  } else if (wanted !== "all" && "count" in wanted && wanted.count > clients && clients > 0) {
+    checker.complain(where, `${wanted.count} clients are required, but there are only ${clients}`);
   }
   return text;
 }

@@ -86,7 +86,7 @@ export class Checker {
     if (source === undefined) return "";
     const bytes = new TextEncoder().encode(source.text).length;
     // deno-lint-ignore no-control-regex
-    if (/[\u0000-\u001f\u007f]/.test(source.text)) {
+    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(source.text)) {
       this.complain(
         source.where,
         "arguments hold a line break or another control character; they are one line",

@@ -1,6 +1,9 @@
 /**
  * Numbers with units, as people type them: `10M`, `64Ki`, `0.5%`, `200us`, `1.5s`.
  *
+ * The C plugins read arguments by the same grammar and table (`tests_c/lib/ipb_units.c`);
+ * `tests/fixtures/argument_cases.txt` holds both to the same texts.
+ *
  * @module
  */
 
@@ -12,25 +15,107 @@ export interface Quantity {
   unit: "" | "s" | "%";
 }
 
-const QUANTITY = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:[eE]([+-]?\d{1,3}))?\s*([A-Za-zµμ%]*)$/u;
+/** A power of ten goes into the decimal text, so that "0.1M" is exactly what 100000 is; the factor comes on top. */
+interface Unit {
+  power: number;
+  factor: number;
+}
 
-/** Decimal exponents of the prefixes; upper-case K is what many type for k. */
-const DECIMAL: ReadonlyMap<string, number> = new Map([["k", 3], ["K", 3], ["M", 6], ["G", 9], ["T", 12]]);
-const BINARY: ReadonlyMap<string, number> = new Map([
-  ["Ki", 2 ** 10],
-  ["Mi", 2 ** 20],
-  ["Gi", 2 ** 30],
-  ["Ti", 2 ** 40],
+/** A decimal number and whatever follows it. */
+interface Decimal {
+  mantissa: string;
+  exponent: number;
+  suffix: string;
+}
+
+const DECIMAL = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:[eE]([+-]?\d+))?(.*)$/su;
+/** Longest number without its unit, in characters, and its largest exponent. */
+const MAX_NUMBER = 256;
+const MAX_EXPONENT = 999;
+
+const unit = (power: number, factor = 1): Unit => ({ power, factor });
+
+/** Upper-case K is what many type for k. */
+const MULTIPLES: ReadonlyMap<string, Unit> = new Map([
+  ["", unit(0)],
+  ["k", unit(3)],
+  ["K", unit(3)],
+  ["M", unit(6)],
+  ["G", unit(9)],
+  ["T", unit(12)],
+  ["Ki", unit(0, 2 ** 10)],
+  ["ki", unit(0, 2 ** 10)],
+  ["Mi", unit(0, 2 ** 20)],
+  ["Gi", unit(0, 2 ** 30)],
+  ["Ti", unit(0, 2 ** 40)],
 ]);
-const TIME_EXPONENT: ReadonlyMap<string, number> = new Map([
-  ["ns", -9],
-  ["us", -6],
-  ["µs", -6],
-  ["μs", -6],
-  ["ms", -3],
-  ["s", 0],
+/** In seconds. */
+const TIMES: ReadonlyMap<string, Unit> = new Map([
+  ["ns", unit(-9)],
+  ["us", unit(-6)],
+  ["µs", unit(-6)],
+  ["μs", unit(-6)],
+  ["ms", unit(-3)],
+  ["s", unit(0)],
+  ["min", unit(0, 60)],
+  ["h", unit(0, 3600)],
 ]);
-const TIME_FACTOR: ReadonlyMap<string, number> = new Map([["min", 60], ["h", 3600]]);
+const PERCENT = unit(-2);
+const BOOLS: ReadonlyMap<string, number> = new Map([
+  ["0", 0],
+  ["1", 1],
+  ["no", 0],
+  ["yes", 1],
+  ["false", 0],
+  ["true", 1],
+  ["off", 0],
+  ["on", 1],
+]);
+
+function readDecimal(text: string): Decimal | null {
+  const match = DECIMAL.exec(text);
+  if (match === null) return null;
+  const [, mantissa = "", exponentText = "0", suffix = ""] = match;
+  const exponent = Number(exponentText);
+  const tooLong = text.length - suffix.length > MAX_NUMBER || Math.abs(exponent) > MAX_EXPONENT;
+  return tooLong ? null : { mantissa, exponent, suffix };
+}
+
+/** The number in this unit; `null` when it is not finite. */
+function scaled({ mantissa, exponent }: Decimal, { power, factor }: Unit): number | null {
+  const value = Number(`${mantissa}e${exponent + power}`) * factor;
+  return Number.isFinite(value) ? value : null;
+}
+
+/**
+ * Reads the value of a test's argument.
+ *
+ * @param type The option's type: "int", "size", "rate", "float", "time" or "bool".
+ * @param bareUnit The unit of a bare time, such as "us"; "" for seconds.
+ * @param text The value without its quotes.
+ * @returns In base units (times in seconds, a bool as 0 or 1), or `null` when it is no such value.
+ * @example
+ * ```ts
+ * parseValue("rate", "bit/s", "1.5Gbit/s"); // 1_500_000_000
+ * parseValue("size", "byte", "64.5"); // null
+ * ```
+ */
+export function parseValue(type: string, bareUnit: string, text: string): number | null {
+  if (type === "bool") return BOOLS.get(text) ?? null;
+  const decimal = readDecimal(text);
+  const found = decimal === null ? undefined : unitOf(type, bareUnit, decimal.suffix);
+  if (decimal === null || found === undefined) return null;
+  const value = scaled(decimal, found);
+  const whole = type === "int" || type === "size";
+  return value === null || (whole && !Number.isInteger(value)) ? null : value;
+}
+
+function unitOf(type: string, bareUnit: string, suffix: string): Unit | undefined {
+  if (type === "time") return TIMES.get(suffix === "" ? bareUnit || "s" : suffix);
+  if (type === "float" && suffix === "%") return PERCENT;
+  if (type === "rate") return MULTIPLES.get(suffix.replace(/(bps|bit\/s)$/, ""));
+  return MULTIPLES.get(type === "size" ? suffix.replace(/B$/, "") : suffix);
+}
 
 /**
  * Reads a number with an optional unit: prefixes k, M, G, T (powers of 1000) and Ki, Mi, Gi, Ti (powers of 1024),
@@ -46,24 +131,14 @@ const TIME_FACTOR: ReadonlyMap<string, number> = new Map([["min", 60], ["h", 360
  * ```
  */
 export function parseQuantity(text: string): Quantity | null {
-  const match = QUANTITY.exec(text.trim());
-  if (match === null) return null;
-  const [, mantissa = "", exponentText = "0", suffix = ""] = match;
-  const exponent = Number(exponentText);
-  // The exponent goes into the text, so that "0.1M" is exactly what 100000 is.
-  const scaled = (shift: number) => Number(`${mantissa}e${exponent + shift}`);
-  const found = (value: number, unit: Quantity["unit"]) => Number.isFinite(value) ? { value, unit } : null;
-  if (suffix === "") return found(scaled(0), "");
-  if (suffix === "%") return found(scaled(-2), "%");
-  const decimal = DECIMAL.get(suffix);
-  if (decimal !== undefined) return found(scaled(decimal), "");
-  const binary = BINARY.get(suffix);
-  if (binary !== undefined) return found(scaled(0) * binary, "");
-  const time = TIME_EXPONENT.get(suffix);
-  if (time !== undefined) return found(scaled(time), "s");
-  const factor = TIME_FACTOR.get(suffix);
-  if (factor !== undefined) return found(scaled(0) * factor, "s");
-  return null;
+  const decimal = readDecimal(text.trim());
+  if (decimal === null) return null;
+  const suffix = decimal.suffix.trimStart();
+  const multiple = MULTIPLES.get(suffix);
+  const found = multiple ?? (suffix === "%" ? PERCENT : TIMES.get(suffix));
+  const value = found === undefined ? null : scaled(decimal, found);
+  if (value === null) return null;
+  return { value, unit: multiple !== undefined ? "" : suffix === "%" ? "%" : "s" };
 }
 
 /**
@@ -73,8 +148,7 @@ export function parseQuantity(text: string): Quantity | null {
  * @returns Seconds, or `null` when the text is not a time.
  */
 export function parseSeconds(text: string): number | null {
-  const quantity = parseQuantity(text);
-  return quantity === null || quantity.unit === "%" ? null : quantity.value;
+  return parseValue("time", "s", text.trim().replace(/\s+(?=\S+$)/u, ""));
 }
 
 /**

@@ -10,6 +10,7 @@ import { ConfigError } from "./config_error.ts";
 import { MAX_ARGS_BYTES, MAX_CLIENTS, MAX_TARGETS, MAX_TEST_NAME_LENGTH } from "./limits.ts";
 import { hostProblem } from "./address.ts";
 import { suggestion } from "./nearest.ts";
+import { parseRequire } from "./require.ts";
 import type { RunDescription } from "./run_description.ts";
 
 const port = v.pipe(
@@ -29,7 +30,7 @@ const args = v.pipe(
   v.string("expected the arguments as one text"),
   v.maxLength(MAX_ARGS_BYTES, `arguments are too long; at most ${MAX_ARGS_BYTES} bytes can be sent`),
   // deno-lint-ignore no-control-regex
-  v.regex(/^[^\u0000-\u001f\u007f]*$/, "arguments hold a control character; they are one line"),
+  v.regex(/^[^\u0000-\u0008\u000a-\u001f\u007f]*$/, "arguments hold a control character; they are one line"),
 );
 const testName = v.pipe(
   v.string("expected the name of a test"),
@@ -63,7 +64,10 @@ const description = v.strictObject({
   ),
   require: v.pipe(
     v.string(`expected "all", a count or a share`),
-    v.regex(/^(all|[1-9]\d*|\d+(\.\d+)?%)$/, `expected "all", a count such as "3", or a share such as "90%"`),
+    v.check(
+      (text) => parseRequire(text) !== null,
+      `expected "all", a count such as "3", or a share such as "90%"`,
+    ),
   ),
   pluginDirs: v.array(v.string("expected a path"), "expected a list of paths"),
   secretFile: v.nullable(v.string("expected a path")),

@@ -48,8 +48,7 @@ export function requireNumber(text: string): number {
  * @throws {UnitError} when it is no time, or negative.
  */
 export function requireSeconds(text: string): number {
-  const prefixed = parseNumber(text) !== null && !/^[\d.eE+-]+$/.test(text.trim()); // 10M is no time
-  const value = prefixed ? null : parseSeconds(text);
+  const value = parseSeconds(text);
   if (value === null) throw new UnitError(`"${text}" is no time; expected such as 500ms, 2s or 1min`);
   if (value < 0) throw new UnitError(`"${text}" is negative; a time starts at 0`);
   return value;

@@ -4,21 +4,16 @@
  *
  * @module
  */
-import { parseNumber, parseSeconds } from "../config/mod.ts";
+import { parseValue } from "../config/units.ts";
 import type { PluginOption } from "../ffi/mod.ts";
-import { getArg, setArg } from "./test_args.ts";
+import { getArg, removeArgs, setArg } from "./test_args.ts";
 
-/** How the values of these types of option are read; others are texts. */
-const READERS: Readonly<Record<string, (text: string) => number | null>> = {
-  int: parseNumber,
-  size: parseNumber,
-  rate: parseNumber,
-  float: parseNumber,
-  time: parseSeconds,
-};
+/** Values of these types are numbers; others are texts. */
+const NUMBERS: ReadonlySet<string> = new Set(["int", "size", "rate", "float", "time"]);
 
 /**
- * Spells out the numbers among a test's arguments.
+ * Spells out the numbers among a test's arguments. An empty one (of the original's spelling; elsewhere the test has
+ * refused it by then) is 0 for a time and left out otherwise, as our own tests read it.
  *
  * @param args the arguments as typed, `bps=10M,warmup=500ms`
  * @param options the test's options table; `null`, of a test that has none: nothing is known and nothing changed
@@ -28,18 +23,22 @@ const READERS: Readonly<Record<string, (text: string) => number | null>> = {
  * @example
  * ```ts
  * import { plainArgs } from "./plain_args.ts";
- * plainArgs("bps=10M,socktype=udp", [{ name: "bps", type: "rate" }]); // "bps=10000000,socktype=udp"
+ * plainArgs("bps=10M,socktype=udp", [{ name: "bps", type: "rate", unit: "bit/s" }]); // "bps=10000000,socktype=udp"
  * ```
  */
 export function plainArgs(
   args: string,
-  options: readonly Pick<PluginOption, "name" | "type">[] | null,
+  options: readonly Pick<PluginOption, "name" | "type" | "unit">[] | null,
 ): string {
   let plain = args;
-  for (const { name, type } of options ?? []) {
+  for (const { name, type, unit } of options ?? []) {
     const text = getArg(plain, name);
-    if (text === null || /^\d+$/.test(text) || !Object.hasOwn(READERS, type)) continue;
-    const value = READERS[type]?.(text) ?? null;
+    if (text === null || /^\d+$/.test(text) || !NUMBERS.has(type)) continue;
+    if (text === "") { // an original would read 0 and, where that cannot be, hang or crash
+      plain = type === "time" ? setArg(plain, name, "0") : removeArgs(plain, name);
+      continue;
+    }
+    const value = parseValue(type, unit, text);
     if (value === null) continue; // not a number at all: the daemon's test says what it thinks of it
     if (!Number.isSafeInteger(value)) {
       throw new RangeError(

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { plainArgs } from "./plain_args.ts";
 
 const OPTIONS = [
-  { name: "bps", type: "rate" },
-  { name: "size", type: "size" },
-  { name: "warmup", type: "time" },
-  { name: "samples", type: "int" },
-  { name: "socktype", type: "enum" },
+  { name: "bps", type: "rate", unit: "bit/s" },
+  { name: "size", type: "size", unit: "byte" },
+  { name: "warmup", type: "time", unit: "s" },
+  { name: "samples", type: "int", unit: "" },
+  { name: "socktype", type: "enum", unit: "" },
 ];
 
 Deno.test("units are spelled out for a daemon that does not know them", () => {
@@ -24,12 +24,20 @@ Deno.test("what is plain already, unknown or no number stays byte for byte", () 
       'sockopts="SO_X;SO_Y=1,2", bps=5',
       "mine=3k",
       "bps=fast",
-      "warmup",
     ]
   ) {
     assert.equal(plainArgs(args, OPTIONS), args);
   }
   assert.equal(plainArgs("bps=10M", null), "bps=10M");
+});
+
+Deno.test("what an original would read as its first digits is spelled out", () => {
+  assert.equal(plainArgs("bps=10Mbit/s,size=1KiB", OPTIONS), "bps=10000000,size=1024");
+  assert.equal(plainArgs("bps=1.1Gbps", OPTIONS), "bps=1100000000");
+});
+
+Deno.test("an empty number is 0 for a time, and left to the daemon's default otherwise", () => {
+  assert.equal(plainArgs("socktype=,bps=,warmup=,size=64", OPTIONS), "socktype=,warmup=0,size=64");
 });
 
 Deno.test("a number that would be cut off is an error that names it", () => {

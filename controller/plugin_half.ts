@@ -43,6 +43,7 @@ export class PluginHalf {
   #turn: Promise<unknown> = Promise.resolve();
   #info: PluginInfo | null = null;
   readonly #remarks: Remarks;
+  readonly #durations = new Map<string, Promise<number | null>>();
 
   /** @param options which test, and with which arguments */
   constructor(readonly options: PluginHalfOptions) {
@@ -77,15 +78,19 @@ export class PluginHalf {
   }
 
   /**
-   * Asks how long the test takes.
+   * Asks how long the test takes, once for each text: its remarks on the arguments then come once, too.
    *
    * @param args its arguments on a daemon
    * @returns nanoseconds, 0 for "until stopped", `null` when the plugin cannot tell
    * @throws {RunError} when the plugin's process died
    */
-  async expectedNs(args: string): Promise<number | null> {
-    const told = await this.#call("setup", () => this.#host.expectedDuration(args));
-    return told === null ? null : Number(told.ns);
+  expectedNs(args: string): Promise<number | null> {
+    const known = this.#durations.get(args) ??
+      this.#call("setup", () => this.#host.expectedDuration(args)).then((told) =>
+        told === null ? null : Number(told.ns)
+      );
+    this.#durations.set(args, known);
+    return known;
   }
 
   /**

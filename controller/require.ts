@@ -4,6 +4,8 @@
  * @module
  */
 
+import { parseRequire, type Requirement } from "../config/require.ts";
+
 /**
  * Reads the `require` of a run description.
  *
@@ -19,14 +21,18 @@
  * ```
  */
 export function requiredClients(text: string, clients: number): number {
-  if (text === "all") return clients;
-  const match = /^(\d{1,9})(%?)$/.exec(text);
-  const number = match === null ? NaN : Number(match[1]);
-  const needed = match?.[2] === "%" ? Math.ceil((number / 100) * clients) : number;
+  const needed = neededOf(parseRequire(text), clients);
   if (!(needed >= 1 && needed <= clients)) {
     throw new TypeError(
       `require is "${text}" for ${clients} client(s); expected "all", a count from 1 to ${clients}, or a share such as "90%"`,
     );
   }
   return needed;
+}
+
+function neededOf(wanted: Requirement | null, clients: number): number {
+  if (wanted === null) return NaN;
+  if (wanted === "all") return clients;
+  // 7 % of 100 are 7, whatever 0.07 times 100 is in binary.
+  return "count" in wanted ? wanted.count : Math.ceil(Number((wanted.share * clients).toPrecision(12)));
 }

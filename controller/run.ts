@@ -14,6 +14,7 @@ import { requiredClients } from "./require.ts";
 import { newDocument } from "./run_document.ts";
 import { runSession } from "./run_session.ts";
 import { Session, targetKey } from "./session.ts";
+import { withCommas } from "./test_args.ts";
 
 /** Level of a log line. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
@@ -44,7 +45,16 @@ export async function runBenchmark(
   description: RunDescription,
   options: RunOptions = {},
 ): Promise<ResultDocument> {
-  return await runSession(await openSession(description, options), options.signal);
+  const session = await openSession(inOurSpelling(description), options);
+  return await runSession(session, options.signal);
+}
+
+/** In the original's spelling blanks separate arguments, too; everything below knows commas alone. */
+function inOurSpelling(description: RunDescription): RunDescription {
+  if (description.originalSpelling !== true) return description;
+  const clients = description.clients.map((client) => ({ ...client, args: withCommas(client.args) }));
+  const targets = description.targets.map((target) => ({ ...target, args: withCommas(target.args) }));
+  return { ...description, clients, targets };
 }
 
 async function openSession(description: RunDescription, options: RunOptions): Promise<Session> {
@@ -75,7 +85,6 @@ async function openSession(description: RunDescription, options: RunOptions): Pr
     targetHalves.set(key, new PluginHalf({ ...shared, test, side: "target", controllerArgs }));
   }
   const runId = crypto.getRandomValues(new BigUint64Array(1))[0]!;
-  const durations = new Map<string, Promise<number | null>>();
   return new Session({
     description,
     limits,
@@ -85,11 +94,7 @@ async function openSession(description: RunDescription, options: RunOptions): Pr
     required,
     runId,
     document: newDocument(description, runId, new Date()),
-    expectedNs: (args) => {
-      const known = durations.get(args) ?? clientHalf.expectedNs(args);
-      durations.set(args, known);
-      return known;
-    },
+    expectedNs: (args) => clientHalf.expectedNs(args),
     emit: options.onProgress ?? (() => {}),
     save: options.onDocument ?? (() => Promise.resolve()),
     debug: (message) => log("debug", message),

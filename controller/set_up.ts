@@ -15,7 +15,8 @@ import type { Session } from "./session.ts";
 import { Stopped } from "./session.ts";
 import { SideChannel } from "./side_channel.ts";
 import { waitForEnough } from "./stragglers.ts";
-import { isMeter, plannedWindow, splitArgs } from "./window_plan.ts";
+import { argValues } from "./test_args.ts";
+import { isMeter, plannedWindow } from "./window_plan.ts";
 
 /** What a second connection is good for. */
 const SIDE_EXTENSIONS: readonly Extension[] = ["env", "watch", "clock"];
@@ -119,7 +120,7 @@ async function describe(session: Session, run: ClientRun | TargetRun, side: Side
   const { peer } = run;
   if (!peer.has("env")) return;
   const isClient = "done" in run;
-  const args = splitArgs(isClient ? run.description.args : "");
+  const args = argValues(isClient ? run.description.args : "");
   const iface = args.get("iface") ?? args.get("device") ?? null;
   try {
     run.environment = await side.environment(iface, isClient ? run.description.target : null);
@@ -135,6 +136,11 @@ async function describe(session: Session, run: ClientRun | TargetRun, side: Side
 async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
   const { peer, description } = target;
   target.meter = isMeter(target.half.info, description.args);
+  if (session.parts.description.originalSpelling === true) {
+    // A daemon that passes over an argument warns in its own log; the half here warns the user. What is wrong, the daemon
+    // refuses, or not: that is its own.
+    await target.half.expectedNs(description.args).catch(() => {});
+  }
   await peer.load(description.test);
   await peer.setup({
     ...common(session, target.half, peer.has("form")),
@@ -176,7 +182,7 @@ function clientArgs(session: Session, client: ClientRun): string {
   const { description, clientHalf } = session.parts;
   const { options, name } = clientHalf.info;
   const knows = (option: string) => options?.some((item) => item.name === option) === true;
-  const given = splitArgs(client.description.args);
+  const given = argValues(client.description.args);
   const wanted: string[] = [];
   if (description.untilCi !== null && !given.has("until_ci")) {
     if (knows("until_ci")) wanted.push(`until_ci=${description.untilCi}`);
@@ -184,7 +190,7 @@ function clientArgs(session: Session, client: ClientRun): string {
       session.warn(null, `the test ${name} cannot stop early at a confidence interval`);
     }
   }
-  const dumps = splitArgs(description.controllerArgs).has("dump_dir");
+  const dumps = argValues(description.controllerArgs).has("dump_dir");
   if (dumps && client.peer.has("form") && knows("keep_samples") && !given.has("keep_samples")) {
     wanted.push("keep_samples=1"); // single round trips travel only where somebody writes them down
   }

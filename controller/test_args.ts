@@ -1,36 +1,70 @@
 /**
  * Test arguments, `name=value,name=value`, with double quotes around a value that holds commas: read, set and removed by
- * name, everything else left byte for byte as it was.
+ * name, everything else left byte for byte as it was. The plugins read them by the same grammar
+ * (`tests_c/lib/ipb_args.c`); `tests/fixtures/argument_cases.txt` holds both to the same texts.
  *
  * @module
  */
 
 /** One argument as it stands in the text. */
-interface Part {
+export interface Argument {
   name: string;
+  /** Without its quotes; `null` for a name that stands alone. */
+  value: string | null;
+  /** As typed, quotes and blanks included. */
   text: string;
 }
 
-/** Splits at commas outside of double quotes. */
-function split(args: string): Part[] {
-  if (args.trim() === "") return [];
-  const parts: Part[] = [];
+/**
+ * Splits arguments at commas outside of double quotes. Blanks and tabs around an argument are none of it.
+ *
+ * @param args All arguments. A quote that is not closed reaches to the end; the plugin will complain of it.
+ * @param blanks Whether blanks and tabs separate too, as in the original's spelling.
+ * @returns The arguments in their order.
+ */
+export function splitArgs(args: string, blanks = false): Argument[] {
+  const found: Argument[] = [];
   let text = "";
   let quoted = false;
+  const end = () => {
+    if (/[^ \t]/.test(text)) found.push(argument(text));
+    text = "";
+  };
   for (const letter of args) {
     if (letter === '"') quoted = !quoted;
-    if (letter === "," && !quoted) {
-      parts.push(part(text));
-      text = "";
-    } else text += letter;
+    if (!quoted && (letter === "," || (blanks && (letter === " " || letter === "\t")))) end();
+    else text += letter;
   }
-  parts.push(part(text));
-  return parts;
+  end();
+  return found;
 }
 
-function part(text: string): Part {
-  const equals = text.indexOf("=");
-  return { name: (equals < 0 ? text : text.slice(0, equals)).trim(), text };
+function argument(text: string): Argument {
+  // Blanks inside of quotes count, those around the argument do not.
+  const bare = text.replace(/^[ \t]+|[ \t]+$/g, "").replaceAll('"', "");
+  const equals = bare.indexOf("=");
+  if (equals < 0) return { name: bare, value: null, text };
+  return { name: bare.slice(0, equals), value: bare.slice(equals + 1), text };
+}
+
+/**
+ * Writes arguments of the original's spelling, which may have blanks and tabs between them, with commas.
+ *
+ * @param args All arguments.
+ * @returns The same arguments.
+ */
+export function withCommas(args: string): string {
+  return splitArgs(args, true).map(({ text }) => text).join(",");
+}
+
+/**
+ * The values of arguments by their names.
+ *
+ * @param args All arguments.
+ * @returns Values without quotes, "" for a name that stands alone; of a repeated name the last.
+ */
+export function argValues(args: string): Map<string, string> {
+  return new Map(splitArgs(args).map(({ name, value }) => [name, value ?? ""]));
 }
 
 /**
@@ -41,10 +75,7 @@ function part(text: string): Part {
  * @returns Its value without quotes, "" for a name that stands alone, `null` when it is not there. The last one counts.
  */
 export function getArg(args: string, name: string): string | null {
-  const found = split(args).findLast((item) => item.name === name);
-  if (found === undefined) return null;
-  const equals = found.text.indexOf("=");
-  return equals < 0 ? "" : found.text.slice(equals + 1).replaceAll('"', "").trim();
+  return argValues(args).get(name) ?? null;
 }
 
 /**
@@ -52,7 +83,7 @@ export function getArg(args: string, name: string): string | null {
  *
  * @param args All arguments.
  * @param name Its name.
- * @param value Its value; put in quotes when it holds a comma.
+ * @param value Its value; put in quotes when it is empty or holds a comma or a blank.
  * @returns The new arguments.
  * @throws {TypeError} when the value holds a double quote or a line break, which no argument can carry.
  *
@@ -66,10 +97,10 @@ export function setArg(args: string, name: string, value: string): string {
   if (/["\r\n]/.test(value)) {
     throw new TypeError(`the value ${JSON.stringify(value)} of ${name} holds a quote or a line break`);
   }
-  const text = `${name}=${value.includes(",") ? `"${value}"` : value}`;
+  const text = `${name}=${value === "" || /[, \t]/.test(value) ? `"${value}"` : value}`;
   let done = false;
   const parts: string[] = [];
-  for (const item of split(args)) {
+  for (const item of splitArgs(args)) {
     if (item.name !== name) parts.push(item.text);
     else if (!done) {
       parts.push(text);
@@ -82,7 +113,7 @@ export function setArg(args: string, name: string, value: string): string {
 
 /** Removes arguments by name. */
 export function removeArgs(args: string, ...names: string[]): string {
-  return split(args).filter((item) => !names.includes(item.name)).map((item) => item.text).join(",");
+  return splitArgs(args).filter((item) => !names.includes(item.name)).map((item) => item.text).join(",");
 }
 
 /** Other names of the same thing: setting one removes the others, so that only one of them speaks. */

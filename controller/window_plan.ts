@@ -5,27 +5,15 @@
  * @module
  */
 
+import { parseValue } from "../config/units.ts";
 import type { PluginInfo, PluginOption } from "../ffi/plugin_info.ts";
+import { argValues } from "./test_args.ts";
 
 /** Offsets from the tester's start, in nanoseconds. */
 export interface PlannedWindow {
   startNs: number;
   /** `null`: the arguments do not tell; ask the running test instead. */
   endNs: number | null;
-}
-
-/**
- * Splits a test's arguments.
- *
- * @param args `name=value,name="a,b",flag`
- * @returns the values by name, quotes taken off, "" for a name without value; of a repeated name the last
- */
-export function splitArgs(args: string): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const match of args.matchAll(/([^=,\s"]+)(?:=((?:"[^"]*"|[^,"])*))?(?:,|$)/g)) {
-    values.set(match[1]!, (match[2] ?? "").replaceAll('"', ""));
-  }
-  return values;
 }
 
 /**
@@ -40,10 +28,13 @@ export function splitArgs(args: string): Map<string, string> {
  */
 export function plannedWindow(options: readonly PluginOption[] | null, args: string): PlannedWindow | null {
   if (options === null || !options.some((option) => option.name === "warmup")) return null;
-  const given = splitArgs(args);
+  const given = argValues(args);
   const read = (name: string): number => {
-    const text = given.get(name) ?? options.find((option) => option.name === name)?.default ?? "";
-    return text === "" ? 0 : readNumber(text);
+    const option = options.find((option) => option.name === name);
+    if (option === undefined) return 0;
+    const typed = given.get(name);
+    const text = typed === "" && option.type !== "time" ? option.default : typed ?? option.default;
+    return text === "" ? 0 : parseValue(option.type, option.unit, text) ?? NaN;
   };
   const rampup = read("rampup"), warmup = read("warmup");
   // A value that cannot be read is the plugin's to complain about, at SETUP.
@@ -70,29 +61,6 @@ function intervalSeconds(given: Map<string, string>, read: (name: string) => num
   return shaped || !(bits > 0) || !(bps > 0) ? NaN : bits / bps;
 }
 
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ["", 1],
-  ["k", 1e3],
-  ["K", 1e3],
-  ["M", 1e6],
-  ["G", 1e9],
-  ["Ki", 2 ** 10],
-  ["Mi", 2 ** 20],
-  ["Gi", 2 ** 30],
-  ["s", 1],
-  ["ms", 1e-3],
-  ["us", 1e-6],
-  ["ns", 1e-9],
-  ["min", 60],
-  ["h", 3600],
-]);
-
-/** A number with one of the units that the plugins know, NaN for anything else. */
-function readNumber(text: string): number {
-  const match = /^(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)([A-Za-z]*)$/.exec(text);
-  return match === null ? NaN : Number(match[1]) * (UNITS.get(match[2]!) ?? NaN);
-}
-
 /**
  * Whether a target test is a meter whose figure is to cover the testers' measured phase alone: one that has phases of
  * its own (options `warmup` and `cooldown`) of which the user has given none. An echo has to run all the time.
@@ -104,7 +72,7 @@ export function isMeter(info: Pick<PluginInfo, "name" | "options">, args: string
   const names = new Set((info.options ?? []).map((option) => option.name));
   const phased = names.has("warmup") && names.has("cooldown");
   if (!phased && info.name !== "cpu_target_lukem") return false;
-  const given = splitArgs(args);
+  const given = argValues(args);
   return !given.has("warmup") && !given.has("cooldown");
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PluginOption } from "../ffi/plugin_info.ts";
-import { commonPlan, isMeter, plannedWindow, splitArgs } from "./window_plan.ts";
+import { commonPlan, isMeter, plannedWindow } from "./window_plan.ts";
 
 function option(name: string, type: string, dflt: string): PluginOption {
   return { name, type, unit: "", default: dflt, range: "", help: "", controller: false };
@@ -18,16 +18,6 @@ const LATENCY = [
   option("arrival", "string", "constant"),
   option("sizes", "string", ""),
 ];
-
-Deno.test("arguments are split at commas outside of quotes", () => {
-  assert.deepEqual([...splitArgs('a=1,start="x y,z=3",flag,b=')], [
-    ["a", "1"],
-    ["start", "x y,z=3"],
-    ["flag", ""],
-    ["b", ""],
-  ]);
-  assert.equal(splitArgs("").size, 0);
-});
 
 Deno.test("samples, size and rate give the measured phase after the warm-up", () => {
   const plan = plannedWindow(LATENCY, "socktype=udp,bps=1M,size=125,samples=2000,warmup=500ms,cooldown=1");

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { runBenchmark } from "../controller/run.ts";
+import { EchoProcess } from "./fixtures/echo_process.ts";
 import { runOriginalController } from "./fixtures/original_controller.ts";
 import { dummyDescription } from "./fixtures/dummy_run.ts";
 import { projectRoot, runProgram, TestDaemon } from "./util/mod.ts";
@@ -93,4 +94,60 @@ Deno.test("original's spelling: an original controller's run is in it", async ()
     const { clients } = await runOriginalController([peer], []);
     assert.deepEqual(clients[0]?.data, new TextEncoder().encode("1"));
   });
+});
+
+Deno.test("original's spelling: what the shipped scripts write runs, with warnings; run refuses it", async () => {
+  await using tester = await TestDaemon.start();
+  await using meter = await TestDaemon.start({ role: "target" });
+  await using echo = await EchoProcess.start();
+  const args = [
+    ...["--client", tester.host, "--port", String(tester.port), "--test", "latency"],
+    ...["--test-target", "127.0.0.1", "--test-port", String(echo.port)],
+    ...["--test-args", "socktype=UDP size=100bytes\tbps=1M,samples=50,warmup=0,cooldown=,holdof=3"],
+    ...["--test-controller-args", "x,fancy_output", "--target-test", "cpu_target"],
+    ...["--target-test-hostname", meter.host, "--target-test-port", String(meter.port)],
+    ...["--target-test-args", "warmup=0,cooldown=0,holdoff=100000,fancy_output,cpus=1"],
+    ...["--target-test-controller-args", "fancy_output"],
+  ];
+  const lenient = await runProgram("ipbench", args);
+  assert.equal(lenient.code, 0, lenient.stderr);
+  const [row = "", meterRow = ""] = lenient.stdout.split("\n");
+  const columns = row.split(",");
+  assert.deepEqual([columns.length, columns[0], columns[3]], [9, "1000000", "100"]);
+  assert.match(meterRow, /^\d+\.\d,CPU\d+: \d+\.\d$/);
+  for (
+    const warning of [
+      'latency: argument "holdof" is not known; known are',
+      'latency: argument socktype: "UDP" is not one of tcp|udp|raw; udp is used',
+      'latency: argument size: "100bytes" is not a number of bytes',
+      "latency: argument cooldown has no value; 0 is used",
+      'latency: argument "x" is not known',
+      'cpu_target: argument "holdoff" is not known',
+    ]
+  ) assert.ok(lenient.stderr.includes(warning), `${warning}\nin ${lenient.stderr}`);
+  const strict = await runProgram("ipbench", ["run", ...args]);
+  assert.equal(strict.code, 1);
+  assert.equal(strict.stdout, "");
+});
+
+Deno.test("original's spelling: an original controller's unknown arguments are warnings in the daemon's log", async () => {
+  await using meter = await TestDaemon.start({ role: "target" });
+  await using tester = await TestDaemon.start();
+  const client = {
+    hostname: tester.host,
+    port: tester.port,
+    test: "dummy",
+    setup: 'target::127.0.0.1||port::7||args::"seconds=0.1,later=1"',
+  };
+  const target = {
+    hostname: meter.host,
+    port: meter.port,
+    test: "cpu_target",
+    setup: 'args::"warmup=0,cooldown=0,holdoff=100000"',
+  };
+  const { targets } = await runOriginalController([client], [target]);
+  assert.equal(targets[0]?.valid, true);
+  const warned = (log: string[], text: string) => log.some((line) => line.includes(text));
+  assert.ok(warned(meter.log, 'argument "holdoff" is not known'), meter.log.join("\n"));
+  assert.ok(warned(tester.log, "unknown argument"), tester.log.join("\n"));
 });

@@ -112,7 +112,7 @@ Deno.test("CPU meters: figures in range, per CPU, over the window", async () => 
       { test: "cpu_target", host: target.host, port: target.port },
       {
         test: "cpu_target_lukem",
-        args: "warmup=0.1,cooldown=0.1,fancy_output=",
+        args: "warmup=0.1,cooldown=0.1,fancy_output",
         host: other.host,
         port: other.port,
       },

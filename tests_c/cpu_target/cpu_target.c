@@ -18,14 +18,13 @@ static const struct ipbench_option options[] = {
 	{ "period", "time", "s", "1", "1ms..1h", "Accepted for the original's sake; the figure is over the whole window.", 0, 0 },
 	{ "warmup", "time", "s", "0", "0..24h", "Time after START that is not counted.", 0, 0 },
 	{ "cooldown", "time", "s", "0", "0..600s", "Time before STOP that is not counted, to 0.1 s.", 0, 0 },
-	{ "fancy_output", "bool", "", "0", "", "Print a line for people instead of the row for scripts.", 0, 0 },
+	{ "fancy_output", "bool", "", "0", "", "Without effect, as in the original; its command lines may have it.", 0, 0 },
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
 static const struct ipbench_host *host;
 static struct ipb_error err;
 static struct meter meter;
-static int fancy;
 
 static int attach(const struct ipbench_host *given)
 {
@@ -49,7 +48,6 @@ static int setup(char *arg)
 	meter.warmup_ns = ipb_args_ns(&a, "warmup");
 	meter.cooldown_ns = ipb_args_ns(&a, "cooldown");
 	meter.period_ns = ipb_args_ns(&a, "period");
-	fancy = ipb_args_bool(&a, "fancy_output");
 	status = meter_setup(&meter, ipb_args_string(&a, "cpus"), &err);
 	ipb_args_free(&a);
 	return status < 0 ? ipb_error_print(&err, "cpu_target") : 0;
@@ -72,10 +70,10 @@ static void row(char *text, size_t size)
 {
 	static double each[BURNER_CPUS_MAX];
 	double use = meter_use(&meter, each);
-	int used = snprintf(text, size, fancy ? "CPU use %.1f %%" : "%.1f", use);
+	int used = snprintf(text, size, "%.1f", use);
 
 	for (unsigned i = 0; i < meter.burners.count && used > 0 && (size_t)used < size; i++)
-		used += snprintf(text + used, size - (size_t)used, fancy ? ", CPU%d %.1f %%" : ",CPU%d: %.1f",
+		used += snprintf(text + used, size - (size_t)used, ",CPU%d: %.1f",
 		                 meter.burners.cpu[i], each[i]);
 }
 

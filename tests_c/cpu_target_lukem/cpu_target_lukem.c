@@ -15,14 +15,13 @@ static const struct ipbench_option options[] = {
 	{ "cpus", "string", "", "", "", "How many CPUs to measure (4), or which (0-3, \"0,2-3\"); all that the daemon may use when not given.", 0, 0 },
 	{ "warmup", "time", "s", "0", "0..24h", "Time after START that is not counted.", 0, 0 },
 	{ "cooldown", "time", "s", "0", "0..600s", "Time before STOP that is not counted, to 0.1 s.", 0, 0 },
-	{ "fancy_output", "bool", "", "0", "", "Print a line for people instead of the row for scripts.", 0, 0 },
+	{ "fancy_output", "bool", "", "0", "", "Without effect, as in the original; its command lines may have it.", 0, 0 },
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
 static const struct ipbench_host *host;
 static struct ipb_error err;
 static struct meter meter;
-static int fancy;
 
 static int attach(const struct ipbench_host *given)
 {
@@ -45,7 +44,6 @@ static int setup(char *arg)
 		return ipb_error_print(&err, "cpu_target_lukem");
 	meter.warmup_ns = ipb_args_ns(&a, "warmup");
 	meter.cooldown_ns = ipb_args_ns(&a, "cooldown");
-	fancy = ipb_args_bool(&a, "fancy_output");
 	status = meter_setup(&meter, ipb_args_string(&a, "cpus"), &err);
 	ipb_args_free(&a);
 	return status < 0 ? ipb_error_print(&err, "cpu_target_lukem") : 0;
@@ -70,7 +68,7 @@ static int marshall(char **data, int *size, double running_time)
 	int extended = host != NULL && host->form == IPBENCH_FORM_EXTENDED;
 
 	(void)running_time;
-	int used = snprintf(text, sizeof text, fancy ? "CPU use %.1f %%" : "%.1f", meter_use(&meter, NULL));
+	int used = snprintf(text, sizeof text, "%.1f", meter_use(&meter, NULL));
 	if (!extended && used > 0 && (size_t)used + 1 < sizeof text)
 		strcpy(text + used, "\n"); /* the original's text ends with one */
 	char *json = extended ? meter_json(&meter, 1) : NULL;

@@ -45,7 +45,17 @@ static int fail(const char *what, const char *value)
 	return -1;
 }
 
-/* Reads one argument. Unknown names and values out of range are errors, never ignored. */
+/* What the original lets pass is a warning in its spelling (and in an old ipbench, which has no host), an error
+ * otherwise. */
+static int object(const char *what, const char *value)
+{
+	if (host != NULL && (host->minor < 1 || host->original_spelling == 0))
+		return fail(what, value);
+	fprintf(stderr, "dummy: %s: \"%.64s\"\n", what, value);
+	return 0;
+}
+
+/* Reads one argument. Unknown names and values out of range are errors, never ignored without a word. */
 static int set_option(const char *name, const char *value)
 {
 	if (strcmp(name, "seconds") == 0) {
@@ -62,7 +72,7 @@ static int set_option(const char *name, const char *value)
 		strcpy(text, value);
 		return 0;
 	}
-	return fail("unknown argument; known are seconds and text, not", name);
+	return object("unknown argument; known are seconds and text, not", name);
 }
 
 static int parse(const char *arguments)
@@ -91,7 +101,7 @@ static int dummy_attach(const struct ipbench_host *given)
 /* On the controller, before anything else; arg may be NULL. This test has no controller arguments. */
 static int dummy_setup_controller(char *arg)
 {
-	return arg == NULL || *arg == '\0' ? 0 : fail("no controller arguments are known, not", arg);
+	return arg == NULL || *arg == '\0' ? 0 : object("no controller arguments are known, not", arg);
 }
 
 /* On the tester. Resolve names, open sockets, get memory here: what takes time, or may fail. */

@@ -1,18 +1,51 @@
 /* Arguments by a table; see ipb_args.h.  SPDX-License-Identifier: MIT */
 #include "ipb_args.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define WORD_MAX 64 /* bytes of a word of an enum or of one end of a range */
+#define ANOTHER 1   /* of set_value: the value was passed over, the one before holds */
+
+static int lenient(const struct ipb_error *err) { return err != NULL && ipb_original_spelling(err->host); }
+
+
+/* One argument of the text, without its quotes; value is NULL where there is no "=". */
+struct part {
+	char *name, *value;
+	int quoted; /* there were quotes */
+};
 
 static int is(const struct ipbench_option *o, const char *type) { return strcmp(o->type, type) == 0; }
 
 static int mine(const struct ipbench_option *o, int controller)
 {
 	return controller == IPB_ARGS_EITHER || (o->controller != 0) == (controller != 0);
+}
+
+/* In the original's spelling: a word in letters of another case is meant, anything else leaves the default. */
+static int any_enum(const struct ipbench_option *o, struct ipb_value *v, struct ipb_error *err)
+{
+	const char *word = o->range;
+	uint32_t index = 0;
+
+	for (; *word != '\0'; index++) {
+		size_t size = strcspn(word, "|");
+		if (strlen(v->text) == size && strncasecmp(word, v->text, size) == 0)
+			break;
+		word += size + (word[size] == '|');
+	}
+	int size = (int)strcspn(word, "|");
+	ipb_objection(err, "argument %s: \"%.100s\" is not one of %s; %.*s is used", o->name, v->text, o->range,
+	              size > 0 ? size : 100, size > 0 ? word : o->dflt);
+	if (size == 0)
+		return ANOTHER;
+	v->index = index;
+	return 0;
 }
 
 static int check_enum(const struct ipbench_option *o, struct ipb_value *v, struct ipb_error *err)
@@ -27,6 +60,8 @@ static int check_enum(const struct ipbench_option *o, struct ipb_value *v, struc
 		}
 		word += size + (word[size] == '|');
 	}
+	if (lenient(err))
+		return any_enum(o, v, err);
 	return ipb_error(err, "argument %s: \"%.100s\" is not one of %s", o->name, v->text, o->range);
 }
 
@@ -75,6 +110,7 @@ static const char *example(const struct ipbench_option *o)
 	return "a number such as 0.02 or 2%";
 }
 
+/* 0; ANOTHER when nothing was set; -1 and a sentence. */
 static int set_value(const struct ipbench_option *o, struct ipb_value *v, const char *text, struct ipb_error *err)
 {
 	v->text = text;
@@ -92,15 +128,56 @@ static int set_value(const struct ipbench_option *o, struct ipb_value *v, const 
 	return check_range(o, v, err);
 }
 
-/* What a script with an empty variable writes, "warmup=": the original read 0. */
-static void set_empty(const struct ipbench_option *o, struct ipb_value *v)
+/* "warmup=" of a script whose variable is empty. The original reads 0, which a time may be; where 0 cannot be, it
+ * hangs or crashes, and the default holds here. */
+static int set_empty(const struct ipbench_option *o, struct ipb_value *v, struct ipb_error *err)
+{
+	struct ipb_value before = *v;
+	const char *used = is(o, "time") ? "0" : is(o, "bool") ? "1" : "";
+
+	if (!lenient(err))
+		return ipb_error(err, "argument %s needs a value: %s=…", o->name, o->name);
+	if (*used != '\0' && set_value(o, v, used, NULL) == 0) {
+		v->given = 1;
+	} else {
+		*v = before;
+		used = *before.text != '\0' ? before.text : "nothing";
+	}
+	return ipb_objection(err, "argument %s has no value; %s is used", o->name, used);
+}
+
+/* What the original makes of a text that is no number as a whole, in place: its leading digits, 0 when there are none;
+ * for a flag, 1. */
+static void keep_digits(const struct ipbench_option *o, char *text, struct ipb_error *err)
+{
+	size_t sign = *text == '-' || *text == '+', size = sign + strspn(text + sign, "0123456789");
+	const char *none = is(o, "bool") ? "1" : size == sign ? "0" : NULL;
+
+	ipb_objection(err, "argument %s: \"%.100s\" is not %s; %.*s is used, as the original does", o->name, text, example(o),
+	              none != NULL ? 1 : (int)size, none != NULL ? none : text);
+	if (none != NULL)
+		*text = *none, size = 1;
+	text[size] = '\0';
+}
+
+static int is_number(const struct ipbench_option *o) { return !is(o, "string") && !is(o, "enum"); }
+
+static int set(const struct ipbench_option *o, struct ipb_value *v, const struct part *part, struct ipb_error *err)
 {
 	struct ipb_value before = *v;
 
-	if (is(o, "time") && set_value(o, v, "0", NULL) == 0)
-		v->given = 1;
-	else
+	if (part->value == NULL && is(o, "bool"))
+		return set_value(o, v, "1", err) < 0 ? -1 : (v->given = 1, 0);
+	if (part->value == NULL || (*part->value == '\0' && !(part->quoted && is(o, "string"))))
+		return set_empty(o, v, err);
+	double number;
+	if (lenient(err) && is_number(o) && ipb_parse_value(o->type, o->unit, part->value, &number) < 0)
+		keep_digits(o, part->value, err);
+	int status = set_value(o, v, part->value, err);
+	if (status == ANOTHER)
 		*v = before;
+	v->given |= status == 0;
+	return status < 0 ? -1 : 0;
 }
 
 static int unknown(const struct ipb_args *a, const char *name, int controller, struct ipb_error *err)
@@ -111,7 +188,7 @@ static int unknown(const struct ipb_args *a, const char *name, int controller, s
 	for (uint32_t i = 0; i < a->count; i++) {
 		const struct ipbench_option *o = &a->options[i];
 		if (strcmp(o->name, name) == 0)
-			return ipb_error(err, "argument %s belongs to the %s", name,
+			return ipb_objection(err, "argument %s belongs to the %s", name,
 			                 controller ? "test's arguments, not to those of its controller half"
 			                            : "controller half's arguments (--test-controller-args)");
 		unsigned distance = ipb_edit_distance(name, o->name);
@@ -121,7 +198,7 @@ static int unknown(const struct ipb_args *a, const char *name, int controller, s
 		}
 	}
 	if (near != NULL)
-		return ipb_error(err, "argument \"%.100s\" is not known; did you mean %s?", name, near->name);
+		return ipb_objection(err, "argument \"%.100s\" is not known; did you mean %s?", name, near->name);
 	char names[700] = "";
 	size_t used = 0;
 	for (uint32_t i = 0; i < a->count && used < sizeof names - 1; i++)
@@ -129,64 +206,54 @@ static int unknown(const struct ipb_args *a, const char *name, int controller, s
 			int n = snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", a->options[i].name);
 			used += n > 0 ? (size_t)n : 0;
 		}
-	return ipb_error(err, "argument \"%.100s\" is not known; known are: %s", name, used ? names : "none");
+	return ipb_objection(err, "argument \"%.100s\" is not known; known are: %s", name, used ? names : "none");
 }
 
-/* Cuts the next NAME[=VALUE] off *at, in place. 1 when there is one, 0 at the end, -1 for a broken one. */
-static int next(char **at, char **name, char **value, struct ipb_error *err)
+/* Cuts the next NAME[=VALUE] off *at, in place, and leaves out its quotes. 1 when there is one, 0 at the end, -1 for a
+ * broken one. blanks: they separate, as commas do. */
+static int next(char **at, int blanks, struct part *part, struct ipb_error *err)
 {
-	char *p = *at;
+	char *p = *at + strspn(*at, ", \t"), *to = p, *end = p;
+	int quoted = 0;
 
-	while (*p == ',' || *p == ' ')
-		p++;
+	*part = (struct part){ .name = p };
 	if (*p == '\0')
 		return 0;
-	*name = p;
-	*value = NULL;
-	p += strcspn(p, "=,");
-	if (*p == '=') {
-		*p++ = '\0';
-		*value = p;
-		char *to = p;
-		int quoted = 0;
-		for (; *p != '\0' && (quoted || *p != ','); p++) {
-			if (*p == '"')
-				quoted = !quoted;
-			else
-				*to++ = *p;
+	for (; *p != '\0' && (quoted || (*p != ',' && !(blanks && isblank((unsigned char)*p)))); p++) {
+		if (*p == '"') {
+			quoted = !quoted;
+			part->quoted = 1;
+			end = to;
+		} else if (*p == '=' && part->value == NULL) {
+			*to++ = '\0';
+			part->value = end = to;
+		} else {
+			*to++ = *p;
+			if (quoted || !isblank((unsigned char)*p))
+				end = to; /* blanks behind an argument are none of it */
 		}
-		if (quoted)
-			return ipb_error(err, "argument %.100s: the double quote is not closed", *name);
-		*at = *p == ',' ? p + 1 : p;
-		*to = '\0';
-		return 1;
 	}
-	if (*p == ',')
-		*p++ = '\0';
-	*at = p;
+	if (quoted)
+		return ipb_error(err, "argument %.100s: the double quote is not closed", part->name);
+	*at = *p != '\0' ? p + 1 : p;
+	*end = '\0';
 	return 1;
 }
 
 static int parse_all(struct ipb_args *a, int controller, struct ipb_error *err)
 {
-	char *at = a->text, *name, *value;
-	int found;
+	char *at = a->text;
+	struct part part;
+	int found, status = 0;
 
-	while ((found = next(&at, &name, &value, err)) > 0) {
+	while ((found = next(&at, lenient(err), &part, err)) > 0) {
 		uint32_t i = 0;
-		while (i < a->count && (strcmp(a->options[i].name, name) != 0 || !mine(&a->options[i], controller)))
+		while (i < a->count && (strcmp(a->options[i].name, part.name) != 0 || !mine(&a->options[i], controller)))
 			i++;
-		if (i == a->count)
-			return unknown(a, name, controller, err);
-		if (value == NULL && !is(&a->options[i], "bool"))
-			return ipb_error(err, "argument %s needs a value: %s=…", name, name);
-		if (value != NULL && *value == '\0' && !is(&a->options[i], "string")) {
-			set_empty(&a->options[i], &a->values[i]);
-			continue;
-		}
-		if (set_value(&a->options[i], &a->values[i], value ? value : "1", err) < 0)
+		status = i == a->count ? unknown(a, part.name, controller, err)
+		                       : set(&a->options[i], &a->values[i], &part, err);
+		if (status < 0)
 			return -1;
-		a->values[i].given = 1;
 	}
 	return found;
 }

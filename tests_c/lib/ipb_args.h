@@ -2,8 +2,9 @@
  * Arguments of a test, `name=value,name=value`, read by the table that the host also shows to users.
  * SPDX-License-Identifier: MIT
  *
- * A value may stand in double quotes, and may then hold commas. A name alone means 1 (for "bool"). Every value is
- * checked against its option's type and range when it is parsed, so that reading it later cannot fail. Types:
+ * A value may stand in double quotes, and may then hold commas. A name alone means 1 (for "bool"). Blanks and tabs
+ * around an argument do not count. Every value is checked against its option's type and range when it is parsed, so that
+ * reading it later cannot fail. Types:
  *   int, size   whole number; k M G T (1000) and Ki Mi Gi Ti (1024) may follow; size may end in B
  *   rate        the same, may be fractional, may end in bps or bit/s
  *   float       decimal; with % it is divided by 100
@@ -12,8 +13,13 @@
  *   enum        one of the words of the range, "tcp|udp"
  *   string      anything
  * A range is "LOW..HIGH" in the same notation; either end may be left out.
- * An empty value ("warmup=", as a script with an empty variable makes it) is 0 for a time that may be 0, an empty
- * string for a string, and the default for everything else.
+ * An empty value is an error; an empty string is name="". The controller reads the same grammar and units from
+ * config/units.ts and controller/test_args.ts; tests/fixtures/argument_cases.txt holds both to the same texts.
+ *
+ * In the original's spelling (ipb_original_spelling) blanks and tabs separate arguments too, and these are warnings: an
+ * unknown argument, which is passed over; a number with something behind it, of which the leading digits count; a word of
+ * an enum in other letters, or another word, which leaves the default; an empty value, as a script with an empty variable
+ * makes it, which is 0 for a time that may be 0 and the default for everything else.
  */
 #ifndef IPB_ARGS_H
 #define IPB_ARGS_H

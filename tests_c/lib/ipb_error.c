@@ -94,6 +94,15 @@ void ipb_error_clear(struct ipb_error *err)
 	place(err, &size)[0] = '\0';
 }
 
+int ipb_forgive(struct ipb_error *err)
+{
+	if (err == NULL || !ipb_original_spelling(err->host))
+		return -1;
+	fprintf(stderr, "%s\n", ipb_error_text(err));
+	ipb_error_clear(err);
+	return 0;
+}
+
 int ipb_error_print(const struct ipb_error *err, const char *name)
 {
 	if ((err->text == NULL || err->size == 0) && err->own[0] != '\0')

@@ -37,6 +37,9 @@ int ipb_original_spelling(const struct ipbench_host *host);
  * it is a warning on stderr, and 0; otherwise the sentence of a failure, and -1. */
 int ipb_objection(struct ipb_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Makes an objection of the failure whose sentence is the last one: 0 when it has become a warning, else -1. */
+int ipb_forgive(struct ipb_error *err);
+
 /* The last sentence, "" when there was none. Valid until the next call. */
 const char *ipb_error_text(const struct ipb_error *err);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/time.h>
 
 #include "ipb_sock.h"
@@ -175,13 +176,13 @@ int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err)
 		if (value != NULL)
 			*value++ = '\0';
 		const struct option *o = known, *end = known + sizeof known / sizeof *known;
-		while (o < end && strcmp(o->name, word) != 0)
+		while (o < end && strcasecmp(o->name, word) != 0)
 			o++;
-		if (o == end)
-			return ipb_error(err, "sockopts: %s is not known; known are SO_KEEPALIVE SO_REUSEADDR SO_BROADCAST "
-			                 "TCP_NODELAY IPTOS_LOWDELAY IPTOS_THROUGHPUT SO_SNDBUF SO_RCVBUF SO_SNDLOWAT "
-			                 "SO_RCVLOWAT SO_SNDTIMEO SO_RCVTIMEO", word);
-		if (apply_one(fd, o, value, err) < 0)
+		int status = o < end ? apply_one(fd, o, value, err)
+		                     : ipb_error(err, "sockopts: %s is not known; known are SO_KEEPALIVE SO_REUSEADDR SO_BROADCAST "
+			                           "TCP_NODELAY IPTOS_LOWDELAY IPTOS_THROUGHPUT SO_SNDBUF SO_RCVBUF SO_SNDLOWAT "
+			                           "SO_RCVLOWAT SO_SNDTIMEO SO_RCVTIMEO", word);
+		if (status < 0 && ipb_forgive(err) < 0)
 			return -1;
 	}
 	return 0;

@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ipb_error err = { 0 };
+	const struct ipbench_host host = { .size = sizeof host, .original_spelling = size % 8 == 0 };
+	struct ipb_error err = { .host = &host };
 	struct ipb_args args;
 	struct ipb_engine_config config;
 	char *text = malloc(size + 1);

@@ -301,7 +301,7 @@ static void wrappers_run_programs(void **state)
 static void what_cannot_work_fails_its_setup(void **state)
 {
 	static const struct { const char *name, *args; } tests[] = {
-		{ "latency", "no_such_argument=1" }, { "wait", "deadline=never" }, { "cpu_target", "period=never" },
+		{ "latency", "size=1" }, { "wait", "deadline=never" }, { "cpu_target", "period=never" },
 		{ "target_wrapper", "start=\"/bin/true\"" }, { "client_wrapper", "start=\"/bin/true\"" },
 		{ "nfs_latency", "path=/data,version=4,nfsport=1,filename=none" }, /* not built where libnfs is missing */
 	};
