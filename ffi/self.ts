@@ -42,6 +42,8 @@ const VARIABLES = {
   run: "IPBENCH_LAUNCHER_RUN",
   /** Name under which the launcher was started, the last part of its path. */
   program: "IPBENCH_LAUNCHER_NAME",
+  /** "yes" when the file that was started gives more than its user has (AT_SECURE), such as after setcap. */
+  secure: "IPBENCH_LAUNCHER_SECURE",
 } as const;
 
 /** Settings of the runtime that the launcher makes and that nothing else started from here shall inherit. */
@@ -58,6 +60,7 @@ interface Launcher {
   bundle: string;
   run: string;
   program: string;
+  secure: string;
 }
 
 const launcher = readLauncher();
@@ -69,10 +72,11 @@ function readLauncher(): Launcher | null {
     const bundle = Deno.env.get(VARIABLES.bundle);
     const run = Deno.env.get(VARIABLES.run);
     const program = Deno.env.get(VARIABLES.program);
+    const secure = Deno.env.get(VARIABLES.secure);
     for (const name of Object.values(VARIABLES)) Deno.env.delete(name);
-    if (!self || !loader || !bundle || !run || !program) return null;
+    if (!self || !loader || !bundle || !run || !program || !secure) return null;
     for (const name of Object.keys(RUNTIME_SETTINGS)) Deno.env.delete(name);
-    return { self, loader, bundle, run, program };
+    return { self, loader, bundle, run, program, secure };
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) return null; // a library user without --allow-env
     throw error;
@@ -112,6 +116,27 @@ export function selfPath(): string | null {
   if (launcher !== null) return launcher.self;
   return isStandalone() ? Deno.execPath() : null;
 }
+
+/**
+ * @returns whether this program has been given more than its user has, by `setcap` or a set-user-id bit: then what the
+ * user names must not run in it
+ */
+export function isRaised(): boolean {
+  if (launcher !== null) return launcher.secure === "yes";
+  return isStandalone() && isSecureExecution();
+}
+
+/** AT_SECURE of this process. */
+function isSecureExecution(): boolean {
+  try {
+    const words = new BigUint64Array(Deno.readFileSync("/proc/self/auxv").buffer);
+    return words.some((word, index) => index % 2 === 0 && word === AT_SECURE && words[index + 1] !== 0n);
+  } catch {
+    return true; // Only a process that is raised cannot read its own.
+  }
+}
+
+const AT_SECURE = 23n;
 
 /**
  * @returns which of the two programs was started, by the name of the file: "ipbenchd" (also "ipbenchd-1.0" and the

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { projectRoot } from "./util/mod.ts";
+import { fixturePlugins, projectRoot, TestDaemon } from "./util/mod.ts";
 
 const PROGRAM = `${projectRoot()}/dist/ipbench`;
 const MAGIC = "IPBENCH-LAUNCH-1";
@@ -210,6 +210,59 @@ Deno.test(
       const { stdout, stderr } = await start("setpriv", args);
       const effective = BigInt("0x" + (/CapEff:\s*([0-9a-f]+)/.exec(stdout)?.[1] ?? "0"));
       assert.equal(effective, 1n << 13n, stdout + stderr + await Deno.readTextFile(`${folder}/log`));
+    });
+  },
+);
+
+Deno.test(
+  {
+    name: "launcher: a copy with capabilities opens no plugin of whoever starts it",
+    ignore: ignore || !canSetcap,
+  },
+  async () => {
+    await withCopy(async (path, folder) => {
+      await Deno.chmod(folder, 0o755);
+      const daemon = `${folder}/ipbenchd`;
+      await Deno.copyFile(path, daemon);
+      assert.equal((await start("setcap", ["cap_net_raw+ep", daemon])).code, 0);
+      const [own, roots] = [`${folder}/own`, `${folder}/roots`];
+      for (const each of [own, roots]) {
+        await Deno.mkdir(each);
+        await Deno.copyFile(`${fixturePlugins()}/old_client_needed.so`, `${each}/plugin.so`);
+        await Deno.chmod(each, 0o755);
+      }
+      await Deno.chown(own, 65534, 65534);
+      await Deno.chown(`${own}/plugin.so`, 65534, 65534);
+      await Deno.chmod(`${own}/plugin.so`, 0o755);
+      await Deno.chmod(`${roots}/plugin.so`, 0o755);
+      const ask = async (plugins: string, variable: boolean) => {
+        const ids = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+        const named = variable ? [] : ["--plugin-dir", plugins];
+        await using running = await TestDaemon.start({
+          wrap: [
+            "setpriv",
+            ...ids,
+            "env",
+            `IPBENCH_PLUGIN_PATH=${variable ? plugins : ""}`,
+            "sh",
+            "-c",
+            `shift; exec ${daemon} "$@"`,
+            "sh",
+          ],
+          args: named,
+        });
+        using client = await running.greeted();
+        await client.ask("HELLO");
+        return (await client.ask("LOAD old_client_needed"))[0] ?? "";
+      };
+      for (const variable of [false, true]) {
+        const refused = await ask(own, variable);
+        assert.match(
+          refused,
+          /^451 .*is|are not opened by a program with rights of its own: .*belongs to user 65534/,
+        );
+        assert.equal(await ask(roots, variable), "200 OK");
+      }
     });
   },
 );

@@ -9,12 +9,14 @@ import { PluginError } from "../errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "../frame.ts";
 import { CHILD_OPEN_FILES } from "../limits.ts";
 import type { Side } from "../plugin_info.ts";
+import { isRaised } from "../self.ts";
 import { checkPlugin } from "./check.ts";
 import { ethtool } from "./ethtool.ts";
 import { writeAll } from "./libc.ts";
 import { type Library, openLibrary } from "./library.ts";
 import { Plugin } from "./plugin.ts";
 import { findPlugin, listPlugins, type Search } from "./search.ts";
+import { distrust, ownTrust } from "./trust.ts";
 import { pinTarget, resolveTarget } from "./target.ts";
 
 const EXIT_PARENT_GONE = 0;
@@ -95,7 +97,7 @@ class Server {
       case "load":
         return await this.#load(String(header.name), header.side === "target" ? "target" : "client");
       case "check":
-        return { fields: { ...checkPlugin(this.#library, String(header.path), this.#debug) } };
+        return this.#check(String(header.path));
       case "resolve":
         return { fields: { addresses: resolveTarget(this.#library, String(header.name)) } };
       case "quit":
@@ -105,6 +107,20 @@ class Server {
       default:
         return this.#callPlugin(header, body);
     }
+  }
+
+  /** Whoever names a file means it, unless the program has been given more rights than he has. */
+  #check(path: string): Reply {
+    const trust = isRaised() ? ownTrust() : null;
+    const why = trust === null ? null : distrust(path, trust);
+    if (why !== null) {
+      throw new PluginError(
+        "interface",
+        "check",
+        `${path} is not opened by a program with rights of its own: ${why}`,
+      );
+    }
+    return { fields: { ...checkPlugin(this.#library, path, this.#debug) } };
   }
 
   #hello(header: Record<string, unknown>): Reply {

@@ -4,11 +4,15 @@
  * @module
  */
 
+import { isRaised } from "../self.ts";
+
 /**
  * @returns the path of a folder that only this user can enter
  * @throws {Error} when there is none
  */
 function privateFolder(): string {
+  // The user, who may be a stranger to what this program may do, could replace what is there in time.
+  if (isRaised()) throw new Error("memory cannot be executed here, and this program has rights of its own");
   const home = Deno.env.get("HOME");
   const bases = [Deno.env.get("XDG_CACHE_HOME"), home && `${home}/.cache`, Deno.env.get("TMPDIR"), "/tmp"];
   const uid = Deno.uid();

@@ -9,7 +9,9 @@ import { PluginError } from "../errors.ts";
 import { MAX_FOLDER_ENTRIES, MAX_PLUGIN_BYTES } from "../limits.ts";
 import type { PluginInfo, Side } from "../plugin_info.ts";
 import { type Library, openBytes } from "./library.ts";
+import { peekName } from "./peek.ts";
 import { closePlugin, NotAPlugin, type OpenPlugin, openPlugin } from "./plugin_file.ts";
+import { distrust, ownTrust, type Trust } from "./trust.ts";
 
 /** Where to look, and whom to tell. */
 export interface Search {
@@ -25,12 +27,24 @@ const REASONS_SHOWN = 3;
 
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
 
-/** Every plugin file in the folders, in order, opened. What is no plugin is skipped with a debug line. */
-function* inFolders(search: Search): Generator<OpenPlugin> {
+/**
+ * Plugin files in the folders, in order, opened: every one, or those of one name. What is no plugin is skipped with a debug
+ * line.
+ */
+function* inFolders(search: Search, name: string | null): Generator<OpenPlugin> {
+  const trust = ownTrust();
   const path = (Deno.env.get("IPBENCH_PLUGIN_PATH") ?? "").split(":").filter((folder) => folder !== "");
   for (const folder of [...search.pluginDirs, ...path]) {
+    const why = trust === null ? null : whyDistrusted(folder, trust);
+    if (why !== null) {
+      search.log(
+        "warning",
+        `plugins of ${folder} are not opened by a program with rights of its own: ${why}`,
+      );
+      continue;
+    }
     for (const file of listFolder(search, folder)) {
-      const plugin = tryOpen(search, file);
+      const plugin = tryOpen(search, file, name, trust);
       if (plugin !== null) yield plugin;
     }
   }
@@ -57,10 +71,31 @@ function listFolder(search: Search, folder: string): string[] {
   return files.sort();
 }
 
-function tryOpen(search: Search, file: string): OpenPlugin | null {
+/** A folder that is not there is told of when it is read. */
+function whyDistrusted(path: string, trust: Trust): string | null {
+  try {
+    return distrust(path, trust);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a file may hold the plugin of this name; what cannot be read is known by the file's own name. */
+function mayBe(file: string, name: string): boolean {
+  const inside = peekName(Deno.readFileSync(file));
+  return inside === undefined ? file.endsWith(`/${name}.so`) : inside === name;
+}
+
+function tryOpen(search: Search, file: string, name: string | null, trust: Trust | null): OpenPlugin | null {
   try {
     if (!isLibrary(file)) {
       search.log("debug", `${file} is no plugin: it is no shared object`);
+      return null;
+    }
+    if (name !== null && !mayBe(file, name)) return null;
+    const why = trust === null ? null : distrust(file, trust);
+    if (why !== null) {
+      search.log("warning", `${file} is not opened by a program with rights of its own: ${why}`);
       return null;
     }
     search.opening(file);
@@ -124,7 +159,7 @@ export async function listPlugins(search: Search): Promise<PluginInfo[]> {
     else warnTwice(search, first, plugin.info);
     closePlugin(plugin);
   };
-  for (const plugin of inFolders(search)) add(plugin);
+  for (const plugin of inFolders(search, null)) add(plugin);
   for (const name of embedded().plugins.keys()) {
     const plugin = await openEmbedded(search, name);
     if (plugin !== null) add(plugin);
@@ -172,7 +207,7 @@ export async function findPlugin(search: Search, name: string, side: Side): Prom
     search.log(level, message);
   };
   const own = { ...search, log };
-  for (const plugin of inFolders(own)) take(plugin);
+  for (const plugin of inFolders(own, name)) take(plugin);
   const last = await openEmbedded(own, name);
   if (last !== null) take(last);
   if (found !== null) return found;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,6 +66,9 @@ static int is_good(const char *path, uint64_t length, uint64_t sum)
 const char *cache_part(int from, uint64_t offset, uint64_t length, uint64_t sum, int executable)
 {
 	static char paths[2][PATH_MAX];
+	/* The folder is the user's, who could put something else there in time. */
+	if (getauxval(AT_SECURE) != 0)
+		die("memory cannot be executed here, and a copy with capabilities runs nothing from a user's folder");
 	char *path = paths[executable], folder[PATH_MAX], part[PATH_MAX];
 	if (choose_folder(folder) < 0)
 		die("memory cannot be executed here, and no private folder can be made in XDG_CACHE_HOME, ~/.cache, "

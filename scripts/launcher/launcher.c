@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -107,11 +108,37 @@ static struct trailer read_trailer(int file, const char *path)
 	return t;
 }
 
+/* Whether this file gives more than its user has (setcap, set-user-id): then what the user says must not run in it. */
+static int is_raised(void) { return getauxval(AT_SECURE) != 0; }
+
+/* Variables by which the runtime, or a library, takes orders: the linker has removed its own already. */
+static void forget_orders(void)
+{
+	static const char *const prefixes[] = { "DENO_", "NODE_", "LD_" };
+	char name[256];
+
+	for (char **e = environ; *e != NULL;) {
+		size_t length = strcspn(*e, "="), i = 0, n = sizeof prefixes / sizeof *prefixes;
+		while (i < n && strncmp(*e, prefixes[i], strlen(prefixes[i])) != 0)
+			i++;
+		if (i == n || length >= sizeof name) {
+			e++;
+			continue;
+		}
+		memcpy(name, *e, length);
+		name[length] = '\0';
+		if (unsetenv(name) == 0)
+			e = environ;
+		else
+			e++;
+	}
+}
+
 /* A part of the file in memory that nobody can change any more; -1 where the system forbids it. */
 static int part_in_memory(int file, const struct trailer_entry *part, const char *name, int executable)
 {
 	unsigned flags = MFD_ALLOW_SEALING | (executable ? MFD_CLOEXEC : 0);
-	if (getenv("IPBENCH_LAUNCHER_NO_MEMFD") != NULL)
+	if (getenv("IPBENCH_LAUNCHER_NO_MEMFD") != NULL && !is_raised())
 		return -1;
 	int fd = (int)syscall(SYS_memfd_create, name, flags | (executable ? MFD_EXEC : 0));
 	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 there is no MFD_EXEC */
@@ -189,6 +216,8 @@ int main(int argc, char **argv)
 	if (n < 0)
 		die("cannot read the link /proc/self/exe: %s", strerror(errno));
 	struct trailer t = read_trailer(file, self);
+	if (is_raised())
+		forget_orders();
 	int runtime = part_in_memory(file, &t.part[PART_RUNTIME], "ipbench-runtime", 1);
 	readable_part(file, &t.part[PART_LOADER], "ipbench-loader", loader);
 	readable_part(file, &t.part[PART_BUNDLE], "ipbench-bundle", bundle);
@@ -197,6 +226,7 @@ int main(int argc, char **argv)
 	set("IPBENCH_LAUNCHER_RUN", RUN_ARGUMENTS);
 	set("IPBENCH_LAUNCHER_LOADER", loader);
 	set("IPBENCH_LAUNCHER_BUNDLE", bundle);
+	set("IPBENCH_LAUNCHER_SECURE", is_raised() ? "yes" : "no");
 	set("DENO_DIR", "/dev/null"); /* the runtime caches nothing on disk, */
 	set("DENO_LOG", "error,deno::cache=off"); /* and does not complain about it on a terminal */
 	set("DENO_NO_PACKAGE_JSON", "1");

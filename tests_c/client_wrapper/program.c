@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,10 +20,27 @@
 #define CHUNK 65536
 #define POLL_MS 50
 #define EXEC_FAILED 127
+#define PROGRAM_FD 3 /* the file to run, in the keeper */
 
 extern char **environ;
 
 /* ---- in the keeper: only what is safe after fork in a program with threads -------------------------------------- */
+
+/* Runs the file that was looked at. A script's interpreter can only be given a path: it is the same file if nothing has
+ * changed it since. */
+static void execute(const struct words *w)
+{
+	struct stat now;
+
+	if (w->path == NULL) {
+		execve(w->word[0], w->word, environ);
+		return;
+	}
+	syscall(SYS_execveat, PROGRAM_FD, "", w->word, environ, AT_EMPTY_PATH);
+	if (errno == ENOENT && stat(w->path, &now) == 0 && now.st_dev == w->about.st_dev && now.st_ino == w->about.st_ino &&
+	    now.st_ctim.tv_sec == w->about.st_ctim.tv_sec && now.st_ctim.tv_nsec == w->about.st_ctim.tv_nsec)
+		execve(w->path, w->word, environ);
+}
 
 static void run(const struct words *w)
 {
@@ -30,12 +48,14 @@ static void run(const struct words *w)
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* What the daemon was given (setcap, a service's ambient capabilities) is for its tests, not for programs. */
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int null = open("/dev/null", O_RDONLY);
 	dup2(null, STDIN_FILENO);
-	syscall(SYS_close_range, 3u, ~0u, 0u);
-	execve(w->path != NULL ? w->path : w->word[0], w->word, environ);
+	syscall(SYS_close_range, PROGRAM_FD + 1u, ~0u, 0u);
+	execute(w);
 	_exit(EXEC_FAILED);
 }
 
@@ -107,7 +127,9 @@ static void keeper_main(const struct words *w, int status_fd, int output, pid_t 
 	 * others' pipes would hide their ends. */
 	dup2(status_fd, STDIN_FILENO);
 	dup2(output >= 0 ? output : STDERR_FILENO, STDOUT_FILENO);
-	syscall(SYS_close_range, 3u, ~0u, 0u);
+	if (w->path != NULL && dup2(w->fd, PROGRAM_FD) == PROGRAM_FD)
+		fcntl(PROGRAM_FD, F_SETFD, FD_CLOEXEC);
+	syscall(SYS_close_range, PROGRAM_FD + (w->path != NULL ? 1u : 0u), ~0u, 0u);
 	child = fork();
 	if (child == 0)
 		run(w);

@@ -2,7 +2,9 @@
 #include "words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,6 +67,8 @@ int words_parse(struct words *w, const char *command, struct ipb_error *err)
 void words_free(struct words *w)
 {
 	free(w->text);
+	if (w->path != NULL)
+		close(w->fd);
 	free(w->path);
 	memset(w, 0, sizeof *w);
 }
@@ -83,24 +87,49 @@ static int inside(const char *path, const char *allowed)
 	return 0;
 }
 
+/* The path that an open file has, without links. 0, or -1 with errno. */
+static int path_of(int fd, char path[PATH_MAX])
+{
+	char link[64];
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, PATH_MAX - 1);
+	if (n < 0)
+		return -1;
+	path[n] = '\0';
+	return 0;
+}
+
 int words_allow(struct words *w, const char *allowed, const char *what, struct ipb_error *err)
 {
 	char path[PATH_MAX], folder[PATH_MAX];
-	struct stat about;
 
 	if (w->word[0][0] != '/')
 		return ipb_error(err, "%s: \"%.200s\" is not an absolute path", what, w->word[0]);
-	if (realpath(w->word[0], path) == NULL)
-		return ipb_error_errno(err, errno, "%s: cannot find program %.200s", what, w->word[0]);
+	int fd = open(w->word[0], O_PATH | O_CLOEXEC);
+	if (fd < 0 || path_of(fd, path) < 0) {
+		ipb_error_errno(err, errno, "%s: cannot find program %.200s", what, w->word[0]);
+		goto fail;
+	}
 	if (!inside(path, allowed)) {
 		strcpy(folder, path);
 		char *slash = strrchr(folder, '/');
 		slash[slash == folder] = '\0';
-		return ipb_error(err, "%s: this daemon may not run %.200s; start it with --allow-exec %.200s to let it", what,
-		                 path, folder);
+		ipb_error(err, "%s: this daemon may not run %.200s; start it with --allow-exec %.200s to let it", what, path,
+		          folder);
+		goto fail;
 	}
-	if (stat(path, &about) < 0 || !S_ISREG(about.st_mode) || access(path, X_OK) < 0)
-		return ipb_error(err, "%s: %.200s is not an executable file", what, path);
+	if (fstat(fd, &w->about) < 0 || !S_ISREG(w->about.st_mode) || access(path, X_OK) < 0) {
+		ipb_error(err, "%s: %.200s is not an executable file", what, path);
+		goto fail;
+	}
 	w->path = strdup(path);
-	return w->path != NULL ? 0 : ipb_error(err, "no memory for a command");
+	w->fd = fd;
+	if (w->path != NULL)
+		return 0;
+	ipb_error(err, "no memory for a command");
+fail:
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }

@@ -4,6 +4,8 @@
 #ifndef WORDS_H
 #define WORDS_H
 
+#include <sys/stat.h>
+
 #include "ipb_error.h"
 
 #define WORDS_MAX 256        /* words of one command */
@@ -15,6 +17,8 @@ struct words {
 	char *word[WORDS_MAX + 1]; /* NULL after the last; all point into text */
 	char *text;                /* owner of them */
 	char *path;                /* what is run, word[0] without links; NULL before words_allow */
+	int fd;                    /* of that file, open for execution alone (O_PATH), when path is not NULL */
+	struct stat about;         /* what it was then */
 };
 
 /* Splits at white space. '…' holds anything, "…" anything but \" and \\, a backslash outside quotes takes the next
@@ -22,8 +26,8 @@ struct words {
 int words_parse(struct words *w, const char *command, struct ipb_error *err);
 void words_free(struct words *w);
 
-/* Sets path to word[0] without links, if that is an executable file below one of the directories of allowed (NULL:
- * none). word[0] stays as it was: a program of many names knows itself by it. what names the argument in the sentence.
+/* Opens word[0] and sets path to it without links, if that is an executable file below one of the directories of allowed (NULL:
+ * none). What is run later is what was opened here, whatever the path leads to then. word[0] stays as it was: a program of many names knows itself by it. what names the argument in the sentence.
  * 0, or -1 and a sentence. */
 int words_allow(struct words *w, const char *allowed, const char *what, struct ipb_error *err);
 

@@ -229,6 +229,45 @@ static void a_link_keeps_its_name(void **state)
 	rmdir(folder);
 }
 
+/* What is at the path when a program starts is another file than the one that was looked at. */
+static void what_was_checked_is_what_runs(void **state)
+{
+	char folder[] = "/tmp/ipbench-unit-XXXXXX", first[80], second[80], command[300], *data = NULL;
+	struct words w;
+	struct program p;
+	size_t size = 0;
+	int status;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(first, sizeof first, "%s/program", folder);
+	snprintf(second, sizeof second, "%s/other", folder);
+	for (int script = 0; script < 2; script++) {
+		snprintf(command, sizeof command, script ? "printf '#!/bin/sh\necho %%s\n' checked >%s; chmod 755 %s" : "cp /bin/echo %s; : %s",
+		         first, first);
+		assert_int_equal(system(command), 0);
+		snprintf(command, sizeof command, "printf '#!/bin/sh\necho other\n' >%s; chmod 755 %s", second, second);
+		assert_int_equal(system(command), 0);
+		snprintf(command, sizeof command, "%s checked", first);
+		assert_int_equal(words_parse(&w, command, &err), 0);
+		assert_int_equal(words_allow(&w, folder, "argument start", &err), 0);
+		assert_int_equal(rename(second, first), 0);
+		assert_int_equal(program_start(&p, &w, 1, &err), 0);
+		int finished = program_finish(&p, NULL, 10000000000, &data, &size, &status, &err);
+		if (script) {
+			assert_int_equal(finished, -1); /* it cannot be run, and the other is not */
+		} else {
+			assert_int_equal(finished, 0);
+			assert_int_equal(size, strlen("checked\n"));
+			assert_memory_equal(data, "checked\n", size);
+			free(data);
+		}
+		words_free(&w);
+		unlink(first);
+	}
+	rmdir(folder);
+}
+
 static void prints(const char *bytes, int size, int type, const char *expected)
 {
 	char path[] = "/tmp/ipbench-unit-XXXXXX", text[100] = "";
@@ -265,6 +304,8 @@ int main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(words_are_split), cmocka_unit_test(only_below_allowed_directories),
 		                            cmocka_unit_test(programs_are_run), cmocka_unit_test(limits_hold),
 		                            cmocka_unit_test(nothing_is_left), cmocka_unit_test(results_are_checked),
-		                            cmocka_unit_test(a_link_keeps_its_name), cmocka_unit_test(texts_end_with_a_newline) };
+		                            cmocka_unit_test(a_link_keeps_its_name),
+		                            cmocka_unit_test(what_was_checked_is_what_runs),
+		                            cmocka_unit_test(texts_end_with_a_newline) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
