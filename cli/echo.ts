@@ -31,6 +31,7 @@ interface EchoOptions {
   raw?: string;
   trains?: boolean;
   broadcast?: boolean;
+  reflectDscp?: boolean;
   check?: boolean;
   checkSize?: string;
   pluginDir?: string[];
@@ -50,6 +51,7 @@ export function register(program: Command): void {
     .option("--ip <addr>", "listen on this address (default: all)")
     .option("--trains", "UDP: take and give packets in trains, for the rates of testers with engine=gso")
     .option("--broadcast", "answer what was sent to a group or to everybody, too")
+    .option("--reflect-dscp", "answer with the DSCP that came; else answers are best effort")
     .option("--check", "write the first 64-bit word plus one into the second, as latency-check expects")
     .option("--check-size <bytes>", "with --check over TCP: bytes in a packet, the size= of the testers")
     .option(
@@ -132,6 +134,7 @@ function echoArguments(options: EchoOptions): string {
   }
   if (options.trains) parts.push("trains=1");
   if (options.broadcast) parts.push("broadcast=1");
+  if (options.reflectDscp) parts.push("reflect_dscp=1");
   if (options.check) parts.push("check=1");
   if (wrong.length > 0) throw new ExitError(EXIT.USAGE, wrong.join("\n"));
   return parts.join(",");

@@ -30,6 +30,7 @@ static const struct ipbench_option options[] = {
 	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
 	{ "trains", "bool", "", "0", "", "UDP: take many packets of a sender in one piece and give them back so; for engine=gso.", 0, 0 },
 	{ "broadcast", "bool", "", "0", "", "UDP and raw: answer what was sent to a group or to everybody, too.", 0, 0 },
+	{ "reflect_dscp", "bool", "", "0", "", "Answer with the DSCP that came; else answers are best effort. TCP: that of the first packet.", 0, 0 },
 	{ "check", "bool", "", "0", "", "Write the first 64-bit word plus one into the second, as latency-check expects.", 0, 0 },
 	{ "check_size", "size", "byte", "64", "16..65536", "With check over TCP: bytes in a packet, the size= of the client.", 0, 0 },
 	{ "spoil", "int", "", "0", "0..", "With check: answer every Nth packet wrongly, to test a tester; 0: none.", 0, 0 },
@@ -60,6 +61,7 @@ static struct echo_server *add(const struct ipb_args *a)
 	struct echo_server *s = &servers[server_count++];
 
 	s->trains = ipb_args_bool(a, "trains");
+	s->reflect_dscp = ipb_args_bool(a, "reflect_dscp");
 	s->broadcast = ipb_args_bool(a, "broadcast");
 	s->check = ipb_args_bool(a, "check");
 	s->check_size = (uint32_t)ipb_args_uint(a, "check_size");

@@ -23,6 +23,7 @@
 #define ECHO_SOCKET_BUFFER (8 << 20)
 #define ECHO_CONNECTIONS_MAX 16384 /* TCP connections at a time */
 #define ECHO_TCP_BUFFER 131072     /* bytes read at once; also the most that one connection may have unsent */
+#define ECHO_DSCP_BITS 0xfc        /* of the byte that ECN has the rest of (RFC 2474, RFC 3168) */
 #define ECHO_ETHER_TYPE 0x6008     /* of the latency test over raw Ethernet */
 
 enum echo_kind { ECHO_UDP, ECHO_TCP, ECHO_RAW };
@@ -33,6 +34,7 @@ struct echo_server {
 	int check;           /* write first word + 1 into the second word */
 	uint32_t spoil;      /* check: every spoil-th answer lacks it; 0: none */
 	uint32_t check_size; /* TCP and check: bytes in a packet */
+	int reflect_dscp;    /* UDP, TCP: answers carry the DSCP that came */
 	int trains;          /* UDP: takes and gives many datagrams of a sender in one piece (UDP_GRO, UDP_SEGMENT) */
 	int any_address;     /* UDP: bound to no address, so answer from the one that was asked */
 	int broadcast;       /* UDP and raw: answer what was sent to many, too */

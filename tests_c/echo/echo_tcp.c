@@ -1,5 +1,6 @@
 /* TCP echo: many connections, one epoll.  SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -59,6 +60,35 @@ static void drop(struct loop *l, struct connection *c)
 	l->count--;
 }
 
+/* The DSCP with which the connection was opened becomes that of its answers. The kernel has kept it, and tells it of
+ * sockets that ask for it. */
+static void reflect_dscp(int fd)
+{
+	_Alignas(struct cmsghdr) uint8_t control[256];
+	struct msghdr m = { .msg_control = control };
+	int yes = 1, tos = -1;
+	socklen_t size = sizeof control;
+	struct sockaddr_storage peer;
+	socklen_t peer_size = sizeof peer;
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) < 0)
+		return;
+	const struct in6_addr *six = &((struct sockaddr_in6 *)&peer)->sin6_addr;
+	const int v6 = peer.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(six);
+	const int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	setsockopt(fd, level, v6 ? IPV6_RECVTCLASS : IP_RECVTOS, &yes, sizeof yes);
+	if (getsockopt(fd, level, v6 ? IPV6_2292PKTOPTIONS : IP_PKTOPTIONS, control, &size) < 0)
+		return;
+	m.msg_controllen = size;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_level == level && c->cmsg_type == (v6 ? IPV6_TCLASS : IP_TOS))
+			memcpy(&tos, CMSG_DATA(c), sizeof tos);
+	if (tos < 0)
+		return;
+	tos &= ECHO_DSCP_BITS;
+	setsockopt(fd, level, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
+}
+
 static void accept_one(struct loop *l, int fd)
 {
 	struct ipb_sock_options o = { .dscp = -1, .nodelay = 1 };
@@ -76,6 +106,8 @@ static void accept_one(struct loop *l, int fd)
 	l->all = c;
 	l->count++;
 	atomic_fetch_add(&l->s->connections, 1);
+	if (l->s->reflect_dscp)
+		reflect_dscp(fd);
 	ipb_sock_apply(fd, AF_INET6, &o, NULL); /* Nagle's algorithm would hold answers back */
 	if (l->s->check)
 		c->part = malloc(l->s->check_size);

@@ -22,6 +22,8 @@ struct arrival {
 	int have_six, have_four;
 	int hops;      /* left on arrival, 0: not known */
 	int hops_level; /* of the control message: IPPROTO_IP or IPPROTO_IPV6 */
+	int tos;       /* or traffic class, -1: not known; */
+	int tos_level; /* of its control message */
 	int segment;   /* bytes of each datagram of a train, 0: none */
 };
 
@@ -47,9 +49,20 @@ static int prepare_hops(int fd)
 	return four < 0 && six < 0 ? -1 : 0;
 }
 
+/* The class of service that came is wanted with each datagram, of the families that the socket has. */
+static int prepare_class(int fd)
+{
+	int yes = 1;
+	int four = setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &yes, sizeof yes);
+	int six = setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &yes, sizeof yes);
+
+	return four < 0 && six < 0 ? -1 : 0;
+}
+
 int echo_udp_open(struct echo_server *s, const char *ip, uint16_t port, struct ipb_error *err)
 {
-	struct ipb_sock_options o = { .rcvbuf = ECHO_SOCKET_BUFFER, .sndbuf = ECHO_SOCKET_BUFFER, .dscp = -1 };
+	struct ipb_sock_options o = { .rcvbuf = ECHO_SOCKET_BUFFER, .sndbuf = ECHO_SOCKET_BUFFER, .dscp = -1,
+	                              .df = IPB_DF_OFF };
 	struct timeval wake = { .tv_usec = ECHO_WAKE_MS * 1000 };
 	socklen_t size = sizeof s->own;
 	int yes = 1;
@@ -59,7 +72,8 @@ int echo_udp_open(struct echo_server *s, const char *ip, uint16_t port, struct i
 	s->fd = ipb_sock_listen(ip, port, SOCK_DGRAM, &o, err);
 	if (s->fd < 0)
 		return -1;
-	if (getsockname(s->fd, (struct sockaddr *)&s->own, &size) < 0 || prepare_hops(s->fd) < 0)
+	if (getsockname(s->fd, (struct sockaddr *)&s->own, &size) < 0 || prepare_hops(s->fd) < 0 ||
+	    (s->reflect_dscp && prepare_class(s->fd) < 0))
 		return ipb_error_errno(err, errno, "cannot prepare the UDP echo's socket");
 	if (s->any_address) {
 		setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof yes);
@@ -115,6 +129,7 @@ static void put(struct msghdr *m, int level, int type, const void *value, size_t
 static void read_arrival(struct msghdr *m, struct arrival *a)
 {
 	memset(a, 0, sizeof *a);
+	a->tos = -1;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&a->six, CMSG_DATA(c), sizeof a->six);
@@ -126,6 +141,12 @@ static void read_arrival(struct msghdr *m, struct arrival *a)
 		           (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
 			memcpy(&a->hops, CMSG_DATA(c), sizeof a->hops);
 			a->hops_level = c->cmsg_level;
+		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+			a->tos = *CMSG_DATA(c); /* one byte, on its way in */
+			a->tos_level = IPPROTO_IP;
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+			memcpy(&a->tos, CMSG_DATA(c), sizeof a->tos);
+			a->tos_level = IPPROTO_IPV6;
 		} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
 			memcpy(&a->segment, CMSG_DATA(c), sizeof a->segment);
 		}
@@ -140,7 +161,7 @@ static int to_many(const struct arrival *a)
 }
 
 /* Says what goes with the answer: the address that was asked is the one that answers, over the interface of the routing
- * table's choice; one hop less than came, but never none; and a train goes back as one. A socket for both families may
+ * table's choice; one hop less than came, but never none; the DSCP that came, when asked; and a train goes back as one. A socket for both families may
  * give the address in IPv4's form and in IPv6's: one of them goes back. Returns the size of a train's datagrams, or 0. */
 static uint16_t answer_like(const struct echo_server *s, struct msghdr *m, struct arrival *a, size_t size)
 {
@@ -159,6 +180,10 @@ static uint16_t answer_like(const struct echo_server *s, struct msghdr *m, struc
 	if (a->hops > 0 && a->hops != USUAL_HOPS) {
 		int left = a->hops > 1 ? a->hops - 1 : 1;
 		put(m, a->hops_level, a->hops_level == IPPROTO_IP ? IP_TTL : IPV6_HOPLIMIT, &left, sizeof left);
+	}
+	if (s->reflect_dscp && a->tos >= 0) {
+		int dscp = a->tos & ECHO_DSCP_BITS;
+		put(m, a->tos_level, a->tos_level == IPPROTO_IP ? IP_TOS : IPV6_TCLASS, &dscp, sizeof dscp);
 	}
 	if (train > 0)
 		put(m, SOL_UDP, UDP_SEGMENT, &train, sizeof train);

@@ -132,6 +132,11 @@ void ipb_engine_network(const struct ipb_engine *e, struct ipb_json *j)
 		ipb_json_uint(j, "mtu", mtu);
 	if (!raw && path_mtu(e, family) > 0)
 		ipb_json_int(j, "path_mtu", path_mtu(e, family));
+	if (e->config.sock.dscp >= 0) {
+		ipb_json_int(j, "dscp", e->config.sock.dscp);
+		ipb_json_string(j, "dscp_note", "of what the tester sent; replies have the target's own, which is best effort (0) unless it "
+		                "reflects what came (ipbench echo --reflect-dscp)");
+	}
 	if (e->address_count > 1) {
 		ipb_json_int(j, "addresses", e->address_count);
 		ipb_json_string(j, "chosen", e->config.proto == IPB_TCP ? "the first that a connection stood to" : e->address_why);

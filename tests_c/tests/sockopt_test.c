@@ -1,4 +1,4 @@
-/* link: ../latency/options.c */
+/* link: ../latency/options.c ../echo/echo_udp.c ../echo/echo_tcp.c ../echo/echo_guard.c */
 /* Options of sockets have effect, or are an error. The witness is the packet on the wire, read from a packet socket and
  * taken apart by the offsets of RFC 791 and RFC 8200.  SPDX-License-Identifier: MIT */
 #include "unit.h"
@@ -8,11 +8,13 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../echo/echo.h"
 #include "../latency/latency.h"
 #include "ipb_sock.h"
 
@@ -35,21 +37,24 @@ static int open_capture(void)
 	return fd;
 }
 
-static struct seen capture(int fd)
+/* at: of the port in the packet, for IPv4: 20 of the sender, 22 of the receiver. */
+static struct seen capture_from(int fd, int at)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint8_t b[256];
 
 	for (int i = 0; i < LOOKS && poll(&p, 1, WAIT_MS) == 1; i++) {
 		ssize_t n = recv(fd, b, sizeof b, 0);
-		if (n >= 28 && b[0] >> 4 == 4 && (b[22] << 8 | b[23]) == PORT)
+		if (n >= 28 && b[0] >> 4 == 4 && (b[at] << 8 | b[at + 1]) == PORT)
 			return (struct seen){ 4, b[1], b[8], (b[6] >> 6) & 1 };
-		if (n >= 48 && b[0] >> 4 == 6 && (b[42] << 8 | b[43]) == PORT)
+		if (n >= 48 && b[0] >> 4 == 6 && (b[at + 20] << 8 | b[at + 21]) == PORT)
 			return (struct seen){ 6, (b[0] & 15) << 4 | b[1] >> 4, b[7], 0 };
 	}
 	fail_msg("no packet was seen");
 	return (struct seen){ 0 };
 }
+
+static struct seen capture(int fd) { return capture_from(fd, 22); }
 
 static void compare(const char *host, int type, const struct ipb_sock_options *options, struct seen wanted)
 {
@@ -171,10 +176,60 @@ static void ports_do_not_wrap(void **state)
 		struct ipb_engine_config config;
 		struct ipb_error err = { 0 };
 		assert_int_equal(ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, cases[i].text, 0, &err), 0);
-		assert_int_equal(latency_configure(&config, &args, "127.0.0.1", 7, &err), cases[i].status);
+		assert_int_equal(latency_configure(&config, &args, "127.0.0.1", 7, 0, &err), cases[i].status);
 		assert_true(cases[i].status == 0 || strstr(ipb_error_text(&err), "bind_port") != NULL);
 		ipb_args_free(&args);
 	}
+}
+
+static void *serve(void *arg)
+{
+	struct echo_server *s = arg;
+
+	(s->kind == ECHO_UDP ? echo_udp_run : echo_tcp_run)(s);
+	return NULL;
+}
+
+/* The DSCP of an echo's answer, as it comes over the wire: packets from PORT. */
+static void compare_answer(const char *host, int tcp, int reflect, int wanted)
+{
+	struct ipb_sock_options o = { .dscp = 46 };
+	struct ipb_error err = { 0 };
+	struct ipb_stop stop = { 0 };
+	struct echo_server server = { .reflect_dscp = reflect, .stop = &stop };
+	char answer[8];
+	pthread_t thread;
+
+	assert_int_equal((tcp ? echo_tcp_open : echo_udp_open)(&server, NULL, PORT, &err), 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve, &server), 0);
+	int fd = ipb_sock_connect(host, PORT, tcp ? SOCK_STREAM : SOCK_DGRAM, &o, &err);
+	assert_true(fd >= 0);
+	/* Handshakes are the kernel's: what is captured is the answer. */
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	assert_int_equal(send(fd, "ping", 4, 0), 4);
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(recv(fd, answer, sizeof answer, 0), 4);
+	int wire = open_capture();
+	assert_int_equal(send(fd, "ping", 4, 0), 4);
+	struct seen s = capture_from(wire, 20);
+	ipb_stop_ask(&stop);
+	pthread_join(thread, NULL);
+	if (s.tos >> 2 != wanted)
+		fail_msg("%s, %s, reflect=%d: DSCP %d", host, tcp ? "TCP" : "UDP", reflect, s.tos >> 2);
+	close(fd);
+	close(wire);
+	close(server.fd);
+}
+
+static void an_echo_answers_with_the_dscp_that_came_when_asked(void **state)
+{
+	static const char *const hosts[] = { "127.0.0.1", "::1" };
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (int i = 0; i < 8; i++)
+		compare_answer(hosts[i & 1], i >> 1 & 1, i >> 2, i >> 2 ? 46 : 0);
 }
 
 int main(void)
@@ -184,6 +239,7 @@ int main(void)
 		cmocka_unit_test(every_option_is_on_the_wire),
 		cmocka_unit_test(an_option_without_effect_is_an_error),
 		cmocka_unit_test(a_buffer_that_is_cut_is_an_error),
+		cmocka_unit_test(an_echo_answers_with_the_dscp_that_came_when_asked),
 		cmocka_unit_test(a_fixed_port_connects_twice_in_a_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
