@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { drive, type DrivenResult, drivenRow } from "./fixtures/driven.ts";
 import { FaultyEcho } from "./fixtures/faulty_echo.ts";
 import { firstLine } from "./fixtures/first_line.ts";
+import { realtimeAheadNs } from "./fixtures/monotonic.ts";
 import { output } from "./fixtures/output.ts";
 import { within } from "./fixtures/samples.ts";
 import { Veth } from "./fixtures/veth.ts";
@@ -179,6 +180,46 @@ Deno.test({ name: "what is asked for beyond a link's rate (tshark)", ignore }, a
     const captured = (await capture.frames()).filter(({ source }) => source === link.nearMac).length;
     assert.equal(result.counts.sent, captured);
     assert.equal(result.pacing["unsent"], 40e6 / 8 / 200 * 0.5 - captured);
+  } finally {
+    await echo.end();
+  }
+});
+
+Deno.test({ name: "what waits in the sender's own queue (tshark, python3)", ignore }, async () => {
+  using link = Veth.make("z");
+  assert.ok(link !== null);
+  const shape = [
+    "qdisc",
+    "add",
+    "dev",
+    link.near,
+    "root",
+    "tbf",
+    "rate",
+    "4mbit",
+    "burst",
+    "2k",
+    "limit",
+    "1m",
+  ];
+  assert.ok(new Deno.Command("tc", { args: shape }).outputSync().success);
+  const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
+  try {
+    await using capture = await Capture.start(link.near, `udp port ${echo.port}`);
+    const { result } = await drivenRow<StoppedResult>(drive({
+      target: link.farAddress,
+      port: echo.port,
+      args: "socktype=udp,bps=8M,size=200,sndbuf=8Mi,duration=0.5,warmup=0,cooldown=0,noise=0",
+    }));
+    const aheadNs = await realtimeAheadNs();
+    const end = BigInt(Math.round(result.window.end_ns)) + aheadNs;
+    const sent = (await capture.frames()).filter(({ source }) => source === link.nearMac);
+    assert.equal(sent.length, result.counts.sent);
+    const waitingAt = (laterNs: bigint) => sent.filter(({ atNs }) => atNs >= end + laterNs).length;
+    const most = waitingAt(0n) + 3;
+    assert.ok(most > 500, `${most} packets left after the phase`);
+    // The queue is looked at when the phase is over, by a thread that may have to wait for a processor.
+    within(result.pacing["queued"], waitingAt(400_000_000n), most, "queued");
   } finally {
     await echo.end();
   }
