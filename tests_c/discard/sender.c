@@ -76,14 +76,39 @@ static void fill(struct sender *s, unsigned index, enum discard_phase phase)
 
 static int is_full(int error) { return error == EAGAIN || error == ENOBUFS; }
 
-/* Errors that the other end or the way to it causes, and after which sending goes on. They are often a packet's from
- * before. */
+/* Errors after which sending goes on: what the other end or the way to it causes, often about a packet from before, and
+ * what this machine's routes, filters and interfaces refuse for now. */
 static int passing(int error)
 {
-	return error == EINTR || error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
+	switch (error) {
+	case EINTR:
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETUNREACH:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EACCES:
+	case EPERM:
+		return 1;
+	default:
+		return 0;
+	}
 }
 
-/* Called after a send that failed: waits for room, or a moment when it fails again and again. 0 to try again. */
+/* The packets from..count of a batch were not sent and never will be: they are no gaps, and not among those sent. */
+static void give_up(struct sender *s, unsigned from, unsigned count)
+{
+	for (unsigned i = from; i < count; i++) {
+		const uint8_t *p = s->packets + (size_t)i * s->size + (s->raw ? DISCARD_ETHERNET : 0);
+		s->measured -= p[32] == DISCARD_MEASURE;
+	}
+	s->sequence -= count - from;
+	s->given_up += count - from;
+}
+
+/* Called after a send that failed: waits for room, or a moment when it fails again and again. 1 to try again, 0 when the
+ * time for that is over and others were sent before, -1 and a sentence when nothing can be sent. */
 static int after_failure(struct sender *s, int error, int in_a_row, uint64_t deadline_ns, struct ipb_error *err)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
@@ -103,12 +128,15 @@ static int after_failure(struct sender *s, int error, int in_a_row, uint64_t dea
 	if (ipb_stop_asked(&s->stopping))
 		return ipb_error(err, "stopped while packets were waiting to be sent");
 	if (ipb_now_ns() <= deadline_ns)
+		return 1;
+	if (s->handed_over > 0)
 		return 0;
 	if (is_full(error))
 		return ipb_error(err, "the network took no more packets: the send queue stayed full until the end");
 	return ipb_error_errno(err, error, "no more packets could be sent until the end");
 }
 
+/* Sends the first count packets; those that could not leave until deadline_ns are given up. 0, or -1 and a sentence. */
 static int give(struct sender *s, unsigned count, uint64_t deadline_ns, struct ipb_error *err)
 {
 	struct mmsghdr messages[SENDER_BATCH] = { 0 };
@@ -123,9 +151,16 @@ static int give(struct sender *s, unsigned count, uint64_t deadline_ns, struct i
 		int n = sendmmsg(s->fd, messages + done, count - done, 0);
 		if (n > 0) {
 			done += (unsigned)n;
+			s->handed_over += (unsigned)n;
 			failures = 0;
-		} else if (after_failure(s, errno, (int)++failures, deadline_ns, err) < 0) {
+			continue;
+		}
+		int again = after_failure(s, errno, (int)++failures, deadline_ns, err);
+		if (again < 0)
 			return -1;
+		if (again == 0) {
+			give_up(s, done, count);
+			return 0;
 		}
 	}
 	return 0;

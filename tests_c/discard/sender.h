@@ -30,6 +30,7 @@ struct sender {
 	struct ipb_stop stopping;
 	/* what came of it; the sending thread writes */
 	uint64_t sequence, measured, again, failed, given_up;
+	uint64_t handed_over; /* packets that the kernel took */
 	int failure;        /* error number of the last of those that failed; 0: none did */
 	uint64_t window_start_ns, window_end_ns;
 };

@@ -26,10 +26,13 @@ static char text[1024];
 static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 0, 0,
 	                            sizeof text, text, &progress, 0, 0 };
 static int forced;          /* error number that sending gives; 0: packets are really sent */
+static uint64_t forced_from_ns, forced_until_ns; /* 0: from the beginning, to the end */
 
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-	if (forced == 0)
+	const uint64_t now = ipb_now_ns();
+
+	if (forced == 0 || now < forced_from_ns || (forced_until_ns != 0 && now >= forced_until_ns))
 		return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
 	errno = forced;
 	return -1;
@@ -133,10 +136,53 @@ static void the_cause_is_the_real_one(void **state)
 	says(EMSGSIZE, "Message too long");
 }
 
+/* Sends 1,000 packets a second for 0.3 s, of which the kernel refuses those from from_ns to until_ns after the start.
+ * Whatever was refused, what the sender calls sent is what arrives. */
+static void outage(int error, uint64_t from_ns, uint64_t until_ns, int gives_up)
+{
+	struct sender s = { .bps = 800000, .size = 100, .test_ns = 300000000 };
+	struct ipb_error err = { 0 };
+	uint8_t packet[200];
+	uint64_t arrived = 0, measured = 0;
+	int port, fd = listener(&port), room = 1 << 20;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	assert_int_equal(sender_open_udp(&s, "127.0.0.1", (uint16_t)port, &err), 0);
+	forced_from_ns = ipb_now_ns() + from_ns;
+	forced_until_ns = until_ns == 0 ? 0 : ipb_now_ns() + until_ns;
+	forced = error;
+	int status = sender_run(&s, ignore, &err);
+	forced = 0;
+	forced_from_ns = forced_until_ns = 0;
+	sender_close(&s);
+	if (status != 0)
+		fail_msg("%s: %s", strerror(error), ipb_error_text(&err));
+	while (recv(fd, packet, sizeof packet, MSG_DONTWAIT) > 0) {
+		measured += packet[32] == DISCARD_MEASURE;
+		assert_int_equal(ipb_get_be(packet, 8), arrived++); /* no number is missing */
+	}
+	close(fd);
+	assert_int_equal(arrived, s.sequence);
+	assert_int_equal(measured, s.measured);
+	assert_true(measured > 0 && s.failed > 0 && s.failure == error);
+	assert_true(gives_up ? s.given_up > 0 : measured + s.given_up == 300);
+}
+
+static void what_this_machine_refuses_for_a_while_ends_nothing(void **state)
+{
+	const int errors[] = { EPERM, EACCES, ENETUNREACH, ENETDOWN, ENOPROTOOPT, EHOSTDOWN };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+		outage(errors[i], 50000000, 100000000, 0);
+	outage(EPERM, 100000000, 0, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(testers_without_a_run_number_differ),
 		                            cmocka_unit_test(failures_are_told_with_their_cause),
-		                            cmocka_unit_test(the_cause_is_the_real_one) };
+		                            cmocka_unit_test(the_cause_is_the_real_one),
+		                            cmocka_unit_test(what_this_machine_refuses_for_a_while_ends_nothing) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
