@@ -174,6 +174,9 @@ static void note_refusals(int ended)
 		  "that would answer again (echo, DNS, NTP …), or were sent to many", 0 },
 		{ offsetof(struct echo_server, rounds), "packets not answered that came again and again, as if they went round between "
 		  "two echoes", 0 },
+		{ offsetof(struct echo_server, refused), "TCP connections refused: there were no file descriptors or places left", 0 },
+		{ offsetof(struct echo_server, ended), "TCP connections ended that did not take their answers, or were idle when "
+		  "others needed their places", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -237,6 +240,7 @@ static void metric(struct ipb_json *j, const char *kind, const char *what, uint6
 static char *figures(void)
 {
 	static const char *const kinds[] = { "udp", "tcp", "raw" };
+	uint64_t refused = sum(offsetof(struct echo_server, refused));
 	struct ipb_json j;
 
 	ipb_json_init(&j);
@@ -250,6 +254,7 @@ static char *figures(void)
 		if (s->kind == ECHO_TCP) {
 			metric(&j, kind, "connections", s->connections, "");
 			metric(&j, kind, "refused", s->refused, "");
+			metric(&j, kind, "ended", s->ended, "");
 		} else {
 			metric(&j, kind, "dropped", count_dropped(s->fd), "");
 			metric(&j, kind, "send_failures", s->failed, "");
@@ -258,12 +263,16 @@ static char *figures(void)
 		}
 	}
 	ipb_json_end_array(&j);
-	if (dropped > 0) {
-		ipb_json_array(&j, "reasons");
+	ipb_json_array(&j, "reasons");
+	if (dropped > 0)
 		ipb_results_reason(&j, 0, "echo-overrun", "the echo was too slow: its sockets overflowed and lost %llu packets",
 		                   (unsigned long long)dropped);
-		ipb_json_end_array(&j);
-	}
+	if (refused > 0)
+		ipb_results_reason(&j, 0, "echo-refused",
+		                   "the echo had no file descriptors or places left for %llu TCP connections; what was lost on "
+		                   "them is not the target's loss (raise \"ulimit -n\", or ask for fewer flows)",
+		                   (unsigned long long)refused);
+	ipb_json_end_array(&j);
 	ipb_json_end_object(&j);
 	return ipb_json_take(&j);
 }

@@ -22,6 +22,12 @@
 #define ECHO_WAKE_MS 50            /* how often a server that has nothing to do looks whether it is to stop */
 #define ECHO_SOCKET_BUFFER (8 << 20)
 #define ECHO_CONNECTIONS_MAX 16384 /* TCP connections at a time */
+#define ECHO_DESCRIPTORS_LEFT 16   /* of RLIMIT_NOFILE, which connections may not use */
+#define ECHO_PAUSE_MS 100          /* no connection is accepted for so long after the system had no room for one */
+#define ECHO_SWEEP_MS 200          /* how often connections that do not take their answers are looked at */
+#define ECHO_STUCK_MS 10000        /* one that took nothing of what waits for it for so long is ended */
+#define ECHO_IDLE_MS 10000         /* when there is no room, one that is idle for so long makes room */
+#define ECHO_TCP_MEMORY (512ll << 20) /* bytes that may wait for all connections together, the kernel's included */
 #define ECHO_TCP_BUFFER 131072     /* bytes read at once; also the most that one connection may have unsent */
 #define ECHO_DSCP_BITS 0xfc        /* of the byte that ECN has the rest of (RFC 2474, RFC 3168) */
 #define ECHO_ETHER_TYPE 0x6008     /* of the latency test over raw Ethernet */
@@ -35,6 +41,8 @@ struct echo_server {
 	uint32_t spoil;      /* check: every spoil-th answer lacks it; 0: none */
 	uint32_t check_size; /* TCP and check: bytes in a packet */
 	int reflect_dscp;    /* UDP, TCP: answers carry the DSCP that came */
+	int64_t memory_max;  /* TCP: ECHO_TCP_MEMORY */
+	uint64_t stuck_ms;   /* TCP: ECHO_STUCK_MS */
 	int trains;          /* UDP: takes and gives many datagrams of a sender in one piece (UDP_GRO, UDP_SEGMENT) */
 	int any_address;     /* UDP: bound to no address, so answer from the one that was asked */
 	int broadcast;       /* UDP and raw: answer what was sent to many, too */
@@ -42,7 +50,9 @@ struct echo_server {
 	uint8_t mac[6];      /* raw: of the interface */
 	const struct ipb_stop *stop;
 	/* Written by the server's thread, read by others at any time. */
-	_Atomic uint64_t packets, bytes, failed, connections, refused;
+	_Atomic uint64_t packets, bytes, failed, connections;
+	_Atomic uint64_t refused; /* TCP: connections for which there was no room */
+	_Atomic uint64_t ended;   /* TCP: connections that we ended: stuck, or idle when others wanted room */
 	_Atomic uint64_t ignored; /* not answered: from ourselves, a service, or sent to many */
 	_Atomic uint64_t rounds;  /* not answered: may be going round */
 	uint64_t checked; /* packets that check mode has seen; the server's thread alone */
