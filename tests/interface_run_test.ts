@@ -52,7 +52,10 @@ Deno.test({ name: "latency over an interface of 1500 bytes", ignore: !hasNamespa
     reasons.filter((reason) => reason.level === level).map(({ code }) => code);
   await t.step("what a queueing discipline turns away is sent again, late, and is no loss", async () => {
     const before = dropped(link);
-    const result = await run(link, `${args},size=200,bps=8M,arrival=burst:50`);
+    const result = await run(
+      link,
+      `${args.replace("drain=0.3", "drain=2")},size=200,bps=8M,arrival=burst:50`,
+    );
     const { counts, engine } = result;
     assert.equal(engine.interface_drops, dropped(link) - before, "what tc counts");
     assert.ok(counts.ok > 0 && engine.interface_drops > 500, JSON.stringify(result));
