@@ -40,7 +40,8 @@ export function draw(text: string): void {
     writeAll(Deno.stdout, text);
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) throw new ExitError(EXIT.BROKEN_PIPE, "", { cause: error });
-    throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ExitError(EXIT.FAILED, `cannot write the result to standard output: ${why}`, { cause: error });
   }
 }
 

@@ -8,6 +8,9 @@
 /** Connections at once; one more ends another that has not got the test (`--max-connections`). */
 export const MAX_CONNECTIONS = 256;
 
+/** Open files that are no connections: the runtime's, the listeners', the pipes to the processes of two tests. */
+export const OTHER_FILES = 48;
+
 /** How long a connection may say nothing, in milliseconds (`--idle-timeout`). */
 export const IDLE_CONNECTION_MS = 600_000;
 

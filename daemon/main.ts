@@ -18,7 +18,7 @@ import { messageOf } from "./failure.ts";
 import { AuthGuard } from "./guard.ts";
 import { GuestPolicy } from "./guests.ts";
 import { continueOnEnter } from "./terminal.ts";
-import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, SHUTDOWN_MS } from "./limits.ts";
+import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, OTHER_FILES, SHUTDOWN_MS } from "./limits.ts";
 import { configureLog, daemonLog } from "./log.ts";
 import { type DaemonOptions, isOpen, parseDaemonOptions } from "./options.ts";
 import { Server } from "./server.ts";
@@ -38,14 +38,15 @@ const USAGE = 2;
 export async function main(args: string[]): Promise<number> {
   const options = parseDaemonOptions(args, Deno.env.get("IPBENCH_SECRET_FILE"));
   if ("text" in options) {
-    await writeAll(options.status === 0 ? Deno.stdout : Deno.stderr, options.text);
+    if (options.status !== OK) await writeAll(Deno.stderr, options.text);
+    else if (!await writeAll(Deno.stdout, options.text)) return FAILED;
     return options.status;
   }
   const queue = configureLog({
     format: options.logFormat,
     debug: options.debug,
     journal: isJournal(Deno.env.get("JOURNAL_STREAM")),
-    write: (line) => writeAll(Deno.stderr, line),
+    write: async (line) => void await writeAll(Deno.stderr, line),
   });
   const log = daemonLog();
   globalThis.addEventListener("unhandledrejection", (event) => {
@@ -114,7 +115,7 @@ async function serve(options: DaemonOptions): Promise<number> {
     port: options.port,
     tls,
     allow: options.allow,
-    maxConnections: options.maxConnections,
+    maxConnections: fitConnections(options),
     log,
     context: {
       role: options.role,
@@ -234,6 +235,21 @@ function readSmall(path: string, limit: number): Uint8Array {
   return buffer.subarray(0, length);
 }
 
+/** As many as were asked for, or fewer where the limit of open files has no room for them and those on their way out. */
+function fitConnections({ maxConnections, tlsCert }: DaemonOptions): number {
+  const limits = Deno.readTextFileSync("/proc/self/limits");
+  const files = Number(/^Max open files\s+([0-9]+)/m.exec(limits)?.[1] ?? Infinity);
+  const each = tlsCert === null ? 2 : 3; // A place to talk, one to linger, one for a handshake.
+  const fitting = Math.max(1, Math.min(maxConnections, Math.floor((files - OTHER_FILES) / each)));
+  if (fitting < maxConnections) {
+    daemonLog().warn("the limit of {files} open files (ulimit -n) leaves room for {fitting} connections", {
+      files,
+      fitting,
+    });
+  }
+  return fitting;
+}
+
 /** The wrapper tests read this variable in their process; without it they run nothing. */
 function allowExec(dirs: readonly string[]): void {
   const resolved = dirs.map((dir) => {
@@ -296,13 +312,19 @@ function isJournal(stream: string | undefined): boolean {
 /**
  * Logging must never end the daemon: a pipe that nobody reads any more is no reason. Nor may it stop it: the write
  * goes on beside everything else.
+ *
+ * @returns Whether all was written.
  */
-async function writeAll(stream: { write(bytes: Uint8Array): Promise<number> }, text: string): Promise<void> {
+async function writeAll(
+  stream: { write(bytes: Uint8Array): Promise<number> },
+  text: string,
+): Promise<boolean> {
   try {
     for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
       rest = rest.subarray(await stream.write(rest));
     }
+    return true;
   } catch {
-    // Nobody to tell.
+    return false; // Nobody to tell.
   }
 }

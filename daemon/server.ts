@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import { socketAddress } from "../protocol/mod.ts";
 import { type Cidr, isInRanges, sourceOf } from "./cidr.ts";
@@ -127,6 +128,8 @@ export class Server {
       try {
         const raw: Deno.TcpConn | Deno.TlsConn = await listener.accept();
         this.#serve(raw).catch((error) => log.error("internal error: {error}", { error: String(error) }));
+        // When others have to go, they are let go before more are taken: closing takes a turn, and a descriptor.
+        if (this.#sessions.size >= this.#options.maxConnections) await setImmediate();
       } catch (error) {
         if (this.#closing) return;
         log.error("cannot accept a connection: {why}", { why: String(error) });

@@ -255,3 +255,44 @@ Deno.test("--allow-exec takes folders that are there; wrong use is status 2 on s
   assert.deepEqual([help.code, help.stderr], [0, ""]);
   assert.match(help.stdout, /--secret-file/);
 });
+
+Deno.test("ulimit -n 64: the places follow the limit, and the operator gets in", async () => {
+  await using daemon = await TestDaemon.start({ wrap: ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"] });
+  assert.match(daemon.log.join("\n"), /limit of 64 open files .* leaves room for 8 connections/);
+  const idle: RawClient[] = [];
+  try {
+    for (let count = 0; count < 100; count++) idle.push(await daemon.connect());
+    using client = await daemon.greeted();
+    await handshake(client, "dummy", testerSetup("seconds=0.05,text=in"));
+    assert.match(await client.readToEnd(), /in\0$/);
+    assert.ok(!daemon.log.some((line) => line.includes("cannot accept")), daemon.log.join("\n"));
+  } finally {
+    for (const each of idle) each.close();
+  }
+});
+
+Deno.test("stdout to a full device, and a folder that is gone: one sentence", async () => {
+  for (const command of ["ipbench --version", "ipbench plugins", "ipbenchd --help"]) {
+    const [name, ...args] = command.split(" ") as ["ipbench" | "ipbenchd", string];
+    const { path, args: before } = programCommand(name);
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", '"$@" >/dev/full', "sh", path, ...before, ...args],
+      stderr: "piped",
+    }).output();
+    assert.equal(code, 1, command);
+    const said = new TextDecoder().decode(stderr);
+    assert.ok(!/\n\s+at |Stack|Uncaught/.test(said), said);
+    if (name === "ipbench") assert.match(said, /^ipbench: cannot write the result to standard output: .*\n$/);
+  }
+  const { path, args } = programCommand("ipbench");
+  const gone = 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$@"';
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", gone, "sh", path, ...args, "plugins"],
+    stderr: "piped",
+  }).output();
+  assert.equal(code, 1);
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /^ipbench: the current folder is gone \(.*\): change to one that is there\n$/,
+  );
+});

@@ -78,3 +78,31 @@ Deno.test("TLS: files that cannot be read are wrong use", async () => {
   assert.equal(code, 2);
   assert.match(stderr, /cannot read \/nonexistent\/cert\.pem/);
 });
+
+Deno.test({ name: "TLS: the recipe of docs/security.md works", ignore: !hasOpenssl() }, async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const page = await Deno.readTextFile(new URL("../docs/security.md", import.meta.url));
+    const recipe = /```\n(openssl req -x509[^`]*)```/.exec(page)?.[1];
+    assert.ok(recipe !== undefined);
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-ec", recipe.replaceAll("lab1", "localhost")],
+      cwd: dir,
+      stderr: "piped",
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    await using daemon = await TestDaemon.start({
+      args: ["--tls-cert", `${dir}/cert.pem`, "--tls-key", `${dir}/key.pem`],
+    });
+    const place = `localhost:${daemon.port}`;
+    const { stdout, code: status } = await runProgram("ipbench", [
+      "status",
+      "--tls-ca",
+      `${dir}/ca.pem`,
+      place,
+    ]);
+    assert.equal(status, 0, stdout);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

@@ -209,6 +209,8 @@ int main(int argc, char **argv)
 	if (argc > 0 && argv[0] != NULL && argv[0][0] != '\0')
 		program = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	open_standard_streams();
+	if (getcwd(bundle, sizeof bundle) == NULL)
+		die("the current folder is gone (%s): change to one that is there", strerror(errno));
 	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		die("cannot open /proc/self/exe: %s; is /proc mounted?", strerror(errno));

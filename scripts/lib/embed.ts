@@ -82,6 +82,11 @@ main(Deno.args.slice(1)).then(Deno.exit);
 `,
   entry_version: `import { versionLine } from "../../cli/version.ts";
 import { programName } from "../../ffi/self.ts";
-console.log(versionLine(programName()));
+try {
+  console.log(versionLine(programName()));
+} catch (error) {
+  console.error(programName() + ": cannot write the result to standard output: " + error.message);
+  Deno.exit(1);
+}
 `,
 };
