@@ -15,6 +15,20 @@ function unjudged(d: ResultDocument): ResultDocument["clients"][number] {
   return d.clients[0]!;
 }
 
+Deno.test("an original's few samples take an interval less than there are packets, which is no rate exceeded", () => {
+  for (const [samples, verdict] of [[10, "VALID"], [1000, "INVALID"]] as const) {
+    const document = makeDocument({ samples: 200, intervals: 2 });
+    for (const client of document.clients) {
+      delete client.reasons;
+      client.rates!.sent_bps = client.rates!.requested_bps! * 10 / 9;
+      client.latency!.service!.count = samples;
+    }
+    const { details } = judge(document);
+    const found = details.filter(({ code }) => code === "rate-exceeded");
+    assert.deepEqual([...new Set(found.map(({ level }) => level))], verdict === "VALID" ? [] : [verdict]);
+  }
+});
+
 Deno.test("a run without reasons is VALID, with losses at the target too", () => {
   assert.deepEqual(judge(document(() => {})), { verdict: "VALID", reasons: [], details: [] });
   assert.equal(judge(makeDocument({ samples: 2000, bps: 2e9 })).verdict, "VALID");
