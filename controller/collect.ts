@@ -41,18 +41,34 @@ export async function collectAll(session: Session, agreement: Agreement): Promis
   const shows = { store, turn: new Semaphore(session.parts.limits.handBytes) };
   const meters = session.targets.map((target) => collectTarget(session, target, agreement, shows));
   for (const client of clients) client.side?.watch((report) => hear(session, client, report));
-  await session.unlessStopped(
-    Promise.all(
-      clients.map((client) =>
-        session.clientStep(client, () => collectClient(session, client, agreement, readers))
-      ),
-    ),
+  const collected = clients.map((client) =>
+    session.clientStep(client, () => collectClient(session, client, agreement, readers))
   );
+  session.halt = () => halt(session, clients, collected);
+  await session.unlessStopped(Promise.all(collected));
+  session.halt = null;
+  // Everybody has given what there was: the end of the run is only moments away.
+  if (session.interrupted) await session.unlessStopped(new Promise<void>(() => {}));
   session.check();
   if (session.targets.length > 0) session.phase("stop", `stopping ${session.targets.length} target(s)`);
   await Promise.all(session.targets.map((target) => session.targetStep(target, () => stopTarget(target))));
   await session.unlessStopped(Promise.all(meters));
   session.check();
+}
+
+/** Asks testers that can for what they have measured so far. Originals know no such question. */
+async function halt(
+  session: Session,
+  clients: readonly ClientRun[],
+  collected: readonly Promise<void>[],
+): Promise<void> {
+  const asked = clients.flatMap((client, n) =>
+    client.ready && !client.done && client.peer.has("stop") ? [{ client, result: collected[n] }] : []
+  );
+  session.phase("stop", `asking ${asked.length} client(s) for what they have measured`);
+  await Promise.all(asked.map(({ client }) => client.peer.stop(null).catch(() => {})));
+  const all = Promise.all(asked.map(({ result }) => result));
+  await withDeadline(all, session.parts.limits.haltMs, () => new Error("late")).catch(() => {});
 }
 
 function announce(session: Session, clients: readonly ClientRun[], agreement: Agreement): void {

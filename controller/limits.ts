@@ -31,6 +31,8 @@ export interface Limits {
   unknownDurationMs: number;
   /** From STOP to a target's result. */
   stopMs: number;
+  /** From an interruption to the results of testers that can end early. */
+  haltMs: number;
   /** Between two pieces of a result that has begun to come. */
   transferStallMs: number;
   /** For the whole of a result that has begun to come. */
@@ -77,6 +79,7 @@ export const LIMITS: Readonly<Limits> = {
   graceMs: 5_000,
   unknownDurationMs: 3_600_000,
   stopMs: 30_000,
+  haltMs: 3_000,
   transferStallMs: 5_000,
   transferMs: 120_000,
   abortMs: 1_000,

@@ -8,7 +8,7 @@ import { SideChannel } from "./side_channel.ts";
 import { scriptedDaemon, type Step } from "./testing.ts";
 
 const GREETING = "100 IPBENCH V1.0\n";
-const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue)\n";
+const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue,stop)\n";
 const OK = "200 OK\n";
 const FIELDS = {
   target: "10.0.0.1",

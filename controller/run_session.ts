@@ -8,7 +8,7 @@ import { csvHeader } from "../results/csv_row.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { collectAll } from "./collect.ts";
 import { finishDocument } from "./run_document.ts";
-import { messageOf, RunError } from "./run_error.ts";
+import { messageOf } from "./run_error.ts";
 import { type Session, Stopped } from "./session.ts";
 import { setUp } from "./set_up.ts";
 import { startAll } from "./start.ts";
@@ -21,8 +21,7 @@ import { startAll } from "./start.ts";
  * @returns the finished document; never throws for a run that fails
  */
 export async function runSession(session: Session, signal?: AbortSignal): Promise<ResultDocument> {
-  const interrupt = () =>
-    session.end(new RunError(null, "run", "interrupted", "the run was interrupted"), true);
+  const interrupt = () => void session.interrupt();
   signal?.addEventListener("abort", interrupt, { once: true });
   if (signal?.aborted === true) interrupt();
   try {

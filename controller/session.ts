@@ -36,6 +36,8 @@ export class Session {
   /** What ended the run early. */
   failure: Error | null = null;
   interrupted = false;
+  /** Asks the running tests for what they have so far, and waits for it; bounded, never rejects. */
+  halt: (() => Promise<void>) | null = null;
   readonly #stop = new AbortController();
   /** What came in could not be kept on disk: it is not tried again, so that what is there stays in order. */
   #unsaved = false;
@@ -107,6 +109,17 @@ export class Session {
   }
 
   /**
+   * Ends the run because somebody asked for it: at once, or, while tests run, when those that can have given what they
+   * measured until then.
+   */
+  async interrupt(): Promise<void> {
+    if (this.interrupted || this.signal.aborted) return;
+    this.interrupted = true;
+    await this.halt?.();
+    this.end(new RunError(null, "run", "interrupted", "the run was interrupted"), true);
+  }
+
+  /**
    * Ends the run early; only the first reason counts.
    *
    * @param error why
@@ -115,7 +128,7 @@ export class Session {
   end(error: Error, interrupted = false): void {
     if (this.#stop.signal.aborted) return;
     this.failure = error;
-    this.interrupted = interrupted;
+    this.interrupted ||= interrupted;
     this.#stop.abort();
   }
 

@@ -264,6 +264,8 @@ export class Session implements SlotOwner, Tenant {
         return this.#launch(slot.start(this, effect.atNs), (result) => result && { type: "result", result });
       case "stop":
         return this.#launch(slot.stop(this, effect.atNs), (result) => ({ type: "result", result }));
+      case "halt":
+        return void slot.halt(this);
       case "continue":
         return this.#launch(slot.continue(), (ok) => ({ type: "continued", ok }));
       case "release":

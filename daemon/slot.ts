@@ -204,6 +204,15 @@ export class TestSlot {
     });
   }
 
+  /** STOP of a tester: ends its test early; START then gives the result of what was measured. */
+  async halt(owner: SlotOwner): Promise<void> {
+    try {
+      await this.#of(owner).host.stop();
+    } catch (error) {
+      this.#options.log("warning", `STOP: ${messageOf(error)}`); // It has just ended, or START tells what is wrong.
+    }
+  }
+
   /**
    * Ends an owner's test, if it has one.
    *

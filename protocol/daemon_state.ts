@@ -249,6 +249,8 @@ function handshake(state: DaemonState, command: HandshakeCommand): DaemonStep {
     case "START":
       return [{ ...state, phase: "running" }, [{ type: "start", atNs: command.atNs }]];
     case "STOP":
+      // A tester's result is START's, whoever ends its test.
+      if (state.role === "tester") return [state, [{ type: "halt" }]];
       return [{ ...state, phase: "stopping" }, [{ type: "stop", atNs: command.atNs }]];
     default:
       return unreachable(command);
@@ -267,7 +269,7 @@ function isExpected(state: DaemonState, name: string): boolean {
     case "START":
       return state.phase === "ready";
     case "STOP":
-      return state.phase === "running" && state.role === "target";
+      return state.phase === "running";
     case "ENV":
       return true;
     case "AUTH":

@@ -114,6 +114,8 @@ export type DaemonEffect =
   | { readonly type: "start"; readonly atNs: bigint | null }
   /** `result` or `failed` follows. */
   | { readonly type: "stop"; readonly atNs: bigint | null }
+  /** A tester's test is to end early; its `result` is that of `start`. */
+  | { readonly type: "halt" }
   /** Awaited: if this connection owns the slot, end its test and free the slot. */
   | { readonly type: "release" }
   /** Awaited: end the running test, whoever owns it. */

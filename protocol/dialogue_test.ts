@@ -9,7 +9,7 @@ import {
 } from "./dialogue.ts";
 import { ReplyReader } from "./reply_reader.ts";
 
-const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue)\n";
+const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue,stop)\n";
 const FIELDS = {
   target: null,
   port: null,

@@ -8,7 +8,7 @@ import { ProtocolError, quote } from "./error.ts";
 import { formatReply, parseReply } from "./reply.ts";
 
 /** Extensions of the protocol; each is used only where both ends know it. */
-export const EXTENSIONS = ["form", "env", "clock", "at", "watch", "continue"] as const;
+export const EXTENSIONS = ["form", "env", "clock", "at", "watch", "continue", "stop"] as const;
 
 /** One of them. */
 export type Extension = typeof EXTENSIONS[number];

@@ -11,7 +11,7 @@ Deno.test("greeting: extensions and nonce travel; an original has none", () => {
   const line = formatGreeting("ipbenchd 1.0.0", NONCE);
   assert.equal(
     line,
-    `100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue,auth=${NONCE})\n`,
+    `100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue,stop,auth=${NONCE})\n`,
   );
   const greeting = parseGreeting(line.trim());
   assert.equal(greeting.peer, "ipbenchd/1.0.0");

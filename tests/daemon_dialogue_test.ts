@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { formatHelp } from "../protocol/mod.ts";
 import { handshake, sleep, targetSetup, TestDaemon, testerSetup, until } from "./util/mod.ts";
 
-const GREETING = /^100 IPBENCH V1\.0 \(ipbenchd [0-9.]+; ext=form,env,clock,at,watch,continue\)$/;
+const GREETING = /^100 IPBENCH V1\.0 \(ipbenchd [0-9.]+; ext=form,env,clock,at,watch,continue,stop\)$/;
 const ERROR = "500 SYNTAX ERROR";
 const BYE = "222 CLOSING CONTROL CONNECTION (Come back soon!)\n";
 const READY = "200 OK (Ready to go)";
