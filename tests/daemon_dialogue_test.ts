@@ -94,9 +94,9 @@ Deno.test("LOAD of an unknown plugin, and SETUP that a plugin refuses: 451, clos
   );
   using other = await daemon.greeted();
   await handshake(other, "dummy", "", "LOAD");
-  await other.send(testerSetup("bogus=1") + "\n");
+  await other.send(testerSetup("seconds=nonsense") + "\n");
   const answer = await other.readToEnd();
-  assert.match(answer, /^451 LOCAL PROCESSING ERROR \(Client setup failed: dummy: [^()]*"bogus"[^()]*\)\n$/);
+  assert.match(answer, /^451 LOCAL PROCESSING ERROR \(Client setup failed: dummy: [^()]*nonsense[^()]*\)\n$/);
   using next = await daemon.greeted();
   assert.deepEqual(await next.ask("HELLO"), [READY], "free when the 451 is there");
 });

@@ -89,6 +89,9 @@ int ipb_sock_apply(int fd, int family, const struct ipb_sock_options *options, s
 /* Applies "SO_KEEPALIVE;SO_SNDBUF=65536;TCP_NODELAY", the notation of the original ipbench. 0 or -1. */
 int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err);
 
+/* One of them, "NAME" or "NAME=value", whoever's spelling it is; the word is cut at its "=". 0, or -1 and a sentence. */
+int ipb_sock_apply_word(int fd, char *word, struct ipb_error *err);
+
 /* Local port of a socket, 0 when unknown. */
 uint16_t ipb_sock_port(int fd);
 

@@ -159,6 +159,22 @@ static int apply_one(int fd, const struct option *o, const char *value, struct i
 	return o->option == SO_SNDBUF || o->option == SO_RCVBUF ? check_buffer(fd, o->option, wanted, o->name, err) : 0;
 }
 
+int ipb_sock_apply_word(int fd, char *word, struct ipb_error *err)
+{
+	const struct option *o = known, *end = known + sizeof known / sizeof *known;
+	char *value = strchr(word, '=');
+
+	if (value != NULL)
+		*value++ = '\0';
+	while (o < end && strcasecmp(o->name, word) != 0)
+		o++;
+	if (o < end)
+		return apply_one(fd, o, value, err);
+	return ipb_error(err, "sockopts: %s is not known; known are SO_KEEPALIVE SO_REUSEADDR SO_BROADCAST TCP_NODELAY "
+	                 "IPTOS_LOWDELAY IPTOS_THROUGHPUT SO_SNDBUF SO_RCVBUF SO_SNDLOWAT SO_RCVLOWAT SO_SNDTIMEO SO_RCVTIMEO",
+	                 word);
+}
+
 int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err)
 {
 	char word[128];
@@ -170,19 +186,7 @@ int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err)
 		memcpy(word, text, size);
 		word[size] = '\0';
 		text += size + (text[size] != '\0');
-		if (size == 0)
-			continue;
-		char *value = strchr(word, '=');
-		if (value != NULL)
-			*value++ = '\0';
-		const struct option *o = known, *end = known + sizeof known / sizeof *known;
-		while (o < end && strcasecmp(o->name, word) != 0)
-			o++;
-		int status = o < end ? apply_one(fd, o, value, err)
-		                     : ipb_error(err, "sockopts: %s is not known; known are SO_KEEPALIVE SO_REUSEADDR SO_BROADCAST "
-			                           "TCP_NODELAY IPTOS_LOWDELAY IPTOS_THROUGHPUT SO_SNDBUF SO_RCVBUF SO_SNDLOWAT "
-			                           "SO_RCVLOWAT SO_SNDTIMEO SO_RCVTIMEO", word);
-		if (status < 0 && ipb_forgive(err) < 0)
+		if (size > 0 && ipb_sock_apply_word(fd, word, err) < 0 && ipb_forgive(err) < 0)
 			return -1;
 	}
 	return 0;

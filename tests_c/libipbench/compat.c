@@ -13,7 +13,6 @@
 
 #define CALIBRATION_NS 40000000
 #define LINE_MAX_BYTES 2048
-#define OPTION_MAX 200
 
 int do_debug;
 double tick_rate;
@@ -75,10 +74,7 @@ int set_socket_options(int fd, char *options)
 		return -1;
 	while (status == 0 && left > 0 && next_token(&at, word, ";")) {
 		struct ipb_error err = { 0 };
-		for (char *p = word; *p != '\0' && *p != '='; p++) /* the original took either case */
-			if (*p >= 'a' && *p <= 'z')
-				*p = (char)(*p - 'a' + 'A');
-		if (strlen(word) < OPTION_MAX && ipb_sock_apply_text(fd, word, &err) == 0)
+		if (ipb_sock_apply_word(fd, word, &err) == 0)
 			continue;
 		dbprintf("socket option %s: %s\n", word, ipb_error_text(&err));
 		if (strstr(ipb_error_text(&err), "cannot set") != NULL)

@@ -17,7 +17,7 @@
 #define CALLS_MAX 20000
 #define HELD_NS 200000u /* that a call returns late */
 #define ROUNDS 1000
-#define LOOPS 5
+#define LOOPS 50
 #define BURST 32
 #define SIZE 64
 
