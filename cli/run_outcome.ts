@@ -55,7 +55,7 @@ export function outcomeLines(document: ResultDocument, told: readonly string[] =
  * @param document The result.
  * @returns One line, or `null` when there are no such figures.
  */
-export function figuresLine({ total }: ResultDocument): string | null {
+export function figuresLine({ total, clients }: ResultDocument): string | null {
   const { counts, rates, latency } = total;
   const parts: string[] = [];
   if (counts !== null) {
@@ -64,6 +64,11 @@ export function figuresLine({ total }: ResultDocument): string | null {
     if (counts.late > 0) parts.push(`late ${counts.late}`);
     parts.push(`loss ${lossText({ sent: counts.sent, ok: counts.sent - counts.lost })}`);
   }
+  const missing = clients.reduce(
+    (sum, client) => sum + missingSamples(client.pacing?.["missing_samples"]),
+    0,
+  );
+  if (missing > 0) parts.push(`${missing} samples missing`);
   if (rates !== null && rates.received_bps !== null) parts.push(`received ${rateText(rates.received_bps)}`);
   const response = latency.response;
   if (response !== null) {
@@ -74,4 +79,9 @@ export function figuresLine({ total }: ResultDocument): string | null {
     );
   }
   return parts.length === 0 ? null : parts.join(", ");
+}
+
+/** Round trips that were wanted and that a target lost, as a tester says. */
+function missingSamples(told: unknown): number {
+  return typeof told === "number" ? told : 0;
 }

@@ -18,18 +18,8 @@ async function abort(daemon: TestDaemon): Promise<string> {
   return text;
 }
 
-/** How often the call is made again on a crowded machine. */
-const SDDF_ATTEMPTS = 3;
-/** What a tester says of itself when others had its processor. */
-const CROWDED = /the tester's loop stood still .*: something else runs on its processor/;
-
-/**
- * The call of the sDDF project's script, and everything that the script reads of it.
- *
- * @returns the exit status: 0, or 1 where the tester says that something else had its processor, so that the result is
- * INVALID, which changes nothing else
- */
-async function callAsSddf(tester: TestDaemon, echo: EchoProcess): Promise<number> {
+/** The call of the sDDF project's script, and everything that the script reads of it. */
+async function callAsSddf(tester: TestDaemon, echo: EchoProcess): Promise<void> {
   const target = startSmallTarget({ idle: 123456n, total: 654321n });
   try {
     for (let n = 0; n < 2; n++) assert.match(await abort(tester), /^100 IPBENCH V1\.0( \([^()]*\))?\n$/);
@@ -54,9 +44,7 @@ async function callAsSddf(tester: TestDaemon, echo: EchoProcess): Promise<number
       "--target-test-port",
       String(target.port),
     ]);
-    const invalid = /^ipbench: INVALID$/m.test(stderr);
-    assert.equal(code, invalid ? 1 : 0, stderr);
-    if (invalid) assert.match(stderr, CROWDED);
+    assert.equal(code, 0, stderr); // whatever the verdict: the row was printed
     await abort(tester);
     const row = stdout.replaceAll("\n", "");
     const columns = row.split(",");
@@ -82,7 +70,6 @@ async function callAsSddf(tester: TestDaemon, echo: EchoProcess): Promise<number
     ) {
       assert.ok(stderr.split("\n").includes(line), `no line ${line} in ${stderr}`);
     }
-    return code;
   } finally {
     await target.close();
   }
@@ -91,7 +78,7 @@ async function callAsSddf(tester: TestDaemon, echo: EchoProcess): Promise<number
 Deno.test("the sDDF project's call: 12 columns on stdout, a small target, ABORTs before and after", async () => {
   await using echo = await EchoProcess.start({ args: ["--check"] });
   await using tester = await TestDaemon.start();
-  for (let left = SDDF_ATTEMPTS; left > 0 && await callAsSddf(tester, echo) !== 0; left--);
+  await callAsSddf(tester, echo);
 });
 
 Deno.test("latency-check counts every reply of a plain echo as bad", async () => {

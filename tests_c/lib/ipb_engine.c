@@ -207,9 +207,6 @@ static void check_measuring(struct ipb_engine *e, uint64_t now_ns)
 	} else if (now_ns >= e->deadline_ns) {
 		end_measuring_now(e, now_ns);
 		e->deadline_missed = 1;
-		ipb_engine_reason(e, 1, "samples-missing", "only %llu of %llu round trips came in within %.1f s",
-		                  (unsigned long long)e->track.counts.ok, (unsigned long long)e->config.samples,
-		                  (double)(now_ns - e->measure_ns) / 1e9);
 	}
 }
 

@@ -226,7 +226,7 @@ void ipb_engine_result(const struct ipb_engine *e, struct ipb_engine_result *r)
 	r->median = e->median;
 	r->reasons = e->reasons;
 	r->reason_count = e->reason_count;
-	r->broken = e->failed || e->early || e->deadline_missed || e->track.counts.ok == 0;
+	r->broken = e->failed || e->early || e->samples_missing || e->track.counts.ok == 0;
 	for (uint32_t i = 0; i < e->reason_count; i++)
 		r->invalid |= e->reasons[i].invalid;
 }

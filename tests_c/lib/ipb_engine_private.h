@@ -139,6 +139,7 @@ struct ipb_engine {
 	int stop;                       /* atomic */
 	int early;                      /* ended by stop */
 	int deadline_missed;            /* the samples did not come in in time */
+	int samples_missing;            /* nor is it the target's loss alone */
 };
 
 /* All packets have one size and one flow: the slots hold them, and nothing but their numbers changes. */

@@ -23,6 +23,8 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 		ipb_json_number(j, "missing_share_limit", e->missing_limit);
 	}
 	ipb_json_uint(j, "unsent", e->unsent);
+	if (e->deadline_missed && e->track.counts.ok < e->config.samples)
+		ipb_json_uint(j, "missing_samples", e->config.samples - e->track.counts.ok);
 	ipb_json_uint(j, "refused", e->track.refused);
 	if (e->track.refused > 0)
 		ipb_trouble_json(&e->refusals, 1, j, "refusals");

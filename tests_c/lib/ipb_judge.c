@@ -251,14 +251,31 @@ static void no_answers(struct ipb_engine *e)
 		                  "lost", (unsigned long long)c->corrupt, (unsigned long long)c->late, (unsigned long long)c->lost);
 }
 
+/* Round trips that were wanted and did not come in. Where as many packets were sent, the target has lost them: that is
+ * its result, and no fault of the run. What a target does not accept over TCP is its own doing, too. */
+static void judge_samples(struct ipb_engine *e)
+{
+	const struct ipb_counts *c = &e->track.counts;
+	const uint64_t offered = c->sent + (e->config.proto == IPB_TCP ? e->unaccepted : 0);
+
+	if (!e->deadline_missed || c->ok >= e->config.samples || offered >= e->config.samples)
+		return;
+	e->samples_missing = 1;
+	ipb_engine_reason(e, 1, "samples-missing", "only %llu of %llu round trips came in within %.1f s, and only %llu packets "
+	                  "were sent", (unsigned long long)c->ok, (unsigned long long)e->config.samples,
+	                  (double)(e->end_ns - e->measure_ns) / 1e9, (unsigned long long)c->sent);
+}
+
 static void judge_end(struct ipb_engine *e)
 {
 	if (e->failed)
 		ipb_engine_reason(e, 1, e->failed_code, "%s", e->failed_text);
 	else if (e->early)
 		ipb_engine_reason(e, 1, "stopped", "the test was stopped before its end");
-	if (!e->failed && !e->early && e->track.counts.ok == 0)
+	else if (e->track.counts.ok == 0)
 		no_answers(e);
+	else
+		judge_samples(e);
 }
 
 /* Replies that are not as the tester wants them, and were taken, or are good otherwise. */

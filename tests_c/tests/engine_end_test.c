@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ipb_clock.h"
+#include "ipb_json.h"
 
 /* Runs against a target that goes wrong: says so, and ends within warm-up, requested time, drain (0.5 s) and 2 s. */
 static void dies_as(const char *code, const char *extra, double longest_s, uint16_t port, struct ipb_engine_result *r)
@@ -188,6 +189,44 @@ static void a_loss_is_no_death(void **state)
 		ipb_engine_result(e, &r);
 		assert_false(r.broken);
 		assert_int_equal(r.counts.lost, s.faults.counts[FAULT_DROP]);
+		ipb_engine_close(e);
+		ipb_args_free(&args);
+	}
+}
+
+/* The samples do not come in in time: a target's loss is a result, a tester that did not send enough is a reason. */
+static void missing_samples_are_loss_or_a_reason(void **state)
+{
+	static const struct {
+		const char *args;
+		uint32_t drop_every;
+		int missing;
+	} cases[] = { { "bps=200k,size=100,samples=1000", 2, 0 }, { "bps=8G,size=64,samples=9000000", 1000000, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct spoiler s;
+		struct ipb_args args;
+		struct ipb_engine_result r;
+		struct ipb_json j;
+		char text[200];
+		spoiler_begin(&s, "drop", cases[i].drop_every, 0);
+		snprintf(text, sizeof text, "socktype=udp,noise=0,warmup=0,cooldown=0,drain=0.2,late=0,%s", cases[i].args);
+		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
+		spoiler_end(&s);
+		ipb_engine_result(e, &r);
+		assert_true(r.counts.ok > 0 && r.counts.ok < e->config.samples);
+		assert_int_equal(r.broken, cases[i].missing);
+		assert_int_equal(reason_of(&r, "samples-missing") != NULL, cases[i].missing);
+		assert_int_equal(r.counts.sent < e->config.samples, cases[i].missing);
+		ipb_json_init(&j);
+		ipb_json_object(&j, NULL);
+		ipb_engine_report(e, &j);
+		ipb_json_end_object(&j);
+		snprintf(text, sizeof text, "\"missing_samples\":%llu", (unsigned long long)(e->config.samples - r.counts.ok));
+		char *json = ipb_json_take(&j);
+		assert_non_null(strstr(json, text));
+		free(json);
 		ipb_engine_close(e);
 		ipb_args_free(&args);
 	}
@@ -417,7 +456,7 @@ int main(void)
 		cmocka_unit_test(an_unreachable_target_is_named),
 		cmocka_unit_test(a_target_that_dies_is_named),
 		cmocka_unit_test(a_tester_that_stood_still_looks_once_more),
-		cmocka_unit_test(a_loss_is_no_death),
+		cmocka_unit_test(a_loss_is_no_death), cmocka_unit_test(missing_samples_are_loss_or_a_reason),
 		cmocka_unit_test(tcp_end_of_file_is_named),
 		cmocka_unit_test(tcp_reset_is_named),
 		cmocka_unit_test(a_slow_tcp_target_is_no_fault_of_the_tester),
