@@ -65,8 +65,8 @@ Deno.test("host: a whole test, from load to output", async () => {
     const metrics = [{ name: "text_size", value: 3, unit: "byte" }];
     assert.deepEqual(await host.unmarshall(3, valid, data), { metrics });
     await host.unmarshall(0, valid, new TextEncoder().encode("first\0"));
-    assert.equal(await host.output(), "first,a b\n");
-    assert.equal(await host.output([3]), "a b\n");
+    assert.equal(await host.output(), "DUMMY RETURNED: first\nDUMMY RETURNED: a b\n");
+    assert.equal(await host.output([3]), "DUMMY RETURNED: a b\n");
     await host.unmarshall(0, valid, new TextEncoder().encode("again\0"));
     assert.equal(await host.output([0]), "again\n");
   });
@@ -217,6 +217,10 @@ Deno.test("host: the search: order, duplicates, files that are no plugins, more 
         `${FIXTURES}/fault_invalid.so`,
       ]);
       assert.ok(lines.some((line) => line.includes(`${folder}/notes.txt is no plugin`)));
+      assert.ok(!lines.some((line) => line.includes("broken.so")), "a file of another name is not opened");
+    });
+    await hosted({ pluginDirs: [folder], debug: true }, async ({ host, lines }) => {
+      await host.list();
       assert.ok(lines.some((line) => line.includes(`${folder}/broken.so cannot be opened`)));
     });
   } finally {
