@@ -7,6 +7,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Address } from "../config/address.ts";
 import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
+import { freeOriginal } from "../controller/free_original.ts";
 import { addDaemonCommand, type DaemonLine } from "./daemons.ts";
 
 const HELP = `
@@ -33,8 +34,14 @@ export function register(program: Command): void {
 }
 
 async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine> {
-  const { connection } = await openDaemon(address, access);
+  const { connection, greeting } = await openDaemon(address, access);
   try {
+    if (greeting.extensions.size === 0) {
+      connection.close();
+      return await freeOriginal(address, access)
+        ? { ok: true, text: "aborted" }
+        : { ok: false, text: "failed: the daemon still says that it runs a test; start it anew" };
+    }
     await connection.say({ name: "ABORT" });
     const closed = await connection.drain(access.limits.replyMs);
     return closed

@@ -188,7 +188,8 @@ export async function askStatus(
     const answer = await connection.hear(access.limits.replyMs);
     const status = answer.type === "reply" ? parseStatus(answer.text) : null;
     if (status === null) throw new Error("the answer to STATUS makes no sense; is that an ipbench daemon?");
-    await connection.say({ name: "QUIT" });
+    // An original takes anybody's QUIT for the end of the test that it runs.
+    if (greeting.extensions.size > 0) await connection.say({ name: "QUIT" });
     return { greeting, status };
   } finally {
     connection.close();

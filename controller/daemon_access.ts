@@ -138,29 +138,3 @@ export async function probeClock(
   }
   return made;
 }
-
-/**
- * Ends the test that a daemon runs, over a connection of its own. Never throws; bounded by `abortMs` for each step.
- *
- * @param at the daemon's host and port
- * @param access limits, TLS and secret
- * @returns whether the daemon took the command and closed
- */
-export async function abortDaemon(
-  at: { host: string; port: number },
-  access: DaemonAccess,
-): Promise<boolean> {
-  const { abortMs } = access.limits;
-  const limits = { ...access.limits, connectMs: abortMs, greetingMs: abortMs, replyMs: abortMs };
-  try {
-    const { connection } = await openDaemon(at, { ...access, limits });
-    try {
-      await connection.say({ name: "ABORT" });
-      return await connection.drain(abortMs);
-    } finally {
-      connection.close();
-    }
-  } catch {
-    return false;
-  }
-}

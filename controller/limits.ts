@@ -9,6 +9,10 @@ export const MAX_REMARKS = 10;
 /** Different warnings that runs of one sweep or search show: each is shown once. */
 export const MAX_WARNINGS = 100;
 
+/** How often an original daemon is asked whether it is free, and told ABORT, and how long it is left alone between. */
+export const FREE_ATTEMPTS = 12;
+export const FREE_PAUSE_MS = 300;
+
 /** Deadlines and sizes of a run. `timeoutSeconds` of the run description shortens the deadlines of set-up too. */
 export interface Limits {
   /** From the first SYN to a connection, TLS included. */

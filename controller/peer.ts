@@ -7,16 +7,17 @@
 import { monotonicNowNs } from "../ffi/clock.ts";
 import { type Command, formatCommand } from "../protocol/command.ts";
 import type { Extension, Greeting } from "../protocol/greeting.ts";
-import { ProtocolError } from "../protocol/error.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { ResultStamps } from "../protocol/result.ts";
 import type { SetupFields } from "../protocol/setup_fields.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { Connection, Heard } from "./connection.ts";
 import { ConnectionError } from "./connection_error.ts";
-import { abortDaemon, type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
+import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
 import { pause, withDeadline } from "./deadline.ts";
+import { freeOriginal } from "./free_original.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
+import { codeOf } from "./error_code.ts";
 import { messageOf, RunError, type RunErrorCode } from "./run_error.ts";
 import type { Turn } from "./semaphore.ts";
 
@@ -47,6 +48,8 @@ const UNANSWERED_GAP_MS = 200;
 /** After `--reset`, the old test needs a moment to die before HELLO is accepted. */
 const BUSY_RETRIES = 20;
 const BUSY_RETRY_MS = 100;
+/** The same with an original daemon, which is freed anew each time. */
+const ORIGINAL_RETRIES = 2;
 
 /** One daemon of a run, seen from the controller. */
 export class Peer {
@@ -131,19 +134,23 @@ export class Peer {
 
   async #hello(afterReset: boolean): Promise<void> {
     for (let attempt = 0;; attempt++) {
+      const isOriginal = this.greeting?.extensions.size === 0;
       this.#enter("hello");
       const reply = await this.#exchange({ name: "HELLO" }, this.context.limits.replyMs);
       if (reply.code === 200) break;
       if (reply.code !== 421) throw this.#refusal(reply);
-      if (!afterReset || attempt >= BUSY_RETRIES) {
+      if (!afterReset || attempt >= (isOriginal ? ORIGINAL_RETRIES : BUSY_RETRIES)) {
         throw this.fail(
           "busy",
-          `the daemon already runs a test (${reply.message ?? reply.text})`,
-          `wait for it, or end it with "ipbench abort ${this.name.host}" or --reset`,
+          `the daemon ${afterReset ? "still" : "already"} runs a test (${reply.message ?? reply.text})`,
+          afterReset
+            ? "somebody else may have begun one; if nobody has, start the daemon anew"
+            : `wait for it, or end it with "ipbench abort ${this.name.host}" or --reset`,
         );
       }
       this.#connection?.close();
-      await pause(BUSY_RETRY_MS);
+      if (isOriginal) await freeOriginal(this.name, this.context);
+      else await pause(BUSY_RETRY_MS);
       await this.connect();
     }
     this.#ownership = "taken";
@@ -275,21 +282,20 @@ export class Peer {
       connection.close();
       return true;
     }
-    let freed = false;
     if (!connection.closed && this.error === null) {
       try {
         await this.#settle();
         await this.#send({ name: "ABORT" });
-        freed = await connection.drain(this.context.limits.abortMs);
+        await connection.drain(this.context.limits.abortMs);
       } catch {
-        freed = false;
+        // The daemon has closed.
       }
     }
     connection.close();
     // A daemon of our line is free as soon as it sees that its connection has ended, and may have somebody else's test by
-    // the time that a second one is there; an original notices nothing.
-    if (freed || this.greeting?.extensions.size !== 0) return true;
-    return await abortDaemon(this.name, this.context);
+    // the time that a second one is there; an original notices nothing, and remembers a test that it has killed.
+    if (this.greeting?.extensions.size !== 0) return true;
+    return await freeOriginal(this.name, this.context);
   }
 
   /** Closes without a word; what is waiting on this peer fails. */
@@ -378,22 +384,5 @@ export class Peer {
       const known = error instanceof ConnectionError ? error.remedy : code === "authentication" ? "" : null;
       throw this.fail(code, messageOf(error), known ?? remedy, error);
     }
-  }
-}
-
-function codeOf(error: unknown): RunErrorCode {
-  if (error instanceof ProtocolError && error.code === "auth") return "authentication";
-  if (!(error instanceof ConnectionError)) return "protocol";
-  switch (error.code) {
-    case "connect":
-      return "connect";
-    case "timeout":
-      return "timeout";
-    case "limit":
-      return "limit";
-    case "rubbish":
-      return "protocol";
-    default:
-      return "closed";
   }
 }

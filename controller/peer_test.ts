@@ -265,7 +265,11 @@ Deno.test("a deaf daemon of our line is closed, not aborted: the slot may be som
 });
 
 Deno.test("ABORT goes out for a test of an original that is ours, over a second connection when the first is deaf", async () => {
-  await using daemon = scriptedDaemon([GREETING, OK, OK, OK, "SILENT", "SILENT"], [GREETING, "CLOSE"]);
+  await using daemon = scriptedDaemon([GREETING, OK, OK, OK, "SILENT", "SILENT"], [
+    GREETING,
+    "SILENT",
+    "CLOSE",
+  ]);
   const { peer } = peerAt(daemon.port);
   await handshake(peer);
   await peer.start(null);
@@ -282,7 +286,7 @@ Deno.test("a run that ends during the handshake leaves no daemon taken behind it
   await greeting;
   await fails(peer.load("latency"), "closed", /the run has ended/);
   await aborting;
-  assert.deepEqual(daemon.lines.slice(0, 2), ["HELLO\n", "ABORT\n"]);
+  assert.deepEqual(daemon.lines.slice(0, 3), ["HELLO\n", "STATUS\n", "ABORT\n"]);
 
   await using late = scriptedDaemon([GREETING, "SILENT"]);
   const other = peerAt(late.port).peer;
@@ -304,13 +308,15 @@ Deno.test("reset says ABORT after the greeting, connects again, and asks again w
   await using daemon = scriptedDaemon(
     [GREETING, "CLOSE"],
     [GREETING, "421 SERVICE NOT AVAILABLE (Already Running)\n", "CLOSE"],
+    [GREETING, "Testing Daemon mode\nRunning a test (7)\n200 OK\n", "CLOSE"],
+    [GREETING, "Testing Daemon mode\nNot running a test\n200 OK\n"],
     [GREETING, OK],
   );
   const { peer } = peerAt(daemon.port);
   await peer.connect();
   await peer.reset();
   await peer.hello(true);
-  assert.deepEqual(daemon.lines, ["ABORT\n", "HELLO\n", "HELLO\n"]);
+  assert.deepEqual(daemon.lines, ["ABORT\n", "HELLO\n", "STATUS\n", "ABORT\n", "STATUS\n", "HELLO\n"]);
   peer.close();
 });
 
