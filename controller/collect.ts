@@ -91,7 +91,7 @@ function deadlineMs(session: Session, client: ClientRun, agreement: Agreement): 
   if (description.timeoutSeconds !== null) return leadMs + description.timeoutSeconds * 1000;
   const { expectedNs } = client;
   if (expectedNs === null || expectedNs === 0) return leadMs + limits.unknownDurationMs;
-  return leadMs + expectedNs / 1e6 + limits.graceMs;
+  return leadMs + (expectedNs + client.patienceNs) / 1e6 + limits.graceMs;
 }
 
 /** Where results wait, and whose turn it is to be read by the plugin. */
@@ -122,7 +122,9 @@ async function takeResult(
   const { peer } = client;
   peer.phase = "run";
   const ms = deadlineMs(session, client, agreement);
-  const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms));
+  const remark = remarkOnPatience(session, client, ms);
+  const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms))
+    .finally(() => clearTimeout(remark));
   checkStamps(peer, head);
   client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
   const results = await receive(peer, head, readers, async (raw) => {
@@ -210,12 +212,27 @@ function probesAfter(session: Session): number {
   return Math.min(session.parts.limits.clockProbes, session.clients.length > 64 ? 8 : Infinity);
 }
 
+/** Tells, when a test of an original tester should be over, why it is not yet given up. */
+function remarkOnPatience(
+  session: Session,
+  { patienceNs, peer }: ClientRun,
+  ms: number,
+): ReturnType<typeof setTimeout> | undefined {
+  if (patienceNs === 0 || session.parts.description.timeoutSeconds !== null) return undefined;
+  const text =
+    "no result yet: an original tester waits until all its samples are in, so its target may be losing " +
+    `packets; it is given up in ${(patienceNs / 1e9).toFixed(0)} s (--timeout sets another bound)`;
+  return setTimeout(() => session.warn(peer.name, text), ms - patienceNs / 1e6);
+}
+
 function noResult(session: Session, client: ClientRun, ms: number): Error {
   const { timeoutSeconds } = session.parts.description;
   const { expectedNs, peer } = client;
   const says = expectedNs === null || expectedNs === 0
     ? ""
-    : `, the test takes ${(expectedNs / 1e9).toFixed(1)} s at most`;
+    : `, the test takes ${(expectedNs / 1e9).toFixed(1)} s at most${
+      client.patienceNs === 0 ? "" : " where nothing is lost"
+    }`;
   const remedy = timeoutSeconds === null
     ? "is the daemon, its network or its test stuck? --timeout sets another bound"
     : "is --timeout too short, or the daemon, its network or its test stuck?";

@@ -9,6 +9,12 @@ export const MAX_REMARKS = 10;
 /** Different warnings that runs of one sweep or search show: each is shown once. */
 export const MAX_WARNINGS = 100;
 
+/**
+ * How many times as long as without loss an original tester may take for its samples: it waits until all of them are in,
+ * so this is a target that loses 99 of 100 packets.
+ */
+export const ORIGINAL_LOSS_FACTOR = 100;
+
 /** How often an original daemon is asked whether it is free, and told ABORT, and how long it is left alone between. */
 export const FREE_ATTEMPTS = 12;
 export const FREE_PAUSE_MS = 300;

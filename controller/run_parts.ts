@@ -24,6 +24,8 @@ export interface ClientRun {
   /** Nanoseconds from START to its end; `null` unknown, 0 until stopped. */
   expectedNs: number | null;
   window: PlannedWindow | null;
+  /** Nanoseconds that an original tester may take longer than that, because it waits for what its target loses. */
+  patienceNs: number;
   before: OffsetInterval | null;
   environment: Record<string, unknown> | null;
   /** Settled when `environment` is known, or will not be. */

@@ -59,6 +59,7 @@ export class Session {
       side: null,
       expectedNs: null,
       window: null,
+      patienceNs: 0,
       before: null,
       environment: null,
       described: Promise.resolve(),

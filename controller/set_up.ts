@@ -6,6 +6,7 @@
 
 import type { Extension } from "../protocol/greeting.ts";
 import type { SetupFields } from "../protocol/setup_fields.ts";
+import { ORIGINAL_LOSS_FACTOR } from "./limits.ts";
 import { plainArgs } from "./plain_args.ts";
 import type { Half } from "./plugin_half.ts";
 import { messageOf } from "./run_error.ts";
@@ -16,7 +17,7 @@ import { Stopped } from "./session.ts";
 import { SideChannel } from "./side_channel.ts";
 import { waitForEnough } from "./stragglers.ts";
 import { argValues } from "./test_args.ts";
-import { isMeter, plannedWindow } from "./window_plan.ts";
+import { isMeter, plannedWindow, sampledNs } from "./window_plan.ts";
 
 /** What a second connection is good for. */
 const SIDE_EXTENSIONS: readonly Extension[] = ["env", "watch", "clock"];
@@ -154,6 +155,10 @@ async function setUpClient(session: Session, client: ClientRun): Promise<void> {
   const args = clientArgs(session, client);
   client.expectedNs = await session.parts.expectedNs(args);
   client.window = plannedWindow(half.info.options, args);
+  if (peer.greeting?.extensions.size === 0) {
+    const longestNs = session.parts.limits.unknownDurationMs * 1e6;
+    client.patienceNs = Math.min(sampledNs(half.info.options, args) * ORIGINAL_LOSS_FACTOR, longestNs);
+  }
   await peer.load(session.parts.description.test);
   await peer.setup({
     ...common(session, half, peer.has("form")),

@@ -62,6 +62,20 @@ function intervalSeconds(given: Map<string, string>, read: (name: string) => num
 }
 
 /**
+ * How long a test takes for its samples while nothing is lost. An original tester waits until all of them are in.
+ *
+ * @param options the test's options; `null` for a plugin that does not tell
+ * @param args the arguments of one client
+ * @returns nanoseconds; 0 for a test that ends otherwise, or when the arguments do not tell
+ */
+export function sampledNs(options: readonly PluginOption[] | null, args: string): number {
+  const plan = plannedWindow(options, args);
+  const samples = options?.some((option) => option.name === "samples") === true;
+  const timed = argValues(args).has("duration");
+  return plan === null || plan.endNs === null || timed || !samples ? 0 : plan.endNs - plan.startNs;
+}
+
+/**
  * Whether a target test is a meter whose figure is to cover the testers' measured phase alone: one that has phases of
  * its own (options `warmup` and `cooldown`) of which the user has given none. An echo has to run all the time.
  *

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PluginOption } from "../ffi/plugin_info.ts";
-import { commonPlan, isMeter, plannedWindow } from "./window_plan.ts";
+import { commonPlan, isMeter, plannedWindow, sampledNs } from "./window_plan.ts";
 
 function option(name: string, type: string, dflt: string): PluginOption {
   return { name, type, unit: "", default: dflt, range: "", help: "", controller: false };
@@ -72,4 +72,11 @@ Deno.test("the common plan is the intersection", () => {
   assert.equal(commonPlan([{ startNs: 1, endNs: 2 }, { startNs: 3, endNs: 7 }]), null);
   assert.equal(commonPlan([{ startNs: 1, endNs: 2 }, null]), null);
   assert.equal(commonPlan([]), null);
+});
+
+Deno.test("the time that samples take is known where they end the test", () => {
+  assert.equal(sampledNs(LATENCY, "bps=1M,size=125,samples=2000,warmup=3"), 2e9);
+  assert.equal(sampledNs(LATENCY, "bps=1M,size=125,duration=7"), 0);
+  assert.equal(sampledNs(LATENCY, "bps=1M,sizes=IMIX,samples=5"), 0);
+  assert.equal(sampledNs(null, "samples=5"), 0);
 });

@@ -5,7 +5,11 @@
  */
 import assert from "node:assert/strict";
 import { dummyConfig } from "./fixtures/dummy_run.ts";
-import { type OriginalDaemon, startOriginalDaemon } from "./fixtures/original_daemon.ts";
+import {
+  type OriginalDaemon,
+  originalLatencyResult,
+  startOriginalDaemon,
+} from "./fixtures/original_daemon.ts";
 import { RunningRun } from "./fixtures/running_run.ts";
 import { RawClient, runProgram, until } from "./util/mod.ts";
 
@@ -20,6 +24,40 @@ async function withDaemon(body: (daemon: OriginalDaemon, at: string) => Promise<
     await daemon.close();
   }
 }
+
+Deno.test("an original tester that waits for samples of a lossy target is waited for", async () => {
+  const samples = 100;
+  const data = originalLatencyResult({
+    timeUs: 11_000_000,
+    size: 125,
+    requestedBps: 1_000_000,
+    achievedBps: 9_090,
+    sentBps: 1_000_000,
+    rttsUs: Array.from({ length: samples }, () => 50),
+  });
+  // Without loss it takes 0.1 s; our own testers give up after 3 s, and are given up 5 s later.
+  const daemon = startOriginalDaemon({ tests: { latency: { valid: true, lastsMs: 11_000, data } } });
+  try {
+    const { code, stdout, stderr } = await runProgram("ipbench", [
+      ...[
+        "--client",
+        "127.0.0.1",
+        "--port",
+        String(daemon.port),
+        "--test",
+        "latency",
+        "--test-target",
+        "127.0.0.1",
+      ],
+      ...["--test-args", `socktype=udp,bps=1M,size=125,samples=${samples},warmup=0,cooldown=0`],
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^1000000,9090,/);
+    assert.match(stderr, /no result yet: an original tester waits until all its samples are in/);
+  } finally {
+    await daemon.close();
+  }
+});
 
 async function isRunning(daemon: OriginalDaemon): Promise<boolean> {
   const client = await RawClient.connect({ hostname: "127.0.0.1", port: daemon.port });
