@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { PluginError, PluginHost, type PluginInfo } from "../ffi/mod.ts";
+import { PluginError, PluginHost, type PluginInfo, sidesOf } from "../ffi/mod.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 
@@ -63,14 +63,16 @@ function align(rows: string[][]): string {
 
 function table(plugins: PluginInfo[]): string {
   const rows = plugins.toSorted((a, b) => a.side.localeCompare(b.side) || a.name.localeCompare(b.name))
-    .map((plugin) => [plugin.name, plugin.side, plugin.version ?? "-", plugin.origin, plugin.descr]);
+    .map((
+      plugin,
+    ) => [plugin.name, sidesOf(plugin).join(" or "), plugin.version ?? "-", plugin.origin, plugin.descr]);
   return align([["NAME", "SIDE", "VERSION", "FROM", "DESCRIPTION"], ...rows]);
 }
 
 function describe(plugin: PluginInfo): string {
   const version = plugin.version === null ? "no version" : `version ${plugin.version}`;
   const lines = [
-    `${plugin.name}: ${plugin.side} test, ${version}, from ${plugin.origin}`,
+    `${plugin.name}: ${sidesOf(plugin).join(" or ")} test, ${version}, from ${plugin.origin}`,
     plugin.descr,
     ...(plugin.defaultPort === 0 ? [] : [`default port: ${plugin.defaultPort}`]),
     ...(plugin.csvHeader === null ? [] : [`columns: ${plugin.csvHeader}`]),

@@ -16,7 +16,7 @@ export {
   type PluginOption,
   type Progress,
 } from "./plugin_info.ts";
-export type { Side, StartReport } from "./plugin_info.ts";
+export { type Side, sidesOf, type StartReport } from "./plugin_info.ts";
 export type { HostLog, ProcessEnd } from "./plugin_process.ts";
 export { type BuildInfo, buildInfo, programName, type SelfCommand, selfCommand, selfPath } from "./self.ts";
 export { INTERFACE_MAJOR, INTERFACE_MINOR, VERSION } from "./version.ts";

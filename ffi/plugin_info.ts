@@ -63,6 +63,19 @@ export interface PluginInfo {
   missing: string[];
 }
 
+/**
+ * As what a plugin can be loaded. Plugins as old as the original leave `type` 0 in target tests, too, and rely on which
+ * daemon loads them; one that has the extension means what it says.
+ *
+ * @param info the plugin
+ * @returns one side, or both
+ */
+export function sidesOf(
+  { side, interface: extension }: Pick<PluginInfo, "side" | "interface">,
+): readonly Side[] {
+  return side === "client" && extension === null ? ["client", "target"] : [side];
+}
+
 /** Phases of a test, in the order of `enum ipbench_phase`. */
 export const PHASES = ["idle", "ready", "warmup", "measure", "cooldown", "drain", "done"] as const;
 

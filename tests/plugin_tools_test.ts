@@ -46,6 +46,19 @@ Deno.test("plugins: an unknown name is an error that says which there are; JSON 
   assert.equal(JSON.parse(json.stdout)[0].options[0].name, "seconds");
 });
 
+Deno.test("plugins: links to one file are one plugin; type 0 of an original says nothing of the side", async () => {
+  await inFolder(async (folder) => {
+    await Deno.copyFile(`${FIXTURES}/old_target.so`, `${folder}/libold.so.0.0.0`);
+    await Deno.symlink("libold.so.0.0.0", `${folder}/libold.so.0`);
+    await Deno.symlink("libold.so.0.0.0", `${folder}/libold.so`);
+    await Deno.link(`${folder}/libold.so.0.0.0`, `${folder}/hard.so`);
+    const { code, stdout, stderr } = await runProgram("ipbench", ["plugins", "--plugin-dir", folder]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, new RegExp(`^old_target +client or target +- +${folder}/hard.so `, "m"));
+    assert.equal(stdout.match(/^old_target /gm)?.length, 1);
+  });
+});
+
 Deno.test("plugins: of two with one name the first wins, with a warning", async () => {
   await inFolder(async (folder) => {
     await Deno.copyFile(`${projectRoot()}/build/plugins/dummy.so`, `${folder}/mine.so`);

@@ -7,7 +7,7 @@
 import { embedded } from "../embedded.ts";
 import { PluginError } from "../errors.ts";
 import { MAX_FOLDER_ENTRIES, MAX_PLUGIN_BYTES } from "../limits.ts";
-import type { PluginInfo, Side } from "../plugin_info.ts";
+import { type PluginInfo, type Side, sidesOf } from "../plugin_info.ts";
 import { type Library, openBytes } from "./library.ts";
 import { peekName } from "./peek.ts";
 import { closePlugin, NotAPlugin, type OpenPlugin, openPlugin } from "./plugin_file.ts";
@@ -33,6 +33,7 @@ const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
  */
 function* inFolders(search: Search, name: string | null): Generator<OpenPlugin> {
   const trust = ownTrust();
+  const seen = new Set<string>();
   const path = (Deno.env.get("IPBENCH_PLUGIN_PATH") ?? "").split(":").filter((folder) => folder !== "");
   for (const folder of [...search.pluginDirs, ...path]) {
     const why = trust === null ? null : whyDistrusted(folder, trust);
@@ -44,9 +45,24 @@ function* inFolders(search: Search, name: string | null): Generator<OpenPlugin> 
       continue;
     }
     for (const file of listFolder(search, folder)) {
+      // libX.so, libX.so.0 and libX.so.0.0.0 of an installation are links to one file, and one plugin.
+      const identity = identityOf(file);
+      if (identity !== null && seen.has(identity)) continue;
       const plugin = tryOpen(search, file, name, trust);
-      if (plugin !== null) yield plugin;
+      if (plugin === null) continue;
+      if (identity !== null) seen.add(identity);
+      yield plugin;
     }
+  }
+}
+
+/** The file behind a path, whatever its name; `null` when it cannot be told. */
+function identityOf(path: string): string | null {
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    return ino === null ? null : `${dev}:${ino}`;
+  } catch {
+    return null;
   }
 }
 
@@ -148,15 +164,18 @@ async function openEmbedded(search: Search, name: string): Promise<OpenPlugin | 
 }
 
 /**
- * @returns what every plugin says of itself, in the order of the search; of two with one name and side, the first
+ * @returns what every plugin says of itself, in the order of the search, without those that an earlier one of the same
+ * name stands in for on every side
  */
 export async function listPlugins(search: Search): Promise<PluginInfo[]> {
-  const found = new Map<string, PluginInfo>();
+  const found: PluginInfo[] = [];
   const add = (plugin: OpenPlugin): void => {
-    const key = `${plugin.info.name}/${plugin.info.side}`;
-    const first = found.get(key);
-    if (first === undefined) found.set(key, plugin.info);
-    else warnTwice(search, first, plugin.info);
+    const { info } = plugin;
+    const first = found.find((earlier) =>
+      earlier.name === info.name && sidesOf(info).every((side) => sidesOf(earlier).includes(side))
+    );
+    if (first === undefined) found.push(info);
+    else warnTwice(search, first, info);
     closePlugin(plugin);
   };
   for (const plugin of inFolders(search, null)) add(plugin);
@@ -164,7 +183,7 @@ export async function listPlugins(search: Search): Promise<PluginInfo[]> {
     const plugin = await openEmbedded(search, name);
     if (plugin !== null) add(plugin);
   }
-  return [...found.values()];
+  return found;
 }
 
 function warnTwice(search: Search, first: PluginInfo, second: PluginInfo): void {
@@ -172,14 +191,6 @@ function warnTwice(search: Search, first: PluginInfo, second: PluginInfo): void 
     "warning",
     `two plugins are named ${first.name}: ${first.origin} is used, ${second.origin} is not`,
   );
-}
-
-/**
- * Whether a plugin serves one side. Plugins as old as the original leave `type` 0 in target tests and rely on which
- * daemon loads them; one that has the extension means what it says.
- */
-function serves(info: PluginInfo, side: Side): boolean {
-  return info.side === side || (side === "target" && info.interface === null);
 }
 
 /**
@@ -194,7 +205,7 @@ export async function findPlugin(search: Search, name: string, side: Side): Prom
   const take = (plugin: OpenPlugin): void => {
     const { info } = plugin;
     if (info.name !== name) return closePlugin(plugin);
-    if (!serves(info, side)) other = info;
+    if (!sidesOf(info).includes(side)) other = info;
     else if (found === null) {
       found = plugin;
       return;
