@@ -6,7 +6,7 @@
  */
 
 import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
-import { ORIGINAL_SPELLING } from "../config/command_line.ts";
+import { expandAbbreviations, ORIGINAL_OPTIONS, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError, formatProblem } from "../config/config_error.ts";
 import { MAX_PROBLEMS } from "../config/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -28,7 +28,8 @@ export async function main(args: string[], name: "ipbench" | "ipbenchd"): Promis
     return await (await import("../ffi/child/main.ts")).main(args.slice(1));
   }
   const daemon = name === "ipbenchd" || args[0] === DAEMON_ARGUMENT;
-  const rest = args[0] === DAEMON_ARGUMENT ? args.slice(1) : args;
+  let rest = args[0] === DAEMON_ARGUMENT ? args.slice(1) : args;
+  if (daemon) rest = await daemonLine(rest);
   if (asksVersion(rest, daemon)) {
     out(versionLine(daemon ? "ipbenchd" : "ipbench") + "\n");
     return EXIT.OK;
@@ -39,13 +40,21 @@ export async function main(args: string[], name: "ipbench" | "ipbenchd"): Promis
 
 /** `--version` alone is answered at once; the daemon takes it anywhere on its command line. */
 function asksVersion(args: readonly string[], daemon: boolean): boolean {
-  return daemon ? args.includes("--version") : args[0] === "--version" || args[0] === "-V";
+  if (daemon) return args.includes("--version");
+  const first = args[0] ?? "";
+  return first === "-V" || (first.length > 2 && "--version".startsWith(first));
+}
+
+/** The daemon's command line with its abbreviations written out. */
+async function daemonLine(args: string[]): Promise<string[]> {
+  const { describeCommand } = await import("../daemon/options.ts");
+  const known = describeCommand().options.flatMap((option) => option.long ?? []);
+  return expandAbbreviations(args, [...known, "--help"], ORIGINAL_OPTIONS.ipbenchd);
 }
 
 async function runCommand(args: string[]): Promise<number> {
   const { COMMANDS } = await import("./commands.ts");
   const { makeProgram } = await import("./program.ts");
-  const { expandAbbreviations } = await import("../config/command_line.ts");
   const line = withCommand(args);
   const known = COMMANDS.has(line[0] ?? "") ? line[0] : undefined;
   try {
@@ -56,7 +65,9 @@ async function runCommand(args: string[]): Promise<number> {
     }
     const command = program.commands.find((each) => each.name() === known);
     const long = command?.options.flatMap((option) => option.long ?? []) ?? [];
-    await program.parseAsync(expandAbbreviations(line, [...long, "--help"]), { from: "user" });
+    await program.parseAsync(expandAbbreviations(line, [...long, "--help"], ORIGINAL_OPTIONS.ipbench), {
+      from: "user",
+    });
     return EXIT.OK;
   } catch (error) {
     return statusOf(error);

@@ -29,7 +29,7 @@ const GROUP = "Results:";
 
 const HELP = `
 What the tests print (the CSV row) goes to stdout, everything else to stderr. Values in the file override those of
-the command line; testers of the command line are added to those of the file. "run" may be left out when the first
+the command line; testers and the target test of the command line are added to those of the file. "run" may be left out when the first
 word is an option.
 
 Examples:

@@ -96,7 +96,7 @@ export async function describeRun(
     );
   }
   const path = configPath ?? options.config;
-  const file = path === undefined ? null : await readConfig(path);
+  const file = path === undefined ? null : await readConfig(path, options.originalSpelling);
   const secretFile = findSecretFile(options.secretFile);
   const described = buildDescription({ ...options, secretFile }, file);
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
@@ -107,11 +107,12 @@ export async function describeRun(
  * Reads and parses a configuration file.
  *
  * @param path Its path, or "-" for stdin.
+ * @param originalSpelling Whether what is unknown in it is passed over, with a warning.
  * @returns The parsed file.
  * @throws {ExitError} when it cannot be read.
  * @throws {ConfigError} when it is not XML that can be read on.
  */
-export async function readConfig(path: string): Promise<ConfigFile> {
+export async function readConfig(path: string, originalSpelling = false): Promise<ConfigFile> {
   const name = path === "-" ? STDIN_NAME : path;
   let bytes: Uint8Array;
   try {
@@ -119,7 +120,7 @@ export async function readConfig(path: string): Promise<ConfigFile> {
   } catch (cause) {
     throw new ExitError(EXIT.USAGE, `cannot read the configuration ${name}: ${reasonOf(cause)}`, { cause });
   }
-  return parseConfigFile(decodeConfig(bytes, name), name);
+  return parseConfigFile(decodeConfig(bytes, name), name, originalSpelling);
 }
 
 async function readFile(path: string): Promise<Uint8Array> {

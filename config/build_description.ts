@@ -178,7 +178,8 @@ function readTargets(line: CommandLine, file: ConfigFile | null, checker: Checke
       } else if (name !== undefined) add(section, element, name, host);
     }
   }
-  if ((file?.targetTests.length ?? 0) === 0) {
+  // As clients, a target test of the command line comes on top of those of the file, unless one there has its name.
+  if (!file?.targetTests.some((section) => attribute(section, "name") === undefined)) {
     const name = option(line, "targetTest");
     const host = option(line, "targetTestHostname") ?? attribute(file?.test ?? null, "target") ??
       option(line, "testTarget");
@@ -259,13 +260,10 @@ function inOrder(problems: readonly Problem[]): Problem[] {
 }
 
 function warningsOf(line: CommandLine, file: ConfigFile | null, description: RunDescription): string[] {
-  const warnings: string[] = [];
+  const warnings = [...file?.warnings ?? []];
   const inFile = attribute(file?.test ?? null, "name");
   if (line.test !== undefined && inFile !== undefined && line.test !== inFile.text) {
     warnings.push(`--test ${line.test} has no effect: ${file?.file} names the test "${inFile.text}"`);
-  }
-  if (line.targetTest !== undefined && file !== null && file.targetTests.length > 0) {
-    warnings.push(`--target-test ${line.targetTest} has no effect: ${file.file} has target tests of its own`);
   }
   if (/(^|,)with_cpu_target\b/.test(description.controllerArgs) && description.targets.length === 0) {
     warnings.push("with_cpu_target is given but no target test follows: the row will end in a comma");

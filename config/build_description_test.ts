@@ -154,6 +154,29 @@ Deno.test("a raw Ethernet target is a MAC address", () => {
   assert.equal(description.clients[0]?.target, "aa:bb:cc:dd:ee:ff");
 });
 
+Deno.test("a target test of the command line comes on top of the file's, unless it names one of them", () => {
+  const xml = (name: string) =>
+    `<ipbench><test name="latency" target="t"><client hostname="a"/></test>
+    <target_test ${name}><target hostname="b"/></target_test></ipbench>`;
+  const line = { targetTest: "sink", targetTestHostname: "c", targetTestPort: "9" };
+  const targets = (file: string) =>
+    build(line, file).description.targets.map(({ test, host }) => [test, host]);
+  assert.deepEqual(targets(xml('name="echo"')), [["echo", "b"], ["sink", "c"]]);
+  assert.deepEqual(targets(xml("")), [["sink", "b"]]);
+});
+
+Deno.test("in the original's spelling what a file holds too much is warned of", () => {
+  const text =
+    `<lab><test name="latency" target="t" id="1"><client hostname="a"/>note<extra/></test><test/></lab>`;
+  const file = parseConfigFile(text, "f.xml", true);
+  assert.deepEqual(file.warnings.length, 4, file.warnings.join());
+  assert.match(file.warnings[1] ?? "", /^f\.xml:1:38: unknown attribute "id" in <test>/);
+  assert.deepEqual(file.problems.map(({ message }) => message), [
+    "a second <test>; there may be one, and line 1 has it",
+  ]);
+  assert.equal(parseConfigFile(text, "f.xml").problems.length, 5);
+});
+
 Deno.test("options that have no effect are warned of", () => {
   const xml =
     `<ipbench><test name="latency" target="t" controller_args="with_cpu_target"><client hostname="a"/></test>

@@ -70,20 +70,41 @@ export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
   untilCi: "--until-ci",
 };
 
+/** Long options of the original's programs: an abbreviation that fits one of them alone means it. */
+export const ORIGINAL_OPTIONS: Readonly<Record<"ipbench" | "ipbenchd", readonly string[]>> = {
+  ipbench: [
+    ...["--help", "--version", "--debug", "--client", "--port", "--test", "--test-args", "--reset"],
+    ...["--test-target", "--test-port", "--target-test", "--target-test-hostname", "--target-test-port"],
+    ...["--target-test-args", "--test-controller-args", "--target-test-controller-args", "--config"],
+  ],
+  ipbenchd: ["--help", "--version", "--ip", "--port", "--debug", "--target"],
+};
+
 /**
- * Python's optparse, which the original used, takes any beginning of a long option that fits one alone.
+ * Python's argparse, which the original uses, takes any beginning of a long option that fits one alone, and `-c=VALUE`.
  *
  * @param args The command line as typed.
  * @param known The long options, with their dashes.
+ * @param original Those of the original; what fits one of them alone means it, however many others it fits.
  * @returns The command line with such beginnings written out; anything else is left for the parser to judge.
  */
-export function expandAbbreviations(args: readonly string[], known: readonly string[]): string[] {
+export function expandAbbreviations(
+  args: readonly string[],
+  known: readonly string[],
+  original: readonly string[] = [],
+): string[] {
   const end = args.indexOf("--");
   return args.map((arg, index) => {
-    if (!arg.startsWith("--") || arg === "--" || (end >= 0 && index > end)) return arg;
+    if (end >= 0 && index >= end) return arg;
+    const short = /^(-[A-Za-z])=(.+)$/s.exec(arg);
+    if (short !== null) return `${short[1]}${short[2]}`;
+    if (!arg.startsWith("--")) return arg;
     const name = arg.split("=", 1)[0] ?? arg;
     if (known.includes(name)) return arg;
-    const fitting = known.filter((option) => option.startsWith(name));
-    return fitting.length === 1 ? fitting[0] + arg.slice(name.length) : arg;
+    for (const options of [original.filter((option) => known.includes(option)), known]) {
+      const fitting = options.filter((option) => option.startsWith(name));
+      if (fitting.length === 1) return fitting[0] + arg.slice(name.length);
+    }
+    return arg;
   });
 }

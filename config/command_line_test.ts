@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { expandAbbreviations, OPTION_NAMES } from "./command_line.ts";
+import { expandAbbreviations, OPTION_NAMES, ORIGINAL_OPTIONS } from "./command_line.ts";
 
 const KNOWN = Object.values(OPTION_NAMES);
 
@@ -21,6 +21,38 @@ Deno.test("what fits several or none is left for the parser to judge", () => {
   assert.deepEqual(expandAbbreviations(["--t", "--zzz", "-c", "x"], KNOWN), ["--t", "--zzz", "-c", "x"]);
 });
 
+Deno.test("what fits one of the original's options alone means it, and -c=VALUE is a value", () => {
+  // As Python's argparse reads them with the original's options.
+  const line = [
+    "-c=HOST",
+    "-P=1235",
+    "--p",
+    "5",
+    "--r",
+    "--d",
+    "-dr",
+    "-dcX",
+    "-cY",
+    "--test-a=x=1,y=2",
+    "--t",
+  ];
+  assert.deepEqual(expandAbbreviations(line, KNOWN, ORIGINAL_OPTIONS.ipbench), [
+    ...[
+      "-cHOST",
+      "-P1235",
+      "--port",
+      "5",
+      "--reset",
+      "--debug",
+      "-dr",
+      "-dcX",
+      "-cY",
+      "--test-args=x=1,y=2",
+      "--t",
+    ],
+  ]);
+});
+
 Deno.test("nothing after -- is an option", () => {
-  assert.deepEqual(expandAbbreviations(["--", "--cl"], KNOWN), ["--", "--cl"]);
+  assert.deepEqual(expandAbbreviations(["--", "--cl", "-c=x"], KNOWN), ["--", "--cl", "-c=x"]);
 });

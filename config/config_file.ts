@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Problem } from "./config_error.ts";
+import { formatProblem, type Problem } from "./config_error.ts";
 import { checkTree } from "./schema.ts";
 import { parseValues, UnitError } from "./values.ts";
 import { type ConfigElement, parseXmlTree } from "./xml_tree.ts";
@@ -32,6 +32,8 @@ export interface ConfigFile {
   sweep: SweepSection | null;
   /** What is wrong so far; {@linkcode buildDescription} adds wrong values and throws all of them. */
   problems: Problem[];
+  /** What was passed over, as sentences with their places. */
+  warnings: string[];
 }
 
 /**
@@ -39,12 +41,16 @@ export interface ConfigFile {
  *
  * @param text The file's text.
  * @param file The file's name, for messages.
+ * @param originalSpelling Whether what is unknown is passed over with a warning, as the original does without one.
  * @returns Its parts, and what is wrong with its structure.
  * @throws {ConfigError} when it is malformed, too large, too deep or has a DOCTYPE: then there are no parts.
  */
-export function parseConfigFile(text: string, file: string): ConfigFile {
+export function parseConfigFile(text: string, file: string, originalSpelling = false): ConfigFile {
   const root = parseXmlTree(text, file);
-  const problems = checkTree(root);
+  const found = checkTree(root);
+  const forgiven = found.filter(({ harmless }) => harmless && originalSpelling);
+  const problems: Problem[] = found.filter((problem) => !forgiven.includes(problem))
+    .map(({ where, message }) => ({ where, message }));
   const named = (name: string) => root.children.filter((child) => child.name === name);
   return {
     file,
@@ -52,6 +58,7 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
     targetTests: named("target_test"),
     sweep: readSweep(named("sweep")[0], problems),
     problems,
+    warnings: forgiven.map(formatProblem),
   };
 }
 

@@ -8,6 +8,11 @@ import type { Problem } from "./config_error.ts";
 import { suggestion } from "./nearest.ts";
 import type { ConfigElement } from "./xml_tree.ts";
 
+/** A problem; harmless where the original, which looks for what it knows, passes over it. */
+export interface TreeProblem extends Problem {
+  harmless: boolean;
+}
+
 /** What one element may hold. */
 export interface ElementSchema {
   attributes: readonly string[];
@@ -52,27 +57,28 @@ export const ROOT: ElementSchema = {
  * @param root The root element.
  * @returns What is wrong, in the order of the file.
  */
-export function checkTree(root: ConfigElement): Problem[] {
+export function checkTree(root: ConfigElement): TreeProblem[] {
+  const problems: TreeProblem[] = [];
   if (root.name !== ROOT_NAME) {
-    return [{ where: root.position, message: `the root element is <${root.name}>; expected <${ROOT_NAME}>` }];
+    const message = `the root element is <${root.name}>; expected <${ROOT_NAME}>`;
+    problems.push({ where: root.position, message, harmless: true });
   }
-  const problems: Problem[] = [];
   checkElement(root, ROOT, problems);
   return problems;
 }
 
 /** The depth was limited when the tree was made. */
-function checkElement(element: ConfigElement, schema: ElementSchema, problems: Problem[]): void {
+function checkElement(element: ConfigElement, schema: ElementSchema, problems: TreeProblem[]): void {
   for (const attribute of element.attributes.values()) {
     if (schema.attributes.includes(attribute.name)) continue;
     const hint = suggestion(attribute.name, schema.attributes);
     const message = `unknown attribute "${attribute.name}" in <${element.name}>${hint}`;
-    problems.push({ where: attribute.position, message });
+    problems.push({ where: attribute.position, message, harmless: true });
   }
   if (element.text !== null) {
     const shown = JSON.stringify(element.text.value.slice(0, 30));
     const message = `text ${shown} inside <${element.name}>; only elements are expected here`;
-    problems.push({ where: element.text.position, message });
+    problems.push({ where: element.text.position, message, harmless: true });
   }
   const first = new Map<string, ConfigElement>();
   for (const child of element.children) {
@@ -82,13 +88,14 @@ function checkElement(element: ConfigElement, schema: ElementSchema, problems: P
       problems.push({
         where: child.position,
         message: `unknown element <${child.name}> in <${element.name}>${hint}`,
+        harmless: true,
       });
       continue;
     }
     const earlier = first.get(child.name);
     if (earlier !== undefined && schema.single?.includes(child.name)) {
       const message = `a second <${child.name}>; there may be one, and line ${earlier.position.line} has it`;
-      problems.push({ where: child.position, message });
+      problems.push({ where: child.position, message, harmless: false });
     }
     first.set(child.name, earlier ?? child);
     checkElement(child, known, problems);

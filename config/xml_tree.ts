@@ -33,12 +33,12 @@ export interface ConfigElement {
 }
 
 /**
- * Decodes a file's bytes.
+ * Decodes a file's bytes: UTF-8, or the encoding that a byte order mark or the XML declaration names.
  *
  * @param bytes The whole file.
  * @param file Its name, for messages.
  * @returns The text.
- * @throws {ConfigError} when it is too large or not UTF-8.
+ * @throws {ConfigError} when it is too large, or not text of that encoding.
  */
 export function decodeConfig(bytes: Uint8Array, file: string): string {
   const where = { file, line: 1, column: 1 };
@@ -48,11 +48,31 @@ export function decodeConfig(bytes: Uint8Array, file: string): string {
       message: `the file has ${bytes.length} bytes; at most ${MAX_CONFIG_BYTES} are read`,
     }]);
   }
+  const encoding = encodingOf(bytes);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ConfigError([{ where, message: "the file is not UTF-8 text; save it as UTF-8" }], { cause });
+    const name = encoding.toUpperCase();
+    throw new ConfigError([{ where, message: `the file is not ${name} text; save it as UTF-8` }], { cause });
   }
+}
+
+/** First bytes of UTF-16 text: a byte order mark, or "<" without one. */
+const UTF_16: readonly (readonly [first: number, second: number, encoding: string])[] = [
+  [0xff, 0xfe, "utf-16le"],
+  [0x3c, 0x00, "utf-16le"],
+  [0xfe, 0xff, "utf-16be"],
+  [0x00, 0x3c, "utf-16be"],
+];
+/** The XML declaration stands in the file's first bytes, in ASCII but for UTF-16. */
+const DECLARATION_BYTES = 200;
+
+function encodingOf(bytes: Uint8Array): string {
+  const wide = UTF_16.find(([first, second]) => bytes[0] === first && bytes[1] === second);
+  if (wide !== undefined) return wide[2];
+  const head = String.fromCharCode(...bytes.subarray(0, DECLARATION_BYTES));
+  return /^(?:\u00ef\u00bb\u00bf)?<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z][\w.-]*)["']/.exec(head)?.[1] ??
+    "utf-8";
 }
 
 /**

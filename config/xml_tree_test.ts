@@ -104,6 +104,29 @@ Deno.test("too large and not UTF-8 are refused", () => {
   );
 });
 
+Deno.test("a file is read in the encoding that it says", () => {
+  const text = '<a b="\u00fc"/>';
+  const wide = (text: string, little: boolean) => {
+    const view = new DataView(new ArrayBuffer(text.length * 2));
+    for (let i = 0; i < text.length; i++) view.setUint16(i * 2, text.charCodeAt(i), little);
+    return new Uint8Array(view.buffer);
+  };
+  const narrow = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const read = (bytes: Uint8Array) => parse(decodeConfig(bytes, "f.xml")).attributes.get("b")?.value;
+  const declared = (encoding: string) => `<?xml version="1.0" encoding="${encoding}"?>\n${text}`;
+  for (const little of [true, false]) {
+    assert.equal(read(wide(`\ufeff${declared("UTF-16")}`, little)), "\u00fc");
+    assert.equal(read(wide(text, little)), "\u00fc");
+  }
+  assert.equal(read(narrow(declared("ISO-8859-1"))), "\u00fc");
+  assert.equal(read(new TextEncoder().encode(declared("utf-8"))), "\u00fc");
+  assert.equal(read(new TextEncoder().encode(`\ufeff${text}`)), "\u00fc");
+  assert.equal(
+    messageOf(() => decodeConfig(narrow(declared("klingon")), "f.xml")),
+    "f.xml:1:1: the file is not KLINGON text; save it as UTF-8",
+  );
+});
+
 Deno.test("a million CRLFs take no time to speak of", () => {
   assert.equal(parse("<a>" + "\r\n".repeat(1_000_000) + "</a>").name, "a");
 });

@@ -151,3 +151,28 @@ Deno.test("original's spelling: an original controller's unknown arguments are w
   assert.ok(warned(meter.log, 'argument "holdoff" is not known'), meter.log.join("\n"));
   assert.ok(warned(tester.log, "unknown argument"), tester.log.join("\n"));
 });
+
+Deno.test("original's spelling: its ways with options and configuration files", async () => {
+  const daemon = await runProgram("ipbenchd", ["--vers"]);
+  assert.match(daemon.stdout, /^ipbenchd \d/);
+  await using tester = await TestDaemon.start();
+  await using first = await TestDaemon.start({ role: "target", ip: null, args: ["--i=127.0.0.1", "--deb"] });
+  await using second = await TestDaemon.start({ role: "target" });
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-spelling-" });
+  try {
+    const text = `\ufeff<?xml version="1.0" encoding="UTF-16"?><lab by="me">
+      <test name="dummy" args="seconds=0.1" target="127.0.0.1"><client hostname="127.0.0.1"/></test>
+      <target_test name="dummy_target"><target hostname="127.0.0.1" port="${first.port}"/></target_test></lab>`;
+    const bytes = new Uint8Array(Uint16Array.from(text, (letter) => letter.charCodeAt(0)).buffer);
+    await Deno.writeFile(`${folder}/lab.xml`, bytes);
+    const args = ["--conf", `${folder}/lab.xml`, "--p", String(tester.port), "--target-test=dummy_target"];
+    args.push("--target-test-h=127.0.0.1", "--target-test-p", String(second.port));
+    const lenient = await runProgram("ipbench", args);
+    assert.equal(lenient.code, 0, lenient.stderr);
+    assert.equal(lenient.stdout.trim().split("\n").length, 3, lenient.stdout);
+    assert.match(lenient.stderr, /warning: .*lab\.xml:1:\d+: unknown attribute "by"/);
+    assert.equal((await runProgram("ipbench", ["run", ...args])).code, 2);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
