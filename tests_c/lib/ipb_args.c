@@ -183,7 +183,7 @@ static int set(const struct ipbench_option *o, struct ipb_value *v, const struct
 static int unknown(const struct ipb_args *a, const char *name, int controller, struct ipb_error *err)
 {
 	const struct ipbench_option *near = NULL;
-	unsigned best = 4;
+	unsigned best = strlen(name) < 3 ? 2 : 4; /* one letter is near everything */
 
 	for (uint32_t i = 0; i < a->count; i++) {
 		const struct ipbench_option *o = &a->options[i];
