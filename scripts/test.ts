@@ -105,8 +105,12 @@ async function cTests(): Promise<Count> {
   });
   /** One for those under ASan and UBSan, one for those under TSan. */
   const totals = Array.from(
-    output.matchAll(/^C tests: (\d+) passed, (\d+) failed/gm),
-    ([, passed, failed]) => ({ passed: Number(passed), failed: Number(failed), skipped: 0 }),
+    output.matchAll(/^C tests: (\d+) passed, (\d+) failed, (\d+) skipped/gm),
+    ([, passed, failed, skipped]) => ({
+      passed: Number(passed),
+      failed: Number(failed),
+      skipped: Number(skipped),
+    }),
   );
   say(output.split("\n").filter((line) => /^(ok|not ok|C tests:|\s)|error/.test(line)).join("\n"));
   if (totals.length < 2) return one("C tests", { code: code === 0 ? 1 : code, output });
