@@ -1,7 +1,7 @@
 /** `ipbench run` as scripts see it: stdout, files, exit statuses. */
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
-import { deadline, kill, programCommand, runProgram, TestDaemon, until } from "./util/mod.ts";
+import { collectText, deadline, kill, programCommand, runProgram, TestDaemon, until } from "./util/mod.ts";
 
 const DUMMY = ["--test", "dummy", "--test-target", "127.0.0.1", "--test-args", "seconds=0.3,text=client-row"];
 
@@ -29,11 +29,7 @@ function startRun(args: string[]): { child: Deno.ChildProcess; said: { text: str
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const said = { text: "" };
-  (async () => {
-    for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) said.text += part;
-  })().catch(() => {});
-  return { child, said };
+  return { child, said: collectText(child.stderr) };
 }
 
 Deno.test("stdout is what the tests printed, files hold document and row, with and without the word run", async () => {
@@ -230,10 +226,7 @@ for (const trains of [false, true]) {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const said = { text: "" };
-    const reading = (async () => {
-      for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) said.text += part;
-    })();
+    const said = collectText(child.stderr);
     try {
       await until(
         "the echo is ready",
@@ -251,7 +244,7 @@ for (const trains of [false, true]) {
       kill(child.pid, "SIGINT");
     }
     const { code } = await deadline("the echo ends", 8_000, child.status);
-    await reading;
+    await said.ended;
     assert.equal(code, 0, said.text);
     assert.match(said.text, /ipbench echo: \w*Packets 3, \w*Bytes 12\b/);
     assert.equal(await new Response(child.stdout).text(), "");

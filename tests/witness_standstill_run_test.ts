@@ -154,21 +154,7 @@ Deno.test(
 Deno.test({ name: "what is asked for beyond a link's rate (tshark)", ignore }, async () => {
   using link = Veth.make("y");
   assert.ok(link !== null);
-  const shape = [
-    "qdisc",
-    "add",
-    "dev",
-    link.near,
-    "root",
-    "tbf",
-    "rate",
-    "4mbit",
-    "burst",
-    "2k",
-    "limit",
-    "3k",
-  ];
-  assert.ok(new Deno.Command("tc", { args: shape }).outputSync().success);
+  link.shape(4, "3k");
   const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
   try {
     await using capture = await Capture.start(link.near, `udp port ${echo.port}`);
@@ -189,21 +175,7 @@ Deno.test({ name: "what is asked for beyond a link's rate (tshark)", ignore }, a
 Deno.test({ name: "what waits in the sender's own queue (tshark, python3)", ignore }, async () => {
   using link = Veth.make("z");
   assert.ok(link !== null);
-  const shape = [
-    "qdisc",
-    "add",
-    "dev",
-    link.near,
-    "root",
-    "tbf",
-    "rate",
-    "4mbit",
-    "burst",
-    "2k",
-    "limit",
-    "1m",
-  ];
-  assert.ok(new Deno.Command("tc", { args: shape }).outputSync().success);
+  link.shape(4, "1m");
   const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
   try {
     await using capture = await Capture.start(link.near, `udp port ${echo.port}`);

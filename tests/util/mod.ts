@@ -11,6 +11,7 @@
  * @module
  */
 export * from "./certificates.ts";
+export * from "./collected.ts";
 export * from "./daemon.ts";
 export * from "./needs.ts";
 export * from "./observed_run.ts";

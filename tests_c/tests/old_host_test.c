@@ -4,9 +4,7 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include <unistd.h>
 
 #include "ipb_clock.h"
+#include "opened.h"
 #include "original_bytes.h"
 #include "plugin.h"
 
@@ -34,26 +33,10 @@ struct run {
 
 static struct ipbench_plugin *running;
 static struct timeval *stop_stamp;
-static char folder[PATH_MAX];
 
-static struct ipbench_plugin *open_plugin(const char *name)
+static int ignore_pipes(void **state)
 {
-	char file[PATH_MAX + 100];
-
-	snprintf(file, sizeof file, "%s/%s.so", folder, name);
-	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-	return handle != NULL ? dlsym(handle, "ipbench_plugin") : NULL;
-}
-
-static int find_plugins(void **state)
-{
-	ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 32);
-
 	(void)state;
-	assert_true(n > 0);
-	folder[n] = '\0';
-	*strrchr(folder, '/') = '\0';
-	strcpy(strrchr(folder, '/'), "/plugins");
 	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
@@ -71,7 +54,7 @@ static int daemon_half(const char *name, char *host, int port, char *args, struc
 	int size = 0;
 
 	alarm(DEADLINE_S);
-	running = open_plugin(name);
+	running = opened_plugin(name);
 	stop_stamp = &stamps[1];
 	if (running == NULL)
 		return 1;
@@ -98,7 +81,7 @@ static int daemon_half(const char *name, char *host, int port, char *args, struc
 
 static struct run begin(const char *name, const char *host, int port, const char *args)
 {
-	struct run r = { .plugin = open_plugin(name) };
+	struct run r = { .plugin = opened_plugin(name) };
 	int result[2], input[2];
 
 	if (r.plugin == NULL)
@@ -310,7 +293,7 @@ static void what_cannot_work_fails_its_setup(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-		if (i == sizeof tests / sizeof *tests - 1 && open_plugin(tests[i].name) == NULL)
+		if (i == sizeof tests / sizeof *tests - 1 && opened_plugin(tests[i].name) == NULL)
 			continue;
 		struct run r = begin(tests[i].name, "127.0.0.1", 7, tests[i].args);
 		assert_int_equal(end(&r, data, &size, &invalid), 2);
@@ -371,5 +354,5 @@ int main(void)
 		cmocka_unit_test(what_cannot_work_fails_its_setup), cmocka_unit_test(wait_ends_on_enter_and_on_sigint),
 		cmocka_unit_test(too_few_samples_fail_the_test),
 	};
-	return cmocka_run_group_tests(tests, find_plugins, NULL);
+	return cmocka_run_group_tests(tests, ignore_pipes, NULL);
 }

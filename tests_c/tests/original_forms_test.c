@@ -2,49 +2,31 @@
  * printed of it.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
-#include <dlfcn.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ipb_json.h"
+#include "opened.h"
 #include "original_bytes.h"
 #include "output_of.h"
 #include "plugin.h"
 
-static char folder[PATH_MAX];
 static struct ipbench_progress progress;
 static char error_text[1024];
 static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 1, 0,
 	                            sizeof error_text, error_text, &progress, 0, 0 };
-
-static int find_plugins(void **state)
-{
-	ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 32);
-
-	(void)state;
-	assert_true(n > 0);
-	folder[n] = '\0';
-	*strrchr(folder, '/') = '\0';
-	strcpy(strrchr(folder, '/'), "/plugins");
-	return 0;
-}
 
 /* What is printed of n results; json: of the first one. */
 static void printed(const char *name, const char *const bytes[], const int sizes[], int n, char *text, size_t text_size,
                     char *json, size_t json_size)
 {
 	struct client_data data[2] = { 0 };
-	char file[PATH_MAX + 100], *members;
+	char *members;
 
-	snprintf(file, sizeof file, "%s/%s.so", folder, name);
-	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-	if (handle == NULL)
+	struct ipbench_plugin *p = opened_plugin(name);
+	struct ipbench_plugin_ext *ext = opened_ext(name);
+	if (p == NULL || ext == NULL)
 		fail_msg("%s", dlerror());
-	struct ipbench_plugin *p = dlsym(handle, "ipbench_plugin");
-	struct ipbench_plugin_ext *ext = dlsym(handle, "ipbench_plugin_ext");
-	assert_true(p != NULL && ext != NULL);
 	assert_int_equal(ext->attach(&host), 0);
 	assert_int_equal(p->setup_controller(NULL), 0);
 	for (int i = 0; i < n; i++) {
@@ -101,5 +83,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(what_its_tests_sent_is_printed_as_there) };
 
-	return cmocka_run_group_tests(tests, find_plugins, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "unit.h"
 
-#include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,17 +10,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ipb_clock.h"
 #include "ipb_sock.h"
+#include "opened.h"
 #include "plugin.h"
 
 #define RUN_NS 300000000ull   /* before stop is called */
 #define STOP_NS 3000000000ull /* start has to return within this */
 #define RESULT_MAX 65536
 
-static char folder[PATH_MAX];
 static int silent = -1; /* a UDP socket that takes packets and answers none */
 static struct ipbench_progress progress;
 static char error_text[1024];
@@ -37,17 +34,12 @@ struct running {
 	atomic_int done;
 };
 
-static int find_plugins(void **state)
+static int set_up(void **state)
 {
 	struct ipb_sock_options o = { .dscp = -1 };
 	struct ipb_error err = { 0 };
-	ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 32);
 
 	(void)state;
-	assert_true(n > 0);
-	folder[n] = '\0';
-	*strrchr(folder, '/') = '\0';
-	strcpy(strrchr(folder, '/'), "/plugins");
 	silent = ipb_sock_listen("127.0.0.1", 0, SOCK_DGRAM, &o, &err);
 	assert_true(silent >= 0);
 	return setenv("IPBENCH_ALLOW_EXEC", "/bin:/usr/bin", 1);
@@ -89,16 +81,13 @@ static void run(struct ipbench_plugin *p)
 
 static void stop_ends_start(const char *name, const char *arguments)
 {
-	char file[PATH_MAX + 100], *args = strdup(arguments), *data = NULL;
+	char *args = strdup(arguments), *data = NULL;
 	int size = 0, status;
 
-	snprintf(file, sizeof file, "%s/%s.so", folder, name);
-	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-	if (handle == NULL)
+	struct ipbench_plugin *p = opened_plugin(name);
+	struct ipbench_plugin_ext *ext = opened_ext(name);
+	if (p == NULL || ext == NULL)
 		fail_msg("%s", dlerror());
-	struct ipbench_plugin *p = dlsym(handle, "ipbench_plugin");
-	struct ipbench_plugin_ext *ext = dlsym(handle, "ipbench_plugin_ext");
-	assert_true(p != NULL && ext != NULL);
 	memset(&progress, 0, sizeof progress);
 	assert_int_equal(ext->attach(&host), 0);
 	if (p->type == IPBENCH_CLIENT)
@@ -144,5 +133,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(templates), cmocka_unit_test(clients), cmocka_unit_test(targets) };
 
-	return cmocka_run_group_tests(tests, find_plugins, NULL);
+	return cmocka_run_group_tests(tests, set_up, NULL);
 }
