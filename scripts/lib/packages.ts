@@ -31,6 +31,7 @@ const PACKAGES: [name: string, probe: string][] = [
   ["zsh", "command -v zsh"],
   ["fish", "command -v fish"],
   ["man-db", "command -v man"],
+  ["systemd", "command -v systemd-analyze"],
   ["nfs-ganesha-vfs", "ls /usr/lib/*/ganesha/libfsalvfs.so"],
   ["rpcbind", "ls /usr/sbin/rpcbind /sbin/rpcbind"],
 ];
