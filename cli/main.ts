@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setProcessTitle } from "../ffi/process_title.ts";
 import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
 import { expandAbbreviations, ORIGINAL_OPTIONS, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError, formatProblem } from "../config/config_error.ts";
@@ -53,6 +54,7 @@ async function daemonLine(args: string[]): Promise<string[]> {
 }
 
 async function runCommand(args: string[]): Promise<number> {
+  setProcessTitle(["ipbench", ...args].join(" "));
   const { COMMANDS } = await import("./commands.ts");
   const { makeProgram } = await import("./program.ts");
   const line = withCommand(args);

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type HostDeadlines, monotonicNowNs, type PluginHostOptions, sdNotify, VERSION } from "../ffi/mod.ts";
+import {
+  type HostDeadlines,
+  monotonicNowNs,
+  type PluginHostOptions,
+  sdNotify,
+  setProcessTitle,
+  VERSION,
+} from "../ffi/mod.ts";
 import {
   createNonce,
   createProver,
@@ -148,6 +155,7 @@ function sayReady(options: DaemonOptions, server: Server): void {
   const log = daemonLog();
   const { hostname, port } = server.address;
   const address = socketAddress(hostname, port);
+  setProcessTitle(`ipbenchd: ${options.role} ${address}`);
   const open = isOpen(options);
   const properties = { event: "ready", version: VERSION, role: options.role, address, port, open };
   const line = `ready: version ${VERSION}, ${options.role} on ${address}`;

@@ -18,5 +18,6 @@ export {
 } from "./plugin_info.ts";
 export { type Side, sidesOf, type StartReport } from "./plugin_info.ts";
 export type { HostLog, ProcessEnd } from "./plugin_process.ts";
+export { setProcessTitle } from "./process_title.ts";
 export { type BuildInfo, buildInfo, programName, type SelfCommand, selfCommand, selfPath } from "./self.ts";
 export { INTERFACE_MAJOR, INTERFACE_MINOR, VERSION } from "./version.ts";

@@ -59,7 +59,7 @@ const PARTS: Record<string, () => Promise<Count>> = {
 
 /** Tests that wait more than they work, and measure nothing: two files at a time. */
 const SIDE_BY_SIDE =
-  /^(cli|compare|crash|daemon_(auth|dialogue|extensions|faults|plugins|silence|tls)|docs|document|ffi|launcher|plugin_tools|recover|report|secure|terminal|wrappers)_/;
+  /^(cli|compare|crash|daemon_(auth|dialogue|extensions|faults|plugins|silence|tls)|docs|document|ffi|launcher|plugin_tools|process_names|recover|report|secure|terminal|wrappers)_/;
 
 /** One check that has no parts: shows its output when it fails. */
 function one(name: string, { code, output }: Outcome): Count {

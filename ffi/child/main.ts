@@ -9,6 +9,7 @@ import { PluginError } from "../errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "../frame.ts";
 import { CHILD_OPEN_FILES } from "../limits.ts";
 import type { Side } from "../plugin_info.ts";
+import { setProcessTitle } from "../process_title.ts";
 import { isRaised } from "../self.ts";
 import { checkPlugin } from "./check.ts";
 import { ethtool } from "./ethtool.ts";
@@ -21,6 +22,8 @@ import { pinTarget, resolveTarget } from "./target.ts";
 
 const EXIT_PARENT_GONE = 0;
 const EXIT_CANNOT_START = 70;
+/** What `ps` shows of this process; the test's name follows. */
+const TITLE = "ipbench: plugin";
 
 /** A reply's own fields, and the bytes that go with it. */
 interface Reply {
@@ -145,6 +148,7 @@ class Server {
       debug: this.#debug,
       originalSpelling: this.#originalSpelling,
     });
+    setProcessTitle(`${TITLE} ${name}`);
     return { fields: { info: open.info, progressFd: this.#plugin.progressFd } };
   }
 
@@ -232,6 +236,7 @@ export async function main(args: string[]): Promise<number> {
     console.error("ipbench: this way of calling is for ipbench itself");
     return 2;
   }
+  setProcessTitle(TITLE);
   let library: Library;
   try {
     library = await openLibrary();
