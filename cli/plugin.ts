@@ -6,10 +6,21 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { embedded } from "../ffi/embedded.ts";
-import { type PluginCheck, PluginError, PluginHost } from "../ffi/mod.ts";
+import { parseAddress } from "../config/address.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note, out } from "./io.ts";
-import { findingsOf, prepareSanitizer, type Sanitizer } from "./sanitizer.ts";
+import { note } from "./io.ts";
+import { checkPlugin } from "./plugin_check.ts";
+
+const CHECK_HELP = `
+The test is run here for two seconds at most: it does what it does, to 127.0.0.1 unless --target says otherwise. Then its
+result is read and printed, whole, damaged and random. A plugin of the original's line is run with --args only.
+
+Examples:
+  ipbench plugin check ./mine.so
+  ipbench plugin check ./mine.so --args bps=10M,duration=1 --target 10.0.0.9:7
+
+Exit status: 0 nothing is wrong, 1 it has faults or is no plugin, 2 wrong use.
+`;
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 
@@ -28,11 +39,17 @@ export function register(program: Command): void {
       await writePlugin(name, options.target === true ? "target" : "client");
     });
   plugin.command("check")
-    .description("open a plugin in a process of its own and examine it")
+    .description("run a plugin in a process of its own and examine what each of its functions gives")
     .argument("<file>", "the shared object, such as ./mine.so")
+    .option("--args <args>", "the test's arguments, as --test-args of a run (default: none)")
+    .option("--target <host[:port]>", "the machine under test (default: 127.0.0.1, the plugin's own port)")
     .option("-d, --debug", "tell the plugin that debug lines are wanted")
+    .addHelpText("after", CHECK_HELP)
     .action(async (file, options) => {
-      await checkPlugin(file, options.debug === true);
+      const { args, debug = false } = options;
+      const target = options.target === undefined ? null : parseAddress(options.target, 0);
+      if (typeof target === "string") throw new ExitError(EXIT.USAGE, `--target: ${target}`);
+      await checkPlugin(file, { ...(args === undefined ? {} : { args }), target, debug: debug === true });
     });
 }
 
@@ -87,46 +104,4 @@ clean:
 \trm -f ${name}.so
 .PHONY: clean
 `;
-}
-
-async function checkPlugin(file: string, debug: boolean): Promise<void> {
-  const path = await Deno.realPath(file).catch((cause) => {
-    throw new ExitError(EXIT.FAILED, `${file} cannot be read: ${cause.message}`, { cause });
-  });
-  const sanitizer = await prepareSanitizer(path);
-  try {
-    const { info, findings } = await examine(path, debug, sanitizer);
-    if (sanitizer !== null) {
-      const leaks = await findingsOf(sanitizer);
-      for (const line of leaks) note(line);
-      findings.push({
-        ok: leaks.length === 0,
-        text: leaks.length === 0 ? "no leaks" : "it leaks memory, see above",
-      });
-    }
-    out(`${file}: ${info.name}, ${info.side} test, ${info.descr}\n`);
-    for (const { ok, text } of findings) out(`${ok ? "ok   " : "WRONG"}  ${text}\n`);
-    const wrong = findings.filter(({ ok }) => !ok).length;
-    if (wrong > 0) {
-      throw new ExitError(EXIT.FAILED, `${file}: ${wrong === 1 ? "1 fault" : `${wrong} faults`}`);
-    }
-  } finally {
-    if (sanitizer !== null) await Deno.remove(sanitizer.folder, { recursive: true });
-  }
-}
-
-async function examine(path: string, debug: boolean, sanitizer: Sanitizer | null): Promise<PluginCheck> {
-  const log = (_level: string, text: string) => note(text);
-  const env = sanitizer === null ? {} : { env: sanitizer.env };
-  const host = PluginHost.spawn({ pluginDirs: [], debug, log, ...env });
-  try {
-    const check = await host.check(path);
-    await host.quit();
-    return check;
-  } catch (error) {
-    if (error instanceof PluginError) throw new ExitError(EXIT.FAILED, error.message, { cause: error });
-    throw error;
-  } finally {
-    await host.kill();
-  }
 }

@@ -10,9 +10,11 @@ export { DEFAULT_DEADLINES, type HostDeadlines } from "./limits.ts";
 export { sdNotify } from "./notify.ts";
 export { PluginHost, type PluginHostOptions, type SetupArguments } from "./plugin_host.ts";
 export {
+  type Finding,
   PHASES,
   type PluginCheck,
   type PluginInfo,
+  type PluginMetric,
   type PluginOption,
   type Progress,
 } from "./plugin_info.ts";

@@ -279,13 +279,15 @@ export class PluginHost {
     const deadline = this.#deadlines.unmarshallMs;
     const { body } = await this.#call("unmarshall", "unmarshall", deadline, { index, valid }, data);
     if (body.length === 0) return null;
+    let text = "";
     try {
-      const json: unknown = JSON.parse(decoder.decode(body));
+      text = decoder.decode(body);
+      const json: unknown = JSON.parse(text);
       if (typeof json === "object" && json !== null && !Array.isArray(json)) {
         return json as Record<string, unknown>;
       }
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = noNumber(text) ?? (cause instanceof Error ? cause.message : String(cause));
       const message = `${this.#process.subject} gave results that are not JSON: ${why}`;
       throw new PluginError("unmarshall", "results", message, { cause });
     }
@@ -307,7 +309,8 @@ export class PluginHost {
   }
 
   /**
-   * Opens one file and examines it, for `ipbench plugin check`.
+   * Opens one file and reads what it says of itself, for `ipbench plugin check`; its functions can be called then, as
+   * after {@linkcode PluginHost.load}, unless one is missing.
    *
    * @param path the plugin's file
    * @throws {PluginError} "interface" when it is no plugin at all
@@ -315,7 +318,9 @@ export class PluginHost {
   async check(path: string): Promise<PluginCheck> {
     this.#process.subject = `plugin file ${path}`;
     const { header } = await this.#call("check", "interface", this.#deadlines.checkMs, { path });
-    return { info: header.info as PluginInfo, findings: header.findings as PluginCheck["findings"] };
+    this.#openPage(header.progressFd);
+    const { info, findings, has } = header as unknown as PluginCheck;
+    return { info, findings, has };
   }
 
   /** Lets the process end by itself, so that a sanitizer can report; then as {@linkcode PluginHost.kill}. */
@@ -355,4 +360,10 @@ export class PluginHost {
     this.#page?.close();
     this.#page = null;
   }
+}
+
+/** C prints figures that are none, after a division by zero say, in ways that JSON does not have. */
+function noNumber(text: string): string | null {
+  const found = /[:[,]\s*([-+]?(?:nan|inf(?:inity)?))\b/i.exec(text)?.[1];
+  return found === undefined ? null : `${found} is no number there; leave out what is not known`;
 }

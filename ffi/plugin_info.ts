@@ -150,9 +150,16 @@ export interface StartReport {
   error?: string;
 }
 
+/** One finding about a plugin; "note" is neither good nor a fault. */
+export interface Finding {
+  kind: "ok" | "note" | "wrong";
+  text: string;
+}
+
 /** What {@linkcode PluginHost.check} found out about one file. */
 export interface PluginCheck {
   info: PluginInfo;
-  /** One finding a line; `ok: false` is a fault of the plugin. */
-  findings: { ok: boolean; text: string }[];
+  findings: Finding[];
+  /** Optional functions that it has, such as `results`. */
+  has: string[];
 }

@@ -70,13 +70,22 @@ export function csvHeader(client: Printed, targets: readonly Printed[]): string 
   return printed.map((part, n) => namesOf(part, n < printed.length - 1)).join(",");
 }
 
+/**
+ * The columns of one plugin's row, texts in quotes left out.
+ *
+ * @param text What it printed; comments and newlines are no part of the row.
+ * @returns its fields, none when it printed no row
+ */
+export function fieldsOf(text: string): string[] {
+  const row = joined(linesOf(text)).replace(/^,/, "");
+  return row === "" ? [] : row.replace(/"[^"]*"/g, "").split(",");
+}
+
 function namesOf(part: Printed, isFollowed: boolean): string {
   const names = CYCLES.test(part.text)
     ? CYCLES_NAMES
     : (part.names ?? part.test).replace(/[\r\n]+/g, "").split(",");
-  let row = joined(linesOf(part.text)).replace(/^,/, "");
-  if (isFollowed) row = row.replace(/,$/, ""); // with_cpu_target's comma
-  const fields = row.replace(/"[^"]*"/g, "").split(",");
+  const fields = fieldsOf(isFollowed ? part.text.replace(/,\s*$/, "") : part.text); // with_cpu_target's comma
   return fields.map((field, n) => names[n] ?? label(field) ?? `${names.at(-1)!}_${n + 1}`).join(",");
 }
 

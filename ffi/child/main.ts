@@ -123,7 +123,17 @@ class Server {
         `${path} is not opened by a program with rights of its own: ${why}`,
       );
     }
-    return { fields: { ...checkPlugin(this.#library, path, this.#debug) } };
+    if (this.#plugin !== null) throw new PluginError("protocol", "check", "a plugin is loaded already");
+    const { open, findings } = checkPlugin(this.#library, path);
+    const { info, functions } = open;
+    if (info.missing.length === 0) {
+      this.#plugin = new Plugin(this.#library, open, info.side, {
+        debug: this.#debug,
+        originalSpelling: false,
+      });
+    }
+    const fields = { info, findings, has: Object.keys(functions) };
+    return { fields: this.#plugin === null ? fields : { ...fields, progressFd: this.#plugin.progressFd } };
   }
 
   #hello(header: Record<string, unknown>): Reply {

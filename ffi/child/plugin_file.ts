@@ -27,6 +27,8 @@ export interface OpenPlugin {
   info: PluginInfo;
   handle: Deno.PointerObject;
   functions: Partial<Record<PluginFunction | ExtFunction, Deno.PointerObject>>;
+  /** What its table of metrics says and no ipbench of this version understands, a sentence each. */
+  strangeMetrics: string[];
 }
 
 /** A file that is no plugin, or one that cannot be used. */
@@ -96,8 +98,11 @@ function readPlugin(library: Library, handle: Deno.PointerObject, origin: string
     missing: PLUGIN_FUNCTIONS.filter((each) => functions[each] === undefined),
   };
   const extension = library.symbols.ipbench_host_symbol(handle, cString("ipbench_plugin_ext"));
-  if (extension !== null) Object.assign(info, readExtension(extension, origin, code, functions));
-  return { info, handle, functions };
+  const strangeMetrics: string[] = [];
+  if (extension !== null) {
+    Object.assign(info, readExtension(extension, origin, code, functions, strangeMetrics));
+  }
+  return { info, handle, functions, strangeMetrics };
 }
 
 const NO_EXTENSION = { version: null, interface: null, csvHeader: null, options: null, metrics: [] };
@@ -107,6 +112,7 @@ function readExtension(
   origin: string,
   code: CodeRanges,
   functions: OpenPlugin["functions"],
+  strange: string[],
 ): Pick<PluginInfo, "version" | "interface" | "csvHeader" | "options" | "metrics"> {
   const address = Deno.UnsafePointer.value(symbol);
   const head = new Struct(readMemory(address, EXT.version));
@@ -132,7 +138,7 @@ function readExtension(
     interface: { major, minor },
     csvHeader: struct.string(EXT.csv_header, "csv_header", MAX_TEXT_BYTES),
     options: readOptions(struct, origin),
-    metrics: readMetrics(struct, origin),
+    metrics: readMetrics(struct, origin, strange),
   };
 }
 
@@ -185,7 +191,7 @@ function readOptions(struct: Struct, origin: string): PluginOption[] {
   });
 }
 
-function readMetrics(struct: Struct, origin: string): PluginMetric[] {
+function readMetrics(struct: Struct, origin: string, strange: string[]): PluginMetric[] {
   const table = {
     what: "metrics",
     address: struct.pointer(EXT.metrics),
@@ -194,13 +200,23 @@ function readMetrics(struct: Struct, origin: string): PluginMetric[] {
     least: METRIC.size,
     size: METRIC.size,
   };
-  return Array.from(readTable(table, origin), (each) => ({
-    name: each.string(METRIC.name, "metric name", MAX_TEXT_BYTES) ?? "",
-    unit: each.string(METRIC.unit, "metric unit", MAX_TEXT_BYTES) ?? "",
-    help: each.string(METRIC.help, "metric help", MAX_TEXT_BYTES) ?? "",
-    total: TOTALS[each.uint32(METRIC.total)] ?? "none",
-    better: BETTER[each.uint32(METRIC.better)] ?? "unknown",
-  }));
+  return Array.from(readTable(table, origin), (each) => {
+    const name = each.string(METRIC.name, "metric name", MAX_TEXT_BYTES) ?? "";
+    const [total, better] = [each.uint32(METRIC.total), each.uint32(METRIC.better)];
+    if (total >= TOTALS.length) {
+      strange.push(`metric ${name}: ${total} is no way to add up (enum ipbench_total)`);
+    }
+    if (better >= BETTER.length) {
+      strange.push(`metric ${name}: ${better} is no direction (enum ipbench_better)`);
+    }
+    return {
+      name,
+      unit: each.string(METRIC.unit, "metric unit", MAX_TEXT_BYTES) ?? "",
+      help: each.string(METRIC.help, "metric help", MAX_TEXT_BYTES) ?? "",
+      total: TOTALS[total] ?? "none",
+      better: BETTER[better] ?? "unknown",
+    };
+  });
 }
 
 /** A copy of a C structure. */

@@ -153,7 +153,8 @@ static int marshall(char **data, int *size, double running_time)
 	ipb_writer_init(&w, *data, (size_t)*size);
 	ipb_write_u64(&w, bytes);
 	ipb_write_u64(&w, us);
-	ipb_write_u64(&w, (uint64_t)((double)bytes * 8e9 / (double)sender.test_ns));
+	/* Before a test was set up there is no time, and no rate. */
+	ipb_write_u64(&w, sender.test_ns > 0 ? (uint64_t)((double)bytes * 8e9 / (double)sender.test_ns) : 0);
 	ipb_write_u64(&w, sender.measured);
 	ipb_write_u64(&w, sender.size);
 	ipb_write_u64(&w, (uint64_t)sender.bps);

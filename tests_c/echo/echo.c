@@ -326,6 +326,9 @@ IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
 };
 
 static const struct ipbench_metric metrics[] = {
+	{ "udp_bytes", "byte", "Bytes that the UDP servers sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "tcp_bytes", "byte", "Bytes that the TCP servers sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "raw_bytes", "byte", "Bytes that the raw Ethernet servers sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "udp_*", "", "What the UDP servers counted", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "tcp_*", "", "What the TCP servers counted", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "raw_*", "", "What the raw Ethernet servers counted", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
