@@ -16,8 +16,8 @@ import { Semaphore } from "../controller/semaphore.ts";
 import type { Greeting } from "../protocol/greeting.ts";
 import { parseStatus, type Status } from "../protocol/texts.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { plainText } from "./format.ts";
-import { out } from "./io.ts";
+import { plainText, wrapWords } from "./format.ts";
+import { out, widthOf } from "./io.ts";
 import { findSecretFile } from "./secret.ts";
 
 /** Options of these subcommands. */
@@ -160,7 +160,8 @@ export async function eachDaemon(
   for (const [index, address] of addresses.entries()) {
     const line = await answers[index];
     if (line === undefined) continue;
-    out(`${formatAddress(address).padEnd(width)}  ${plainText(line.text)}\n`);
+    const text = `${formatAddress(address).padEnd(width)}  ${plainText(line.text)}\n`;
+    out(wrapWords(text, widthOf(Deno.stdout)));
     failed ||= !line.ok;
   }
   if (failed) throw new ExitError(EXIT.FAILED);

@@ -40,12 +40,26 @@ export function fit(line: string, width: number): string {
   return characters.length <= width ? line : characters.slice(0, Math.max(0, width - 1)).join("") + "…";
 }
 
+/** Breaks lines between words, so that none is wider than a terminal; what follows a break is indented. */
+export function wrapWords(text: string, width: number): string {
+  return text.split("\n").map((line) => {
+    if (line.length <= width) return line;
+    const lines = [""];
+    for (const word of line.match(/ *[^ ]+/g) ?? []) {
+      const longer = lines.at(-1)! + word;
+      if (longer.length <= width || lines.at(-1) === "") lines[lines.length - 1] = longer;
+      else lines.push(`  ${word.trimStart()}`);
+    }
+    return lines.join("\n");
+  }).join("\n");
+}
+
 /** Characters that order text from right to left, with which a line can be made to look like another one. */
 const DIRECTIONS = "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069";
 const CONTROL = new RegExp(`[\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029${DIRECTIONS}]`, "gu");
 /** Colours as {@linkcode styleText} makes them, and what a terminal may not get. */
 const UNSAFE = new RegExp(
-  `(\\u001b\\[(?:3[0-79]|1|22)m)|[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u2028\\u2029${DIRECTIONS}]`,
+  `(\\u001b\\[(?:3[0-79]|90|1|22)m)|[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u2028\\u2029${DIRECTIONS}]`,
   "gu",
 );
 

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { fit, lossText, plainText, rateText, secondsText, terminalText, timeText } from "./format.ts";
+import {
+  fit,
+  lossText,
+  plainText,
+  rateText,
+  secondsText,
+  terminalText,
+  timeText,
+  wrapWords,
+} from "./format.ts";
 
 Deno.test("rates and times carry units a person reads", () => {
   assert.equal(rateText(9_980_000), "9.98 Mbit/s");
@@ -35,4 +44,12 @@ Deno.test("a terminal gets escapes for what it would obey, and colours of our ow
   assert.equal(terminalText("x\u202ey\u2066z\u200f"), "x\\u202ey\\u2066z\\u200f");
   assert.equal(terminalText("\x1b[31merror:\x1b[39m \x1b[8mhidden"), "\x1b[31merror:\x1b[39m \\x1b[8mhidden");
   assert.equal(plainText("a\u202eb"), "a?b");
+});
+
+Deno.test("lines break between words, and what follows is indented", () => {
+  assert.equal(wrapWords("short\na b", 5), "short\na b");
+  assert.equal(wrapWords("one two three\nfour\n", 8), "one two\n  three\nfour\n");
+  assert.equal(wrapWords("host   one  two three", 13), "host   one\n  two three");
+  assert.equal(wrapWords("  goal   1  2", 20), "  goal   1  2");
+  assert.equal(wrapWords("a-word-that-is-too-long for it", 10), "a-word-that-is-too-long\n  for it");
 });

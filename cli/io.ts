@@ -9,10 +9,25 @@ import { terminalText } from "./format.ts";
 
 /** Columns that help and live lines count on when the terminal does not say. */
 export const DEFAULT_COLUMNS = 80;
+/** As many rows. */
+const DEFAULT_ROWS = 24;
 /** Help is not set wider than this, however wide the terminal is. */
 const MAX_HELP_COLUMNS = 110;
 
 const encoder = new TextEncoder();
+
+/** Takes live lines off the terminal. */
+let clear: (() => void) | null = null;
+
+/**
+ * Registers what is done before anything is written to either stream: live lines are taken away, or they would stay
+ * above it for good.
+ *
+ * @param action What to do; `null`: nothing any more.
+ */
+export function clearBeforeOutput(action: (() => void) | null): void {
+  clear = action;
+}
 
 function writeAll(stream: { writeSync(p: Uint8Array): number }, text: string): void {
   let rest = encoder.encode(text);
@@ -26,6 +41,7 @@ function writeAll(stream: { writeSync(p: Uint8Array): number }, text: string): v
  * @throws {ExitError} when the reader has gone (status 141, as a shell shows it for other programs).
  */
 export function out(text: string): void {
+  clear?.();
   draw(Deno.stdout.isTerminal() ? terminalText(text) : text);
 }
 
@@ -65,6 +81,7 @@ export function note(line: string): void {
 
 /** Writes text that came from elsewhere to stderr, as {@linkcode out} writes it to stdout. */
 export function print(text: string): void {
+  clear?.();
   err(stderrIsTerminal() ? terminalText(text) : text);
 }
 
@@ -73,20 +90,35 @@ export function stderrIsTerminal(): boolean {
   return Deno.stderr.isTerminal();
 }
 
-/** Whether text on stderr may have colours: a terminal, and NO_COLOR is not set. */
-export function stderrHasColours(): boolean {
-  return stderrIsTerminal() && (Deno.env.get("NO_COLOR") ?? "") === "" && Deno.env.get("TERM") !== "dumb";
+/** Whether lines may be rewritten in place on a stream: a terminal that knows how to. */
+export function canRewrite(stream: { isTerminal(): boolean }): boolean {
+  return stream.isTerminal() && Deno.env.get("TERM") !== "dumb";
 }
 
-/** Width of the terminal; {@linkcode DEFAULT_COLUMNS} when there is none or it reports 0. */
-export function columns(): number {
+/** Whether text on a stream may have colours: such a terminal, and NO_COLOR is not set. */
+export function hasColours(stream: { isTerminal(): boolean }): boolean {
+  return canRewrite(stream) && (Deno.env.get("NO_COLOR") ?? "") === "";
+}
+
+/** Size of the terminal; {@linkcode DEFAULT_COLUMNS} by {@linkcode DEFAULT_ROWS} when there is none or it reports 0. */
+export function terminalSize(): { columns: number; rows: number } {
   try {
-    const size = Deno.consoleSize().columns;
-    return size > 0 ? size : DEFAULT_COLUMNS;
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns > 0 ? columns : DEFAULT_COLUMNS, rows: rows > 0 ? rows : DEFAULT_ROWS };
   } catch {
     // Neither stdin, stdout nor stderr is a terminal: that is the usual case in scripts.
-    return DEFAULT_COLUMNS;
+    return { columns: DEFAULT_COLUMNS, rows: DEFAULT_ROWS };
   }
+}
+
+/** Width of the terminal. */
+export function columns(): number {
+  return terminalSize().columns;
+}
+
+/** Width of what is printed to a stream: the terminal's, or no limit where there is none. */
+export function widthOf(stream: { isTerminal(): boolean }): number {
+  return stream.isTerminal() ? columns() : Infinity;
 }
 
 /** Width that help texts are set to. */

@@ -6,15 +6,14 @@
 
 import { formatAddress } from "../config/address.ts";
 import type { PeerName, ProgressEvent } from "../controller/progress.ts";
+import { coloured, colourOutcome } from "./colours.ts";
 import { plainText } from "./format.ts";
-import { columns, err, note, stderrHasColours, stderrIsTerminal } from "./io.ts";
+import { canRewrite, err, note } from "./io.ts";
+import { LiveBlock } from "./live_block.ts";
 import { LiveView } from "./live_view.ts";
-import { styleText } from "node:util";
 
 /** Times a second that live lines are drawn. */
 const FRAMES_PER_SECOND = 5;
-/** Most live lines, however many clients there are. */
-const MAX_LIVE_LINES = 20;
 
 /** Where the progress of a run goes. */
 export interface Progress {
@@ -33,40 +32,30 @@ export type Verbosity = "quiet" | "plain" | "live";
  * Chooses how to show progress.
  *
  * @param wish `quiet`: errors and warnings alone; `plain`: never live lines; `live`: live lines on a terminal.
+ * @param heading What runs, where live lines are to say that; see {@linkcode LiveView}.
  * @returns The way to show it.
  */
-export function openProgress(wish: Verbosity): Progress {
-  const live = wish === "live" && stderrIsTerminal() && Deno.env.get("TERM") !== "dumb";
-  const view = new LiveView();
-  let drawn = 0;
-  const erase = () => {
-    if (drawn > 0) err(`\x1b[${drawn}A\x1b[J`);
-    drawn = 0;
-  };
-  const draw = () => {
-    const lines = view.frame(performance.now(), columns() - 1, MAX_LIVE_LINES);
-    const up = drawn > 0 ? `\x1b[${drawn}A` : "";
-    err(up + lines.map((line) => `\x1b[K${line}\n`).join("") + "\x1b[J");
-    drawn = lines.length;
-  };
-  const timer = live ? setInterval(draw, 1000 / FRAMES_PER_SECOND) : undefined;
-  const line = (text: string) => {
-    erase();
-    note(text);
-  };
+export function openProgress(wish: Verbosity, heading: readonly string[] = []): Progress {
+  const live = wish === "live" && canRewrite(Deno.stderr);
+  const view = new LiveView(heading);
+  const block = live ? new LiveBlock(err) : null;
+  const timer = block === null ? undefined : setInterval(() => {
+    const { columns, rows } = LiveBlock.room();
+    const lines = view.frame(performance.now(), columns, rows);
+    block.draw(lines.map((line) => colourOutcome(Deno.stderr, line)));
+  }, 1000 / FRAMES_PER_SECOND);
   return {
-    line,
+    line: note,
     take(event) {
       const now = performance.now();
       view.take(event, now);
-      if (event.kind === "error") line(labelled("error", event.text));
-      else if (event.kind === "warning") {
-        line(warningLine(event.peer, event.text));
-      } else if (wish !== "quiet" && !live) view.plain(event, now).forEach(note);
+      if (event.kind === "error") note(labelled("error", event.text));
+      else if (event.kind === "warning") note(warningLine(event.peer, event.text));
+      else if (wish !== "quiet" && !live) view.plain(event, now).forEach(note);
     },
     close() {
       clearInterval(timer);
-      erase();
+      block?.close();
     },
   };
 }
@@ -82,7 +71,6 @@ function whose(peer: PeerName | null, text: string): string {
 
 /** "ipbench: error: …", coloured where that can be seen. */
 export function labelled(label: "error" | "warning", text: string): string {
-  const colour = label === "error" ? "red" : "yellow";
-  const shown = stderrHasColours() ? styleText(colour, `${label}:`, { validateStream: false }) : `${label}:`;
+  const shown = coloured(Deno.stderr, label === "error" ? "bad" : "doubtful", `${label}:`);
   return `ipbench: ${shown} ${plainText(text)}`;
 }

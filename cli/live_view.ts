@@ -7,7 +7,8 @@
 import { formatAddress } from "../config/address.ts";
 import { formatDuration } from "../config/values.ts";
 import type { PeerName, ProgressEvent, RunPhase, TestProgress } from "../controller/progress.ts";
-import { fit, lossText, plainText, rateText, secondsText, timeText } from "./format.ts";
+import { lossText, plainText, rateText, secondsText, timeText } from "./format.ts";
+import { joinParts, type LinePart, type LiveColumn, type LiveLine, LiveTable } from "./live_table.ts";
 
 interface PeerState {
   peer: PeerName;
@@ -26,6 +27,13 @@ export class LiveView {
   /** When all was started, and how long it takes; the clock is the caller's. */
   #schedule: { startedMs: number; expectedNs: number | null } | null = null;
   #lastPlainMs = -Infinity;
+  readonly #table = new LiveTable();
+  readonly #heading: readonly string[];
+
+  /** @param heading What runs, in parts of which the last ones are left out where there is little room. */
+  constructor(heading: readonly string[] = []) {
+    this.#heading = heading;
+  }
 
   /**
    * Takes note of an event.
@@ -65,58 +73,74 @@ export class LiveView {
    */
   frame(nowMs: number, columns: number, rows: number): string[] {
     const clients = Array.from(this.#peers.values()).filter(({ peer }) => peer.role === "client");
-    const room = Math.max(1, rows - 2);
+    const heading = joinParts(
+      this.#heading.map((text, i) => ({ text: plainText(text), rank: -i })),
+      columns,
+    );
+    const room = Math.max(1, rows - (heading === "" ? 2 : 3));
     const rank = ({ outcome }: PeerState) => outcome === "failed" ? 0 : outcome === "" ? 1 : 2;
     const shown = clients.length <= room
       ? clients
       : clients.toSorted((a, b) => rank(a) - rank(b)).slice(0, room);
-    const name = Math.min(32, Math.max(5, ...shown.map(({ peer }) => nameOf(peer).length)));
-    const lines = shown.sort((a, b) => a.peer.index - b.peer.index).map((state) =>
-      this.#clientLine(state, name, nowMs)
+    const name = LiveTable.nameWidth(shown.map(({ peer }) => nameOf(peer)), columns);
+    const lines = this.#table.set(
+      shown.sort((a, b) => a.peer.index - b.peer.index).map((state) => this.#clientLine(state, nowMs)),
+      name,
+      columns,
     );
     if (clients.length > shown.length) lines.push(`… and ${clients.length - shown.length} more`);
-    lines.push(this.#totalLine(clients, name, nowMs));
-    return lines.map((line) => fit(line.trimEnd(), columns));
+    return [
+      ...heading === "" ? [] : [heading],
+      ...lines,
+      joinParts(this.#totalParts(clients, name, nowMs), columns),
+    ];
   }
 
-  #clientLine(state: PeerState, nameWidth: number, nowMs: number): string {
-    const { progress } = state;
-    const name = nameOf(state.peer).padEnd(nameWidth);
-    if (state.outcome === "failed") return `${name}  failed in ${state.phase}`;
-    const phase = state.outcome !== "" ? state.outcome : progress?.phase ?? state.phase;
-    if (progress === null) return `${name}  ${phase.padEnd(9)}${this.#clock(nowMs)}`;
-    return `${name}  ${phase.padEnd(9)}${figures(progress)}`;
+  #clientLine(state: PeerState, nowMs: number): LiveLine {
+    const { peer, progress, outcome } = state;
+    const name = nameOf(peer);
+    if (outcome === "failed") return { name, content: `failed in ${state.phase}` };
+    const phase = outcome !== "" ? outcome : progress?.phase ?? state.phase;
+    return {
+      name,
+      content: progress === null ? { phase, ...this.#clock(nowMs) } : { phase, ...figures(progress) },
+    };
   }
 
   /** Elapsed of expected, for testers that cannot tell themselves. */
-  #clock(nowMs: number): string {
-    if (this.#schedule === null || nowMs < this.#schedule.startedMs) return "";
+  #clock(nowMs: number): { time?: string } {
+    if (this.#schedule === null || nowMs < this.#schedule.startedMs) return {};
     const elapsed = secondsText((nowMs - this.#schedule.startedMs) * 1e6);
     const { expectedNs } = this.#schedule;
-    return expectedNs === null ? `  ${elapsed} s` : `  ${elapsed}/${secondsText(expectedNs)} s`;
+    return { time: expectedNs === null ? `${elapsed} s` : `${elapsed}/${secondsText(expectedNs)} s` };
   }
 
-  #totalLine(clients: readonly PeerState[], nameWidth: number, nowMs: number): string {
+  #totalParts(clients: readonly PeerState[], nameWidth: number, nowMs: number): LinePart[] {
     const done = clients.filter(({ outcome }) => outcome !== "").length;
     const known = clients.flatMap(({ progress }) => progress ?? []);
     const sum = (of: (progress: TestProgress) => number) =>
       known.reduce((total, each) => total + of(each), 0);
-    const parts = [`${"total".padEnd(nameWidth)}  ${done}/${clients.length} done`];
-    if (this.#schedule === null) parts.push(plainText(this.#phase));
+    const parts: LinePart[] = [
+      { text: "total".padEnd(nameWidth), rank: 5 },
+      { text: `${done}/${clients.length} done`, rank: 1 },
+    ];
+    if (this.#schedule === null) parts.push({ text: plainText(this.#phase), rank: 0 });
     if (known.some(({ sent }) => sent > 0)) {
       const settled = { sent: sum((p) => p.ok + p.lost + p.bad), ok: sum((p) => p.ok) };
-      parts.push(rateOf({ rateBps: sum((p) => p.rateBps), sentBps: sum((p) => p.sentBps) }));
+      const rate = rateOf({ rateBps: sum((p) => p.rateBps), sentBps: sum((p) => p.sentBps) });
+      parts.push({ text: rate, rank: 3 });
       // A test to which nothing comes back has no loss to tell.
-      if (settled.sent > 0) parts.push(`loss ${lossText(settled)}`);
+      if (settled.sent > 0) parts.push({ text: `loss ${lossText(settled)}`, rank: 4 });
     }
     const left = this.#leftSeconds(clients, nowMs);
-    if (left !== null) parts.push(`${formatDuration(left)} left`);
-    return parts.join("  ");
+    if (left !== null) parts.push({ text: `${formatDuration(left)} left`, rank: 2 });
+    return parts;
   }
 
   /** What the tests themselves say is the better guess; what was asked for before the start is an upper bound. */
   #leftSeconds(clients: readonly PeerState[], nowMs: number): number | null {
     const running = clients.filter(({ outcome }) => outcome === "");
+    if (clients.length > 0 && running.length === 0) return null;
     const told = running.flatMap(({ progress }) =>
       progress !== null && progress.expectedNs > 0 ? [(progress.expectedNs - progress.elapsedNs) / 1e9] : []
     );
@@ -137,9 +161,8 @@ export class LiveView {
     if (event.kind === "phase") return [plainText(event.text)];
     if (event.kind !== "progress" || nowMs - this.#lastPlainMs < PLAIN_INTERVAL_MS) return [];
     this.#lastPlainMs = nowMs;
-    return [
-      this.#totalLine(Array.from(this.#peers.values()).filter((s) => s.peer.role === "client"), 0, nowMs),
-    ];
+    const clients = Array.from(this.#peers.values()).filter(({ peer }) => peer.role === "client");
+    return [joinParts(this.#totalParts(clients, 0, nowMs), Infinity)];
   }
 }
 
@@ -153,19 +176,20 @@ function rateOf({ rateBps, sentBps }: Pick<TestProgress, "rateBps" | "sentBps">)
 }
 
 /**
- * The figures of a running test in one line.
+ * The figures of a running test.
  *
  * @param progress What the test says of itself.
  * @returns Elapsed of expected, rate, loss and percentiles, as far as known.
  */
-export function figures(progress: TestProgress): string {
+export function figures(progress: TestProgress): Partial<Record<LiveColumn, string>> {
   const elapsed = secondsText(progress.elapsedNs);
-  const parts = [
-    progress.expectedNs > 0 ? `${elapsed}/${secondsText(progress.expectedNs)} s` : `${elapsed} s`,
-  ];
   const settled = progress.ok + progress.lost + progress.bad;
-  if (progress.rateBps > 0 || progress.sentBps > 0) parts.push(rateOf(progress));
-  if (settled > 0) parts.push(`loss ${lossText({ sent: settled, ok: progress.ok })}`);
-  if (progress.p50Ns > 0) parts.push(`p50 ${timeText(progress.p50Ns)}`, `p99 ${timeText(progress.p99Ns)}`);
-  return parts.map((part) => "  " + part).join("");
+  return {
+    time: progress.expectedNs > 0 ? `${elapsed}/${secondsText(progress.expectedNs)} s` : `${elapsed} s`,
+    ...progress.rateBps > 0 || progress.sentBps > 0 ? { rate: rateOf(progress) } : {},
+    ...settled > 0 ? { loss: `loss ${lossText({ sent: settled, ok: progress.ok })}` } : {},
+    ...progress.p50Ns > 0
+      ? { p50: `p50 ${timeText(progress.p50Ns)}`, p99: `p99 ${timeText(progress.p99Ns)}` }
+      : {},
+  };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
+import { colourVerdict } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
 import { outcomeLines } from "./run_outcome.ts";
@@ -63,7 +64,9 @@ async function recover(name: string): Promise<void> {
   const { clients } = found.document;
   const came = clients.filter((client) => client.peer !== null && client.error === undefined).length;
   note(`ipbench: ${path}: recovered ${came} of ${clients.length} client results`);
-  outcomeLines(found.document).forEach((line) => note(`ipbench: ${line}`));
+  const [verdict = "", ...reasons] = outcomeLines(found.document);
+  note(colourVerdict(Deno.stderr, `ipbench: ${verdict}`));
+  reasons.forEach((line) => note(`ipbench: ${line}`));
 }
 
 /** A run that is alive is not recovered, and none begins meanwhile. */

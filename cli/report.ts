@@ -6,6 +6,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { ReportModel } from "../results/report/model.ts";
 import type { ReportFile } from "../results/report/formats.ts";
+import { colourVerdict } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 import { readDocuments } from "./read_documents.ts";
@@ -59,7 +60,9 @@ async function report(paths: string[], options: Options): Promise<void> {
   if (page !== undefined) {
     const { reportHtml } = await import("../results/report/html.ts");
     await writeWhole(page, reportHtml(model));
-    note(`ipbench: ${page}: ${model.points.length} document(s), ${model.verdict}`);
+    note(
+      `ipbench: ${page}: ${model.points.length} document(s), ${colourVerdict(Deno.stderr, model.verdict)}`,
+    );
   }
   if (options.svg !== undefined) await writeFiles(options.svg, formats.reportSvgs(model));
   if (options.gnuplot !== undefined) await writeFiles(options.gnuplot, formats.reportGnuplot(model));

@@ -19,6 +19,7 @@ import { Output } from "./result_files.ts";
 import { addTrialOptions, deliver, keeperOf, shapeOf, type TrialOptions, usage } from "./search.ts";
 import { catchInterruption } from "./signals.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
+import { TrialTeller } from "./trial_teller.ts";
 
 interface Rfc2544CommandOptions extends TrialOptions {
   lineRate?: string;
@@ -79,7 +80,7 @@ async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOpti
   const options = usage(() => optionsOf(description, given));
   await using json = await Output.open(given.json);
   const document = await run(options, given);
-  await deliver(document, rfc2544Table(document), json);
+  await deliver(document, rfc2544Table, json);
   tellEnd(document);
 }
 
@@ -129,11 +130,13 @@ async function run(options: Rfc2544Options, given: Rfc2544CommandOptions): Promi
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)
   );
+  const teller = new TrialTeller(given.quiet === true);
   return await runRfc2544(options, {
-    run: await runnerOf(options.base.debug),
+    run: teller.shown(await runnerOf(options.base.debug), false),
     clock: SYSTEM_CLOCK,
     signal: interruption.signal,
-    onLine: (text) => given.quiet === true ? undefined : note(`ipbench: ${text}`),
+    onTrial: (parts) => teller.heading = parts,
+    onLine: (text) => teller.line(`ipbench: ${text}`),
     ...(keeper === null ? {} : { keep: keeper.keep }),
   });
 }

@@ -10,6 +10,7 @@ import type { RunDescription } from "../config/run_description.ts";
 import type { ResultDocument } from "../results/document.ts";
 import type { LogLevel, RunOptions } from "../controller/run.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { colourVerdict } from "./colours.ts";
 import { CsvOutput } from "./csv_output.ts";
 import { note, out, print } from "./io.ts";
 import { labelled, openProgress, type Progress } from "./live_screen.ts";
@@ -166,7 +167,7 @@ function tellOutcome(document: ResultDocument, options: RunCommandOptions, told:
   const { run } = document;
   if (options.quiet && run.verdict === "VALID" && run.failed !== true && run.interrupted !== true) return;
   const [verdict = "", ...reasons] = outcomeLines(document, told);
-  note(`ipbench: ${verdict}`);
+  note(colourVerdict(Deno.stderr, `ipbench: ${verdict}`));
   reasons.forEach(note);
   for (const part of [...document.clients, ...document.targets]) {
     const { error } = part;

@@ -11,13 +11,16 @@ import { GoalError, type LatencyLimit, parseGoal, parseLatencyLimit } from "../c
 import type { TrialShape } from "../controller/search/measure.ts";
 import { SearchConfigError } from "../controller/search/mlr_search.ts";
 import type { SearchEvent, SearchOptions } from "../controller/search/run_search.ts";
-import { searchTable, trialLine } from "../controller/search/table.ts";
+import { requestText, searchTable, trialLine } from "../controller/search/table.ts";
+import { colourRegular } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { err, note, out } from "./io.ts";
+import { wrapWords } from "./format.ts";
+import { note, out, print, widthOf } from "./io.ts";
 import { Output } from "./result_files.ts";
 import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
+import { TrialTeller } from "./trial_teller.ts";
 
 /** Options that say how trials are run; `ipbench rfc2544` has them too. */
 export interface TrialOptions extends RunOptionValues {
@@ -144,7 +147,7 @@ async function search(configPath: string | undefined, given: SearchCommandOption
   });
   await using json = await Output.open(given.json);
   const document = await run(options, given);
-  await deliver(document, searchTable(document), json);
+  await deliver(document, searchTable, json);
   tellEnd(document, given);
 }
 
@@ -167,11 +170,12 @@ async function run(options: SearchOptions, given: SearchCommandOptions): Promise
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)
   );
+  const teller = new TrialTeller(given.quiet === true);
   const deps = {
-    run: await runnerOf(options.base.debug),
+    run: teller.shown(await runnerOf(options.base.debug), false),
     clock: SYSTEM_CLOCK,
     signal: interruption.signal,
-    onEvent: (event: SearchEvent) => tell(event, options, given.quiet === true),
+    onEvent: tell(teller, options.unit),
   };
   try {
     return await runSearch(options, keeper === null ? deps : { ...deps, keep: keeper.keep });
@@ -180,14 +184,20 @@ async function run(options: SearchOptions, given: SearchCommandOptions): Promise
   }
 }
 
-function tell(event: SearchEvent, options: SearchOptions, quiet: boolean): void {
-  if (quiet || event.kind !== "outcome") return;
-  const bounds = event.results.map((result) => {
-    const { lower, upper } = result;
-    const text = (load: number | null) => load === null ? "?" : formatQuantity(load, 4);
-    return `${result.goal.name} ${text(lower)}..${text(upper)}`;
-  });
-  note(`ipbench: ${trialLine(event.record, options.unit)} (${bounds.join(", ")})`);
+/** Says what is tried, and what came of it. */
+function tell(teller: TrialTeller, unit: string): (event: SearchEvent) => void {
+  let bounds: string[] = [];
+  return (event) => {
+    if (event.kind === "trial") {
+      teller.heading = [`trial ${event.n}`, requestText(event.request, unit), ...bounds];
+      return;
+    }
+    bounds = event.results.map(({ goal, lower, upper }) => {
+      const text = (load: number | null) => load === null ? "?" : formatQuantity(load, 4);
+      return `${goal.name} ${text(lower)}..${text(upper)}`;
+    });
+    teller.line(`ipbench: ${trialLine(event.record, unit)} (${bounds.join(", ")})`);
+  };
 }
 
 /** Keeps trial documents in a folder, as long as it is not disposed of; `null` when none is asked for. */
@@ -211,10 +221,21 @@ export async function keeperOf(folder: string | undefined) {
   };
 }
 
-/** Prints the table, first, and writes the document, if it is wanted. */
-export async function deliver(document: unknown, table: string, json: Output | null): Promise<void> {
-  if (json?.isStdout === true) err(table);
-  else out(table);
+/**
+ * Prints the table, first, and writes the document, if it is wanted.
+ *
+ * @param document What was found.
+ * @param tableOf Makes the table, no wider than so many columns.
+ * @param json Where the document goes.
+ */
+export async function deliver<T>(
+  document: T,
+  tableOf: (document: T, width: number) => string,
+  json: Output | null,
+): Promise<void> {
+  const [stream, show] = json?.isStdout === true ? [Deno.stderr, print] : [Deno.stdout, out];
+  const width = widthOf(stream);
+  show(colourRegular(stream, wrapWords(tableOf(document, width), width)));
   await json?.write(JSON.stringify(document, null, 1) + "\n");
 }
 
@@ -223,7 +244,9 @@ function tellEnd(document: SearchDocument, given: SearchCommandOptions): void {
   if (given.quiet !== true) {
     const invalid = totals.invalid_trials > 0 ? `, ${totals.invalid_trials} of them INVALID` : "";
     note(
-      `ipbench: ${totals.trials} trials${invalid}; ${totals.trial_seconds} s measured in ${totals.elapsed_seconds} s`,
+      `ipbench: ${totals.trials} trial${
+        totals.trials === 1 ? "" : "s"
+      }${invalid}; ${totals.trial_seconds} s measured in ${totals.elapsed_seconds} s`,
     );
     if (given.json !== undefined) note(`ipbench: search document: ${given.json}`);
     if (given.out !== undefined) note(`ipbench: see the trials with: ipbench report ${given.out}`);

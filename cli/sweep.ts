@@ -162,20 +162,19 @@ async function runIn(
   );
   try {
     return await runSweep(settings, {
-      run: await runnerOf(settings.base.debug, (line) => teller.say(line)),
+      run: teller.shown(await runnerOf(settings.base.debug), true),
       clock: SYSTEM_CLOCK,
       store: new FolderStore(folder),
       signal: interruption.signal,
       onEvent: (event) => teller.take(event),
     });
   } catch (error) {
+    if (error instanceof ExitError) throw error;
     if (error instanceof SweepError) throw new ExitError(EXIT.USAGE, error.message, { cause: error });
     if (error instanceof Error && "code" in error) {
       throw new ExitError(EXIT.FAILED, `${folder}: ${reasonOf(error)}`, { cause: error });
     }
     throw error;
-  } finally {
-    teller.close();
   }
 }
 

@@ -7,47 +7,21 @@
 import { formatDuration, formatNanoseconds } from "../config/values.ts";
 import type { SweepEvent } from "../controller/sweep/run_sweep.ts";
 import type { IndexPoint } from "../controller/sweep/sweep_index.ts";
-import { plainText } from "./format.ts";
-import { note, stderrIsTerminal } from "./io.ts";
-import { openProgress, type Progress } from "./live_screen.ts";
+import { TrialTeller } from "./trial_teller.ts";
 
 /** Says on stderr how far the sweep is. */
-export class SweepTeller {
-  readonly #quiet: boolean;
-  #progress: Progress | null = null;
-
-  /** @param quiet Errors and warnings alone. */
-  constructor(quiet: boolean) {
-    this.#quiet = quiet;
-  }
+export class SweepTeller extends TrialTeller {
+  #progress = "";
 
   /** Takes one event. */
   take(event: SweepEvent): void {
-    if (event.kind === "progress") this.#progress?.take(event.event);
-    else if (event.kind === "point") {
-      this.close();
-      this.#progress = openProgress(!this.#quiet && stderrIsTerminal() ? "live" : "quiet");
-      if (event.attempt > 1) {
-        this.line(`ipbench: ${nameOf(event.point)}: INVALID, measured again (${event.point.reason})`);
-      }
-    } else this.line(lineOf(event));
-  }
-
-  /** Says a line, above live lines, that nobody needs who wants quiet. */
-  line(text: string): void {
-    if (!this.#quiet) this.say(plainText(text));
-  }
-
-  /** Says a line, above live lines. */
-  say(text: string): void {
-    if (this.#progress === null) note(text);
-    else this.#progress.line(text);
-  }
-
-  /** Ends live lines. */
-  close(): void {
-    this.#progress?.close();
-    this.#progress = null;
+    if (event.kind === "progress") return;
+    if (event.kind === "begin") this.#progress = `${event.done + 1}/${event.total}`;
+    if (event.kind === "ended") this.#progress = `${event.finished + 1}/${event.total}`;
+    if (event.kind !== "point") return this.line(lineOf(event));
+    const { point, attempt } = event;
+    this.heading = [this.#progress, ...partsOf(point), ...attempt > 1 ? [`attempt ${attempt}`] : []];
+    if (attempt > 1) this.line(`ipbench: ${nameOf(point)}: INVALID, measured again (${point.reason})`);
   }
 }
 
@@ -62,8 +36,11 @@ function lineOf(event: Exclude<SweepEvent, { kind: "progress" | "point" }>): str
 }
 
 function nameOf(point: IndexPoint): string {
-  return [...Object.entries(point.values).map(([name, value]) => `${name}=${value}`), `#${point.repetition}`]
-    .join(" ");
+  return partsOf(point).join(" ");
+}
+
+function partsOf(point: IndexPoint): string[] {
+  return [...Object.entries(point.values).map(([name, value]) => `${name}=${value}`), `#${point.repetition}`];
 }
 
 function outcomeOf(point: IndexPoint): string {

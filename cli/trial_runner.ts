@@ -7,6 +7,7 @@
 import type { Runner } from "../controller/runner.ts";
 import { buildInfo } from "../ffi/mod.ts";
 import { MAX_WARNINGS } from "../controller/limits.ts";
+import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
 import { labelled, warningLine } from "./live_screen.ts";
 
@@ -14,10 +15,9 @@ import { labelled, warningLine } from "./live_screen.ts";
  * The runner of the product. What many runs warn of alike is shown once.
  *
  * @param debug Whether debug lines go to stderr.
- * @param say Takes lines for stderr.
  * @returns A function that runs one benchmark.
  */
-export async function runnerOf(debug: boolean, say: (line: string) => void = note): Promise<Runner> {
+export async function runnerOf(debug: boolean): Promise<Runner> {
   const { runBenchmark } = await import("../controller/run.ts");
   const warned = new Set<string>();
   const isNew = (line: string) => {
@@ -25,13 +25,13 @@ export async function runnerOf(debug: boolean, say: (line: string) => void = not
     warned.add(line);
     return true;
   };
-  return (description, options) =>
-    runBenchmark(description, {
+  return async (description, options) =>
+    await runBenchmark(description, {
       ...options,
       onProgress(event) {
         if (event.kind !== "warning") return options?.onProgress?.(event);
         const line = warningLine(event.peer, event.text);
-        if (isNew(line)) say(line);
+        if (isNew(line)) note(line);
       },
       log(level, message) {
         const line = level === "debug"
@@ -39,8 +39,11 @@ export async function runnerOf(debug: boolean, say: (line: string) => void = not
           : level === "info"
           ? `ipbench: ${message}`
           : labelled(level, message);
-        if (level === "warning" ? isNew(line) : level === "error" || debug) say(line);
+        if (level === "warning" ? isNew(line) : level === "error" || debug) note(line);
       },
+    }).catch((error) => {
+      // What a run refuses before it connects: a secret file that is gone, say.
+      throw error instanceof TypeError ? new ExitError(EXIT.USAGE, error.message, { cause: error }) : error;
     });
 }
 

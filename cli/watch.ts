@@ -11,8 +11,10 @@ import type { ProgressReport } from "../protocol/progress.ts";
 import { addDaemonOptions, daemonAccess, daemonAddresses } from "./daemons.ts";
 import type { DaemonOptions } from "./daemons.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { fit, plainText } from "./format.ts";
-import { columns, draw, out } from "./io.ts";
+import { plainText } from "./format.ts";
+import { canRewrite, draw, out } from "./io.ts";
+import { LiveBlock } from "./live_block.ts";
+import { type LiveLine, LiveTable } from "./live_table.ts";
 import { figures } from "./live_view.ts";
 import { catchInterruption } from "./signals.ts";
 
@@ -20,9 +22,6 @@ import { catchInterruption } from "./signals.ts";
 const SILENCE_MS = 10_000;
 /** Where there is no terminal, a line a daemon so often. */
 const PLAIN_INTERVAL_MS = 1_000;
-
-/** Most lines that stay in place on a terminal. */
-const MAX_LIVE_LINES = 20;
 
 const HELP = `
 Shows phase, elapsed time, rate, loss and percentiles until Ctrl-C; with --until-idle until no test runs any more. On
@@ -39,10 +38,10 @@ interface WatchOptions extends DaemonOptions {
   untilIdle?: boolean;
 }
 
-/** What is known of one daemon; `line` is shown. */
+/** What is known of one daemon; `content` is shown. */
 interface Watched {
   address: Address;
-  line: string;
+  content: LiveLine["content"];
   running: boolean;
   failed: boolean;
   lastPlainMs: number;
@@ -67,7 +66,7 @@ export function register(program: Command): void {
 
 async function watch(addresses: Address[], access: DaemonAccess, untilIdle: boolean): Promise<void> {
   const daemons = addresses.map((address): Watched => (
-    { address, line: "connecting", running: true, failed: false, lastPlainMs: -Infinity }
+    { address, content: "connecting", running: true, failed: false, lastPlainMs: -Infinity }
   ));
   const screen = openScreen(daemons);
   using interruption = catchInterruption(() => {});
@@ -76,12 +75,13 @@ async function watch(addresses: Address[], access: DaemonAccess, untilIdle: bool
       if (interruption.signal.aborted) return;
       daemon.failed = true;
       daemon.running = false;
-      daemon.line = `failed: ${error instanceof Error ? error.message : String(error)}`;
+      daemon.content = `failed: ${error instanceof Error ? error.message : String(error)}`;
       screen.changed(daemon, true);
     })
   );
   await Promise.all(followed);
   screen.changed(null, true);
+  screen.close();
   if (interruption.signal.aborted) throw new ExitError(EXIT.INTERRUPTED);
   if (daemons.some(({ failed }) => failed)) throw new ExitError(EXIT.FAILED);
 }
@@ -104,7 +104,7 @@ async function follow(
       const heard = await connection.hear(SILENCE_MS);
       if (heard.type !== "progress") throw new Error("the daemon ended the watching");
       daemon.running = heard.report !== null;
-      daemon.line = describe(heard.report);
+      daemon.content = describe(heard.report);
       const ended = untilIdle && !daemon.running;
       changed(daemon, ended);
       if (ended) return;
@@ -115,34 +115,49 @@ async function follow(
   }
 }
 
-function describe(report: ProgressReport | null): string {
+function describe(report: ProgressReport | null): LiveLine["content"] {
   if (report === null) return "idle";
-  return `${report.test}  ${report.phase.padEnd(8)}${figures({ ...report, sentBps: report.sentRateBps })}`;
+  const { test, phase } = report;
+  return {
+    test: plainText(test),
+    phase: plainText(phase),
+    ...figures({ ...report, sentBps: report.sentRateBps }),
+  };
 }
 
 /** Lines in place on a terminal, else lines one after another; both on stdout, for they are what was asked for. */
-function openScreen(daemons: Watched[]): { changed(daemon: Watched | null, now: boolean): void } {
-  const width = Math.max(...daemons.map(({ address }) => formatAddress(address).length));
-  const text = ({ address, line }: Watched) => `${formatAddress(address).padEnd(width)}  ${plainText(line)}`;
-  if (!Deno.stdout.isTerminal()) {
+function openScreen(daemons: Watched[]): {
+  changed(daemon: Watched | null, now: boolean): void;
+  close(): void;
+} {
+  const table = new LiveTable();
+  const lineOf = ({ address, content }: Watched): LiveLine => ({
+    name: formatAddress(address),
+    content: typeof content === "string" ? plainText(content) : content,
+  });
+  if (!canRewrite(Deno.stdout)) {
+    const width = Math.max(...daemons.map(({ address }) => formatAddress(address).length));
     return {
       changed(daemon, now) {
         if (daemon === null) return;
         const time = performance.now();
         if (!now && time - daemon.lastPlainMs < PLAIN_INTERVAL_MS) return;
         daemon.lastPlainMs = time;
-        out(text(daemon) + "\n");
+        out(table.set([lineOf(daemon)], width, Infinity).join("") + "\n");
       },
+      close() {},
     };
   }
-  let drawn = 0;
+  const block = new LiveBlock(draw);
   return {
     changed() {
-      const lines = daemons.slice(0, MAX_LIVE_LINES).map(text);
-      if (daemons.length > lines.length) lines.push(`… and ${daemons.length - lines.length} more`);
-      const up = drawn > 0 ? `\x1b[${drawn}A` : "";
-      draw(up + lines.map((line) => `\x1b[K${fit(line, columns() - 1)}\n`).join(""));
-      drawn = lines.length;
+      const { columns, rows } = LiveBlock.room();
+      const lines = daemons.length <= rows ? daemons : daemons.slice(0, rows - 1);
+      const name = LiveTable.nameWidth(lines.map(({ address }) => formatAddress(address)), columns);
+      const drawn = table.set(lines.map(lineOf), name, columns);
+      if (daemons.length > lines.length) drawn.push(`… and ${daemons.length - lines.length} more`);
+      block.draw(drawn);
     },
+    close: () => block.keep(),
   };
 }

@@ -17,6 +17,7 @@ import { lossCurve, type LossPoint } from "./loss_curve.ts";
 import { describeTrial, readOutcome, secondsText, type TrialShape } from "./measure.ts";
 import type { FrameRecord, ThroughputRecord } from "./rfc2544_document.ts";
 import { runSearch } from "./run_search.ts";
+import { requestText } from "./table.ts";
 import { type TrialContext, TrialError, validTrial } from "./trials.ts";
 
 /** Names of the benchmarks. */
@@ -56,6 +57,8 @@ export interface Rfc2544Dependencies {
   signal?: AbortSignal;
   /** A line for whoever waits. */
   onLine?: (text: string) => void;
+  /** What the next trial is, in parts from the most to the least important. */
+  onTrial?: (parts: string[]) => void;
   keep?: (n: number, document: ResultDocument) => Promise<string>;
 }
 
@@ -112,7 +115,15 @@ export class FrameBench {
       failureLimit: options.invalidLimit,
       strict: options.strict === true,
       ipbench: options.ipbench,
-    }, { ...this.#common(), ...this.#keeper() });
+    }, {
+      ...this.#common(),
+      ...this.#keeper(),
+      onEvent: (event) => {
+        if (event.kind === "trial") {
+          this.#announce(size.frame, "throughput", requestText(event.request, "bit/s"));
+        }
+      },
+    });
     if (found.search.interrupted === true) throw new TrialError("interrupted", "interrupted");
     if (found.search.failed === true) throw new TrialError("failed", found.search.reasons.join("; "));
     const [result] = found.goals;
@@ -143,6 +154,8 @@ export class FrameBench {
     const documents: ResultDocument[] = [];
     for (let i = 0; i < latencyRepeat; i++) {
       const description = describeTrial(run, shape, load, seconds);
+      const offered = requestText({ load, seconds }, "bit/s");
+      this.#announce(record.frame, `latency ${i + 1}/${latencyRepeat}`, offered);
       const trial = await this.#trial(
         description,
         (document) => readOutcome(document, load, seconds, this.#options.strict),
@@ -165,6 +178,7 @@ export class FrameBench {
       full,
       async (load) => {
         const description = describeTrial(run, shape, load, trialSeconds);
+        this.#announce(size.frame, "loss", requestText({ load, seconds: trialSeconds }, "bit/s"));
         const trial = await this.#trial(
           description,
           (document) => readOutcome(document, load, trialSeconds, this.#options.strict),
@@ -186,6 +200,7 @@ export class FrameBench {
       const length = await longestBurst(
         async (frames) => {
           if (unknown !== null) return false;
+          this.#announce(record.frame, `burst ${i + 1}/${burstRepeat}`, `${frames * testers} frames`);
           const trial = await this.#trial(
             describeBurst(run, record.size, frames),
             (document) => readOutcome(document, 1, 1, this.#options.strict),
@@ -238,6 +253,10 @@ export class FrameBench {
     return keep === undefined
       ? {}
       : { keep: (_: number, document: ResultDocument) => keep(this.#number(), document) };
+  }
+
+  #announce(frame: number, ...parts: string[]): void {
+    this.#deps.onTrial?.([`${frame}-byte frames`, ...parts]);
   }
 
   #say(frame: number, text: string): void {

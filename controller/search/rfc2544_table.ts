@@ -25,12 +25,14 @@ const HEADER = [
 /**
  * The table in plain text.
  *
+ * @param document The benchmarks.
+ * @param width Of the terminal, where there is one.
  * @returns A header, one line a frame size, the loss curves, the notes, and what a frame size stands for.
  */
-export function rfc2544Table(document: Rfc2544Document): string {
+export function rfc2544Table(document: Rfc2544Document, width = Infinity): string {
   const curves = document.frames.flatMap((record) => record.loss === null ? [] : [curveLine(record)]);
   const notes = document.frames.flatMap((record) => record.notes.map((text) => `${record.frame}: ${text}\n`));
-  return alignColumns([HEADER, ...document.frames.map(row)]) + curves.join("") + notes.join("") +
+  return alignColumns([HEADER, ...document.frames.map(row)], width) + curves.join("") + notes.join("") +
     `frame: Ethernet frame in bytes, with FCS; ${document.carrier}\n`;
 }
 

@@ -6,7 +6,7 @@ import type { SearchDocument } from "./document.ts";
 import { parseGoal, parseLatencyLimit } from "./goal.ts";
 import { describeTrial, readOutcome, secondsText } from "./measure.ts";
 import { runSearch, type SearchDependencies, type SearchOptions } from "./run_search.ts";
-import { searchTable, trialLine } from "./table.ts";
+import { alignColumns, searchTable, trialLine } from "./table.ts";
 
 const SHAPE = {
   loadArg: "bps",
@@ -214,4 +214,22 @@ Deno.test("an interrupted search gives what it has", async () => {
 
 Deno.test("a smallest load that cannot be divided over the testers is refused at once", async () => {
   await assert.rejects(search({ config: { ...options().config, minLoad: 1 } }, {}), RangeError);
+});
+
+Deno.test("a table that is too wide becomes several, each with the first column, and loses nothing", () => {
+  const rows = [["goal", "lower", "upper", "p99", "result"], ["ndr", "1.234M", "1.25M", "45us", "regular"]];
+  assert.equal(
+    alignColumns(rows),
+    "goal   lower  upper   p99   result\nndr   1.234M  1.25M  45us  regular\n",
+  );
+  assert.equal(
+    alignColumns(rows, 24),
+    "goal   lower  upper\nndr   1.234M  1.25M\n\ngoal   p99   result\nndr   45us  regular\n",
+  );
+  assert.equal(alignColumns(rows, 34), alignColumns(rows));
+  for (let width = 13; width <= 40; width++) {
+    const text = alignColumns(rows, width);
+    assert.ok(text.split("\n").every((line) => line.length <= width), text);
+    for (const cell of rows.flat()) assert.ok(text.includes(cell), text);
+  }
 });

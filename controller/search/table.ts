@@ -8,13 +8,16 @@ import { formatNanoseconds, formatQuantity } from "../../config/values.ts";
 import type { GoalRecord, SearchDocument, TrialRecord } from "./document.ts";
 
 const NONE = "-";
+const GAP = "  ";
 
 /**
  * The results as a table in plain text.
  *
+ * @param document The search.
+ * @param width Of the terminal, where there is one.
  * @returns Lines, each ending in a newline: a header, one line a goal, then why each search stopped.
  */
-export function searchTable(document: SearchDocument): string {
+export function searchTable(document: SearchDocument, width = Infinity): string {
   const { unit, bits_per_packet: bits } = document.load;
   const header = [
     "goal",
@@ -28,7 +31,7 @@ export function searchTable(document: SearchDocument): string {
   ];
   const rows = document.goals.map((goal) => goalRow(goal, bits));
   const stops = document.goals.map((goal) => `${goal.name}: ${goal.stop.text}.\n`);
-  return alignColumns([header, ...rows]) + stops.join("");
+  return alignColumns([header, ...rows], width) + stops.join("");
 }
 
 function goalRow(goal: GoalRecord, bits: number | null): string[] {
@@ -46,10 +49,14 @@ function goalRow(goal: GoalRecord, bits: number | null): string[] {
   ];
 }
 
+/** What a trial offers, and for how long. */
+export function requestText({ load, seconds }: { load: number; seconds: number }, unit: string): string {
+  return `${formatQuantity(load, 5)} ${unit} for ${Number(seconds.toPrecision(4))} s`;
+}
+
 /** One trial in a line, for watching. */
 export function trialLine(record: TrialRecord, unit: string): string {
-  const load = `${formatQuantity(record.load, 5)} ${unit}`;
-  const head = `trial ${record.n}: ${load} for ${Number(record.seconds.toPrecision(4))} s`;
+  const head = `trial ${record.n}: ${requestText(record, unit)}`;
   if (record.outcome !== "valid") {
     const reason = record.reasons[0];
     return `${head}: ${record.outcome}${reason === undefined ? "" : ` (${reason})`}`;
@@ -64,15 +71,35 @@ function percent(ratio: number): string {
   return ratio === 0 ? "0" : `${Number((ratio * 100).toPrecision(3))}%`;
 }
 
-/** Sets rows in columns as wide as their widest cell; the first to the left, the others to the right. */
-export function alignColumns(rows: readonly (readonly string[])[]): string {
+/**
+ * Sets rows in columns as wide as their widest cell; the first to the left, the others to the right.
+ *
+ * @param rows The header, then lines of cells; the first cell of each tells what the line is about.
+ * @param width What is wider becomes several tables, one below the other, each with the first column.
+ */
+export function alignColumns(rows: readonly (readonly string[])[], width = Infinity): string {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
   }
-  return rows.map((row) =>
-    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join("  ")
-      .trimEnd() +
-    "\n"
-  ).join("");
+  const tables: number[][] = [];
+  let taken = 0;
+  for (const [i, cells] of widths.entries()) {
+    if (i === 0) continue;
+    if (tables.length === 0 || taken + GAP.length + cells > width) {
+      tables.push([0]);
+      taken = widths[0] ?? 0;
+    }
+    taken += GAP.length + cells;
+    tables.at(-1)?.push(i);
+  }
+  return tables.map((columns) => rows.map((row) => lineOf(row, columns, widths)).join("")).join("\n");
+}
+
+function lineOf(row: readonly string[], columns: readonly number[], widths: readonly number[]): string {
+  const cells = columns.map((i) => {
+    const cell = row[i] ?? "";
+    return i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
+  });
+  return cells.join(GAP).trimEnd() + "\n";
 }

@@ -1,0 +1,64 @@
+/**
+ * Lines on a terminal that are drawn over in place, whatever else has been typed or written between them.
+ *
+ * @module
+ */
+
+import { stripVTControlCharacters } from "node:util";
+import { clearBeforeOutput, terminalSize } from "./io.ts";
+
+/** Most lines that stay in place, however many there are to tell of. */
+const MAX_LINES = 20;
+
+/** A few lines at the end of what is on the terminal. */
+export class LiveBlock {
+  readonly #write: (text: string) => void;
+  #drawn: string[] = [];
+
+  /** @param write Writes to the terminal, as it is. */
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+    clearBeforeOutput(() => this.erase());
+  }
+
+  /** Room for lines: one column and one row stay free, so that nothing wraps or scrolls. */
+  static room(): { columns: number; rows: number } {
+    const { columns, rows } = terminalSize();
+    return { columns: columns - 1, rows: Math.max(1, Math.min(MAX_LINES, rows - 1)) };
+  }
+
+  /** Draws lines over those before. */
+  draw(lines: readonly string[]): void {
+    this.#write(this.#toTop() + lines.map((line) => `\x1b[K${line}\n`).join("") + "\x1b[J");
+    this.#drawn = lines.map(stripVTControlCharacters);
+  }
+
+  /** Takes the lines away. */
+  erase(): void {
+    if (this.#drawn.length > 0) this.#write(`${this.#toTop()}\x1b[J`);
+    this.#drawn = [];
+  }
+
+  /** Leaves the lines where they are, for good. */
+  keep(): void {
+    this.#drawn = [];
+    clearBeforeOutput(null);
+  }
+
+  /** Takes the lines away, for good. */
+  close(): void {
+    this.erase();
+    this.keep();
+  }
+
+  /** What was typed, such as the ^C of Ctrl-C, has moved the cursor off the first column. */
+  #toTop(): string {
+    const { columns } = terminalSize();
+    // A terminal that was made narrower meanwhile has broken the lines.
+    const rows = this.#drawn.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(Array.from(line).length / columns)),
+      0,
+    );
+    return rows === 0 ? "\r" : `\r\x1b[${rows}A`;
+  }
+}
