@@ -16,10 +16,12 @@ import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
 import { addRunOptions, describeRun } from "./run_options.ts";
 import { Output } from "./result_files.ts";
-import { addTrialOptions, deliver, keeperOf, shapeOf, type TrialOptions, usage } from "./search.ts";
+import { addTrialOptions, shapeOf, type TrialOptions, usage } from "./search.ts";
 import { catchInterruption } from "./signals.ts";
+import { deliver, keeperOf } from "./trial_files.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
 import { TrialTeller } from "./trial_teller.ts";
+import { Unwritten } from "./unwritten.ts";
 
 interface Rfc2544CommandOptions extends TrialOptions {
   lineRate?: string;
@@ -79,9 +81,10 @@ async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOpti
   const { description } = await describeRun(given, configPath);
   const options = usage(() => optionsOf(description, given));
   await using json = await Output.open(given.json);
-  const document = await run(options, given);
-  await deliver(document, rfc2544Table, json);
-  tellEnd(document);
+  const unwritten = new Unwritten("benchmark", note);
+  const document = await run(options, given, unwritten);
+  const problem = await deliver(document, rfc2544Table, json);
+  unwritten.end(() => tellEnd(document), problem);
 }
 
 function optionsOf(base: RunDescription, given: Rfc2544CommandOptions): Rfc2544Options {
@@ -123,10 +126,14 @@ function carrierOf(base: RunDescription): Carrier {
   return base.clients.some((client) => client.target.includes(":")) ? "udp6" : "udp4";
 }
 
-async function run(options: Rfc2544Options, given: Rfc2544CommandOptions): Promise<Rfc2544Document> {
+async function run(
+  options: Rfc2544Options,
+  given: Rfc2544CommandOptions,
+  unwritten: Unwritten,
+): Promise<Rfc2544Document> {
   const { runRfc2544 } = await import("../controller/search/rfc2544.ts");
   const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
-  await using keeper = await keeperOf(given.out);
+  await using keeper = await keeperOf(given.out, unwritten);
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)
   );

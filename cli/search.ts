@@ -12,15 +12,15 @@ import type { TrialShape } from "../controller/search/measure.ts";
 import { SearchConfigError } from "../controller/search/mlr_search.ts";
 import type { SearchEvent, SearchOptions } from "../controller/search/run_search.ts";
 import { requestText, searchTable, trialLine } from "../controller/search/table.ts";
-import { colourRegular } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { wrapWords } from "./format.ts";
-import { note, out, print, widthOf } from "./io.ts";
+import { note } from "./io.ts";
 import { Output } from "./result_files.ts";
-import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
+import { addRunOptions, describeRun, type RunOptionValues } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
+import { deliver, keeperOf } from "./trial_files.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
 import { TrialTeller } from "./trial_teller.ts";
+import { Unwritten } from "./unwritten.ts";
 
 /** Options that say how trials are run; `ipbench rfc2544` has them too. */
 export interface TrialOptions extends RunOptionValues {
@@ -146,9 +146,10 @@ async function search(configPath: string | undefined, given: SearchCommandOption
     };
   });
   await using json = await Output.open(given.json);
-  const document = await run(options, given);
-  await deliver(document, searchTable, json);
-  tellEnd(document, given);
+  const unwritten = new Unwritten("search", note);
+  const document = await run(options, given, unwritten);
+  const problem = await deliver(document, searchTable, json);
+  unwritten.end(() => tellEnd(document, given, problem === null), problem);
 }
 
 /** How trials are told to the test, from the options. */
@@ -163,10 +164,14 @@ export function shapeOf(given: TrialOptions): TrialShape {
   };
 }
 
-async function run(options: SearchOptions, given: SearchCommandOptions): Promise<SearchDocument> {
+async function run(
+  options: SearchOptions,
+  given: SearchCommandOptions,
+  unwritten: Unwritten,
+): Promise<SearchDocument> {
   const { runSearch } = await import("../controller/search/run_search.ts");
   const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
-  await using keeper = await keeperOf(given.out);
+  await using keeper = await keeperOf(given.out, unwritten);
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)
   );
@@ -200,46 +205,7 @@ function tell(teller: TrialTeller, unit: string): (event: SearchEvent) => void {
   };
 }
 
-/** Keeps trial documents in a folder, as long as it is not disposed of; `null` when none is asked for. */
-export async function keeperOf(folder: string | undefined) {
-  if (folder === undefined) return null;
-  const { writeFileAtomic } = await import("../controller/atomic_file.ts");
-  const pathOf = (name: string) => `${folder}/${name}`;
-  const nameOf = (n: number) => `trial-${String(n).padStart(4, "0")}.json`;
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
-  }
-  const held = await Output.open(pathOf(nameOf(1)));
-  return {
-    keep: async (n: number, document: unknown): Promise<string> => {
-      await writeFileAtomic(pathOf(nameOf(n)), JSON.stringify(document, null, 1) + "\n");
-      return nameOf(n);
-    },
-    [Symbol.asyncDispose]: async () => await held?.[Symbol.asyncDispose](),
-  };
-}
-
-/**
- * Prints the table, first, and writes the document, if it is wanted.
- *
- * @param document What was found.
- * @param tableOf Makes the table, no wider than so many columns.
- * @param json Where the document goes.
- */
-export async function deliver<T>(
-  document: T,
-  tableOf: (document: T, width: number) => string,
-  json: Output | null,
-): Promise<void> {
-  const [stream, show] = json?.isStdout === true ? [Deno.stderr, print] : [Deno.stdout, out];
-  const width = widthOf(stream);
-  show(colourRegular(stream, wrapWords(tableOf(document, width), width)));
-  await json?.write(JSON.stringify(document, null, 1) + "\n");
-}
-
-function tellEnd(document: SearchDocument, given: SearchCommandOptions): void {
+function tellEnd(document: SearchDocument, given: SearchCommandOptions, written: boolean): void {
   const { totals, search } = document;
   if (given.quiet !== true) {
     const invalid = totals.invalid_trials > 0 ? `, ${totals.invalid_trials} of them INVALID` : "";
@@ -248,7 +214,7 @@ function tellEnd(document: SearchDocument, given: SearchCommandOptions): void {
         totals.trials === 1 ? "" : "s"
       }${invalid}; ${totals.trial_seconds} s measured in ${totals.elapsed_seconds} s`,
     );
-    if (given.json !== undefined) note(`ipbench: search document: ${given.json}`);
+    if (given.json !== undefined && written) note(`ipbench: search document: ${given.json}`);
     if (given.out !== undefined) note(`ipbench: see the trials with: ipbench report ${given.out}`);
   }
   if (search.interrupted === true) throw new ExitError(EXIT.INTERRUPTED, "interrupted");

@@ -18,6 +18,7 @@ import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./ru
 import { catchInterruption } from "./signals.ts";
 import { SweepTeller } from "./sweep_teller.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
+import { Unwritten } from "./unwritten.ts";
 
 interface SweepCommandOptions extends RunOptionValues {
   over?: string[];
@@ -98,9 +99,11 @@ async function sweep(configPath: string | undefined, given: SweepCommandOptions)
   await makeFolder(folder);
   const { INDEX_FILE } = await import("../controller/sweep/store.ts");
   await using _held = await Output.open(`${folder}/${INDEX_FILE}`);
-  const index = await runIn(folder, { ...settings, base: description }, options);
+  const teller = new SweepTeller(options.quiet === true);
+  const unwritten = new Unwritten("sweep", (line) => teller.say(line));
+  const index = await runIn(folder, { ...settings, base: description }, teller, unwritten);
   out((await import("../controller/sweep/summary.ts")).sweepCsv(index));
-  tellEnd(index, folder, options);
+  unwritten.end(() => tellEnd(index, folder, options));
 }
 
 /** What the command line does not say is taken from the file. */
@@ -151,12 +154,12 @@ function count(name: string, text: string): number {
 async function runIn(
   folder: string,
   settings: SweepOptions,
-  options: SweepCommandOptions,
+  teller: SweepTeller,
+  unwritten: Unwritten,
 ): Promise<SweepIndex> {
   const { runSweep } = await import("../controller/sweep/run_sweep.ts");
   const { FolderStore } = await import("../controller/sweep/store.ts");
   const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
-  const teller = new SweepTeller(options.quiet === true);
   using interruption = catchInterruption((name) =>
     teller.line(`ipbench: ${name}: ending this point; what is measured is kept (once more: at once)`)
   );
@@ -164,7 +167,7 @@ async function runIn(
     return await runSweep(settings, {
       run: teller.shown(await runnerOf(settings.base.debug), true),
       clock: SYSTEM_CLOCK,
-      store: new FolderStore(folder),
+      store: new FolderStore(folder, (path, write) => unwritten.attempt(path, write)),
       signal: interruption.signal,
       onEvent: (event) => teller.take(event),
     });

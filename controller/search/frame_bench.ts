@@ -59,7 +59,8 @@ export interface Rfc2544Dependencies {
   onLine?: (text: string) => void;
   /** What the next trial is, in parts from the most to the least important. */
   onTrial?: (parts: string[]) => void;
-  keep?: (n: number, document: ResultDocument) => Promise<string>;
+  /** Keeps the result document of a trial; gives the name of its file, or `null` when it could not be kept. */
+  keep?: (n: number, document: ResultDocument) => Promise<string | null>;
 }
 
 /** The four benchmarks at one frame size. */

@@ -52,8 +52,8 @@ export interface SearchDependencies {
   signal?: AbortSignal;
   /** Called before each trial and after it; must not throw. */
   onEvent?: (event: SearchEvent) => void;
-  /** Keeps the result document of a trial; gives the name of its file. */
-  keep?: (n: number, document: ResultDocument) => Promise<string>;
+  /** Keeps the result document of a trial; gives the name of its file, or `null` when it could not be kept. */
+  keep?: (n: number, document: ResultDocument) => Promise<string | null>;
 }
 
 /** What happens during a search. */
@@ -98,7 +98,8 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
     const outcome = judgeTrial(document, request, options);
     const record = recordOf(n, request, outcome, document);
     log.trials.push(record);
-    if (deps.keep !== undefined && outcome.kind !== "interrupted") record.file = await deps.keep(n, document);
+    const file = outcome.kind === "interrupted" ? null : await deps.keep?.(n, document) ?? null;
+    if (file !== null) record.file = file;
     failures = outcome.kind === "failed" ? failures + 1 : 0;
     if (outcome.kind === "failed") log.reasons = outcome.reasons;
     if (failures >= options.failureLimit) search.halt("failed");

@@ -36,7 +36,8 @@ export interface SweepStore {
   saveIndex(index: SweepIndex): Promise<void>;
   /** A document on disk, or `null` when it is not there or damaged. */
   loadDocument(file: string): Promise<ResultDocument | null>;
-  saveDocument(file: string, document: ResultDocument): Promise<void>;
+  /** @returns Whether it is kept; the sweep goes on without it, and `resume` measures its point again. */
+  saveDocument(file: string, document: ResultDocument): Promise<boolean>;
 }
 
 /** What a sweep is given to work with. */
@@ -163,8 +164,9 @@ class Sweep {
       });
       if (document.run.interrupted === true) return;
       point.attempts++;
-      await store.saveDocument(`${point.id}.json`, document);
+      const kept = await store.saveDocument(`${point.id}.json`, document);
       this.#note(point, document);
+      if (!kept) point.file = null;
       point.ended = clock.now().toISOString();
       if (attempt === 1 || point.status === "done") this.#spent.push(clock.seconds() - begin);
       this.#failedInARow = document.run.failed === true && attempt > retry ? this.#failedInARow + 1 : 0;

@@ -34,10 +34,10 @@ class MemoryStore implements SweepStore {
     return Promise.resolve(text === undefined ? null : JSON.parse(text));
   }
 
-  saveDocument(file: string, document: ResultDocument): Promise<void> {
+  saveDocument(file: string, document: ResultDocument): Promise<boolean> {
     this.writes.push(file);
     this.documents.set(file, JSON.stringify(document));
-    return Promise.resolve();
+    return Promise.resolve(true);
   }
 }
 

@@ -10,16 +10,25 @@ import { writeFileAtomic } from "../atomic_file.ts";
 import { parseIndex, type SweepIndex } from "./sweep_index.ts";
 import type { SweepStore } from "./run_sweep.ts";
 
+/** Writes a file by its path, or says that it could not be written. */
+export type Attempt = (path: string, write: () => Promise<void>) => Promise<boolean>;
+
 /** Name of the index within the folder. */
 export const INDEX_FILE = "index.json";
 
 /** Keeps a sweep in a folder. */
 export class FolderStore implements SweepStore {
   readonly folder: string;
+  readonly #attempt: Attempt;
+  #begun = false;
 
-  /** @param folder Has to exist and be writable. */
-  constructor(folder: string) {
+  /**
+   * @param folder Has to exist and be writable.
+   * @param attempt Takes what goes wrong when the sweep has begun, such as a full disk.
+   */
+  constructor(folder: string, attempt: Attempt) {
     this.folder = folder;
+    this.#attempt = attempt;
   }
 
   /** @throws {SweepError} when there is an index that cannot be read. */
@@ -28,8 +37,13 @@ export class FolderStore implements SweepStore {
     return text === null ? null : parseIndex(text);
   }
 
+  /** @throws {Error} when the first one cannot be written: nothing is measured then. */
   async saveIndex(index: SweepIndex): Promise<void> {
-    await writeFileAtomic(this.#path(INDEX_FILE), JSON.stringify(index, null, 1) + "\n");
+    const path = this.#path(INDEX_FILE);
+    const write = () => writeFileAtomic(path, JSON.stringify(index, null, 1) + "\n");
+    if (this.#begun) await this.#attempt(path, write);
+    else await write();
+    this.#begun = true;
   }
 
   /** A damaged document is as good as none: its point is measured again. */
@@ -44,8 +58,14 @@ export class FolderStore implements SweepStore {
     }
   }
 
-  async saveDocument(file: string, document: ResultDocument): Promise<void> {
-    await writeFileAtomic(this.#path(file), JSON.stringify(document, null, 1) + "\n");
+  async saveDocument(file: string, document: ResultDocument): Promise<boolean> {
+    const path = this.#path(file);
+    const kept = await this.#attempt(
+      path,
+      () => writeFileAtomic(path, JSON.stringify(document, null, 1) + "\n"),
+    );
+    if (!kept) await Deno.remove(path).catch(() => {}); // An earlier attempt's would be taken for this one.
+    return kept;
   }
 
   #path(file: string): string {

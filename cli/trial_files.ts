@@ -1,0 +1,69 @@
+/**
+ * What `search` and `rfc2544` leave: a table, a document, and the result documents of their trials in a folder.
+ *
+ * @module
+ */
+
+import { colourRegular } from "./colours.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { wrapWords } from "./format.ts";
+import { out, print, widthOf } from "./io.ts";
+import { Output } from "./result_files.ts";
+import { reasonOf } from "./run_options.ts";
+import type { Unwritten } from "./unwritten.ts";
+
+/**
+ * Keeps trial documents in a folder, as long as it is not disposed of; `null` when none is asked for.
+ *
+ * @param unwritten Takes those for which there is no room.
+ */
+export async function keeperOf(folder: string | undefined, unwritten: Unwritten) {
+  if (folder === undefined) return null;
+  const { writeFileAtomic } = await import("../controller/atomic_file.ts");
+  const pathOf = (name: string) => `${folder}/${name}`;
+  const nameOf = (n: number) => `trial-${String(n).padStart(4, "0")}.json`;
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
+  }
+  const held = await Output.open(pathOf(nameOf(1)));
+  return {
+    keep: async (n: number, document: unknown): Promise<string | null> => {
+      const path = pathOf(nameOf(n));
+      const kept = await unwritten.attempt(
+        path,
+        () => writeFileAtomic(path, JSON.stringify(document, null, 1) + "\n"),
+      );
+      // What an earlier search left under this name is no trial of this one.
+      if (!kept) await Deno.remove(path).catch(() => {});
+      return kept ? nameOf(n) : null;
+    },
+    [Symbol.asyncDispose]: async () => await held?.[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * Prints the table, first, and writes the document, if it is wanted.
+ *
+ * @param document What was found.
+ * @param tableOf Makes the table, no wider than so many columns.
+ * @param json Where the document goes.
+ * @returns Why it could not be written; `null` when it was.
+ */
+export async function deliver<T>(
+  document: T,
+  tableOf: (document: T, width: number) => string,
+  json: Output | null,
+): Promise<ExitError | null> {
+  const [stream, show] = json?.isStdout === true ? [Deno.stderr, print] : [Deno.stdout, out];
+  const width = widthOf(stream);
+  show(colourRegular(stream, wrapWords(tableOf(document, width), width)));
+  try {
+    await json?.write(JSON.stringify(document, null, 1) + "\n");
+    return null;
+  } catch (error) {
+    if (error instanceof ExitError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Files that could not be written while something long goes on: a full disk does not end what took hours, but it is told,
+ * when it happens and at the end, and the exit status is not 0.
+ *
+ * @module
+ */
+
+import { EXIT, ExitError } from "./exit.ts";
+import { labelled } from "./live_screen.ts";
+import { reasonOf } from "./run_options.ts";
+
+/** Most names of files in the last sentence. */
+const MAX_NAMES = 5;
+
+/** Remembers which files are missing, and why. */
+export class Unwritten {
+  readonly #files = new Map<string, unknown>();
+  readonly #say: (line: string) => void;
+  readonly #work: string;
+
+  /**
+   * @param work What goes on all the same, such as "search".
+   * @param say Takes a warning, for stderr.
+   */
+  constructor(work: string, say: (line: string) => void) {
+    this.#work = work;
+    this.#say = say;
+  }
+
+  /**
+   * Writes a file, or notes that it is missing.
+   *
+   * @param path Its name, for the user.
+   * @param write Writes it whole or not at all.
+   * @returns Whether it was written.
+   */
+  async attempt(path: string, write: () => Promise<void>): Promise<boolean> {
+    try {
+      await write();
+    } catch (error) {
+      if (!this.#files.has(path)) {
+        const text = `cannot write ${path}: ${reasonOf(error)}; the ${this.#work} goes on without it`;
+        this.#say(labelled("warning", text));
+      }
+      this.#files.set(path, error);
+      return false;
+    }
+    this.#files.delete(path);
+    return true;
+  }
+
+  /**
+   * Ends a command: what it has to say of its result, and what is missing.
+   *
+   * @param tell Says the former; may throw an {@linkcode ExitError}.
+   * @param problem A document that could not be written at the end.
+   * @throws {ExitError} when anything is wrong.
+   */
+  end(tell: () => void, problem: ExitError | null = null): void {
+    const sentences = [this.#sentence(), problem?.message ?? null].filter((text) => text !== null);
+    let code: number = EXIT.FAILED;
+    try {
+      tell();
+      if (sentences.length === 0) return;
+    } catch (error) {
+      if (!(error instanceof ExitError) || sentences.length === 0) throw error;
+      code = error.code;
+      if (error.message !== "") sentences.unshift(error.message);
+    }
+    throw new ExitError(code, sentences.join("\n"));
+  }
+
+  #sentence(): string | null {
+    const names = [...this.#files.keys()];
+    if (names.length === 0) return null;
+    const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+    const why = [...new Set([...this.#files.values()].map(reasonOf))].join("; ");
+    return `could not write ${names.slice(0, MAX_NAMES).join(", ")}${more}: ${why}`;
+  }
+}
