@@ -6,15 +6,29 @@
 #include <string.h>
 
 #include "ipb_bytes.h"
+#include "ipb_rng.h"
 
+/* Where a sender's place is sought first. Nobody outside knows the seed, so nobody can make all senders share a place. */
+static uint32_t place_of(struct flows *f, uint64_t run_id, uint32_t number, uint64_t source)
+{
+	if (f->seed == 0)
+		f->seed = ipb_own_run_id();
+	uint64_t state = f->seed ^ run_id;
+	state = ipb_mix64(&state) ^ source;
+	state = ipb_mix64(&state) ^ number;
+	return (uint32_t)ipb_mix64(&state) % FLOW_PLACES;
+}
+
+/* The sender's counts; NULL when there is no room for one more. */
 static struct flow *find(struct flows *f, uint64_t run_id, uint32_t number, uint64_t source)
 {
 	struct flow *l = f->last;
 
 	if (l != NULL && l->run_id == run_id && l->number == number && l->source == source)
 		return l;
-	for (uint32_t i = 0; i < f->count; i++) {
-		l = &f->flow[i];
+	uint32_t at = place_of(f, run_id, number, source);
+	for (; f->place[at] != 0; at = (at + 1) % FLOW_PLACES) {
+		l = &f->flow[f->place[at] - 1];
 		if (l->run_id == run_id && l->number == number && l->source == source)
 			return f->last = l;
 	}
@@ -27,7 +41,7 @@ static struct flow *find(struct flows *f, uint64_t run_id, uint32_t number, uint
 	l->run_id = run_id;
 	l->number = number;
 	l->source = source;
-	f->count++;
+	f->place[at] = (uint16_t)++f->count;
 	return f->last = l;
 }
 
@@ -72,14 +86,15 @@ static int is_new(struct flow *l, uint64_t sequence)
 
 void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size, uint64_t source, uint64_t now_ns)
 {
-	struct flow *l = NULL;
-
 	f->packets++;
 	f->bytes += size;
-	if (known >= DISCARD_HEADER && ipb_get_be(data + 8, 4) == DISCARD_MAGIC && data[32] <= DISCARD_END)
-		l = find(f, ipb_get_be(data + 16, 8), (uint32_t)ipb_get_be(data + 12, 4), source);
-	if (l == NULL) {
+	if (known < DISCARD_HEADER || ipb_get_be(data + 8, 4) != DISCARD_MAGIC || data[32] > DISCARD_END) {
 		f->unnumbered++;
+		return;
+	}
+	struct flow *l = find(f, ipb_get_be(data + 16, 8), (uint32_t)ipb_get_be(data + 12, 4), source);
+	if (l == NULL) {
+		f->untold++;
 		return;
 	}
 	int fresh = is_new(l, ipb_get_be(data, 8)), measured = data[32] == DISCARD_MEASURE;

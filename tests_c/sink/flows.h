@@ -9,7 +9,8 @@
 
 #include "../discard/discard.h"
 
-#define FLOWS_MAX 1024          /* senders that are told apart; further ones are counted as unnumbered */
+#define FLOWS_MAX 16384         /* senders that are told apart, of 8 KiB each; packets of further ones are `untold` */
+#define FLOW_PLACES 32768       /* of the table that finds them */
 #define FLOW_WINDOW 65536       /* packets back to which a duplicate is known from a late one */
 
 struct flow {
@@ -24,10 +25,14 @@ struct flow {
 };
 
 struct flows {
-	uint64_t packets, bytes, unnumbered;
+	uint64_t packets, bytes;
+	uint64_t unnumbered; /* packets that are not of discard */
+	uint64_t untold;     /* packets of discard for whose sender there was no room: nothing else is known of them */
 	uint64_t measured_bytes, measured_packets, measured_first_ns, measured_last_ns;
 	uint32_t count;
 	struct flow *last; /* the one that the packet before belonged to */
+	uint64_t seed;
+	uint16_t place[FLOW_PLACES]; /* in `flow`, from 1; 0: free */
 	struct flow flow[FLOWS_MAX];
 };
 

@@ -233,14 +233,18 @@ static char *figures(const struct flow_totals *t)
 	ipb_results_metric(&j, "reordered", (double)t->reordered, "");
 	ipb_results_metric(&j, "unnumbered", (double)flows.unnumbered, "");
 	ipb_results_metric(&j, "senders", flows.count, "");
+	ipb_results_metric(&j, "untold", (double)flows.untold, "");
 	ipb_results_metric(&j, "dropped_here", (double)dropped, "");
 	ipb_json_end_array(&j);
-	if (dropped > 0) {
-		ipb_json_array(&j, "reasons");
+	ipb_json_array(&j, "reasons");
+	if (dropped > 0)
 		ipb_results_reason(&j, 0, "sink-overrun", "sink was too slow: its sockets overflowed and lost %" PRIu64 " packets",
 		                   dropped);
-		ipb_json_end_array(&j);
-	}
+	if (flows.untold > 0)
+		ipb_results_reason(&j, 0, "sink-senders",
+		                   "packets came from more than the %" PRIu32 " senders that sink tells apart: rate, loss, gaps, "
+		                   "duplicates and order are without %" PRIu64 " packets of the others", flows.count, flows.untold);
+	ipb_json_end_array(&j);
 	ipb_json_end_object(&j);
 	return ipb_json_take(&j);
 }
@@ -253,6 +257,9 @@ static int marshall(char **data, int *size, double running_time)
 	(void)running_time;
 	dropped = count_dropped();
 	flows_totals(&flows, &t);
+	if (flows.untold > 0)
+		fprintf(stderr, "sink: %" PRIu64 " packets came from senders beyond the %" PRIu32 " that are told apart; they are among "
+		        "packets and bytes alone\n", flows.untold, flows.count);
 	if (!isnan(t.loss))
 		snprintf(loss, sizeof loss, "%.4f", 100 * t.loss);
 	snprintf(text, sizeof text, "%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s", t.received_bps, flows.packets,
@@ -308,7 +315,8 @@ static const struct ipbench_metric metrics[] = {
 	{ "duplicates", "", "Packets that arrived again", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "reordered", "", "Packets that arrived after a later one", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "unnumbered", "", "Packets that are not of ours", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
-	{ "senders", "", "Senders that were seen", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "senders", "", "Senders that were told apart", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "untold", "", "Packets of further senders, for which there was no room", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "dropped_here", "", "Packets that this machine's sockets dropped", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 };
 

@@ -92,16 +92,21 @@ static void far_jumps(void **state)
 	assert_true(totals.loss >= 0 && totals.loss <= 1);
 }
 
+/* Senders in turn, more than there is room for: what is told of the others is right, and theirs is no rubbish. */
 static void many_senders(void **state)
 {
 	(void)state;
-	for (uint32_t flow = 0; flow < FLOWS_MAX + 5; flow++)
-		packet(3, 0, DISCARD_MEASURE, flow);
+	for (uint64_t i = 0; i < 3; i++)
+		for (uint32_t flow = 0; flow < FLOWS_MAX + 5; flow++)
+			packet(i == 2 ? 3 : i, i, DISCARD_MEASURE, flow);
 	assert_int_equal(flows.count, FLOWS_MAX);
-	assert_int_equal(flows.unnumbered, 5);
+	assert_int_equal(flows.untold, 3 * 5);
+	assert_int_equal(flows.unnumbered, 0);
 	flows_totals(&flows, &totals);
-	assert_int_equal(totals.measured, FLOWS_MAX);
-	assert_int_equal(totals.missing, 0);
+	assert_int_equal(totals.measured, 3 * FLOWS_MAX);
+	assert_int_equal(totals.measured_sent, 3 * FLOWS_MAX);
+	assert_int_equal(totals.missing, FLOWS_MAX);
+	assert_int_equal(totals.duplicate + totals.reordered, 0);
 }
 
 static void rubbish(void **state)
