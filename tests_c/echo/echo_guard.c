@@ -71,8 +71,10 @@ static void end_silence(struct guard_packet *p, uint64_t now_ns)
 {
 	p->silent_until_ns = 0;
 	p->count = 0;
-	if (p->late < p->needed)
+	if (p->late < p->needed) {
+		p->sent_anew += p->sent_anew < GUARD_SENT_ANEW_MAX;
 		return;
+	}
 	p->trusted_until_ns = now_ns + (GUARD_TRUST_NS << p->trusted);
 	p->trusted += p->trusted < GUARD_TRUST_DOUBLINGS;
 }
@@ -81,25 +83,25 @@ int guard_goes_round(struct guard *g, uint64_t sender, const uint8_t *data, size
 {
 	struct guard_packet *p = place(g, tag_of(g, sender, data, size));
 	uint64_t before_ns = p->last_ns;
-	uint32_t counts = now_ns != before_ns;
+	uint32_t counts = now_ns != before_ns, times = 1 + p->sent_anew;
 
 	p->last_ns = now_ns;
 	if (now_ns < p->silent_until_ns) {
 		p->late += counts && now_ns >= p->late_from_ns;
 		return 1;
 	}
-	if (now_ns - before_ns > GUARD_WINDOW_NS)
+	if (now_ns - before_ns > (p->silent_until_ns > 0 || p->sent_anew > 0 ? GUARD_REMEMBER_NS : GUARD_WINDOW_NS))
 		*p = (struct guard_packet){ .tag = p->tag, .last_ns = now_ns };
 	if (p->silent_until_ns > 0)
 		end_silence(p, now_ns);
 	if (now_ns < p->trusted_until_ns)
 		return 0;
-	if (p->count == 0 || (!endless && now_ns - p->first_ns > GUARD_WINDOW_NS)) {
+	if (p->count == 0 || (!endless && now_ns - p->first_ns > times * GUARD_WINDOW_NS)) {
 		p->first_ns = now_ns;
 		p->count = 0;
 	}
 	p->count += counts;
-	if (!counts || p->count < (endless ? GUARD_SAME_ENDLESS : GUARD_SAME_HOPS))
+	if (!counts || p->count < times * (endless ? GUARD_SAME_ENDLESS : GUARD_SAME_HOPS))
 		return 0;
 	begin_silence(p, now_ns);
 	return 1;

@@ -5,7 +5,9 @@
  * that ends it. Where there is no such number (Ethernet, a packet with its last hop, another's echo that sends fresh
  * ones), a packet that comes again and again is put to the test: the echo keeps silent on it for a moment. What went
  * round is gone before the second half of that; what goes on coming is a generator's, which sends the same bytes each
- * time, and is answered, until it is put to the test again, ever more rarely.
+ * time, and is answered, until it is put to the test again, ever more rarely. A client that waits for each answer before
+ * it sends again looks like another echo until an answer is withheld: then it sends anew, and that it did so is remembered,
+ * so that it is put to the test more rarely, too. What goes round between echoes can never do that by itself.
  */
 #ifndef ECHO_GUARD_H
 #define ECHO_GUARD_H
@@ -17,6 +19,8 @@
 #define GUARD_WAYS 4
 #define GUARD_KNOWN 64               /* bytes at the packet's start, and 8 at its end, that make it the same one */
 #define GUARD_WINDOW_NS 1000000000ull /* not seen for so long, it is forgotten */
+#define GUARD_REMEMBER_NS 10000000000ull /* … and one that has been put to the test, for so long */
+#define GUARD_SENT_ANEW_MAX 15       /* so many more times as often it has to come then, in as many more windows */
 /* How often it has to come. All that one call of the socket gives count as once: what waited there went no round. */
 #define GUARD_SAME_HOPS 500          /* in a window, for a packet that has hops left */
 #define GUARD_SAME_ENDLESS 64        /* windows or not, for one whose hops do not count down */
@@ -37,6 +41,7 @@ struct guard_packet {
 	uint64_t trusted_until_ns;
 	uint32_t count, late, needed; /* times since first_ns; in the second half; so many there show a generator */
 	uint32_t trusted;             /* times */
+	uint32_t sent_anew;           /* silences after which it came again */
 };
 
 struct guard {

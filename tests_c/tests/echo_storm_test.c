@@ -237,19 +237,13 @@ static void what_was_sent_to_many_is_not_answered(void **state)
 	}
 }
 
-/* An echo of somebody else's, whose packets always have all their hops. */
-static void another_echo_ends(void **state)
+/* Sends back what comes for up to 3 s. Returns after how long nothing came any more. */
+static uint64_t reflect(int fd)
 {
 	struct sockaddr_storage from;
 	uint64_t start_ns, last_ns;
 	uint8_t data[64];
 
-	(void)state;
-	begin(0, "127.0.0.1", 0);
-	int fd = client_at("127.0.0.1", 0);
-	send_from(fd, "127.0.0.1", ipb_sock_port(servers[0].fd), 0);
-	assert_true(answered(fd, ANSWER_MS));
-	send_from(fd, "127.0.0.1", ipb_sock_port(servers[0].fd), 0);
 	for (start_ns = last_ns = ipb_now_ns(); ipb_now_ns() - start_ns < 3 * IPB_NS_PER_S;) {
 		socklen_t size = sizeof from;
 		ssize_t n = recvfrom(fd, data, sizeof data, 0, (struct sockaddr *)&from, &size);
@@ -258,11 +252,25 @@ static void another_echo_ends(void **state)
 		last_ns = ipb_now_ns();
 		sendto(fd, data, (size_t)n, 0, (struct sockaddr *)&from, size);
 	}
-	assert_true(last_ns - start_ns < IPB_NS_PER_S);
+	return last_ns - start_ns;
+}
+
+/* An echo of somebody else's, whose packets always have all their hops. */
+static void another_echo_ends(void **state)
+{
+	(void)state;
+	begin(0, "127.0.0.1", 0);
+	int fd = client_at("127.0.0.1", 0);
+	send_from(fd, "127.0.0.1", ipb_sock_port(servers[0].fd), 0);
+	assert_true(answered(fd, ANSWER_MS));
+	for (unsigned spoofed = 1; spoofed <= 3; spoofed++) { /* some time after the other: that is a client's manner */
+		send_from(fd, "127.0.0.1", ipb_sock_port(servers[0].fd), 0);
+		assert_true(reflect(fd) < IPB_NS_PER_S);
+		assert_int_equal(servers[0].rounds, spoofed);
+		assert_true(servers[0].packets < spoofed * spoofed * GUARD_SAME_HOPS);
+	}
 	close(fd);
 	end(1);
-	assert_int_equal(servers[0].packets, GUARD_SAME_HOPS - 1);
-	assert_int_equal(servers[0].rounds, 1);
 }
 
 /* The same bytes all the time, from a tester that waits for nobody: all but those of a moment are answered. */
@@ -284,6 +292,28 @@ static void a_generator_is_answered(void **state)
 	assert_int_equal(servers[0].packets + servers[0].rounds, sent);
 	assert_true(sent > 2 * GUARD_SAME_HOPS);
 	assert_in_range(servers[0].rounds, GUARD_GOES_ON_MIN, sent / 5); /* 50 ms of a second are silent, at the rate that sleep makes */
+}
+
+/* The same bytes all the time, from a client that waits for each answer, and sends again when none comes: it looks as
+ * another's echo does, and shows that it is none whenever it sends anew. */
+static void a_client_that_waits_is_answered(void **state)
+{
+	enum { PACKETS = 10000 };
+	/* After 500, 1000, 1500 … packets: */
+	const int most = 6;
+	int lost = 0;
+
+	(void)state;
+	begin(0, "127.0.0.1", 0);
+	int fd = client_at("127.0.0.1", 0);
+	for (int i = 0; i < PACKETS; i++) {
+		send_from(fd, "127.0.0.1", ipb_sock_port(servers[0].fd), 0);
+		lost += !answered(fd, 100);
+	}
+	close(fd);
+	end(1);
+	assert_int_equal(lost, servers[0].rounds);
+	assert_in_range(lost, 1, most);
 }
 
 static int bridge(void)
@@ -353,6 +383,7 @@ int main(void)
 		cmocka_unit_test(what_was_sent_to_many_is_not_answered),
 		cmocka_unit_test(another_echo_ends),
 		cmocka_unit_test(a_generator_is_answered),
+		cmocka_unit_test(a_client_that_waits_is_answered),
 		cmocka_unit_test(raw_echoes_end),
 	};
 
