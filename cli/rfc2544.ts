@@ -81,7 +81,7 @@ async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOpti
   const { description } = await describeRun(given, configPath);
   const options = usage(() => optionsOf(description, given));
   await using json = await Output.open(given.json);
-  const unwritten = new Unwritten("benchmark", note);
+  const unwritten = new Unwritten("benchmark");
   const document = await run(options, given, unwritten);
   const problem = await deliver(document, rfc2544Table, json);
   unwritten.end(() => tellEnd(document), problem);

@@ -146,7 +146,7 @@ async function search(configPath: string | undefined, given: SearchCommandOption
     };
   });
   await using json = await Output.open(given.json);
-  const unwritten = new Unwritten("search", note);
+  const unwritten = new Unwritten("search");
   const document = await run(options, given, unwritten);
   const problem = await deliver(document, searchTable, json);
   unwritten.end(() => tellEnd(document, given, problem === null), problem);

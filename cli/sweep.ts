@@ -99,9 +99,8 @@ async function sweep(configPath: string | undefined, given: SweepCommandOptions)
   await makeFolder(folder);
   const { INDEX_FILE } = await import("../controller/sweep/store.ts");
   await using _held = await Output.open(`${folder}/${INDEX_FILE}`);
-  const teller = new SweepTeller(options.quiet === true);
-  const unwritten = new Unwritten("sweep", (line) => teller.say(line));
-  const index = await runIn(folder, { ...settings, base: description }, teller, unwritten);
+  const unwritten = new Unwritten("sweep");
+  const index = await runIn(folder, { ...settings, base: description }, options, unwritten);
   out((await import("../controller/sweep/summary.ts")).sweepCsv(index));
   unwritten.end(() => tellEnd(index, folder, options));
 }
@@ -154,12 +153,13 @@ function count(name: string, text: string): number {
 async function runIn(
   folder: string,
   settings: SweepOptions,
-  teller: SweepTeller,
+  options: SweepCommandOptions,
   unwritten: Unwritten,
 ): Promise<SweepIndex> {
   const { runSweep } = await import("../controller/sweep/run_sweep.ts");
   const { FolderStore } = await import("../controller/sweep/store.ts");
   const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
+  const teller = new SweepTeller(options.quiet === true);
   using interruption = catchInterruption((name) =>
     teller.line(`ipbench: ${name}: ending this point; what is measured is kept (once more: at once)`)
   );

@@ -6,6 +6,7 @@
  */
 
 import { EXIT, ExitError } from "./exit.ts";
+import { note } from "./io.ts";
 import { labelled } from "./live_screen.ts";
 import { reasonOf } from "./run_options.ts";
 
@@ -15,16 +16,11 @@ const MAX_NAMES = 5;
 /** Remembers which files are missing, and why. */
 export class Unwritten {
   readonly #files = new Map<string, unknown>();
-  readonly #say: (line: string) => void;
   readonly #work: string;
 
-  /**
-   * @param work What goes on all the same, such as "search".
-   * @param say Takes a warning, for stderr.
-   */
-  constructor(work: string, say: (line: string) => void) {
+  /** @param work What goes on all the same, such as "search". */
+  constructor(work: string) {
     this.#work = work;
-    this.#say = say;
   }
 
   /**
@@ -40,7 +36,7 @@ export class Unwritten {
     } catch (error) {
       if (!this.#files.has(path)) {
         const text = `cannot write ${path}: ${reasonOf(error)}; the ${this.#work} goes on without it`;
-        this.#say(labelled("warning", text));
+        note(labelled("warning", text));
       }
       this.#files.set(path, error);
       return false;
