@@ -83,7 +83,13 @@ export const DAEMON_PAGE: PageTexts = {
     ["1", "it could not listen, or a file could not be read"],
     ["2", "wrong use"],
   ],
-  environment: ENVIRONMENT,
+  environment: [
+    ...ENVIRONMENT,
+    [
+      "IPBENCH_TLS_CERT, IPBENCH_TLS_KEY",
+      "certificate and key, where --tls-cert and --tls-key do not name them",
+    ],
+  ],
   files: [
     ["/etc/default/ipbenchd", "options of the service"],
     ["ipbenchd.service", "the unit that ipbench deploy installs"],

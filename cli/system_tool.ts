@@ -19,7 +19,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024;
  *
  * @param name Its name.
  * @param args Its arguments.
- * @param stdin What it reads.
+ * @param stdin What it reads: a text, or the pieces of something large.
  * @param signal Ends it.
  * @returns Status and output.
  * @throws {Error} when it is not there, or was ended by the signal.
@@ -27,10 +27,10 @@ const MAX_OUTPUT_BYTES = 64 * 1024;
 export async function runTool(
   name: string,
   args: string[],
-  stdin: string,
+  stdin: string | AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<Finished> {
-  if (signal.aborted) throw new Error(`${name} was not started: ${reason(signal)}`);
+  if (signal.aborted) throw new Error(`${name} was not started: ${endedBy(signal)}`);
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(name, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
@@ -38,32 +38,47 @@ export async function runTool(
     if (cause instanceof Deno.errors.NotFound) throw new Error(`${name} is not installed`, { cause });
     throw cause;
   }
-  const end = () => child.kill("SIGTERM");
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => {});
+  const end = () => {
+    try {
+      child.kill("SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+    // What it has started may hold its streams open; that is waited for no longer.
+    child.status.then(() => ended.reject(new Error(`${name} was ended: ${endedBy(signal)}`)));
+  };
   signal.addEventListener("abort", end, { once: true });
   try {
-    const writing = write(child.stdin, stdin);
-    const [status, stdout, stderr] = await Promise.all([
+    const whole = Promise.all([
       child.status,
       head(child.stdout),
       head(child.stderr),
+      write(child.stdin, stdin),
     ]);
-    await writing;
-    if (signal.aborted) throw new Error(`${name} was ended: ${reason(signal)}`);
+    const [status, stdout, stderr] = await Promise.race([whole, ended.promise]);
+    if (signal.aborted) throw new Error(`${name} was ended: ${endedBy(signal)}`);
     return { code: status.code, stdout, stderr };
   } finally {
     signal.removeEventListener("abort", end);
   }
 }
 
-function reason(signal: AbortSignal): string {
+/** Why a signal ended something, in words. */
+export function endedBy(signal: AbortSignal): string {
   return (signal.reason as Error).name === "TimeoutError" ? "it took too long" : "interrupted";
 }
 
 /** A program that does not read what it is given is no reason to fail: its status tells. */
-async function write(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
+async function write(
+  stream: WritableStream<Uint8Array>,
+  input: string | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const writer = stream.getWriter();
   try {
-    await writer.write(new TextEncoder().encode(text));
+    if (typeof input === "string") await writer.write(new TextEncoder().encode(input));
+    else for await (const piece of input) await writer.write(piece);
     await writer.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;

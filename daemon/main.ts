@@ -27,7 +27,13 @@ import { GuestPolicy } from "./guests.ts";
 import { continueOnEnter } from "./terminal.ts";
 import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, OTHER_FILES, SHUTDOWN_MS } from "./limits.ts";
 import { configureLog, daemonLog } from "./log.ts";
-import { type DaemonOptions, isOpen, parseDaemonOptions } from "./options.ts";
+import {
+  type DaemonOptions,
+  type EnvironmentFiles,
+  FILE_VARIABLES,
+  isOpen,
+  parseDaemonOptions,
+} from "./options.ts";
 import { Server } from "./server.ts";
 import { TestSlot } from "./slot.ts";
 
@@ -43,7 +49,7 @@ const USAGE = 2;
  * @returns The exit status: 0 when it came to its end, 1 when it could not begin, 2 for wrong use.
  */
 export async function main(args: string[]): Promise<number> {
-  const options = parseDaemonOptions(args, Deno.env.get("IPBENCH_SECRET_FILE"));
+  const options = parseDaemonOptions(args, environmentFiles());
   if ("text" in options) {
     if (options.status !== OK) await writeAll(Deno.stderr, options.text);
     else if (!await writeAll(Deno.stdout, options.text)) return FAILED;
@@ -74,6 +80,14 @@ export async function main(args: string[]): Promise<number> {
   } finally {
     await queue.flush(LOG_FLUSH_MS);
   }
+}
+
+/** An empty variable is none. */
+function environmentFiles(): EnvironmentFiles {
+  const set = Object.entries(FILE_VARIABLES).map(([name, variable]) =>
+    [name, Deno.env.get(variable)] as const
+  );
+  return Object.fromEntries(set.filter(([, path]) => path !== undefined && path !== ""));
 }
 
 class UsageError extends Error {

@@ -62,16 +62,26 @@ export interface OptionsText {
 /** Ports when none is given. */
 const DEFAULT_PORT: Readonly<Record<DaemonRole, number>> = { tester: 8036, target: 8037 };
 
+/** Variables that name files where the command line names none, and those options. */
+export const FILE_VARIABLES = {
+  secretFile: "IPBENCH_SECRET_FILE",
+  tlsCert: "IPBENCH_TLS_CERT",
+  tlsKey: "IPBENCH_TLS_KEY",
+} as const;
+
+/** Files as the environment names them. */
+export type EnvironmentFiles = { readonly [Name in keyof typeof FILE_VARIABLES]?: string | undefined };
+
 /**
  * Reads the command line.
  *
  * @param args Without the program's name.
- * @param environmentSecretFile Content of `IPBENCH_SECRET_FILE`, if it is set.
+ * @param environment Content of {@linkcode FILE_VARIABLES}, where they are set.
  * @returns What the operator wants, or the text to show.
  */
 export function parseDaemonOptions(
   args: readonly string[],
-  environmentSecretFile?: string,
+  environment: EnvironmentFiles = {},
 ): DaemonOptions | OptionsText {
   let text = "";
   const write = (piece: string): void => {
@@ -81,8 +91,15 @@ export function parseDaemonOptions(
   try {
     const options = command.parse([...args], { from: "user" }).opts();
     const role: DaemonRole = options.target === true ? "target" : "tester";
-    if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
-      return { status: 2, text: "ipbenchd: --tls-cert and --tls-key belong together: give both\n" };
+    const secretFile = options.secretFile ?? environment.secretFile;
+    const tlsCert = options.tlsCert ?? environment.tlsCert;
+    const tlsKey = options.tlsKey ?? environment.tlsKey;
+    if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+      return {
+        status: 2,
+        text:
+          "ipbenchd: --tls-cert and --tls-key (or IPBENCH_TLS_CERT and IPBENCH_TLS_KEY) belong together: give both\n",
+      };
     }
     const read: DaemonOptions = {
       role,
@@ -92,11 +109,11 @@ export function parseDaemonOptions(
       debug: options.debug === true,
       allowExec: options.allowExec,
       newSecret: options.newSecret ?? null,
-      secretFile: options.secretFile ?? environmentSecretFile ?? null,
+      secretFile: secretFile ?? null,
       allow: options.allow,
       allowTarget: options.allowTarget,
-      tlsCert: options.tlsCert ?? null,
-      tlsKey: options.tlsKey ?? null,
+      tlsCert: tlsCert ?? null,
+      tlsKey: tlsKey ?? null,
       logFormat: options.logFormat,
       maxRuns: options.maxRuns ?? null,
       idleExitMs: options.idleExit ?? null,
@@ -161,8 +178,8 @@ export function describeCommand() {
           "MAC address; repeatable",
       ).argParser(collectTarget).default([], "none"),
     )
-    .option("--tls-cert <file>", "speak TLS with this certificate (PEM)")
-    .option("--tls-key <file>", "its key (PEM)")
+    .option("--tls-cert <file>", "speak TLS with this certificate (PEM; default: $IPBENCH_TLS_CERT)")
+    .option("--tls-key <file>", "its key (PEM; default: $IPBENCH_TLS_KEY)")
     .option("--log-format <form>", "text or json", oneOf(["text", "json"] as const), "text" as const)
     .option("--max-runs <n>", "end after so many tests", whole(1, 1e9))
     .option("--idle-exit <seconds>", "end after so long without a connection", seconds)

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { type DaemonOptions, type OptionsText, parseDaemonOptions } from "./options.ts";
+import {
+  type DaemonOptions,
+  type EnvironmentFiles,
+  type OptionsText,
+  parseDaemonOptions,
+} from "./options.ts";
 
 function options(...args: string[]): DaemonOptions {
   const parsed = parseDaemonOptions(args);
@@ -31,12 +36,21 @@ Deno.test("options: repeatable ones collect, times are seconds", () => {
   assert.equal(options("--log-format", "json").logFormat, "json");
 });
 
-Deno.test("options: the secret's file comes from the command line, then from the environment", () => {
-  const file = (args: string[], environment?: string) =>
-    (parseDaemonOptions(args, environment) as DaemonOptions).secretFile;
-  assert.equal(file([]), null);
-  assert.equal(file([], "/e"), "/e");
-  assert.equal(file(["--secret-file", "/c"], "/e"), "/c");
+Deno.test("options: files come from the command line, then from the environment", () => {
+  const environment = { secretFile: "/e", tlsCert: "/e.crt", tlsKey: "/e.key" };
+  const files = (args: string[], from?: EnvironmentFiles) => {
+    const { secretFile, tlsCert, tlsKey } = parseDaemonOptions(args, from) as DaemonOptions;
+    return [secretFile, tlsCert, tlsKey];
+  };
+  assert.deepEqual(files([]), [null, null, null]);
+  assert.deepEqual(files([], environment), ["/e", "/e.crt", "/e.key"]);
+  assert.deepEqual(files(["--secret-file", "/c", "--tls-cert", "/c.crt"], environment), [
+    "/c",
+    "/c.crt",
+    "/e.key",
+  ]);
+  const half = parseDaemonOptions([], { tlsKey: "/e.key" });
+  assert.ok("text" in half && half.status === 2 && /IPBENCH_TLS_CERT/.test(half.text));
 });
 
 Deno.test("options: wrong use is status 2 with the value and what would be right", () => {
