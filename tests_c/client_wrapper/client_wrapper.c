@@ -2,33 +2,22 @@
  * client_wrapper: a program of your own as the client's test; see README.md.  SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_CLIENT
-#include "ipb_args.h"
+#define PLUGIN_NAME "client_wrapper"
 #include "ipb_clock.h"
+#include "ipb_plugin.h"
 #include "wrapper.h"
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
+IPB_PLUGIN_OPTIONS(wrapper_options)
+
 static struct wrapper wrapper;
 static struct program running;
 static struct ipb_stop stopping;
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
-
-static int setup_controller(char *arg)
-{
-	return wrapper_setup_controller(arg, &err) < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
-}
 
 static int setup(char *hostname, int port, char *arg)
 {
 	(void)hostname;
 	(void)port;
-	return wrapper_setup(&wrapper, arg, &err) < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
+	return wrapper_setup(&wrapper, arg, &err) < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int run(void)
@@ -59,7 +48,7 @@ static int start(struct timeval *stamp)
 	wrapper_begin(&wrapper);
 	int status = run();
 	wrapper_end(&wrapper);
-	return status < 0 ? ipb_error_print(&err, "client_wrapper") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int stop(struct timeval *stamp)
@@ -73,7 +62,7 @@ static int stop(struct timeval *stamp)
 static int marshall(char **data, int *size, double running_time)
 {
 	(void)running_time;
-	return wrapper_marshall(&wrapper, host != NULL && host->form == IPBENCH_FORM_EXTENDED, data, size, &err);
+	return wrapper_marshall(&wrapper, ipb_plugin_extended(), data, size, &err);
 }
 
 static int unmarshall(char *input, int len, char **data, int *data_len)
@@ -92,42 +81,25 @@ static int expected_duration(const char *args, uint64_t *ns)
 {
 	struct ipb_args a;
 
-	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, args, 0, &err) < 0)
+	if (ipb_plugin_args(&a, args) < 0)
 		return -1;
 	*ns = ipb_args_ns(&a, "timeout") + ipb_args_ns(&a, "output_timeout");
 	ipb_args_free(&a);
 	return 0;
 }
 
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "client_wrapper",
+IPB_PLUGIN(
 	.id = 0x20,
 	.descr = "Runs a program of yours as the test; its standard output is the result",
-	.default_port = 0,
-	.type = IPBENCH_CLIENT,
-	.setup = setup,
-	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = wrapper_free,
+	.setup_controller = ipb_plugin_setup_controller,
 	.unmarshall = unmarshall,
-	.unmarshall_cleanup = wrapper_free,
-	.output = output,
-};
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output
+);
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = wrapper_options,
-	.option_count = 5,
-	.attach = attach,
+IPB_PLUGIN_EXT(
+	wrapper_options,
 	.expected_duration = expected_duration,
 	.results = wrapper_results,
-	.results_cleanup = wrapper_free,
-	IPBENCH_METRICS(wrapper_metrics),
-};
+	IPBENCH_METRICS(wrapper_metrics)
+);

@@ -16,14 +16,13 @@
 #define MAGIC "IPBWRAP1"
 #define HEADER 32
 
-const struct ipbench_option wrapper_options[] = {
+const struct ipbench_option wrapper_options[WRAPPER_OPTIONS] = {
 	{ "start", "string", "", "", "", "Program that is the test, with arguments: an absolute path below a --allow-exec directory.", 0, 0 },
 	{ "stop", "string", "", "", "", "Program that is run when the test ends.", 0, 0 },
 	{ "output", "string", "", "", "", "Program whose standard output is the result; without it that of start is (client only).", 0, 0 },
 	{ "timeout", "time", "s", "1h", "0.01..168h", "Longest time that start may run.", 0, 0 },
 	{ "output_timeout", "time", "s", "60", "0.01..1h", "Longest time that stop and output may run, each.", 0, 0 },
 };
-const uint32_t wrapper_option_count = sizeof wrapper_options / sizeof wrapper_options[0];
 
 static int command(const struct ipb_args *a, const char *name, struct words *w, struct ipb_error *err)
 {
@@ -45,7 +44,7 @@ int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *er
 
 	memset(w, 0, sizeof *w);
 	w->start_status = w->output_status = -1;
-	if (ipb_args_parse(&a, wrapper_options, wrapper_option_count, arguments, 0, err) < 0)
+	if (ipb_args_parse(&a, wrapper_options, WRAPPER_OPTIONS, arguments, 0, err) < 0)
 		return -1;
 	w->timeout_ns = ipb_args_ns(&a, "timeout");
 	w->output_timeout_ns = ipb_args_ns(&a, "output_timeout");
@@ -70,11 +69,6 @@ void wrapper_wait(const struct wrapper *w)
 
 	for (int waited = 0; atomic_load_explicit(&w->busy, memory_order_acquire) && waited < WRAPPER_STOP_MS; waited += 2)
 		nanosleep(&pause, NULL);
-}
-
-int wrapper_setup_controller(const char *arguments, struct ipb_error *err)
-{
-	return ipb_args_check(wrapper_options, wrapper_option_count, arguments, 1, err);
 }
 
 int wrapper_marshall(struct wrapper *w, int extended, char **data, int *size, struct ipb_error *err)
@@ -182,10 +176,4 @@ int wrapper_results(const struct client_data *data, char **json)
 	ipb_json_end_object(&j);
 	*json = ipb_json_take(&j);
 	return *json != NULL ? 0 : -1;
-}
-
-void wrapper_free(char **data)
-{
-	free(*data);
-	*data = NULL;
 }

@@ -20,8 +20,8 @@ struct wrapper {
 };
 
 /* The options table that both have. */
-extern const struct ipbench_option wrapper_options[];
-extern const uint32_t wrapper_option_count;
+#define WRAPPER_OPTIONS 5
+extern const struct ipbench_option wrapper_options[WRAPPER_OPTIONS];
 
 /* What the figures are, for the extension's table. */
 extern const struct ipbench_metric wrapper_metrics[4];
@@ -32,7 +32,6 @@ void wrapper_begin(struct wrapper *w);
 void wrapper_end(struct wrapper *w);
 /* Waits at most WRAPPER_STOP_MS until start is no longer being called, so that the stop program can end after ABORT. */
 void wrapper_wait(const struct wrapper *w);
-int wrapper_setup_controller(const char *arguments, struct ipb_error *err);
 /* Runs the output command, if there is one, and gives the result: in the original's form the bytes alone, in the
  * extended one a header before them. */
 int wrapper_marshall(struct wrapper *w, int extended, char **data, int *size, struct ipb_error *err);
@@ -42,6 +41,5 @@ int wrapper_unmarshall(const char *input, int len, char **data, int *data_len, s
  * has an empty line, a target none. */
 int wrapper_print(const struct client_data *data);
 int wrapper_results(const struct client_data *data, char **json);
-void wrapper_free(char **data);
 
 #endif

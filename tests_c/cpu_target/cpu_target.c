@@ -1,56 +1,51 @@
 /*
- * cpu_target: how much of each CPU the machine under test used between START and STOP; see README.md.
- * SPDX-License-Identifier: MIT
+ * cpu_target: how much of each CPU the machine under test used between START and STOP; see README.md. With LUKEM it is
+ * cpu_target_lukem: one figure from counted idle cycles, whose controller half shows whatever text a target sends, so that
+ * targets without an operating system can answer to this name.  SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_TARGET
+#ifndef LUKEM
+#define LUKEM 0
+#endif
+#if LUKEM
+#define PLUGIN_NAME "cpu_target_lukem"
+#else
+#define PLUGIN_NAME "cpu_target"
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ipb_args.h"
-#include "ipb_report.h"
+#include "ipb_plugin.h"
 #include "meter.h"
 
 #define TEXT_MAX (32 + BURNER_CPUS_MAX * 24)
 
 static const struct ipbench_option options[] = {
 	{ "cpus", "string", "", "", "", "How many CPUs to measure (4), or which (0-3, \"0,2-3\"); all that the daemon may use when not given.", 0, 0 },
+#if !LUKEM
 	{ "period", "time", "s", "1", "1ms..1h", "Accepted for the original's sake; the figure is over the whole window.", 0, 0 },
+#endif
 	{ "warmup", "time", "s", "0", "0..24h", "Time after START that is not counted.", 0, 0 },
 	{ "cooldown", "time", "s", "0", "0..600s", "Time before STOP that is not counted, to 0.1 s.", 0, 0 },
 	{ "fancy_output", "bool", "", "0", "", "Without effect, as in the original; its command lines may have it.", 0, 0 },
 };
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+IPB_PLUGIN_OPTIONS(options)
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
 static struct meter meter;
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
-
-static int setup_controller(char *arg)
-{
-	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "cpu_target") : 0;
-}
 
 static int setup(char *arg)
 {
 	struct ipb_args a;
 	int status;
 
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "cpu_target");
+	if (ipb_plugin_args(&a, arg) < 0)
+		return ipb_plugin_fail();
 	meter.warmup_ns = ipb_args_ns(&a, "warmup");
 	meter.cooldown_ns = ipb_args_ns(&a, "cooldown");
-	meter.period_ns = ipb_args_ns(&a, "period");
 	status = meter_setup(&meter, ipb_args_string(&a, "cpus"), &err);
 	ipb_args_free(&a);
-	return status < 0 ? ipb_error_print(&err, "cpu_target") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int start(struct timeval *stamp)
@@ -66,84 +61,68 @@ static int stop(struct timeval *stamp)
 	return 0;
 }
 
-static void row(char *text, size_t size)
+/* As the original prints it: "12.3,CPU0: 10.1,CPU1: …"; lukem's has one figure, and a newline that only the original's
+ * controller gets. */
+static void write_text(char *text, size_t size)
 {
 	static double each[BURNER_CPUS_MAX];
-	double use = meter_use(&meter, each);
-	int used = snprintf(text, size, "%.1f", use);
+	int used = snprintf(text, size, "%.1f", meter_use(&meter, each));
 
-	for (unsigned i = 0; i < meter.burners.count && used > 0 && (size_t)used < size; i++)
-		used += snprintf(text + used, size - (size_t)used, ",CPU%d: %.1f",
-		                 meter.burners.cpu[i], each[i]);
+	for (unsigned i = 0; !LUKEM && i < meter.burners.count && used > 0 && (size_t)used < size; i++)
+		used += snprintf(text + used, size - (size_t)used, ",CPU%d: %.1f", meter.burners.cpu[i], each[i]);
+	if (LUKEM && !ipb_plugin_extended())
+		strcpy(text + used, "\n");
 }
 
 static int marshall(char **data, int *size, double running_time)
 {
 	static char text[TEXT_MAX];
-	int extended = host != NULL && host->form == IPBENCH_FORM_EXTENDED;
 
 	(void)running_time;
-	row(text, sizeof text);
-	char *json = extended ? meter_json(&meter, 0) : NULL;
+	write_text(text, sizeof text);
+	char *json = ipb_plugin_extended() ? meter_json(&meter, LUKEM) : NULL;
 	meter_end(&meter);
 	return ipb_report_marshall(text, json, data, size);
 }
 
-static int unmarshall(char *input, int len, char **data, int *data_len)
-{
-	return ipb_report_unmarshall(input, len, data, data_len, &err);
-}
-
-/* From an original target there is only the text: "12.3,CPU0: 10.1,…". */
+/* Where there is only a text, the use in it: of a target of the original "12.3,CPU0: 10.1,…"; of lukem's "12.3" or
+ * ",IDLE,TOTAL" in cycles, and any other stays a text. */
 static int results(const struct client_data *data, char **json)
 {
-	const char *text = ipb_report_text(data);
-	char fallback[128], *end;
-	double use = strtod(text, &end);
+	const char *text = ipb_report_text(data), *behind = LUKEM ? " \r\n" : "";
+	unsigned long long idle, total;
+	char fallback[512], *end;
+	int used = 0;
 
-	if (end == text || (*end != ',' && *end != '\0') || !(use >= 0 && use <= 100))
+	if (LUKEM && sscanf(text, ",%19llu,%19llu %n", &idle, &total, &used) == 2 && text[used] == '\0' && total > 0 &&
+	    idle <= total) {
+		snprintf(fallback, sizeof fallback,
+		         "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"},"
+		         "{\"name\":\"idle_cycles\",\"value\":%llu,\"unit\":\"\"},"
+		         "{\"name\":\"total_cycles\",\"value\":%llu,\"unit\":\"\"}]}",
+		         100 - 100 * ((double)idle / (double)total), idle, total);
+		return ipb_report_results(data, fallback, json);
+	}
+	double use = strtod(text, &end);
+	int is_figure = end != text && (end[strspn(end, behind)] == '\0' || (!LUKEM && *end == ','));
+	if (!is_figure || !(use >= 0 && use <= 100))
 		return ipb_report_results(data, NULL, json);
 	snprintf(fallback, sizeof fallback, "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"}]}", use);
 	return ipb_report_results(data, fallback, json);
 }
 
-/* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
-static int expected_duration(const char *args, uint64_t *ns)
-{
-	*ns = 0;
-	return ipb_args_check(options, OPTION_COUNT, args, 0, &err);
-}
+IPB_PLUGIN(
+	.id = LUKEM ? 0x12 : 0x11,
+	.descr = LUKEM ? "CPU use from counted idle cycles; shows what targets without an operating system send"
+	               : "CPU use of the machine under test, by lowest-priority loops on each CPU",
+	.setup_controller = ipb_plugin_setup_controller,
+	IPB_PLUGIN_REPORT
+);
 
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "cpu_target",
-	.id = 0x11,
-	.descr = "CPU use of the machine under test, by lowest-priority loops on each CPU",
-	.default_port = 0,
-	.type = IPBENCH_TARGET,
-	.setup = setup,
-	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = ipb_report_free,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = ipb_report_print,
-};
-
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = options,
-	.option_count = OPTION_COUNT,
+IPB_PLUGIN_EXT(
+	options,
 	.csv_header = "CPU_Use",
-	.attach = attach,
-	.expected_duration = expected_duration,
+	.expected_duration = ipb_plugin_until_stopped,
 	.results = results,
-	.results_cleanup = ipb_report_free,
-	IPBENCH_METRICS(meter_metrics),
-};
+	IPBENCH_METRICS(meter_metrics)
+);

@@ -12,7 +12,7 @@
 
 struct meter {
 	struct burners burners;
-	uint64_t warmup_ns, cooldown_ns, period_ns;
+	uint64_t warmup_ns, cooldown_ns;
 	struct ipb_stop stopping; /* the reading `last` and stop_ns are written before it is asked for */
 	struct burner_reading first, last; /* the measured window's ends */
 	struct burner_stat stat_first[BURNER_CPUS_MAX], stat_last[BURNER_CPUS_MAX];

@@ -3,15 +3,16 @@
  * SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_CLIENT
+#define PLUGIN_NAME "discard"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ipb_args.h"
 #include "ipb_bytes.h"
 #include "ipb_json.h"
+#include "ipb_plugin.h"
 #include "ipb_results.h"
 #include "ipb_rng.h"
 #include "sender.h"
@@ -30,28 +31,19 @@ static const struct ipbench_option options[] = {
 	{ "if", "string", "", "eth1", "", "Interface for raw.", 0, 0 },
 	{ "proto", "string", "", "0x6009", "", "Ethernet type for raw, decimal or 0x…; sink listens to 0x6009.", 0, 0 },
 };
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+IPB_PLUGIN_OPTIONS(options)
 
 struct result {
 	uint64_t bytes, us, sent_bps, sends, size, requested_bps, again, failed;
 	uint64_t packets, given_up, window_start_ns, window_end_ns, failure; /* extended; failure: the last error number */
 };
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
 static struct sender sender = { .fd = -1 };
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
 
 /* Reads the same arguments on both sides: the controller's half has none of its own, but the original's took them. */
 static int setup_controller(char *arg)
 {
-	return ipb_args_check(options, OPTION_COUNT, arg, 0, &err) < 0 ? ipb_error_print(&err, "discard") : 0;
+	return ipb_args_check(options, OPTION_COUNT, arg, 0, &err) < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int ether_type(const char *text, uint16_t *type)
@@ -94,11 +86,11 @@ static int setup(char *hostname, int port, char *arg)
 	struct ipb_args a;
 	int status;
 
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "discard");
+	if (ipb_plugin_args(&a, arg) < 0)
+		return ipb_plugin_fail();
 	status = open_socket(&a, hostname, port);
 	ipb_args_free(&a);
-	return status < 0 ? ipb_error_print(&err, "discard") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static void report(const struct sender *s, enum discard_phase phase, uint64_t elapsed_ns)
@@ -129,7 +121,7 @@ static int start(struct timeval *stamp)
 	status = sender_run(&sender, report, &err);
 	if (host != NULL)
 		IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_DONE);
-	return status < 0 ? ipb_error_print(&err, "discard") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int stop(struct timeval *stamp)
@@ -141,7 +133,7 @@ static int stop(struct timeval *stamp)
 
 static int marshall(char **data, int *size, double running_time)
 {
-	int extended = host != NULL && host->form == IPBENCH_FORM_EXTENDED;
+	int extended = ipb_plugin_extended();
 	uint64_t bytes = sender.measured * sender.size, us = sender.test_ns / 1000;
 	struct ipb_writer w;
 
@@ -171,22 +163,11 @@ static int marshall(char **data, int *size, double running_time)
 	return 0;
 }
 
-static void cleanup(char **data)
-{
-	free(*data);
-	*data = NULL;
-}
-
 static int unmarshall(char *input, int len, char **data, int *data_len)
 {
 	if (input == NULL || (len != RESULT_ORIGINAL && len != RESULT_EXTENDED))
 		return ipb_error(&err, "the result has %d bytes; discard's has %d or %d", len, RESULT_ORIGINAL, RESULT_EXTENDED);
-	*data = malloc((size_t)len);
-	if (*data == NULL)
-		return -1;
-	memcpy(*data, input, (size_t)len);
-	*data_len = len;
-	return 0;
+	return ipb_plugin_keep(input, len, data, data_len);
 }
 
 static int parse(const struct client_data *data, struct result *r)
@@ -274,7 +255,7 @@ static int expected_duration(const char *args, uint64_t *ns)
 {
 	struct ipb_args a;
 
-	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
+	if (ipb_plugin_args(&a, args) < 0)
 		return -1;
 	*ns = ipb_args_ns(&a, "rampup") + ipb_args_ns(&a, "warmup") + ipb_args_ns(&a, "test_time") +
 	      ipb_args_ns(&a, "cooldown") + 2000000000ull;
@@ -282,23 +263,15 @@ static int expected_duration(const char *args, uint64_t *ns)
 	return 0;
 }
 
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "discard",
+IPB_PLUGIN(
 	.id = 0x5,
 	.descr = "Sends as fast as asked over raw Ethernet or UDP; nothing comes back",
 	.default_port = DISCARD_PORT,
-	.type = IPBENCH_CLIENT,
-	.setup = setup,
 	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = cleanup,
 	.unmarshall = unmarshall,
-	.unmarshall_cleanup = cleanup,
-	.output = output,
-};
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output
+);
 
 static const struct ipbench_metric metrics[] = {
 	{ "sent_packets", "", "Packets of the measured phase that were sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
@@ -309,18 +282,10 @@ static const struct ipbench_metric metrics[] = {
 	{ "packets_given_up", "", "Packets that were due and never sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 };
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = options,
-	.option_count = OPTION_COUNT,
+IPB_PLUGIN_EXT(
+	options,
 	.csv_header = "Requested_Throughput,Send_Throughput,Packet_Size",
-	.attach = attach,
 	.expected_duration = expected_duration,
 	.results = results,
-	.results_cleanup = cleanup,
-	IPBENCH_METRICS(metrics),
-};
+	IPBENCH_METRICS(metrics)
+);

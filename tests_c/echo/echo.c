@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_TARGET
+#define PLUGIN_NAME "echo"
 #include "echo.h"
 
 #include <errno.h>
@@ -12,10 +13,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "ipb_args.h"
 #include "ipb_clock.h"
 #include "ipb_json.h"
-#include "ipb_report.h"
+#include "ipb_plugin.h"
 #include "ipb_results.h"
 #include "ipb_sock.h"
 #include "ipb_stop.h"
@@ -35,26 +35,12 @@ static const struct ipbench_option options[] = {
 	{ "check_size", "size", "byte", "64", "16..65536", "With check over TCP: bytes in a packet, the size= of the client.", 0, 0 },
 	{ "spoil", "int", "", "0", "0..", "With check: answer every Nth packet wrongly, to test a tester; 0: none.", 0, 0 },
 };
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+IPB_PLUGIN_OPTIONS(options)
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
 static struct echo_server servers[SERVERS_MAX];
 static unsigned server_count;
 static struct ipb_stop stopping;
 static uint64_t dropped;
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
-
-static int setup_controller(char *arg)
-{
-	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "echo") : 0;
-}
 
 static struct echo_server *add(const struct ipb_args *a)
 {
@@ -114,11 +100,11 @@ static int setup(char *arg)
 
 	for (unsigned i = 0; i < SERVERS_MAX; i++)
 		servers[i].fd = -1;
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "echo");
+	if (ipb_plugin_args(&a, arg) < 0)
+		return ipb_plugin_fail();
 	status = ipb_stop_open(&stopping) < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_servers(&a);
 	ipb_args_free(&a);
-	return status < 0 ? ipb_error_print(&err, "echo") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static void *serve(void *arg)
@@ -287,43 +273,16 @@ static int marshall(char **data, int *size, double running_time)
 	snprintf(text, sizeof text, "%llu,%llu",
 	         (unsigned long long)sum(offsetof(struct echo_server, packets)),
 	         (unsigned long long)sum(offsetof(struct echo_server, bytes)));
-	return ipb_report_marshall(text, host != NULL && host->form == IPBENCH_FORM_EXTENDED ? figures() : NULL, data, size);
+	return ipb_report_marshall(text, ipb_plugin_extended() ? figures() : NULL, data, size);
 }
 
-static int unmarshall(char *input, int len, char **data, int *data_len)
-{
-	return ipb_report_unmarshall(input, len, data, data_len, &err);
-}
-
-static int results(const struct client_data *data, char **json)
-{
-	return ipb_report_results(data, NULL, json);
-}
-
-/* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
-static int expected_duration(const char *args, uint64_t *ns)
-{
-	*ns = 0;
-	return ipb_args_check(options, OPTION_COUNT, args, 0, &err);
-}
-
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "echo",
+IPB_PLUGIN(
 	.id = 0x10,
 	.descr = "Sends back what it gets over UDP, TCP and raw Ethernet, until stopped",
 	.default_port = 7,
-	.type = IPBENCH_TARGET,
-	.setup = setup,
-	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = ipb_report_free,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = ipb_report_print,
-};
+	.setup_controller = ipb_plugin_setup_controller,
+	IPB_PLUGIN_REPORT
+);
 
 static const struct ipbench_metric metrics[] = {
 	{ "udp_bytes", "byte", "Bytes that the UDP servers sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
@@ -334,18 +293,10 @@ static const struct ipbench_metric metrics[] = {
 	{ "raw_*", "", "What the raw Ethernet servers counted", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 };
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = options,
-	.option_count = OPTION_COUNT,
+IPB_PLUGIN_EXT(
+	options,
 	.csv_header = "Echo_Packets,Echo_Bytes",
-	.attach = attach,
-	.expected_duration = expected_duration,
-	.results = results,
-	.results_cleanup = ipb_report_free,
-	IPBENCH_METRICS(metrics),
-};
+	.expected_duration = ipb_plugin_until_stopped,
+	.results = ipb_plugin_results_report,
+	IPBENCH_METRICS(metrics)
+);

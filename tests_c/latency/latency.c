@@ -11,14 +11,16 @@
 #include <string.h>
 #include <sys/time.h>
 
+#if LATENCY_CHECK
+#define PLUGIN_NAME "latency-check"
+#else
+#define PLUGIN_NAME "latency"
+#endif
+#include "ipb_plugin.h"
 #include "ipb_rng.h"
-
-#define NAME (LATENCY_CHECK ? "latency-check" : "latency")
 
 /* One test runs in a process at a time: this is its state. */
 static struct {
-	const struct ipbench_host *host;
-	struct ipb_error error;
 	struct ipb_args args, controller_args;
 	int has_args, has_controller_args;
 	/* Controller: single round trips were asked for with the arguments of some tester; 0 as long as no arguments were
@@ -30,13 +32,6 @@ static struct {
 	int ran;
 } test;
 
-static int attach(const struct ipbench_host *host)
-{
-	test.host = host;
-	ipb_error_attach(&test.error, host);
-	return 0;
-}
-
 /* The original reads one list in both halves, so a lab may give either half the other's arguments. */
 static void note_foreign(const struct ipb_args *a, int controller)
 {
@@ -47,7 +42,7 @@ static void note_foreign(const struct ipb_args *a, int controller)
 		if (a->values[i].given && (a->options[i].controller != 0) != controller)
 			used += (size_t)snprintf(names + used, sizeof names - used, " %s", a->options[i].name);
 	if (used > 0)
-		ipb_warn(NAME, "arguments without effect here, which belong to %s:%s",
+		ipb_warn(PLUGIN_NAME, "arguments without effect here, which belong to %s:%s",
 		         controller ? "--test-args" : "--test-controller-args", names);
 }
 
@@ -56,18 +51,15 @@ static int setup_controller(char *arg)
 	if (test.has_controller_args)
 		ipb_args_free(&test.controller_args);
 	test.has_controller_args = 0;
-	if (ipb_args_parse(&test.controller_args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &test.error) < 0)
-		return ipb_error_print(&test.error, NAME);
+	if (ipb_args_parse(&test.controller_args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &err) < 0)
+		return ipb_plugin_fail();
 	test.has_controller_args = 1;
 	note_foreign(&test.controller_args, 1);
 	const char *dir = ipb_args_string(&test.controller_args, "dump_dir");
-	if (dir[0] != '\0' && latency_check_dump_dir(dir, &test.error) < 0)
-		return ipb_error_print(&test.error, NAME);
+	if (dir[0] != '\0' && latency_check_dump_dir(dir, &err) < 0)
+		return ipb_plugin_fail();
 	return 0;
 }
-
-/* Whether a controller of the original's line gets the result. */
-static int is_original_form(void) { return test.host == NULL || test.host->form == IPBENCH_FORM_ORIGINAL; }
 
 /* Such a controller reads as many samples from each tester as the last one says, and ends when there is none: every tester
  * sends as many as it was asked for, or fails. */
@@ -76,10 +68,10 @@ static int check_original_form(void)
 	const char *one = ipb_args_given(&test.args, "duration") ? "duration" : ipb_args_given(&test.args, "until_ci") ? "until_ci" : NULL;
 
 	if (one != NULL)
-		return ipb_error(&test.error, "argument %s: a controller of the original's line needs equally many samples from every "
+		return ipb_error(&err, "argument %s: a controller of the original's line needs equally many samples from every "
 		                 "tester: give samples instead", one);
 	if (test.config.samples > IPB_ENGINE_SAMPLES_MAX)
-		return ipb_error(&test.error, "argument samples: %llu is out of range; with a controller of the original's line it takes "
+		return ipb_error(&err, "argument samples: %llu is out of range; with a controller of the original's line it takes "
 		                 "1..%llu", (unsigned long long)test.config.samples, (unsigned long long)IPB_ENGINE_SAMPLES_MAX);
 	test.config.keep_samples = 1;
 	return 0;
@@ -99,24 +91,24 @@ static int setup(char *hostname, int port, char *arg)
 {
 	forget();
 	if (port < 0 || port > 65535)
-		return ipb_error(&test.error, "port %d is out of range 0..65535", port), ipb_error_print(&test.error, NAME);
+		return ipb_error(&err, "port %d is out of range 0..65535", port), ipb_plugin_fail();
 	if (strlen(hostname) >= sizeof test.target)
-		return ipb_error(&test.error, "the target's name is too long"), ipb_error_print(&test.error, NAME);
-	if (ipb_args_parse(&test.args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &test.error) < 0)
-		return ipb_error_print(&test.error, NAME);
+		return ipb_error(&err, "the target's name is too long"), ipb_plugin_fail();
+	if (ipb_args_parse(&test.args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &err) < 0)
+		return ipb_plugin_fail();
 	test.has_args = 1;
 	snprintf(test.target, sizeof test.target, "%s", hostname);
-	if (latency_configure(&test.config, &test.args, test.target, port, ipb_original_spelling(test.host), &test.error) < 0 ||
-	    (is_original_form() && check_original_form() < 0))
-		return ipb_error_print(&test.error, NAME);
-	test.config.run_id = test.host != NULL && test.host->run_id != 0 ? test.host->run_id : ipb_own_run_id();
-	test.config.flow_base = test.host != NULL ? test.host->flow_base << 10 : 0;
+	if (latency_configure(&test.config, &test.args, test.target, port, ipb_original_spelling(host), &err) < 0 ||
+	    (!ipb_plugin_extended() && check_original_form() < 0))
+		return ipb_plugin_fail();
+	test.config.run_id = host != NULL && host->run_id != 0 ? host->run_id : ipb_own_run_id();
+	test.config.flow_base = host != NULL ? host->flow_base << 10 : 0;
 	/* Testers of one run have the same number; their packets must not be taken for one another's. */
 	uint64_t mix = test.config.run_id + test.config.flow_base;
 	test.config.run_id = ipb_mix64(&mix);
 	test.config.seed += test.config.flow_base;
-	test.engine = ipb_engine_open(&test.config, &test.error);
-	return test.engine != NULL ? 0 : ipb_error_print(&test.error, NAME);
+	test.engine = ipb_engine_open(&test.config, &err);
+	return test.engine != NULL ? 0 : ipb_plugin_fail();
 }
 
 /* Processor and priority of the measuring thread; restored when it is done. */
@@ -158,10 +150,10 @@ static int check_samples(void)
 	ipb_engine_result(test.engine, &r);
 	if (r.samples_kept >= test.config.samples)
 		return 0;
-	ipb_error(&test.error, "%llu of %llu round trips came back in time, and a controller of the original's line needs all of "
+	ipb_error(&err, "%llu of %llu round trips came back in time, and a controller of the original's line needs all of "
 	          "them%s%s", (unsigned long long)r.samples_kept, (unsigned long long)test.config.samples,
 	          r.reason_count > 0 ? ": " : "", r.reason_count > 0 ? r.reasons[0].text : "");
-	return ipb_error_print(&test.error, NAME);
+	return ipb_plugin_fail();
 }
 
 static int start(struct timeval *begin)
@@ -170,12 +162,12 @@ static int start(struct timeval *begin)
 
 	gettimeofday(begin, NULL);
 	if (test.engine == NULL)
-		return ipb_error(&test.error, "start without a set-up"), ipb_error_print(&test.error, NAME);
+		return ipb_error(&err, "start without a set-up"), ipb_plugin_fail();
 	take_privileges(&old);
-	int status = ipb_engine_run(test.engine, test.host != NULL ? test.host->progress : NULL);
+	int status = ipb_engine_run(test.engine, host != NULL ? host->progress : NULL);
 	leave_privileges(&old);
 	test.ran = 1;
-	return status == 0 && is_original_form() ? check_samples() : status;
+	return status == 0 && !ipb_plugin_extended() ? check_samples() : status;
 }
 
 static int stop(struct timeval *end)
@@ -195,28 +187,22 @@ static int marshall(char **data, int *size, double running_time)
 	*data = NULL;
 	*size = 0;
 	if (test.engine == NULL || !test.ran)
-		return ipb_error(&test.error, "there is no result: the test has not run"), ipb_error_print(&test.error, NAME);
+		return ipb_error(&err, "there is no result: the test has not run"), ipb_plugin_fail();
 	ipb_engine_result(test.engine, &r);
-	if (!is_original_form())
+	if (ipb_plugin_extended())
 		failed = latency_marshal_extended(&r, test.engine, test.config.keep_samples, test.config.keep_response, data, size);
 	else
 		failed = latency_marshal_original(&r, test.config.samples, data, size);
 	if (failed)
-		return ipb_error(&test.error, "no memory for the result"), ipb_error_print(&test.error, NAME);
+		return ipb_error(&err, "no memory for the result"), ipb_plugin_fail();
 	/* Only our own controller gets the reasons. */
-	for (uint32_t i = 0; is_original_form() && i < r.reason_count; i++)
-		ipb_warn(NAME, "%s", r.reasons[i].text);
+	for (uint32_t i = 0; !ipb_plugin_extended() && i < r.reason_count; i++)
+		ipb_warn(PLUGIN_NAME, "%s", r.reasons[i].text);
 	if (r.broken) {
-		ipb_error(&test.error, "%s", r.reason_count > 0 ? r.reasons[0].text : "nothing came back");
-		ipb_error_print(&test.error, NAME);
+		ipb_error(&err, "%s", r.reason_count > 0 ? r.reasons[0].text : "nothing came back");
+		ipb_plugin_fail();
 	}
 	return r.broken;
-}
-
-static void marshall_cleanup(char **data)
-{
-	free(*data);
-	*data = NULL;
 }
 
 static int unmarshall(char *input, int len, char **data, int *data_len)
@@ -226,17 +212,17 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	*data = NULL;
 	*data_len = 0;
 	if (len < 0)
-		return ipb_error(&test.error, "the result has %d bytes", len), ipb_error_print(&test.error, NAME);
-	r = latency_unmarshal(input, (size_t)len, &test.error);
+		return ipb_error(&err, "the result has %d bytes", len), ipb_plugin_fail();
+	r = latency_unmarshal(input, (size_t)len, &err);
 	if (r != NULL && r->form == IPBENCH_FORM_EXTENDED && r->samples > 0 && test.told_args && !test.asked_samples) {
-		ipb_error(&test.error, "the result has %llu single round trips, which no arguments asked for (keep_samples)",
+		ipb_error(&err, "the result has %llu single round trips, which no arguments asked for (keep_samples)",
 		          (unsigned long long)r->samples);
 		latency_result_free(r);
 		r = NULL;
 	}
 	if (r == NULL)
-		return ipb_error_print(&test.error, NAME);
-	r->client = test.host != NULL ? (int)test.host->flow_base : -1;
+		return ipb_plugin_fail();
+	r->client = host != NULL ? (int)host->flow_base : -1;
 	*data = (char *)r;
 	*data_len = sizeof *r;
 	return 0;
@@ -257,7 +243,7 @@ static int output(struct client_data data[], int n)
 		how.dump_dir = ipb_args_string(&test.controller_args, "dump_dir");
 		how.dump_prefix = ipb_args_string(&test.controller_args, "dump_prefix");
 	}
-	return latency_print(data, n, &how, &test.error) < 0 ? ipb_error_print(&test.error, NAME) : 0;
+	return latency_print(data, n, &how, &err) < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int expected_duration(const char *arg, uint64_t *ns)
@@ -265,10 +251,10 @@ static int expected_duration(const char *arg, uint64_t *ns)
 	struct ipb_args args;
 	struct ipb_engine_config c;
 
-	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &test.error) < 0)
+	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arg, IPB_ARGS_EITHER, &err) < 0)
 		return -1;
 	note_foreign(&args, 0);
-	int status = latency_configure(&c, &args, NULL, 0, ipb_original_spelling(test.host), &test.error);
+	int status = latency_configure(&c, &args, NULL, 0, ipb_original_spelling(host), &err);
 	if (status == 0) {
 		*ns = ipb_engine_duration_ns(&c);
 		test.told_args = 1;
@@ -281,58 +267,36 @@ static int expected_duration(const char *arg, uint64_t *ns)
 static int results(const struct client_data *data, char **json)
 {
 	*json = data->data != NULL ? latency_json((const struct latency_result *)data->data) : NULL;
-	return *json != NULL ? 0 : ipb_error(&test.error, "no memory for the result");
-}
-
-static void results_cleanup(char **json)
-{
-	free(*json);
-	*json = NULL;
+	return *json != NULL ? 0 : ipb_error(&err, "no memory for the result");
 }
 
 #define COLUMNS                                                                                                              \
 	"Requested_Throughput,Receive_Throughput,Send_Throughput,Packet_Size,Minimum_RTT,Average_RTT,Maximum_RTT,Stdev_RTT,"  \
 	"Median_RTT"
 
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = NAME,
+IPB_PLUGIN(
 	.id = LATENCY_CHECK ? 0x18 : 0x10,
 	.descr = LATENCY_CHECK ? "Round-trip times to an echo that writes the first word + 1 into the second"
 	                       : "Round-trip times to an echo at a fixed rate",
 	.default_port = 7,
-	.type = IPBENCH_CLIENT,
-	.setup = setup,
 	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = marshall_cleanup,
 	.unmarshall = unmarshall,
 	.unmarshall_cleanup = unmarshall_cleanup,
-	.output = output,
-};
+	.output = output
+);
 
 #if LATENCY_CHECK
 static const struct ipbench_metric metrics[] = {
 	{ "bad_packets", "packets", "Replies without the word that the target is to write", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 };
+#define HEADER COLUMNS ",Bad_Packets", IPBENCH_METRICS(metrics)
+#else
+#define HEADER COLUMNS
 #endif
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = latency_options,
-	.option_count = LATENCY_OPTION_COUNT,
-	.csv_header = LATENCY_CHECK ? COLUMNS ",Bad_Packets" : COLUMNS,
-	.attach = attach,
+IPB_PLUGIN_EXT(
+	latency_options,
 	.expected_duration = expected_duration,
 	.results = results,
-	.results_cleanup = results_cleanup,
-#if LATENCY_CHECK
-	IPBENCH_METRICS(metrics),
-#endif
-};
+	.csv_header = HEADER
+);

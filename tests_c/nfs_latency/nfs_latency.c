@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_CLIENT
+#define PLUGIN_NAME "nfs_latency"
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ipb_args.h"
+#include "ipb_plugin.h"
 #include "nfs_result.h"
 
 #define TEXT_MAX 512
@@ -31,27 +32,10 @@ static const struct ipbench_option options[] = {
 	{ "uid", "int", "", "", "0..4294967294", "User to be for the server; the daemon's when not given.", 0, 0 },
 	{ "gid", "int", "", "", "0..4294967294", "Group to be for the server.", 0, 0 },
 };
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+IPB_PLUGIN_OPTIONS(options)
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
 static struct load load;
 static char target[TEXT_MAX], path[TEXT_MAX], filename[TEXT_MAX];
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
-
-/* Whether a controller of the original's line gets the result. */
-static int is_original_form(void) { return host == NULL || host->form == IPBENCH_FORM_ORIGINAL; }
-
-static int setup_controller(char *arg)
-{
-	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "nfs_latency") : 0;
-}
 
 /* Copies an argument, with the tester's host name for every %h. */
 static int expand(char *to, const char *from, const char *what)
@@ -107,17 +91,17 @@ static int setup(char *hostname, int port, char *arg)
 	int status;
 
 	(void)port;
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "nfs_latency");
+	if (ipb_plugin_args(&a, arg) < 0)
+		return ipb_plugin_fail();
 	status = read_arguments(&a, hostname);
 	ipb_args_free(&a);
-	if (status == 0 && is_original_form() && load.samples > NFS_ORIGINAL_SAMPLES_MAX)
+	if (status == 0 && !ipb_plugin_extended() && load.samples > NFS_ORIGINAL_SAMPLES_MAX)
 		status = ipb_error(&err, "argument samples: out of range; with a controller of the original's line it takes 1..%u",
 		                   NFS_ORIGINAL_SAMPLES_MAX);
-	load.keep_times = is_original_form();
+	load.keep_times = !ipb_plugin_extended();
 	if (status == 0)
 		status = load_open(&load, &err);
-	return status < 0 ? ipb_error_print(&err, "nfs_latency") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static void report(const struct load *l, int phase, uint64_t elapsed_ns)
@@ -144,13 +128,13 @@ static int start(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
 	if (load_run(&load, report, &err) < 0)
-		return ipb_error_print(&err, "nfs_latency");
+		return ipb_plugin_fail();
 	/* Such a controller cannot tell a short result from a whole one. */
-	if (is_original_form() && load.tally.kept < load.samples) {
+	if (!ipb_plugin_extended() && load.tally.kept < load.samples) {
 		ipb_error(&err, "%" PRIu64 " of %" PRIu64 " reads were answered well, and a controller of the original's line needs all of "
 		          "them%s%s", load.tally.kept, load.samples, load.first_error[0] != '\0' ? "; the first that was not: " : "",
 		          load.first_error);
-		return ipb_error_print(&err, "nfs_latency");
+		return ipb_plugin_fail();
 	}
 	return 0;
 }
@@ -165,15 +149,9 @@ static int stop(struct timeval *stamp)
 static int marshall(char **data, int *size, double running_time)
 {
 	(void)running_time;
-	int status = is_original_form() ? nfs_result_encode_original(&load.tally, data, size) : nfs_result_encode(&load, data, size);
+	int status = !ipb_plugin_extended() ? nfs_result_encode_original(&load.tally, data, size) : nfs_result_encode(&load, data, size);
 	load_close(&load);
 	return status;
-}
-
-static void cleanup(char **data)
-{
-	free(*data);
-	*data = NULL;
 }
 
 /* The block in memory is the bytes that came, checked. */
@@ -184,12 +162,7 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	if (nfs_result_decode(&r, input, len, &err) < 0)
 		return -1;
 	nfs_result_free(&r);
-	*data = malloc((size_t)len);
-	if (*data == NULL)
-		return -1;
-	memcpy(*data, input, (size_t)len);
-	*data_len = len;
-	return 0;
+	return ipb_plugin_keep(input, len, data, data_len);
 }
 
 static int results(const struct client_data *data, char **json)
@@ -205,14 +178,14 @@ static int results(const struct client_data *data, char **json)
 
 static int output(struct client_data data[], int n)
 {
-	return nfs_output(data, n, &err) < 0 ? ipb_error_print(&err, "nfs_latency") : 0;
+	return nfs_output(data, n, &err) < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int expected_duration(const char *args, uint64_t *ns)
 {
 	struct ipb_args a;
 
-	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
+	if (ipb_plugin_args(&a, args) < 0)
 		return -1;
 	*ns = ipb_args_ns(&a, "warmup") + (uint64_t)(ipb_args_number(&a, "samples") * 1e9 / ipb_args_number(&a, "rate")) +
 	      ipb_args_ns(&a, "cooldown") + ipb_args_ns(&a, "drain") + 1000000000ull;
@@ -220,23 +193,15 @@ static int expected_duration(const char *args, uint64_t *ns)
 	return 0;
 }
 
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "nfs_latency",
+IPB_PLUGIN(
 	.id = 0x6,
 	.descr = "Latency of reads over NFS v3 or v4 at a fixed rate",
 	.default_port = 2049,
-	.type = IPBENCH_CLIENT,
-	.setup = setup,
-	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = cleanup,
+	.setup_controller = ipb_plugin_setup_controller,
 	.unmarshall = unmarshall,
-	.unmarshall_cleanup = cleanup,
-	.output = output,
-};
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output
+);
 
 static const struct ipbench_metric metrics[] = {
 	{ "requested_rate", "1/s", "Reads a second that were asked for", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
@@ -247,20 +212,12 @@ static const struct ipbench_metric metrics[] = {
 	{ "reads_not_sent", "", "Reads that were due and not sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 };
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = options,
-	.option_count = OPTION_COUNT,
+IPB_PLUGIN_EXT(
+	options,
 	.csv_header = "Request_Rate,Reply_Rate,Minimum_Latency,Average_Latency,Stdev_Latency,Median_Latency,"
 	              "Mean_Absolute_Deviation,Maximum_Latency,Samples,Minimum_Run,Average_Run,Stdev_Run,Median_Run,"
 	              "Maximum_Run",
-	.attach = attach,
 	.expected_duration = expected_duration,
 	.results = results,
-	.results_cleanup = cleanup,
-	IPBENCH_METRICS(metrics),
-};
+	IPBENCH_METRICS(metrics)
+);

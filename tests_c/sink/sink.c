@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_TARGET
+#define PLUGIN_NAME "sink"
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/sock_diag.h>
@@ -17,10 +18,9 @@
 #include <sys/uio.h>
 
 #include "flows.h"
-#include "ipb_args.h"
 #include "ipb_clock.h"
 #include "ipb_json.h"
-#include "ipb_report.h"
+#include "ipb_plugin.h"
 #include "ipb_results.h"
 #include "ipb_sock.h"
 #include "ipb_stop.h"
@@ -37,7 +37,7 @@ static const struct ipbench_option options[] = {
 	{ "proto", "int", "", "24585", "1536..65535", "Ethernet type for raw, decimal; 24585 is 0x6009.", 0, 0 },
 	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
 };
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+IPB_PLUGIN_OPTIONS(options)
 
 struct batch {
 	struct mmsghdr messages[BATCH];
@@ -46,25 +46,11 @@ struct batch {
 	uint8_t data[BATCH][KNOWN];
 };
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
 static int udp_fd = -1, raw_fd = -1;
 static struct ipb_stop stopping;
 static struct flows flows;
 static struct batch batch;
 static uint64_t dropped;
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
-
-static int setup_controller(char *arg)
-{
-	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "sink") : 0;
-}
 
 static int open_sockets(const struct ipb_args *a)
 {
@@ -92,8 +78,8 @@ static int setup(char *arg)
 	struct ipb_args a;
 	int status;
 
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "sink");
+	if (ipb_plugin_args(&a, arg) < 0)
+		return ipb_plugin_fail();
 	status = ipb_stop_open(&stopping) < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : open_sockets(&a);
 	ipb_args_free(&a);
 	for (int i = 0; i < BATCH; i++) {
@@ -101,7 +87,7 @@ static int setup(char *arg)
 		batch.messages[i].msg_hdr = (struct msghdr){ .msg_name = &batch.names[i], .msg_iov = &batch.parts[i],
 			                                     .msg_iovlen = 1 };
 	}
-	return status < 0 ? ipb_error_print(&err, "sink") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 /* A number for the sender's address, so that two testers without an ipbench of ours keep apart. */
@@ -264,45 +250,18 @@ static int marshall(char **data, int *size, double running_time)
 		snprintf(loss, sizeof loss, "%.4f", 100 * t.loss);
 	snprintf(text, sizeof text, "%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s", t.received_bps, flows.packets,
 	         flows.bytes, t.missing, t.duplicate, loss);
-	char *json = host != NULL && host->form == IPBENCH_FORM_EXTENDED ? figures(&t) : NULL;
+	char *json = ipb_plugin_extended() ? figures(&t) : NULL;
 	flows_free(&flows);
 	return ipb_report_marshall(text, json, data, size);
 }
 
-static int unmarshall(char *input, int len, char **data, int *data_len)
-{
-	return ipb_report_unmarshall(input, len, data, data_len, &err);
-}
-
-static int results(const struct client_data *data, char **json)
-{
-	return ipb_report_results(data, NULL, json);
-}
-
-/* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
-static int expected_duration(const char *args, uint64_t *ns)
-{
-	*ns = 0;
-	return ipb_args_check(options, OPTION_COUNT, args, 0, &err);
-}
-
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "sink",
+IPB_PLUGIN(
 	.id = 0x13,
 	.descr = "Counts what discard sends: packets, bytes, gaps, duplicates, loss",
 	.default_port = DISCARD_PORT,
-	.type = IPBENCH_TARGET,
-	.setup = setup,
-	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = ipb_report_free,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = ipb_report_print,
-};
+	.setup_controller = ipb_plugin_setup_controller,
+	IPB_PLUGIN_REPORT
+);
 
 static const struct ipbench_metric metrics[] = {
 	{ "received_rate", "bit/s", "What arrived in the measured phase", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
@@ -320,18 +279,10 @@ static const struct ipbench_metric metrics[] = {
 	{ "dropped_here", "", "Packets that this machine's sockets dropped", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 };
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = options,
-	.option_count = OPTION_COUNT,
+IPB_PLUGIN_EXT(
+	options,
 	.csv_header = "Received_Throughput,Received_Packets,Received_Bytes,Gaps,Duplicates,Loss_Percent",
-	.attach = attach,
-	.expected_duration = expected_duration,
-	.results = results,
-	.results_cleanup = ipb_report_free,
-	IPBENCH_METRICS(metrics),
-};
+	.expected_duration = ipb_plugin_until_stopped,
+	.results = ipb_plugin_results_report,
+	IPBENCH_METRICS(metrics)
+);

@@ -3,36 +3,25 @@
  * SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_TARGET
+#define PLUGIN_NAME "target_wrapper"
 #include <errno.h>
 #include <poll.h>
 
-#include "ipb_args.h"
 #include "ipb_clock.h"
+#include "ipb_plugin.h"
 #include "wrapper.h"
 
 #define LOOK_MS 50
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
+IPB_PLUGIN_OPTIONS(wrapper_options)
+
 static struct wrapper wrapper;
 static struct ipb_stop stopping;
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
-
-static int setup_controller(char *arg)
-{
-	return wrapper_setup_controller(arg, &err) < 0 ? ipb_error_print(&err, "target_wrapper") : 0;
-}
 
 static int setup(char *arg)
 {
 	if (wrapper_setup(&wrapper, arg, &err) < 0)
-		return ipb_error_print(&err, "target_wrapper");
+		return ipb_plugin_fail();
 	return ipb_stop_open(&stopping) < 0 ? ipb_error_errno(&err, errno, "cannot make an event") : 0;
 }
 
@@ -80,7 +69,7 @@ static int start(struct timeval *stamp)
 	wrapper_begin(&wrapper);
 	int status = run();
 	wrapper_end(&wrapper);
-	return status < 0 ? ipb_error_print(&err, "target_wrapper") : 0;
+	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int stop(struct timeval *stamp)
@@ -94,7 +83,7 @@ static int stop(struct timeval *stamp)
 static int marshall(char **data, int *size, double running_time)
 {
 	(void)running_time;
-	return wrapper_marshall(&wrapper, host != NULL && host->form == IPBENCH_FORM_EXTENDED, data, size, &err);
+	return wrapper_marshall(&wrapper, ipb_plugin_extended(), data, size, &err);
 }
 
 static int unmarshall(char *input, int len, char **data, int *data_len)
@@ -107,42 +96,18 @@ static int output(struct client_data *data)
 	return wrapper_print(data);
 }
 
-/* Until it is stopped; and wrong arguments are known before anything is sent to the target. */
-static int expected_duration(const char *args, uint64_t *ns)
-{
-	*ns = 0;
-	return ipb_args_check(wrapper_options, wrapper_option_count, args, 0, &err);
-}
-
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "target_wrapper",
+IPB_PLUGIN(
 	.id = 0x21,
 	.descr = "Runs a program of yours on the target while the clients measure",
-	.default_port = 0,
-	.type = IPBENCH_TARGET,
-	.setup = setup,
-	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = wrapper_free,
+	.setup_controller = ipb_plugin_setup_controller,
 	.unmarshall = unmarshall,
-	.unmarshall_cleanup = wrapper_free,
-	.output = output,
-};
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output
+);
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = wrapper_options,
-	.option_count = 5,
-	.attach = attach,
-	.expected_duration = expected_duration,
+IPB_PLUGIN_EXT(
+	wrapper_options,
+	.expected_duration = ipb_plugin_until_stopped,
 	.results = wrapper_results,
-	.results_cleanup = wrapper_free,
-	IPBENCH_METRICS(wrapper_metrics),
-};
+	IPBENCH_METRICS(wrapper_metrics)
+);

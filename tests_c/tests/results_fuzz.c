@@ -29,7 +29,7 @@ static void wrapper(const char *bytes, int size)
 		return;
 	if (wrapper_results(&d, &json) == 0)
 		json_is_well_formed(json);
-	wrapper_free(&d.data);
+	ipb_report_free(&d.data);
 }
 
 static void report(const char *bytes, int size)

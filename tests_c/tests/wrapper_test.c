@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../client_wrapper/wrapper.h"
+#include "ipb_report.h"
 #include "ipb_bytes.h"
 
 static struct ipb_error err;
@@ -187,8 +188,8 @@ static void results_are_checked(void **state)
 	assert_int_equal(wrapper_results(&d, &json), 0);
 	assert_non_null(strstr(json, "\"start_exit_status\",\"value\":2"));
 	assert_null(strstr(json, "output_exit_status"));
-	wrapper_free(&json);
-	wrapper_free(&d.data);
+	ipb_report_free(&json);
+	ipb_report_free(&d.data);
 	for (int i = 32; i < size; i++) /* truncated: the size inside no longer fits */
 		assert_int_equal(wrapper_unmarshall(wire, i, &d.data, &d.size, &err), -1);
 	memcpy(broken, wire, 37);
@@ -198,8 +199,8 @@ static void results_are_checked(void **state)
 	assert_int_equal(wrapper_unmarshall("x", -1, &d.data, &d.size, &err), -1);
 	assert_int_equal(wrapper_unmarshall("plain", 5, &d.data, &d.size, &err), 0); /* an original's */
 	assert_int_equal(d.size, 32 + 5);
-	wrapper_free(&d.data);
-	wrapper_free(&wire);
+	ipb_report_free(&d.data);
+	ipb_report_free(&wire);
 }
 
 /* The program that is run is the resolved one, its name the link's. */
@@ -284,7 +285,7 @@ static void prints(const char *bytes, int size, int type, const char *expected)
 	unlink(path);
 	close(file);
 	close(old);
-	wrapper_free(&d.data);
+	ipb_report_free(&d.data);
 	assert_int_equal(n, strlen(expected));
 	assert_string_equal(text, expected);
 }

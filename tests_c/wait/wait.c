@@ -2,6 +2,7 @@
  * wait: a client test that ends when somebody says so; see README.md.  SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_CLIENT
+#define PLUGIN_NAME "wait"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,11 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ipb_args.h"
 #include "ipb_bytes.h"
 #include "ipb_clock.h"
+#include "ipb_plugin.h"
 #include "ipb_stop.h"
-#include "plugin.h"
 
 #define PROGRESS_NS 200000000ull
 #define RESULT_SIZE 9 /* bytes: waited in ns, and who ended it */
@@ -26,28 +26,14 @@ static const char *const ended_by_words[] = { "continue", "deadline" };
 static const struct ipbench_option options[] = {
 	{ "deadline", "time", "s", "1h", "0.001..168h", "When the test ends if nobody has ended it.", 0, 0 },
 };
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+IPB_PLUGIN_OPTIONS(options)
 
-static const struct ipbench_host *host;
-static struct ipb_error err;
 static uint64_t deadline_ns;
 static struct ipb_stop stopping;
 static struct sigaction before_interrupt; /* what SIGINT did before setup */
 static int catching;
 static uint64_t waited_ns;
 static enum ended_by ended_by;
-
-static int attach(const struct ipbench_host *given)
-{
-	host = given;
-	ipb_error_attach(&err, given);
-	return 0;
-}
-
-static int setup_controller(char *arg)
-{
-	return ipb_args_check(options, OPTION_COUNT, arg, 1, &err) < 0 ? ipb_error_print(&err, "wait") : 0;
-}
 
 static void progress(uint64_t begin_ns, enum ipbench_phase phase)
 {
@@ -84,8 +70,8 @@ static int setup(char *hostname, int port, char *arg)
 
 	(void)hostname;
 	(void)port;
-	if (ipb_args_parse(&a, options, OPTION_COUNT, arg, 0, &err) < 0)
-		return ipb_error_print(&err, "wait");
+	if (ipb_plugin_args(&a, arg) < 0)
+		return ipb_plugin_fail();
 	deadline_ns = ipb_args_ns(&a, "deadline");
 	ipb_args_free(&a);
 	if (ipb_stop_open(&stopping) < 0)
@@ -164,12 +150,6 @@ static int marshall(char **data, int *size, double running_time)
 	return 0;
 }
 
-static void cleanup(char **data)
-{
-	free(*data);
-	*data = NULL;
-}
-
 /* An original's wait says nothing but that it ended. */
 static int unmarshall(char *input, int len, char **data, int *data_len)
 {
@@ -177,12 +157,7 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 
 	if (!known && (len != (int)sizeof ORIGINAL_RESULT || input == NULL || memcmp(input, ORIGINAL_RESULT, (size_t)len) != 0))
 		return ipb_error(&err, "the result (%d bytes) is none of wait's", len);
-	*data = malloc((size_t)len);
-	if (*data == NULL)
-		return -1;
-	memcpy(*data, input, (size_t)len);
-	*data_len = len;
-	return 0;
+	return ipb_plugin_keep(input, len, data, data_len);
 }
 
 static int results(const struct client_data *data, char **json)
@@ -213,47 +188,30 @@ static int expected_duration(const char *args, uint64_t *ns)
 {
 	struct ipb_args a;
 
-	if (ipb_args_parse(&a, options, OPTION_COUNT, args, 0, &err) < 0)
+	if (ipb_plugin_args(&a, args) < 0)
 		return -1;
 	*ns = ipb_args_ns(&a, "deadline");
 	ipb_args_free(&a);
 	return 0;
 }
 
-IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = {
-	.magic = IPBENCH_PLUGIN_MAGIC,
-	.name = "wait",
+IPB_PLUGIN(
 	.id = 0x3,
 	.descr = "Waits for `ipbench continue`, Enter at the daemon's terminal, or its deadline",
-	.default_port = 0,
-	.type = IPBENCH_CLIENT,
-	.setup = setup,
-	.setup_controller = setup_controller,
-	.start = start,
-	.stop = stop,
-	.marshall = marshall,
-	.marshall_cleanup = cleanup,
+	.setup_controller = ipb_plugin_setup_controller,
 	.unmarshall = unmarshall,
-	.unmarshall_cleanup = cleanup,
-	.output = output,
-};
+	.unmarshall_cleanup = ipb_report_free,
+	.output = output
+);
 
 static const struct ipbench_metric metrics[] = {
 	{ "waited", "s", "Time until it went on", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
 };
 
-IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = {
-	.major = IPBENCH_EXT_MAJOR,
-	.minor = IPBENCH_EXT_MINOR,
-	.size = sizeof(struct ipbench_plugin_ext),
-	.option_size = sizeof(struct ipbench_option),
-	.version = "1.0.0",
-	.options = options,
-	.option_count = OPTION_COUNT,
+IPB_PLUGIN_EXT(
+	options,
 	.csv_header = "Waited",
-	.attach = attach,
 	.expected_duration = expected_duration,
 	.results = results,
-	.results_cleanup = cleanup,
-	IPBENCH_METRICS(metrics),
-};
+	IPBENCH_METRICS(metrics)
+);
