@@ -4,28 +4,8 @@
  * @module
  */
 import * as v from "valibot";
-import { RESULT_FORMAT, type ResultDocument } from "./document.ts";
-import {
-  clock,
-  confidence,
-  count,
-  counts,
-  describeIssue,
-  freeform,
-  histograms,
-  latency,
-  list,
-  metric,
-  output,
-  pacing,
-  pluginEntries,
-  rates,
-  reason,
-  start,
-  text,
-  totalMetric,
-  window,
-} from "./schema.ts";
+import { document, RESULT_FORMAT, type ResultDocument } from "./document.ts";
+import { describeIssue } from "./schema.ts";
 
 /** Longest text that is parsed, in characters: 10,000 clients with their histograms and environments. */
 export const DOCUMENT_TEXT_LIMIT = 256 * 1024 * 1024;
@@ -36,68 +16,6 @@ export const DOCUMENT_DEPTH_LIMIT = 64;
 export class DocumentError extends Error {
   override name = "DocumentError";
 }
-
-const common = {
-  host: text,
-  port: count,
-  args: text,
-  error: v.optional(text),
-  peer: v.nullable(text),
-};
-
-const client = v.looseObject({
-  ...pluginEntries,
-  ...common,
-  clock: v.nullable(clock),
-  start: v.nullable(start),
-  counts: v.nullable(counts),
-  rates: v.nullable(rates),
-  pacing: v.nullable(pacing),
-  latency: v.nullable(latency),
-  histograms: v.nullable(histograms),
-  metrics: list(metric),
-});
-
-const target = v.looseObject({
-  ...common,
-  test: text,
-  metrics: list(metric),
-  text: v.nullable(output),
-  environment: v.nullable(freeform),
-  clock: v.optional(v.nullable(clock)),
-  start: v.optional(v.nullable(start)),
-  reasons: v.optional(list(reason)),
-});
-
-const document = v.looseObject({
-  format: text,
-  ipbench: v.looseObject({ version: text, build: text }),
-  run: v.looseObject({
-    id: text,
-    started: text,
-    ended: text,
-    verdict: v.picklist(["VALID", "SUSPECT", "INVALID"]),
-    reasons: list(text),
-    details: v.optional(list(v.looseObject({ ...reason.entries, host: v.optional(text) }))),
-    failed: v.optional(v.boolean()),
-    interrupted: v.optional(v.boolean()),
-  }),
-  config: v.unknown(),
-  test: v.looseObject({ name: text, args: text, defaults: v.optional(v.record(text, text)) }),
-  clients: list(client),
-  targets: list(target),
-  total: v.looseObject({
-    counts: v.nullable(counts),
-    rates: v.nullable(rates),
-    latency,
-    histograms: v.optional(histograms),
-    confidence: v.optional(confidence),
-    window: v.optional(v.nullable(window)),
-    metrics: v.optional(list(totalMetric)),
-  }),
-  csv: output,
-  csv_header: v.optional(v.nullable(text)),
-});
 
 /**
  * Reads one result document.
@@ -122,7 +40,7 @@ export function parseDocument(source: string): ResultDocument {
   checkDepth(json);
   const checked = v.safeParse(document, json, { abortEarly: true });
   if (!checked.success) throw new DocumentError(describeIssue(checked.issues));
-  return checked.output as unknown as ResultDocument;
+  return checked.output;
 }
 
 function parseJson(source: string): unknown {

@@ -1,11 +1,10 @@
 /**
- * The shapes of a result document's parts, as valibot schemas: one description, used for what a plugin says and for
- * what a file holds. Sizes are bounded, because both come from elsewhere.
+ * The shapes of a result document's parts, as valibot schemas: one description for what a plugin gives, for what a file
+ * holds, and for the types of both (`document.ts`). Sizes are bounded, because both come from elsewhere.
  *
  * @module
  */
 import * as v from "valibot";
-import { METRIC_BETTER, METRIC_TOTALS, type SeriesPoint, type Summary } from "./document.ts";
 import { HISTOGRAM_TEXT_LIMIT } from "./histogram_codec.ts";
 
 /** Longest free text (names, arguments, reasons), in characters. */
@@ -38,6 +37,19 @@ export function list<S extends v.BaseSchema<unknown, unknown, v.BaseIssue<unknow
   return v.pipe(v.array(entry), v.maxLength(LIST_LIMIT));
 }
 
+/**
+ * An object that may hold keys that are not known here: they are kept, and no part of the type. Where the type is to
+ * have them, too, the shape is an `objectWithRest`.
+ */
+// deno-lint-ignore explicit-module-boundary-types -- inferred from the entries given
+export function open<E extends v.ObjectEntries>(entries: E) {
+  const schema: v.GenericSchema<
+    v.InferInput<v.ObjectSchema<E, undefined>>,
+    v.InferOutput<v.ObjectSchema<E, undefined>>
+  > = v.looseObject(entries);
+  return { ...schema, entries };
+}
+
 /** The figures of a distribution. */
 export const SUMMARY_KEYS = [
   "count",
@@ -51,64 +63,102 @@ export const SUMMARY_KEYS = [
   "p9999_ns",
   "p99999_ns",
   "max_ns",
-] as const satisfies readonly (keyof Summary)[];
+] as const;
 
 const summaryEntries = Object.fromEntries(SUMMARY_KEYS.map((key) => [key, amount])) as Record<
-  keyof Summary,
+  typeof SUMMARY_KEYS[number],
   typeof amount
 >;
-export const summary = v.looseObject({ ...summaryEntries, count });
+/** A distribution of times in nanoseconds. */
+export const summary = open({ ...summaryEntries, count });
 
-export const counts = v.looseObject({
+/** What became of the packets due in the measured phase: `sent = ok + lost + late + corrupt`, exactly. */
+export const counts = open({
   sent: count,
   ok: count,
   lost: count,
+  /** Answered after the drain phase's end. */
   late: count,
   corrupt: count,
+  /** Beside the sum: answers that came again. */
   duplicate: count,
+  /** Beside the sum: answers overtaken by a later packet's. */
   reordered: count,
 });
 
-export const rates = v.looseObject({
+/** Rates over the measured phase, in bit/s of test payload (raw: of whole Ethernet frames). */
+export const rates = open({
   requested_bps: rate,
   sent_bps: rate,
   received_bps: rate,
 });
 
-export const metric = v.looseObject({
+/** How one metric of several testers, or targets, becomes the run's; "none": it does not. */
+export const METRIC_TOTALS = ["none", "sum", "mean", "max", "min"] as const;
+/** Which direction of a metric is an improvement. */
+export const METRIC_BETTER = ["unknown", "more", "less"] as const;
+
+/** A named figure of a test that is not about latency. */
+export const metric = open({
   name: text,
   value: number,
   unit: text,
+  /** As its test says; missing where it does not say. */
   total: v.optional(v.picklist(METRIC_TOTALS)),
   better: v.optional(v.picklist(METRIC_BETTER)),
 });
-export const totalMetric = v.looseObject({ ...metric.entries, test: text, of: count });
+/** A figure of all testers together, or of all targets of one test. */
+export const totalMetric = open({
+  ...metric.entries,
+  /** The test that reports it. */
+  test: text,
+  /** How many testers or targets it is made of. */
+  of: count,
+});
 
-export const reason = v.looseObject({ level: v.picklist(["SUSPECT", "INVALID"]), code: text, text });
+/** Why a verdict is not VALID. `code` is a stable name such as "send-lateness"; `text` a sentence. */
+export const reason = open({ level: v.picklist(["SUSPECT", "INVALID"]), code: text, text });
 
-export const latency = v.looseObject({ response: v.nullable(summary), service: v.nullable(summary) });
+export const latency = open({ response: v.nullable(summary), service: v.nullable(summary) });
 
 export const pacing = v.objectWithRest({ lateness: v.nullable(summary) }, v.unknown());
 
-export const histograms = v.looseObject({
+/** HdrHistogram V2 in base64; from a plugin not compressed, in the document compressed. */
+export const histograms = open({
   response: encoded,
   service: encoded,
   lateness: v.optional(encoded),
 });
 
-const interval = v.looseObject({
+/** 95 % confidence interval of a figure, and how it was made. */
+export const interval = open({
   estimate_ns: amount,
   low_ns: number,
   high_ns: number,
+  /** Of a median: half the width as a share of the values below it, with which several testers' are put together. */
   half_share: v.optional(amount),
   method: text,
 });
-export const confidence = v.looseObject({ mean: v.nullable(interval), median: v.nullable(interval) });
+export const confidence = open({ mean: v.nullable(interval), median: v.nullable(interval) });
 
-export const window = v.looseObject({ start_ns: number, end_ns: number });
+/** When it measured. */
+export const window = open({ start_ns: number, end_ns: number });
 
+/** Offset of a clock to the controller's, true within ± error. */
 export const clock = v.objectWithRest({ offset_ns: number, error_ns: amount }, v.unknown());
 export const start = v.objectWithRest({ planned_ns: number, actual_ns: number }, v.unknown());
+
+/** One interval of a client's measured phase, for rate and loss over time. */
+export interface SeriesPoint {
+  /** Start of the interval, from the start of the measured phase. */
+  t_ns: number;
+  sent: number;
+  ok: number;
+  lost: number;
+  p50_ns?: number | null;
+  p99_ns?: number | null;
+  max_ns?: number | null;
+}
 
 /**
  * A client's intervals. Checked in one loop, because a sweep holds millions of them; an optional figure may be missing
