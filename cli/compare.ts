@@ -6,9 +6,9 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Comparison } from "../results/compare/compare.ts";
 import type { ReportPoint } from "../results/report/point.ts";
-import { METRICS } from "../results/compare/metrics.ts";
+import { MetricError, METRICS } from "../results/compare/metrics.ts";
 import { ALLOWABLE } from "../results/compare/pair.ts";
-import { suggestion } from "../config/nearest.ts";
+import { nearest, suggestion } from "../config/nearest.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 import { readDocuments } from "./read_documents.ts";
@@ -162,7 +162,11 @@ function useOrExit<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw new ExitError(EXIT.USAGE, cause instanceof Error ? cause.message : String(cause), { cause });
+    const meant = cause instanceof MetricError && cause.typed !== undefined
+      ? nearest(cause.typed.name, cause.typed.known)
+      : null;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new ExitError(EXIT.USAGE, meant === null ? text : `${text}; did you mean "${meant}"?`, { cause });
   }
 }
 

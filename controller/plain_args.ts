@@ -51,3 +51,25 @@ export function plainArgs(
   }
   return plain;
 }
+
+/** Arguments that original daemons know by other names, by test; they pass over those that they do not know. */
+const ORIGINAL_NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  discard: { duration: "test_time", iface: "if" },
+};
+
+/**
+ * Gives arguments the names that an original daemon has for them.
+ *
+ * @param test the test's name
+ * @param args its arguments
+ * @returns the arguments; those without another name stay byte for byte as they were
+ */
+export function originalNames(test: string, args: string): string {
+  const names = Object.hasOwn(ORIGINAL_NAMES, test) ? ORIGINAL_NAMES[test] ?? {} : {};
+  let plain = args;
+  for (const [name, original] of Object.entries(names)) {
+    const value = getArg(plain, name);
+    if (value !== null) plain = setArg(removeArgs(plain, name), original, value);
+  }
+  return plain;
+}

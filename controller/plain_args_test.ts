@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { plainArgs } from "./plain_args.ts";
+import { originalNames, plainArgs } from "./plain_args.ts";
 
 const OPTIONS = [
   { name: "bps", type: "rate", unit: "bit/s" },
@@ -43,4 +43,11 @@ Deno.test("an empty number is 0 for a time, and left to the daemon's default oth
 Deno.test("a number that would be cut off is an error that names it", () => {
   assert.throws(() => plainArgs("warmup=0.5", OPTIONS), /whole numbers only \(of seconds\), not warmup=0\.5/);
   assert.throws(() => plainArgs("bps=0.5", OPTIONS), RangeError);
+});
+
+Deno.test("an original daemon gets its own names of arguments, and would pass over ours", () => {
+  const typed = "bps=1000,duration=3,iface=eth2,size=64";
+  assert.equal(originalNames("discard", typed), "bps=1000,size=64,test_time=3,if=eth2");
+  assert.equal(originalNames("discard", "test_time=3, if=eth2"), "test_time=3, if=eth2");
+  assert.equal(originalNames("latency", typed), typed);
 });

@@ -9,6 +9,7 @@ import type { PluginResults } from "../results/document.ts";
 import { describeMetrics } from "../results/metrics.ts";
 import { parsePluginResults } from "../results/plugin_results.ts";
 import { withDeadline } from "./deadline.ts";
+import { argumentsOf, withSuggestion } from "./misspelt.ts";
 import type { RawResult } from "./peer.ts";
 import type { RunPhase } from "./progress.ts";
 import { Remarks } from "./remarks.ts";
@@ -74,7 +75,12 @@ export class PluginHalf {
     const { test, side, controllerArgs } = this.options;
     this.#info = await this.#call("load", () => this.#host.load(test, side));
     const args = controllerArgs === "" ? null : controllerArgs;
-    await this.#call("setup", () => this.#host.setupController(args));
+    try {
+      await this.#call("setup", () => this.#host.setupController(args));
+    } catch (error) {
+      const { options } = this.#info;
+      throw withSuggestion(error, controllerArgs, options?.filter((option) => option.controller) ?? null);
+    }
   }
 
   /**
@@ -88,7 +94,9 @@ export class PluginHalf {
     const known = this.#durations.get(args) ??
       this.#call("setup", () => this.#host.expectedDuration(args)).then((told) =>
         told === null ? null : Number(told.ns)
-      );
+      ).catch((error) => {
+        throw withSuggestion(error, args, argumentsOf(this.info));
+      });
     this.#durations.set(args, known);
     return known;
   }

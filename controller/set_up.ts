@@ -7,9 +7,10 @@
 import type { Extension } from "../protocol/greeting.ts";
 import type { SetupFields } from "../protocol/setup_fields.ts";
 import { ORIGINAL_LOSS_FACTOR } from "./limits.ts";
-import { plainArgs } from "./plain_args.ts";
+import { originalNames, plainArgs } from "./plain_args.ts";
+import { argumentsOf, withSuggestion } from "./misspelt.ts";
 import type { Half } from "./plugin_half.ts";
-import { messageOf } from "./run_error.ts";
+import { messageOf, RunError } from "./run_error.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Session } from "./session.ts";
@@ -122,7 +123,7 @@ async function describe(session: Session, run: ClientRun | TargetRun, side: Side
   if (!peer.has("env")) return;
   const isClient = "done" in run;
   const args = argValues(isClient ? run.description.args : "");
-  const iface = args.get("iface") ?? args.get("device") ?? null;
+  const iface = args.get("iface") ?? args.get("if") ?? args.get("device") ?? null;
   try {
     run.environment = await side.environment(iface, isClient ? run.description.target : null);
   } catch (error) {
@@ -143,10 +144,11 @@ async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
     await target.half.expectedNs(description.args).catch(() => {});
   }
   await peer.load(description.test);
-  await peer.setup({
+  const fields = {
     ...common(session, target.half, peer.has("form")),
     args: understood(target, target.half, description.args),
-  });
+  };
+  await askSetUp(target, fields, target.half, description.args);
 }
 
 async function setUpClient(session: Session, client: ClientRun): Promise<void> {
@@ -160,19 +162,36 @@ async function setUpClient(session: Session, client: ClientRun): Promise<void> {
     client.patienceNs = Math.min(sampledNs(half.info.options, args) * ORIGINAL_LOSS_FACTOR, longestNs);
   }
   await peer.load(session.parts.description.test);
-  await peer.setup({
+  const fields = {
     ...common(session, half, peer.has("form")),
     target: description.target,
     port: description.targetPort ?? half.info.defaultPort,
     args: understood(client, half, args),
     flowBase: client.index,
-  });
+  };
+  await askSetUp(client, fields, half, args);
   client.ready = true;
 }
 
-/** The arguments as the daemon reads them: an original knows no units. */
+/** Sets up a daemon's test, and says which argument may have been meant where it is refused. */
+async function askSetUp(
+  run: ClientRun | TargetRun,
+  fields: SetupFields,
+  half: Half,
+  args: string,
+): Promise<void> {
+  try {
+    await run.peer.setup(fields);
+  } catch (error) {
+    const told = withSuggestion(error, args, argumentsOf(half.info));
+    if (run.peer.error === error && told instanceof RunError) run.peer.error = told; // the run tells this one
+    throw told;
+  }
+}
+
+/** The arguments as the daemon reads them: an original knows no units, and other names. */
 function understood({ peer }: ClientRun | TargetRun, half: Half, args: string): string {
-  return peer.has("form") ? args : plainArgs(args, half.info.options);
+  return peer.has("form") ? args : originalNames(half.info.name, plainArgs(args, half.info.options));
 }
 
 function common(session: Session, half: Half, form: boolean): SetupFields {

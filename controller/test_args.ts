@@ -120,7 +120,10 @@ export function removeArgs(args: string, ...names: string[]): string {
 const RIVALS: Readonly<Record<string, readonly string[]>> = {
   bps: ["Mbps"],
   Mbps: ["bps"],
-  duration: ["samples"],
+  duration: ["samples", "test_time"],
+  test_time: ["duration"],
+  iface: ["if"],
+  if: ["iface"],
   samples: ["duration"],
   size: ["sizes"],
   sizes: ["size"],

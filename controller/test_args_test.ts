@@ -29,6 +29,7 @@ Deno.test("reading gives the last value, or null", () => {
 Deno.test("names for the same thing drive each other out", () => {
   assert.equal(setTestArg("Mbps=10,samples=100,size=64", "bps", "5"), "samples=100,size=64,bps=5");
   assert.equal(setTestArg("samples=100", "duration", "1s"), "duration=1s");
+  assert.equal(setTestArg("test_time=9,if=eth1", "duration", "1s"), "if=eth1,duration=1s");
   assert.equal(setTestArg("a=1", "toString", "2"), "a=1,toString=2");
 });
 

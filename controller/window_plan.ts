@@ -39,7 +39,7 @@ export function plannedWindow(options: readonly PluginOption[] | null, args: str
   const rampup = read("rampup"), warmup = read("warmup");
   // A value that cannot be read is the plugin's to complain about, at SETUP.
   if (!Number.isFinite(rampup + warmup)) return null;
-  const seconds = read("duration") || read("test_time");
+  const seconds = given.has("test_time") ? read("test_time") : read("duration");
   const interval = seconds === 0 ? intervalSeconds(given, read) : NaN;
   // Samples are measured from the first packet after the warm-up on, an interval for each.
   const start = rampup + (interval > 0 ? Math.ceil(warmup / interval - ROUNDING) * interval : warmup);

@@ -80,3 +80,16 @@ Deno.test("the time that samples take is known where they end the test", () => {
   assert.equal(sampledNs(LATENCY, "bps=1M,sizes=IMIX,samples=5"), 0);
   assert.equal(sampledNs(null, "samples=5"), 0);
 });
+
+Deno.test("discard's measured phase is planned by either of its names", () => {
+  const discard = [
+    option("warmup", "time", "10"),
+    option("duration", "time", "10"),
+    option("test_time", "time", ""),
+  ];
+  const length = (args: string) => {
+    const plan = plannedWindow(discard, args);
+    return plan === null ? null : (plan.endNs ?? 0) - plan.startNs;
+  };
+  assert.deepEqual(["", "duration=3", "test_time=4"].map(length), [10e9, 3e9, 4e9]);
+});

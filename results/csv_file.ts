@@ -15,6 +15,22 @@ export function csvField(value: string | number | boolean | null | undefined): s
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+/** Digits of a figure in tables for programs: more than anything here is measured to. */
+const FIGURE_DIGITS = 8;
+
+/**
+ * A figure as it stands in tables for programs. Whole numbers keep every digit.
+ *
+ * @param value What was computed, with the digits that a division leaves.
+ * @returns the value to eight digits; what is not known stays so
+ */
+export function figure<T extends number | null | undefined>(value: T): T {
+  if (typeof value !== "number" || Number.isInteger(value) || !Number.isFinite(value)) return value;
+  // What is large keeps its whole part.
+  const rounded = Math.abs(value) >= 1e6 ? value.toFixed(2) : value.toPrecision(FIGURE_DIGITS);
+  return Number(rounded) as T;
+}
+
 /** One row, with its newline. */
 export function csvRow(fields: readonly (string | number | boolean | null | undefined)[]): string {
   return `${fields.map(csvField).join(",")}\n`;

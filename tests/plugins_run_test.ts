@@ -22,7 +22,7 @@ Deno.test("discard and sink: what was sent is what arrived, and the loss is know
   const port = freePort();
   const { code, stdout, stderr, document } = await runConfig({
     test: "discard",
-    args: "socktype=udp,bps=8M,size=500,warmup=0.2,test_time=0.5,cooldown=0.2",
+    args: "socktype=udp,bps=8M,size=500,warmup=0.2,duration=0.5,cooldown=0.2",
     testPort: port,
     clients: [{ host: tester.host, port: tester.port }],
     targets: [{ test: "sink", args: `udp=${port},ip=127.0.0.1`, host: target.host, port: target.port }],
@@ -150,4 +150,17 @@ Deno.test("plugins compiled for the original run on both sides", async (t) => {
       assert.match(stdout, /^7,49\nslept:\d+\n?$/);
     });
   }
+});
+
+Deno.test("a plugin that only says that an argument is unknown: the run says which one may have been meant", async () => {
+  await using tester = await TestDaemon.start();
+  const { code, stderr } = await runProgram("ipbench", [
+    ...["run", "--client", tester.host, "--port", String(tester.port), "--test-target", "127.0.0.1"],
+    ...["--test", "dummy", "--test-args", "secnds=1"],
+  ]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /setup: test dummy: unknown argument.*; did you mean "seconds" instead of "secnds"\?$/m,
+  );
 });

@@ -205,7 +205,12 @@ export function checkGoal(goal: SearchGoal): void {
   }
 }
 
-const LATENCY = /^(?:(response|service)[.:])?([a-z0-9.]+)\s*(<=?)\s*(\S+)$/;
+/** "p99.9": keys of documents have no dot. */
+function percentileName(percentile: Percentile): string {
+  return percentile.replace(/^p99(9+)$/, "p99.$1");
+}
+
+const LATENCY = /^(?:(response|service)[.:-])?([a-z0-9.]+)\s*(<=?)\s*(\S+)$/;
 
 /**
  * Reads a latency limit: `p99<200us`, `service.p99.9<1ms`, `max<5ms`. Response time unless service is named.
@@ -214,7 +219,7 @@ const LATENCY = /^(?:(response|service)[.:])?([a-z0-9.]+)\s*(<=?)\s*(\S+)$/;
  */
 export function parseLatencyLimit(text: string): LatencyLimit {
   const match = LATENCY.exec(text.trim().toLowerCase());
-  const known = PERCENTILES.join(", ");
+  const known = PERCENTILES.map(percentileName).join(", ");
   if (match === null) {
     throw new GoalError(`"${text}" is no latency limit; expected such as p99<200us (known: ${known})`);
   }
@@ -235,7 +240,7 @@ export function parseLatencyLimit(text: string): LatencyLimit {
 
 /** Writes a latency limit the way it is typed. */
 export function formatLatencyLimit(limit: LatencyLimit): string {
-  return `${limit.time === "service" ? "service." : ""}${limit.percentile}<${
+  return `${limit.time === "service" ? "service." : ""}${percentileName(limit.percentile)}<${
     formatNanoseconds(limit.limitNs)
   }`;
 }

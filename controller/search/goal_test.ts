@@ -68,6 +68,13 @@ Deno.test("latency limits are read and written", () => {
     limitNs: 1_000_000,
   });
   assert.equal(formatLatencyLimit(parseLatencyLimit("service:max<5ms")), "service.max<5ms");
+  // The keys of documents are understood as well; one name is written.
+  assert.equal(formatLatencyLimit(parseLatencyLimit("service-p999<1ms")), "service.p99.9<1ms");
+  assert.equal(formatLatencyLimit(parseLatencyLimit("p99.999<1ms")), "p99.999<1ms");
+  assert.throws(
+    () => parseLatencyLimit("p98<1ms"),
+    /known: mean, p50, p90, p99, p99\.9, p99\.99, p99\.999, max$/,
+  );
   for (const text of ["", "p99", "p99>1ms", "p98<1ms", "p99<10", "p99<0us", "p99<5%", "toString<1ms"]) {
     assert.throws(() => parseLatencyLimit(text), GoalError, text);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cpuUse } from "../../results/cpu_use.ts";
 import type { ResultDocument } from "../../results/document.ts";
 
 /** Over all clients; `null` where it is not known. Times are response times. */
@@ -18,15 +19,14 @@ export interface Figures {
   p99_ns: number | null;
   p999_ns: number | null;
   max_ns: number | null;
-  /** First percentage that a target reports: the CPU use, with a CPU meter. */
-  target_percent: number | null;
+  /** Use of all CPUs of the first target that has a CPU meter. */
+  cpu_percent: number | null;
 }
 
 /** Reads the figures from a document. */
 export function figuresOf(document: ResultDocument): Figures {
   const { counts, rates, latency } = document.total;
   const response = latency.response;
-  const metrics = document.targets.flatMap((target) => target.metrics);
   return {
     requested_bps: rates?.requested_bps ?? null,
     sent_bps: rates?.sent_bps ?? null,
@@ -38,6 +38,6 @@ export function figuresOf(document: ResultDocument): Figures {
     p99_ns: response?.p99_ns ?? null,
     p999_ns: response?.p999_ns ?? null,
     max_ns: response?.max_ns ?? null,
-    target_percent: metrics.find((metric) => metric.unit === "%" || metric.unit === "percent")?.value ?? null,
+    cpu_percent: cpuUse(document.targets)[0]?.total ?? null,
   };
 }

@@ -105,7 +105,7 @@ Deno.test("conditions are read, and hold or not", () => {
     p99_ns: 2e6,
     p999_ns: null,
     max_ns: 3e6,
-    target_percent: null,
+    cpu_percent: null,
   };
   const cases: [string, boolean][] = [
     ["loss>1%", true],
@@ -118,8 +118,10 @@ Deno.test("conditions are read, and hold or not", () => {
     ["p99 > 2ms", false],
     ["p50<=100us", true],
     ["p99.9>1ns", false],
+    ["p999>1ns", false],
   ];
   for (const [text, expected] of cases) assert.equal(parseUntil(text).holds(figures), expected, text);
+  assert.throws(() => parseUntil("p98>1ms"), /known: .*p99, p99\.9, max/);
   for (const text of ["", "loss", "loss>1ms", "p99>5", "p99>1%", "speed>1", "loss=1%", "loss>many"]) {
     assert.throws(() => parseUntil(text), SweepError, text);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { figure } from "../../results/csv_file.ts";
 import type { Figures } from "./figures.ts";
 import type { IndexPoint, SweepIndex } from "./sweep_index.ts";
 
@@ -19,7 +20,7 @@ const COLUMNS: readonly [string, (figures: Figures) => number | null][] = [
   ["p99_us", (figures) => micro(figures.p99_ns)],
   ["p999_us", (figures) => micro(figures.p999_ns)],
   ["max_us", (figures) => micro(figures.max_ns)],
-  ["target_percent", (figures) => figures.target_percent],
+  ["cpu_percent", (figures) => figures.cpu_percent],
 ];
 
 /**
@@ -41,7 +42,7 @@ export function sweepCsv(index: SweepIndex): string {
 
 function numberCell(point: IndexPoint, read: (figures: Figures) => number | null): string {
   const value = point.figures === null ? null : read(point.figures);
-  return value === null || value === undefined || !Number.isFinite(value) ? "" : String(value);
+  return value === null || value === undefined || !Number.isFinite(value) ? "" : String(figure(value));
 }
 
 function micro(ns: number | null): number | null {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { fakeDescription } from "../testing/fake_run.ts";
+import { makeDocument } from "../../tests/fixtures/documents.ts";
+import { figuresOf } from "./figures.ts";
 import { parseAxis } from "./plan.ts";
 import { sweepCsv } from "./summary.ts";
 import { newIndex } from "./sweep_index.ts";
@@ -28,14 +30,24 @@ Deno.test("the summary has a row for each point, empty where nothing is known", 
     p99_ns: 14_000.4,
     p999_ns: 15_000,
     max_ns: 16_000,
-    target_percent: null,
+    cpu_percent: 100 / 7,
   };
   second.status = "skipped";
   assert.equal(
     sweepCsv(index),
     "bps,engine,repetition,verdict,requested_bps,sent_bps,received_bps,loss_ratio,mean_us,p50_us,p90_us,p99_us,p999_us," +
-      "max_us,target_percent\n" +
-      "10000000,'=1,1,VALID,10000000,10000000,9900000,0.01,12.345,12,13,14,15,16,\n" +
+      "max_us,cpu_percent\n" +
+      "10000000,'=1,1,VALID,10000000,10000000,9900000,0.01,12.345,12,13,14,15,16,14.285714\n" +
       "20000000,'=1,1,skipped,,,,,,,,,,,\n",
   );
+});
+
+Deno.test("the CPU use is a CPU meter's, whatever other percentages targets report", () => {
+  const document = makeDocument({ samples: 10, intervals: 1 });
+  const [target] = document.targets;
+  assert.ok(target);
+  target.metrics = [{ name: "loss", value: 3, unit: "%" }];
+  assert.equal(figuresOf(document).cpu_percent, null);
+  target.metrics.push({ name: "cpu", value: 42, unit: "%" }, { name: "cpu0", value: 84, unit: "%" });
+  assert.equal(figuresOf(document).cpu_percent, 42);
 });

@@ -19,7 +19,7 @@ export interface Until {
 }
 
 const CONDITION = /^([a-z0-9.]+)\s*(<=|>=|<|>)\s*(\S+)$/;
-const KNOWN = `loss, received (of what was requested), ${TIMES.join(", ")}`;
+const KNOWN = `loss, received (of what was requested), ${TIMES.join(", ").replace("p999", "p99.9")}`;
 
 /**
  * Reads a condition.

@@ -7,7 +7,7 @@ import { compareSides, DEFAULT_REPETITIONS } from "./compare.ts";
 import { blind, failures, missing, parseFailIf } from "./fail_if.ts";
 import { compareHtml } from "./html.ts";
 import { compareMarkdown } from "./markdown.ts";
-import { metricsOf } from "./metrics.ts";
+import { MetricError, metricOf, metricsOf } from "./metrics.ts";
 
 const template = reportPoint(makeDocument({ samples: 200, intervals: 2 }), "a.json");
 
@@ -256,4 +256,21 @@ Deno.test("a figure whose name every test has is known by its test's, too", () =
   const known = metricsOf([lossy]);
   assert.equal(known.find(({ name }) => name === "sink.loss")?.pick(lossy), 3);
   assert.notEqual(known.find(({ name }) => name === "loss")?.pick(lossy), 3);
+});
+
+Deno.test("metrics have one name, and are found by the keys of documents and columns, too", () => {
+  const names = [
+    "p999",
+    "p99.9",
+    "service-p9999",
+    "service.p99.99",
+    "cpu_percent",
+    "CPU",
+    "cpu_target.cpu_use",
+  ].map((name) => metricOf(name).name);
+  assert.deepEqual(names, ["p99.9", "p99.9", "service-p99.99", "service-p99.99", "cpu", "cpu", "cpu"]);
+  assert.throws(
+    () => metricOf("p98"),
+    (error) => error instanceof MetricError && error.typed?.name === "p98",
+  );
 });

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Summary } from "../document.ts";
-import { cpuUse, lossOf } from "../report/model.ts";
-import { allFigures, figureKey, ownFigures } from "../report/own_figures.ts";
+import { cpuUse } from "../cpu_use.ts";
+import { lossOf } from "../report/model.ts";
+import { figureKey, figuresBesideCpu, ownFigures } from "../report/own_figures.ts";
 import type { ReportPoint } from "../report/point.ts";
 
 /** One figure. */
@@ -76,7 +77,7 @@ export const METRICS: readonly ComparedMetric[] = [
     scale: "points",
     kind: "percent",
     pick: (point) => {
-      const [use] = cpuUse(point);
+      const [use] = cpuUse(point.targets);
       return use === undefined ? null : use.total;
     },
   },
@@ -88,6 +89,22 @@ export const DEFAULT_METRICS: readonly string[] = ["p50", "p99", "p99.9", "throu
 /** A metric name that is not known. */
 export class MetricError extends Error {
   override name = "MetricError";
+
+  /**
+   * @param message What is wrong.
+   * @param typed The name that nobody knows, and the names that there are; to suggest one.
+   */
+  constructor(message: string, readonly typed?: { name: string; known: readonly string[] }) {
+    super(message);
+  }
+}
+
+/** Keys of documents and columns that somebody may take for names: "p999" of p999_ns, "cpu_percent", "cpu_target.cpu_use". */
+function spelled(name: string): string {
+  return name
+    .replace(/^service[.:]/, "service-")
+    .replace(/^((?:service-)?p99)(9{1,3})$/, "$1.$2")
+    .replace(/^(?:[\w-]+\.)?cpu_(?:use|percent)$/, "cpu");
 }
 
 /**
@@ -101,7 +118,7 @@ export function metricsOf(points: readonly ReportPoint[]): ComparedMetric[] {
   );
   return [
     ...METRICS,
-    ...allFigures(points).map(({ key, name, unit, pick }): ComparedMetric => {
+    ...figuresBesideCpu(points).map(({ key, name, unit, pick }): ComparedMetric => {
       const short = name.toLowerCase();
       const better = described.get(key)?.better;
       const own = taken.has(short) ? key.toLowerCase() : short;
@@ -143,8 +160,12 @@ export function defaultMetrics(points: readonly ReportPoint[]): ComparedMetric[]
  */
 export function metricOf(name: string, known: readonly ComparedMetric[] = METRICS): ComparedMetric {
   const wanted = name.trim().toLowerCase();
-  const found = known.find((metric) => metric.name === wanted);
+  const found = known.find((metric) => metric.name === wanted) ??
+    known.find((metric) => metric.name === spelled(wanted));
   if (found !== undefined) return found;
-  const names = known.map((metric) => metric.name).join(", ");
-  throw new MetricError(`no metric "${name.slice(0, 60)}"; there are ${names}`);
+  const names = known.map((metric) => metric.name);
+  throw new MetricError(`no metric "${name.slice(0, 60)}"; there are ${names.join(", ")}`, {
+    name,
+    known: names,
+  });
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import type { ResultDocument, Summary } from "../document.ts";
-import { cpuUse } from "../report/model.ts";
+import { cpuUse } from "../cpu_use.ts";
+import { figure } from "../csv_file.ts";
 import { type ReportPoint, reportPoint } from "../report/point.ts";
 
 type Labels = Record<string, string>;
@@ -134,11 +135,11 @@ function addDocument(families: Families, document: ResultDocument, point: Report
     labels,
     point.service,
   );
-  for (const use of cpuUse(point)) {
+  for (const use of cpuUse(point.targets)) {
     add("ipbench_target_cpu_percent", "CPU use of a target, of all its CPUs.", {
       ...labels,
       target: use.host,
-    }, use.total);
+    }, figure(use.total));
   }
   for (const { test, name, unit, value } of point.metrics) {
     add("ipbench_metric", "A test's own figure, of all testers or targets together.", {

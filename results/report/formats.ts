@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { csvRow } from "../csv_file.ts";
+import { csvRow, figure } from "../csv_file.ts";
 import { groupReasons } from "../reason_groups.ts";
 import { SUMMARY_KEYS } from "../schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
 import { formatCount, formatDate, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
-import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
-import { allFigures, ownFigures } from "./own_figures.ts";
+import { cpuUse } from "../cpu_use.ts";
+import { cellFigure, lossOf, type ReportModel } from "./model.ts";
+import { figuresBesideCpu, ownFigures } from "./own_figures.ts";
 import type { ReportPoint } from "./point.ts";
 import { cards } from "./summary_cards.ts";
 import { warningsOf } from "./warnings.ts";
@@ -27,7 +28,7 @@ export interface ReportFile {
 /** One row a document, with everything that is one number: for spreadsheets and data frames. */
 export function reportCsv(model: ReportModel): string {
   const names = [...new Set(model.points.flatMap((point) => [...point.params.keys()]))];
-  const own = allFigures(model.points);
+  const own = figuresBesideCpu(model.points);
   const header = [
     "file",
     "run",
@@ -73,10 +74,10 @@ export function reportCsv(model: ReportModel): string {
       c?.corrupt,
       c?.duplicate,
       c?.reordered,
-      lossOf(point),
+      figure(lossOf(point)),
       ...[point.response, point.service].flatMap((s) => SUMMARY_KEYS.map((key) => s?.[key])),
-      cpuUse(point)[0]?.total,
-      ...own.map(({ pick }) => pick(point)),
+      figure(cpuOf(point)),
+      ...own.map(({ pick }) => figure(pick(point))),
       point.reasons[0],
     ]);
   }
@@ -140,7 +141,7 @@ export function reportMarkdown(model: ReportModel): string {
 
 /** Use of the machine under test in percent; of several targets the first's. */
 function cpuOf(point: ReportPoint): number | null {
-  return cpuUse(point)[0]?.total ?? null;
+  return cpuUse(point.targets)[0]?.total ?? null;
 }
 
 /** Escapes what Markdown or HTML inside it would take for markup. */
@@ -173,7 +174,7 @@ export function reportGnuplot(model: ReportModel): ReportFile[] {
     "set xlabel 'offered load, Mbit/s'",
     "",
   ];
-  const own = allFigures(model.points);
+  const own = figuresBesideCpu(model.points);
   const curves = model.groups.map((group, i) => ({ group, file: `curve-${i + 1}.dat` }));
   for (const { group, file } of curves) {
     const rows = group.cells.map((cell) => {
@@ -187,15 +188,15 @@ export function reportGnuplot(model: ReportModel): ReportFile[] {
         scaled(received?.value, 1e6),
         scaled(received?.low, 1e6),
         scaled(received?.high, 1e6),
-        of(lossOf)?.value ?? "NaN",
+        figure(of(lossOf)?.value) ?? "NaN",
         scaled(time("response", "p50_ns")?.value, 1e3),
         scaled(p99?.value, 1e3),
         scaled(p99?.low, 1e3),
         scaled(p99?.high, 1e3),
         scaled(time("response", "p999_ns")?.value, 1e3),
         scaled(time("service", "p99_ns")?.value, 1e3),
-        of(cpuOf)?.value ?? "NaN",
-        ...own.map(({ pick }) => of(pick)?.value ?? "NaN"),
+        figure(of(cpuOf)?.value) ?? "NaN",
+        ...own.map(({ pick }) => figure(of(pick)?.value) ?? "NaN"),
       ].join(" ");
     });
     const head =

@@ -212,29 +212,3 @@ export function lossOf(point: ReportPoint): number | null {
   if (counts === null || counts.sent === 0) return null;
   return (counts.sent - counts.ok) / counts.sent;
 }
-
-/** Share of all CPUs that a point's targets used, by host, and each CPU's. */
-export interface CpuUse {
-  host: string;
-  total: number;
-  each: { cpu: number; value: number }[];
-}
-
-/** The CPU figures among a point's targets' metrics, in percent. */
-export function cpuUse(point: ReportPoint): CpuUse[] {
-  const result: CpuUse[] = [];
-  for (const target of point.targets) {
-    const percent = target.metrics.filter((metric) =>
-      metric.unit === "%" && /cpu|util|busy|use/i.test(metric.name)
-    );
-    const each = percent.flatMap((metric) => {
-      const match = /^cpu[ _.:]?(\d+)(?:[ _.](use|busy|load|util\w*|total))?$/i.exec(metric.name);
-      return match === null ? [] : [{ cpu: Number(match[1]), value: metric.value }];
-    });
-    const whole = percent.find((metric) => /^cpu([ _.](use|busy|load|util\w*|total))?$/i.test(metric.name));
-    if (whole === undefined && each.length === 0) continue;
-    const mean = each.reduce((sum, { value }) => sum + value, 0) / Math.max(1, each.length);
-    result.push({ host: target.host, total: whole?.value ?? mean, each: each.sort((a, b) => a.cpu - b.cpu) });
-  }
-  return result;
-}

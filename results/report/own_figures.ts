@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isCpuUse } from "../cpu_use.ts";
 import type { TotalMetric } from "../document.ts";
 import type { ReportPoint } from "./point.ts";
 
@@ -27,6 +28,13 @@ export function figureKey({ test, name }: Pick<TotalMetric, "test" | "name">): s
 /** All figures of the tests' own, in the order in which they are first met. */
 export function allFigures(points: readonly ReportPoint[]): OwnFigure[] {
   return figuresOf(points, () => true);
+}
+
+/** All of them but the one that stands in `cpu_percent` already. */
+export function figuresBesideCpu(points: readonly ReportPoint[]): OwnFigure[] {
+  return allFigures(points).filter((own, n, all) =>
+    !isCpuUse(own) || all.findIndex((other) => other.test === own.test && isCpuUse(other)) !== n
+  );
 }
 
 /**

@@ -47,16 +47,18 @@ Deno.test("the headline is of all testers, and says how it was put together", ()
 });
 
 Deno.test("two documents have a column, a row in Markdown and a curve for each figure", () => {
-  const two = model(run("1ms", [10, 20]), run("2ms", [5, 10]), run("2ms", [6, 10]));
+  const two = model(run("1ms", [10, 20 / 3]), run("2ms", [5, 10]), run("2ms", [6, 10]));
   const [header, first] = reportCsv(two).split("\n").map((line) => line.split(","));
-  assert.equal(first![header!.indexOf("forks.forks")], "30");
+  assert.equal(first![header!.indexOf("forks.forks")], "16.666667");
   assert.equal(first![header!.indexOf("forks.tries")], "2");
   assert.equal(first![header!.indexOf("sink.received_rate")], "5000000");
+  assert.deepEqual(header!.filter((name) => /cpu/.test(name)), ["cpu_percent"]);
+  assert.equal(first![header!.indexOf("cpu_percent")], "12");
   assert.match(reportMarkdown(two), /\| CPU \| forks \| received\\_rate \| runs \|/);
   const [chart] = chartSections(two).find((section) => section.id === "own")!.charts;
   assert.deepEqual(chart!.data, {
     columns: ["curve", "sleep, ms", "forks.forks", "lowest", "highest"],
-    rows: [["forks", 1, 30, 30, 30], ["forks", 2, 15.5, 15, 16]],
+    rows: [["forks", 1, 10 + 20 / 3, 10 + 20 / 3, 10 + 20 / 3], ["forks", 2, 15.5, 15, 16]],
   });
 });
 

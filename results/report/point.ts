@@ -121,6 +121,7 @@ const LOAD_ARGS = new Set([
   "mbps",
   "rate",
   "duration",
+  "test_time",
   "samples",
   "warmup",
   "cooldown",

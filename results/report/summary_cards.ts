@@ -4,7 +4,8 @@
  * @module
  */
 import { formatCount, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
-import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
+import { cpuUse } from "../cpu_use.ts";
+import { cellFigure, lossOf, type ReportModel } from "./model.ts";
 import { type OwnFigure, ownFigures } from "./own_figures.ts";
 import type { ReportPoint } from "./point.ts";
 
@@ -68,7 +69,7 @@ function runCards(point: ReportPoint): Card[] {
       note: "response time is not known",
     });
   }
-  for (const use of cpuUse(point).slice(0, 2)) {
+  for (const use of cpuUse(point.targets).slice(0, 2)) {
     result.push({ name: "CPU use", value: `${use.total.toFixed(1)} %`, note: use.host });
   }
   for (const figure of ownFigures([point])) {

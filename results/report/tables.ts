@@ -5,7 +5,8 @@
  */
 import { digits, formatCount, formatMetric, formatRate, formatShare, formatTime, middle } from "./figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
-import { cellFigure, cpuUse, lossOf, type ReportModel } from "./model.ts";
+import { cpuUse } from "../cpu_use.ts";
+import { cellFigure, lossOf, type ReportModel } from "./model.ts";
 import { ownFigures } from "./own_figures.ts";
 import type { ClientRow, ReportPoint } from "./point.ts";
 import { differences } from "./warnings.ts";
@@ -26,7 +27,7 @@ export function pointTable(model: ReportModel): Markup {
       const invalid = cell.points.filter((point) => point.verdict === "INVALID").length;
       const time = (key: "p50_ns" | "p99_ns" | "p999_ns" | "max_ns") =>
         formatTime(cellFigure(cell, (point) => (point.response ?? point.service)?.[key])?.value);
-      const cpu = middle(cell.usable.flatMap((point) => cpuUse(point).map((use) => use.total)));
+      const cpu = middle(cell.usable.flatMap((point) => cpuUse(point.targets).map((use) => use.total)));
       return [
         group.label,
         formatRate(cell.load),
@@ -155,7 +156,7 @@ export function metricTable(point: ReportPoint): Markup | null {
 export function targetTable(point: ReportPoint): Markup | null {
   if (point.targets.length === 0) return null;
   const rows = point.targets.map((target): Fragment[] => {
-    const [use] = cpuUse({ ...point, targets: [target] });
+    const [use] = cpuUse([target]);
     const others = target.metrics.filter((metric) => !/^cpu[ _.:]?\d/i.test(metric.name)).slice(0, 12)
       .map((metric) => `${metric.name} ${digits(metric.value, 4)} ${metric.unit}`.trim()).join(", ");
     return [

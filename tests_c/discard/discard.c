@@ -25,10 +25,12 @@ static const struct ipbench_option options[] = {
 	{ "size", "size", "byte", "64", "33..65507", "Bytes in a packet: UDP payload, or the whole Ethernet frame (47..1514).", 0, 0 },
 	{ "warmup", "time", "s", "10", "0..24h", "Phase before the measured one, sent at the same rate and not counted.", 0, 0 },
 	{ "cooldown", "time", "s", "10", "0..24h", "Phase after it.", 0, 0 },
-	{ "test_time", "time", "s", "10", "0.001..24h", "The measured phase.", 0, 0 },
+	{ "duration", "time", "s", "10", "0.001..24h", "The measured phase.", 0, 0 },
+	{ "test_time", "time", "s", "", "0.001..24h", "The original's name of duration.", 0, 0 },
 	{ "rampup", "time", "s", "0", "0..1h", "Before the warm-up the rate rises to bps over this time.", 0, 0 },
 	{ "socktype", "enum", "", "raw", "raw|udp", "raw sends Ethernet frames to a MAC address, udp to host and port.", 0, 0 },
-	{ "if", "string", "", "eth1", "", "Interface for raw.", 0, 0 },
+	{ "iface", "string", "", "eth1", "", "Interface for raw.", 0, 0 },
+	{ "if", "string", "", "", "", "The original's name of iface.", 0, 0 },
 	{ "proto", "string", "", "0x6009", "", "Ethernet type for raw, decimal or 0x…; sink listens to 0x6009.", 0, 0 },
 };
 IPB_PLUGIN_OPTIONS(options)
@@ -40,10 +42,35 @@ struct result {
 
 static struct sender sender = { .fd = -1 };
 
+/* Which of an argument's two names was used: ours unless only the original's was typed. */
+static const char *typed(const struct ipb_args *a, const char *name, const char *original)
+{
+	return ipb_args_given(a, original) && !ipb_args_given(a, name) ? original : name;
+}
+
+static int parse_arguments(struct ipb_args *a, const char *text)
+{
+	static const char *const names[][2] = { { "duration", "test_time" }, { "iface", "if" } };
+
+	if (ipb_plugin_args(a, text) < 0)
+		return -1;
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (ipb_args_given(a, names[i][0]) && ipb_args_given(a, names[i][1])) {
+			ipb_args_free(a);
+			return ipb_error(&err, "arguments %s and %s are one thing: give one of them", names[i][0], names[i][1]);
+		}
+	return 0;
+}
+
 /* Reads the same arguments on both sides: the controller's half has none of its own, but the original's took them. */
 static int setup_controller(char *arg)
 {
-	return ipb_args_check(options, OPTION_COUNT, arg, 0, &err) < 0 ? ipb_plugin_fail() : 0;
+	struct ipb_args a;
+
+	if (parse_arguments(&a, arg) < 0)
+		return ipb_plugin_fail();
+	ipb_args_free(&a);
+	return 0;
 }
 
 static int ether_type(const char *text, uint16_t *type)
@@ -66,7 +93,7 @@ static int open_socket(const struct ipb_args *a, const char *hostname, int port)
 	sender.size = (uint32_t)ipb_args_uint(a, "size");
 	sender.rampup_ns = ipb_args_ns(a, "rampup");
 	sender.warmup_ns = ipb_args_ns(a, "warmup");
-	sender.test_ns = ipb_args_ns(a, "test_time");
+	sender.test_ns = ipb_args_ns(a, typed(a, "duration", "test_time"));
 	sender.cooldown_ns = ipb_args_ns(a, "cooldown");
 	/* Under an original controller, or in an original daemon, all testers would have the same. */
 	sender.run_id = host != NULL && host->run_id != 0 ? host->run_id : ipb_own_run_id();
@@ -78,7 +105,7 @@ static int open_socket(const struct ipb_args *a, const char *hostname, int port)
 	if (sender.size < DISCARD_HEADER + DISCARD_ETHERNET || sender.size > SENDER_FRAME_MAX)
 		return ipb_error(&err, "argument size: %u is out of range; with socktype=raw it takes %u..%u byte", sender.size,
 		                 DISCARD_HEADER + DISCARD_ETHERNET, SENDER_FRAME_MAX);
-	return sender_open_raw(&sender, hostname, ipb_args_string(a, "if"), type, &err);
+	return sender_open_raw(&sender, hostname, ipb_args_string(a, typed(a, "iface", "if")), type, &err);
 }
 
 static int setup(char *hostname, int port, char *arg)
@@ -86,7 +113,7 @@ static int setup(char *hostname, int port, char *arg)
 	struct ipb_args a;
 	int status;
 
-	if (ipb_plugin_args(&a, arg) < 0)
+	if (parse_arguments(&a, arg) < 0)
 		return ipb_plugin_fail();
 	status = open_socket(&a, hostname, port);
 	ipb_args_free(&a);
@@ -255,9 +282,9 @@ static int expected_duration(const char *args, uint64_t *ns)
 {
 	struct ipb_args a;
 
-	if (ipb_plugin_args(&a, args) < 0)
+	if (parse_arguments(&a, args) < 0)
 		return -1;
-	*ns = ipb_args_ns(&a, "rampup") + ipb_args_ns(&a, "warmup") + ipb_args_ns(&a, "test_time") +
+	*ns = ipb_args_ns(&a, "rampup") + ipb_args_ns(&a, "warmup") + ipb_args_ns(&a, typed(&a, "duration", "test_time")) +
 	      ipb_args_ns(&a, "cooldown") + 2000000000ull;
 	ipb_args_free(&a);
 	return 0;

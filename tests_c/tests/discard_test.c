@@ -178,9 +178,44 @@ static void what_this_machine_refuses_for_a_while_ends_nothing(void **state)
 	outage(EPERM, 100000000, 0, 1);
 }
 
+/* The original's names of arguments mean the same; both at once would be a contradiction. */
+static void each_argument_has_two_names(void **state)
+{
+	uint64_t ns = 0, same = 0;
+
+	(void)state;
+	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+	assert_int_equal(ipbench_plugin_ext.expected_duration("duration=30,iface=lo", &ns), 0);
+	assert_int_equal(ipbench_plugin_ext.expected_duration("test_time=30,if=lo", &same), 0);
+	assert_int_equal(ns, 10000000000ull + 30000000000ull + 10000000000ull + 2000000000ull);
+	assert_int_equal(same, ns);
+	assert_int_equal(ipbench_plugin_ext.expected_duration("duration=1,test_time=2", &ns), -1);
+	assert_string_equal(text, "arguments duration and test_time are one thing: give one of them");
+}
+
+/* What a tester would print that has not been set up is no rate. */
+static void without_a_run_there_is_no_rate(void **state)
+{
+	struct client_data d = { .valid = 1 };
+	char *wire = NULL, *json = NULL;
+	int size = 0;
+
+	(void)state;
+	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+	assert_int_equal(ipbench_plugin.marshall(&wire, &size, 0), 0);
+	assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), 0);
+	assert_int_equal(ipbench_plugin_ext.results(&d, &json), 0);
+	assert_non_null(strstr(json, "\"sent_bps\":0,"));
+	ipbench_plugin_ext.results_cleanup(&json);
+	ipbench_plugin.unmarshall_cleanup(&d.data);
+	ipbench_plugin.marshall_cleanup(&wire);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(testers_without_a_run_number_differ),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(without_a_run_there_is_no_rate),
+		                            cmocka_unit_test(each_argument_has_two_names),
+		                            cmocka_unit_test(testers_without_a_run_number_differ),
 		                            cmocka_unit_test(failures_are_told_with_their_cause),
 		                            cmocka_unit_test(the_cause_is_the_real_one),
 		                            cmocka_unit_test(what_this_machine_refuses_for_a_while_ends_nothing) };

@@ -5,7 +5,8 @@
  */
 import { axis, type Chart, curve, type EChartsOptions, grid, type LegendEntry } from "../chart.ts";
 import { formatRate, middle, rateUnit } from "../figures.ts";
-import { type Cell, type CpuUse, cpuUse, type ReportModel } from "../model.ts";
+import { type CpuUse, cpuUse } from "../../cpu_use.ts";
+import type { Cell, ReportModel } from "../model.ts";
 import { CATEGORIES, colour } from "../palette.ts";
 
 /** CPUs that get a bar of their own. */
@@ -20,7 +21,7 @@ export function cpuCharts(model: ReportModel): Chart[] {
 }
 
 function useOf(cell: Cell, host: string): { value: number; each: Map<number, number> } | null {
-  const found = cell.usable.flatMap((point) => cpuUse(point).filter((use) => use.host === host));
+  const found = cell.usable.flatMap((point) => cpuUse(point.targets).filter((use) => use.host === host));
   const value = middle(found.map((use) => use.total));
   if (value === null) return null;
   const cpus = [...new Set(found.flatMap((use) => use.each.map(({ cpu }) => cpu)))].sort((a, b) => a - b);
@@ -29,7 +30,7 @@ function useOf(cell: Cell, host: string): { value: number; each: Map<number, num
 }
 
 function hostsOf(model: ReportModel): string[] {
-  return [...new Set(model.points.flatMap((point) => cpuUse(point).map((use) => use.host)))];
+  return [...new Set(model.points.flatMap((point) => cpuUse(point.targets).map((use) => use.host)))];
 }
 
 function againstLoad(model: ReportModel): Chart | null {
