@@ -15,7 +15,8 @@
  */
 
 export { type LogLevel, runBenchmark, type RunOptions } from "./controller/run.ts";
-export type { PeerName, ProgressEvent, RunPhase, TestProgress } from "./controller/progress.ts";
+export type { TestPhase, TestProgress } from "./base/test_progress.ts";
+export type { PeerName, ProgressEvent, RunPhase } from "./controller/progress.ts";
 export { LIMITS, type Limits } from "./controller/limits.ts";
 export { FileLock, FileLockedError } from "./controller/file_lock.ts";
 export { DocumentSaver, recoverDocument, saveDocument } from "./controller/save.ts";

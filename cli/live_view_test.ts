@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { PeerName, TestProgress } from "../controller/progress.ts";
+import type { TestProgress } from "../base/test_progress.ts";
+import type { PeerName } from "../controller/progress.ts";
 import { LiveView } from "./live_view.ts";
 
 const peer = (index: number, host = `10.0.0.${index}`): PeerName => ({

@@ -121,7 +121,7 @@ function describe(report: ProgressReport | null): LiveLine["content"] {
   return {
     test: plainText(test),
     phase: plainText(phase),
-    ...figures({ ...report, sentBps: report.sentRateBps }),
+    ...figures(report),
   };
 }
 

@@ -240,12 +240,7 @@ function noResult(session: Session, client: ClientRun, ms: number): Error {
 }
 
 function hear(session: Session, client: ClientRun, report: ProgressReport): void {
-  const { sentRateBps, test: _test, pid: _pid, ...rest } = report;
-  session.parts.emit({
-    kind: "progress",
-    peer: client.peer.name,
-    progress: { ...rest, sentBps: sentRateBps },
-  });
+  session.parts.emit({ kind: "progress", peer: client.peer.name, progress: report });
   if (!AFTER_MEASURED.includes(report.phase)) return;
   // The first tester that leaves its measured phase ends the common one.
   for (const target of session.targets) {

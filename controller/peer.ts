@@ -9,7 +9,7 @@ import { type Command, formatCommand } from "../protocol/command.ts";
 import type { Extension, Greeting } from "../protocol/greeting.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { ResultStamps } from "../protocol/result.ts";
-import type { SetupFields } from "../protocol/setup_fields.ts";
+import type { TestSetup } from "../base/test_setup.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { Connection, Heard } from "./connection.ts";
 import { ConnectionError } from "./connection_error.ts";
@@ -173,7 +173,7 @@ export class Peer {
    * @param fields what SETUP carries
    * @throws {RunError} when the plugin refuses, or the daemon does not answer
    */
-  async setup(fields: SetupFields): Promise<void> {
+  async setup(fields: TestSetup): Promise<void> {
     this.#enter("setup");
     await this.#demand({ name: "SETUP", fields }, this.context.limits.setupMs);
   }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { TestProgress } from "../base/test_progress.ts";
+
 /** Steps of a run, in their order. */
 export type RunPhase =
   | "connect"
@@ -28,25 +30,6 @@ export interface PeerName {
   index: number;
   host: string;
   port: number;
-}
-
-/** What a running test says of itself (see WATCH in docs/protocol.md). Times in ns, rates in bit/s, 0: unknown. */
-export interface TestProgress {
-  /** Phase of the test itself: "ready", "warmup", "measure", "cooldown", "drain", "done"… */
-  phase: string;
-  elapsedNs: number;
-  /** Whole length as far as known, else 0. */
-  expectedNs: number;
-  sent: number;
-  ok: number;
-  lost: number;
-  bad: number;
-  rateBps: number;
-  sentBps: number;
-  p50Ns: number;
-  p99Ns: number;
-  p999Ns: number;
-  maxNs: number;
 }
 
 /** One thing that happened, in the order in which it did. */

@@ -319,7 +319,7 @@ Deno.test("a result that trickles in keeps nobody else's from being taken", asyn
     `220 VALID DATA (Data to follow)\nContent-length: ${size}\nabc`,
   ]);
   await using quick = scriptedDaemon([GREETING, OK, OK, OK, result("x".repeat(size))]);
-  const limits = { transferStallMs: 1_000 };
+  const limits = { transferStallMs: 1_000, graceMs: 10_000 };
   const { document, events } = await run([slow, quick], [], { required: 1, limits });
   const ends = events.filter(({ kind }) => kind === "result" || kind === "error");
   assert.deepEqual(ends.map(({ kind }) => kind), ["result", "error"], JSON.stringify(ends));

@@ -5,7 +5,7 @@
  */
 
 import type { Extension } from "../protocol/greeting.ts";
-import type { SetupFields } from "../protocol/setup_fields.ts";
+import type { TestSetup } from "../base/test_setup.ts";
 import { ORIGINAL_LOSS_FACTOR } from "./limits.ts";
 import { originalNames, plainArgs } from "./plain_args.ts";
 import { argumentsOf, withSuggestion } from "./misspelt.ts";
@@ -194,7 +194,7 @@ function understood({ peer }: ClientRun | TargetRun, half: Half, args: string): 
   return peer.has("form") ? args : originalNames(half.info.name, plainArgs(args, half.info.options));
 }
 
-function common(session: Session, half: Half, form: boolean): SetupFields {
+function common(session: Session, half: Half, form: boolean): TestSetup {
   const extended = form && half.info.interface !== null;
   const { runId, description } = session.parts;
   const originalSpelling = description.originalSpelling ?? false;

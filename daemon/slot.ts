@@ -5,7 +5,8 @@
  * @module
  */
 import { PluginError, PluginHost, type PluginInfo, type StartReport } from "../ffi/mod.ts";
-import { isNear, type ProgressReport, type SetupFields, type TestResult } from "../protocol/mod.ts";
+import type { TestSetup } from "../base/test_setup.ts";
+import { isNear, type ProgressReport, type TestResult } from "../protocol/mod.ts";
 import {
   LOOK_FRESH_MS,
   MAX_RESULT_BYTES,
@@ -133,7 +134,7 @@ export class TestSlot {
    *
    * @throws {TestError} when it fails.
    */
-  async setup(owner: SlotOwner, fields: SetupFields): Promise<void> {
+  async setup(owner: SlotOwner, fields: TestSetup): Promise<void> {
     const test = this.#of(owner);
     const { role, policy } = this.#options;
     const { target, port } = fields;

@@ -11,12 +11,11 @@ export { sdNotify } from "./notify.ts";
 export { PluginHost, type PluginHostOptions, type SetupArguments } from "./plugin_host.ts";
 export {
   type Finding,
-  PHASES,
+  type PageProgress,
   type PluginCheck,
   type PluginInfo,
   type PluginMetric,
   type PluginOption,
-  type Progress,
 } from "./plugin_info.ts";
 export { type Side, sidesOf, type StartReport } from "./plugin_info.ts";
 export type { HostLog, ProcessEnd } from "./plugin_process.ts";

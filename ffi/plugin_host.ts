@@ -6,13 +6,14 @@
  */
 
 import { monotonicNowNs } from "./clock.ts";
+import { EMPTY_SETUP, type TestSetup } from "../base/test_setup.ts";
 import { PluginError } from "./errors.ts";
 import { DEFAULT_DEADLINES, type HostDeadlines } from "./limits.ts";
 import {
+  type PageProgress,
   parseProgress,
   type PluginCheck,
   type PluginInfo,
-  type Progress,
   PROGRESS_BYTES,
   type Side,
   type StartReport,
@@ -39,23 +40,10 @@ export interface PluginHostOptions {
   originalSpelling?: boolean;
 }
 
-/** What a test is set up with. */
-export interface SetupArguments {
-  /** The machine under test; clients only. */
-  target?: string;
-  /** Port on it; clients only. */
-  port?: number;
+/** What a test is set up with; what is missing is as in {@linkcode EMPTY_SETUP}. */
+export interface SetupArguments extends Partial<TestSetup> {
   /** The addresses that the target may be, when they have been looked up already; one of them is the target then. */
-  addresses?: string[];
-  args: string;
-  /** 0: the original's marshalled form; 1: the plugin's own richer one. */
-  form: 0 | 1;
-  /** The same for all testers of a run; 0: unknown. */
-  runId: bigint;
-  /** Number of this tester in the run, from 0. */
-  flowBase: number;
-  /** What the test does not know is warned of, not refused; `false` when absent. */
-  originalSpelling?: boolean;
+  addresses?: readonly string[];
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -156,15 +144,12 @@ export class PluginHost {
    * @throws {PluginError} "setup", with the plugin's own sentence when it gave one
    */
   async setup(s: SetupArguments): Promise<void> {
+    const { addresses = [], ...setup } = s;
+    const { runId, ...rest } = { ...EMPTY_SETUP, ...setup };
     await this.#call("setup", "setup", this.#deadlines.setupMs, {
-      target: s.target ?? null,
-      port: s.port ?? null,
-      addresses: s.addresses ?? [],
-      args: s.args,
-      form: s.form,
-      runId: s.runId.toString(),
-      flowBase: s.flowBase,
-      originalSpelling: s.originalSpelling ?? false,
+      ...rest,
+      runId: runId.toString(),
+      addresses,
     });
   }
 
@@ -230,7 +215,7 @@ export class PluginHost {
   /**
    * @returns what the running test says of itself, `null` when it says nothing; never blocks, never throws
    */
-  progress(): Progress | null {
+  progress(): PageProgress | null {
     if (this.#page === null) return null;
     try {
       const bytes = new Uint8Array(PROGRESS_BYTES);

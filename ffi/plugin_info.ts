@@ -4,6 +4,8 @@
  * @module
  */
 
+import { TEST_PHASES, type TestProgress } from "../base/test_progress.ts";
+
 /** The side of a test that a plugin implements. */
 export type Side = "client" | "target";
 
@@ -76,30 +78,10 @@ export function sidesOf(
   return side === "client" && extension === null ? ["client", "target"] : [side];
 }
 
-/** Phases of a test, in the order of `enum ipbench_phase`. */
-export const PHASES = ["idle", "ready", "warmup", "measure", "cooldown", "drain", "done"] as const;
-
-/** What a running test says of itself; times in nanoseconds, rates in bit/s. */
-export interface Progress {
-  phase: typeof PHASES[number];
+/** What the shared page holds. */
+export interface PageProgress extends TestProgress {
   /** Grows with each update. */
-  updates: number;
-  elapsedNs: number;
-  /** Whole length as far as known, else 0. */
-  expectedNs: number;
-  sent: number;
-  ok: number;
-  lost: number;
-  /** Late and corrupt. */
-  bad: number;
-  /** Currently received. */
-  rateBps: number;
-  /** Currently sent. */
-  sentBps: number;
-  p50Ns: number;
-  p99Ns: number;
-  p999Ns: number;
-  maxNs: number;
+  readonly updates: number;
 }
 
 /** Size of `struct ipbench_progress`. */
@@ -111,13 +93,13 @@ export const PROGRESS_BYTES = 128;
  * @param page at least {@linkcode PROGRESS_BYTES} bytes of the shared page
  * @returns what it says, or `null` when the plugin never wrote to it
  */
-export function parseProgress(page: Uint8Array): Progress | null {
+export function parseProgress(page: Uint8Array): PageProgress | null {
   if (page.byteLength < PROGRESS_BYTES) return null;
   const view = new DataView(page.buffer, page.byteOffset, PROGRESS_BYTES);
   const u64 = (offset: number): number => Number(view.getBigUint64(offset, true));
   if (view.getUint32(0, true) === 0) return null;
   return {
-    phase: PHASES[view.getUint32(4, true)] ?? "idle",
+    phase: TEST_PHASES[view.getUint32(4, true)] ?? "idle",
     updates: u64(8),
     elapsedNs: u64(16),
     expectedNs: u64(24),

@@ -5,7 +5,8 @@
  */
 import { HMAC_BYTES, MAX_PLUGIN_NAME_LENGTH, MAX_TARGET_LENGTH, NONCE_BYTES } from "./limits.ts";
 import { ProtocolError, quote } from "./error.ts";
-import { formatSetup, parseFields, parseSetup, type SetupFields } from "./setup_fields.ts";
+import type { TestSetup } from "../base/test_setup.ts";
+import { formatSetup, parseFields, parseSetup } from "./setup_fields.ts";
 
 type BareName = "STATUS" | "QUIT" | "ABORT" | "HELLO" | "CLOCK" | "WATCH" | "CONTINUE";
 
@@ -17,7 +18,7 @@ export type Command =
   | { readonly name: "HELP"; readonly extensions: boolean }
   | BareCommand
   | { readonly name: "LOAD"; readonly plugin: string }
-  | { readonly name: "SETUP"; readonly fields: SetupFields }
+  | { readonly name: "SETUP"; readonly fields: TestSetup }
   | { readonly name: "START"; readonly atNs: bigint | null }
   | { readonly name: "STOP"; readonly atNs: bigint | null }
   | { readonly name: "ENV"; readonly iface: string | null; readonly target: string | null }

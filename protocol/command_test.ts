@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Command, formatCommand, parseCommand } from "./command.ts";
-import type { SetupFields } from "./setup_fields.ts";
+import type { TestSetup } from "../base/test_setup.ts";
 
 /** The command of a line that has to be one. */
 function parsed(line: string): Command {
@@ -10,7 +10,7 @@ function parsed(line: string): Command {
   return result.command;
 }
 
-const FIELDS: SetupFields = {
+const FIELDS: TestSetup = {
   target: null,
   port: null,
   args: "",
@@ -78,7 +78,7 @@ Deno.test("SETUP: the recorded lines", () => {
 });
 
 Deno.test("SETUP: IPv6 and MAC targets, quotes, || and :: inside of arguments, fields of others", () => {
-  const setup = (line: string): SetupFields => (parsed(line) as Command & { name: "SETUP" }).fields;
+  const setup = (line: string): TestSetup => (parsed(line) as Command & { name: "SETUP" }).fields;
   assert.equal(setup('SETUP target::fe80::1%eth0||port::7||args::""').target, "fe80::1%eth0");
   assert.equal(setup('SETUP target::::1||port::7||args::""').target, "::1");
   assert.equal(setup('SETUP target::aa:bb:cc:dd:ee:ff||port::0||args::""').target, "aa:bb:cc:dd:ee:ff");
@@ -128,7 +128,7 @@ Deno.test("formatCommand: exactly the bytes that small targets compare", () => {
 });
 
 Deno.test("formatCommand: what cannot travel is refused", () => {
-  const setup = (fields: Partial<SetupFields>) =>
+  const setup = (fields: Partial<TestSetup>) =>
     formatCommand({ name: "SETUP", fields: { ...FIELDS, ...fields } });
   assert.throws(() => setup({ args: "a\nABORT" }), { code: "syntax" });
   assert.throws(() => setup({ args: "a||args::b" }), { code: "syntax" });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ResultStamps } from "./result.ts";
-import type { SetupFields } from "./setup_fields.ts";
+import type { TestSetup } from "../base/test_setup.ts";
 import type { DaemonRole } from "./texts.ts";
 
 /** How far the handshake of a connection has come. */
@@ -109,7 +109,7 @@ export type DaemonEffect =
   /** `loaded` or `failed` follows. */
   | { readonly type: "load"; readonly plugin: string }
   /** `set-up` or `failed` follows. */
-  | { readonly type: "setup"; readonly fields: SetupFields }
+  | { readonly type: "setup"; readonly fields: TestSetup }
   /** A tester's `result` or `failed` follows when the test has ended; a target's `failed` alone. */
   | { readonly type: "start"; readonly atNs: bigint | null }
   /** `result` or `failed` follows. */

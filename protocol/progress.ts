@@ -3,42 +3,19 @@
  *
  * @module
  */
+import { NO_PROGRESS, TEST_PHASES, type TestProgress } from "../base/test_progress.ts";
 import { quote } from "./error.ts";
 import { formatReply, type Reply } from "./reply.ts";
 
-/** Phases of a test as the plugin interface names them. */
-export const PHASES = ["idle", "ready", "warmup", "measure", "cooldown", "drain", "done"] as const;
-
-/** One of them. */
-export type Phase = typeof PHASES[number];
-
-/** One report. Times are nanoseconds, rates bit/s; 0 where the plugin does not tell. */
-export interface ProgressReport {
+/** One report of WATCH. */
+export interface ProgressReport extends TestProgress {
   /** Process of the test on the daemon's machine. */
   readonly pid: number;
   /** Name of the test, "-" before LOAD. */
   readonly test: string;
-  readonly phase: Phase;
-  /** Since the test's start. */
-  readonly elapsedNs: number;
-  /** Whole length as far as known. */
-  readonly expectedNs: number;
-  /** Packets in the measured phase so far: sent, answered well, given up or overdue, late or corrupt. */
-  readonly sent: number;
-  readonly ok: number;
-  readonly lost: number;
-  readonly bad: number;
-  /** Currently received and currently sent, bit/s. */
-  readonly rateBps: number;
-  readonly sentRateBps: number;
-  /** Percentiles of the response time so far. */
-  readonly p50Ns: number;
-  readonly p99Ns: number;
-  readonly p999Ns: number;
-  readonly maxNs: number;
 }
 
-/** Keys on the wire and in {@linkcode ProgressReport}, in the order they are written. */
+/** Keys on the wire and in {@linkcode TestProgress}, in the order they are written. */
 const NUMBERS = [
   ["elapsed", "elapsedNs"],
   ["expected", "expectedNs"],
@@ -47,7 +24,7 @@ const NUMBERS = [
   ["lost", "lost"],
   ["bad", "bad"],
   ["rate", "rateBps"],
-  ["sentrate", "sentRateBps"],
+  ["sentrate", "sentBps"],
   ["p50", "p50Ns"],
   ["p99", "p99Ns"],
   ["p999", "p999Ns"],
@@ -80,27 +57,16 @@ export function parseProgress(reply: Reply): ProgressReport | null {
   }
   const pid = values.get("pid");
   if (pid === undefined || !/^[0-9]{1,10}$/.test(pid)) return null;
-  const phase = PHASES.find((name) => name === values.get("phase")) ?? "idle";
-  const number = (name: string): number => {
+  const numbers = NUMBERS.map(([name, key]) => {
     const text = values.get(name) ?? "";
-    return /^[0-9]{1,20}$/.test(text) ? wholeNumber(Number(text)) : 0;
-  };
+    return [key, /^[0-9]{1,20}$/.test(text) ? wholeNumber(Number(text)) : 0] as const;
+  });
   return {
+    ...NO_PROGRESS,
+    ...Object.fromEntries(numbers),
     pid: Number(pid),
     test: quote(values.get("test") ?? "-").slice(1, -1),
-    phase,
-    elapsedNs: number("elapsed"),
-    expectedNs: number("expected"),
-    sent: number("sent"),
-    ok: number("ok"),
-    lost: number("lost"),
-    bad: number("bad"),
-    rateBps: number("rate"),
-    sentRateBps: number("sentrate"),
-    p50Ns: number("p50"),
-    p99Ns: number("p99"),
-    p999Ns: number("p999"),
-    maxNs: number("max"),
+    phase: TEST_PHASES.find((name) => name === values.get("phase")) ?? "idle",
   };
 }
 

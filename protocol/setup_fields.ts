@@ -3,26 +3,9 @@
  *
  * @module
  */
+import type { TestSetup } from "../base/test_setup.ts";
 import { MAX_TARGET_LENGTH } from "./limits.ts";
 import { ProtocolError, quote } from "./error.ts";
-
-/** What SETUP says. A tester's has a target and a port, a target's has neither. */
-export interface SetupFields {
-  /** The machine under test: name, address or MAC; `null` in a target daemon's SETUP. */
-  readonly target: string | null;
-  /** 0..65535; `null` in a target daemon's SETUP. */
-  readonly port: number | null;
-  /** The test's arguments without the quotes around them. */
-  readonly args: string;
-  /** 1: marshall in the plugin's extended form (extension `form`). */
-  readonly form: 0 | 1;
-  /** The same for all daemons of a run; 0 when unknown (extension `form`). */
-  readonly runId: bigint;
-  /** Number of this tester in the run, from 0 (extension `form`). */
-  readonly flowBase: number;
-  /** The run is in the original's spelling: what the test does not know is warned of, not refused (extension `form`). */
-  readonly originalSpelling: boolean;
-}
 
 /** A field begins after `||` only where `name::` follows, so that `||` may stand inside of arguments. */
 const FIELD_BOUNDARY = /\|\|(?=[A-Za-z_][A-Za-z0-9_]*::)/;
@@ -56,7 +39,7 @@ export function parseFields(text: string): Map<string, string> {
  * @returns The fields; what was not given is `null`, 0, or false.
  * @throws {ProtocolError} when `args` is missing, or a value cannot be what it has to be.
  */
-export function parseSetup(text: string): SetupFields {
+export function parseSetup(text: string): TestSetup {
   const fields = parseFields(text);
   const args = fields.get("args");
   if (args === undefined) throw new ProtocolError("syntax", 'SETUP needs args::"ARGS"');
@@ -81,11 +64,10 @@ export function parseSetup(text: string): SetupFields {
  *
  * @example
  * ```ts
- * const fields = { target: null, port: null, args: "", form: 0, runId: 0n, flowBase: 0, originalSpelling: false } as const;
- * formatSetup(fields, false); // SETUP args::""
+ * formatSetup({ ...EMPTY_SETUP, args: "seconds=1" }, false); // SETUP args::"seconds=1"
  * ```
  */
-export function formatSetup(setup: SetupFields, extended: boolean): string {
+export function formatSetup(setup: TestSetup, extended: boolean): string {
   const parts: string[] = [];
   if (setup.target !== null) {
     checkTarget(setup.target);

@@ -69,7 +69,7 @@ const REPORT: ProgressReport = {
   lost: 3,
   bad: 7,
   rateBps: 7_680_000,
-  sentRateBps: 7_680_100,
+  sentBps: 7_680_100,
   p50Ns: 11_000,
   p99Ns: 48_000,
   p999Ns: 91_000,

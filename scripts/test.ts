@@ -26,6 +26,7 @@ interface Count {
 
 /** Folders with TypeScript of our own. */
 const CODE = [
+  "base",
   "protocol",
   "config",
   "ffi",
@@ -37,7 +38,7 @@ const CODE = [
   "tests",
   "bench",
 ];
-const UNIT = ["protocol", "config", "ffi", "results", "controller", "daemon", "cli"];
+const UNIT = ["base", "protocol", "config", "ffi", "results", "controller", "daemon", "cli"];
 /** Arguments of make for what is written in C. */
 const MAKE = ["--no-print-directory", `-j${navigator.hardwareConcurrency}`, "-C", "tests_c"];
 const PART_DEADLINE_MS = 3_600_000;

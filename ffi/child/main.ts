@@ -181,7 +181,7 @@ class Server {
           target: header.target === null ? null : String(header.target),
           port: header.port === null ? null : Number(header.port),
           args: String(header.args),
-          form: Number(header.form),
+          form: header.form === 1 ? 1 : 0,
           runId: BigInt(String(header.runId)),
           flowBase: Number(header.flowBase),
           originalSpelling: header.originalSpelling === true,

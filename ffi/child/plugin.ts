@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { TestSetup } from "../../base/test_setup.ts";
 import { PluginError, type PluginErrorCode } from "../errors.ts";
 import { MAX_BODY_BYTES, MAX_OUTPUT_BYTES, MAX_RESULTS_BYTES } from "../limits.ts";
 import type { PluginInfo, Side } from "../plugin_info.ts";
@@ -34,17 +35,6 @@ interface ClientBlock {
   cell: PointerCell;
   size: number;
   valid: boolean;
-}
-
-/** Arguments of {@linkcode Plugin.setup}. */
-export interface PluginSetup {
-  target: string | null;
-  port: number | null;
-  args: string;
-  form: number;
-  runId: bigint;
-  flowBase: number;
-  originalSpelling: boolean;
 }
 
 /** The plugin of this process. */
@@ -105,7 +95,7 @@ export class Plugin {
   }
 
   /** Calls `setup`. -1 is failure in plugins of the original; with the extension, everything but 0 is. */
-  setup(s: PluginSetup): void {
+  setup(s: TestSetup): void {
     this.#host.describeRun(s.form, s.runId, s.flowBase, s.originalSpelling);
     const setup = this.#function("setup", "setup");
     this.#host.clearError();
