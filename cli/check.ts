@@ -12,7 +12,7 @@ import type { DaemonAccess } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
 import { Semaphore } from "../controller/semaphore.ts";
 import { PluginHost } from "../ffi/mod.ts";
-import { askStatus, daemonAccess } from "./daemons.ts";
+import { accessWith, askStatus } from "./daemons.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { note, out } from "./io.ts";
@@ -49,11 +49,7 @@ export function register(program: Command): void {
       const { description } = await describeRun(options, args[0] as string | undefined);
       await check(
         description,
-        await daemonAccess({
-          ...(description.secretFile === null ? {} : { secretFile: description.secretFile }),
-          ...(description.requireSecret === true ? { requireSecret: true } : {}),
-          ...(options.tlsCa === undefined ? {} : { tlsCa: options.tlsCa }),
-        }),
+        await accessWith(description),
       );
     });
 }

@@ -7,17 +7,19 @@
 
 import { type Command, Option } from "@commander-js/extra-typings";
 import { type Address, formatAddress, parseAddress, parsePort } from "../config/address.ts";
+import { tlsOf } from "../config/command_line.ts";
 import { DEFAULT_CLIENT_PORT, DEFAULT_TARGET_PORT } from "../config/run_description.ts";
 import { Connection } from "../controller/connection.ts";
 import { type DaemonAccess, type OpenDaemon, openDaemon } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
-import { readAccess } from "../controller/read_access.ts";
+import { type KeyFiles, readAccess } from "../controller/read_access.ts";
 import { Semaphore } from "../controller/semaphore.ts";
 import type { Greeting } from "../protocol/greeting.ts";
 import { parseStatus, type Status } from "../protocol/texts.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText, wrapWords } from "./format.ts";
 import { out, widthOf } from "./io.ts";
+import { TLS_HELP } from "./run_options.ts";
 import { findSecretFile } from "./secret.ts";
 
 /** Options of these subcommands. */
@@ -27,6 +29,8 @@ export interface DaemonOptions {
   secretFile?: string;
   requireSecret?: boolean;
   tlsCa?: string;
+  tlsCert?: string;
+  tlsKey?: string;
 }
 
 /**
@@ -53,8 +57,10 @@ export function addDaemonOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option("--tls-ca <file>", "speak TLS to the daemons and trust this certificate authority"),
-    ) as unknown as Command;
+      new Option("--tls-ca <file>", TLS_HELP.ca),
+    )
+    .addOption(new Option("--tls-cert <file>", TLS_HELP.cert))
+    .addOption(new Option("--tls-key <file>", TLS_HELP.key)) as unknown as Command;
 }
 
 /**
@@ -115,15 +121,21 @@ export function daemonAddresses(hosts: readonly string[], options: DaemonOptions
  */
 export async function daemonAccess(options: DaemonOptions): Promise<DaemonAccess> {
   const secretFile = findSecretFile(options.secretFile) ?? null;
+  const { tls, problem } = tlsOf(options);
+  if (problem !== null) throw new ExitError(EXIT.USAGE, `${problem.where}: ${problem.message}`);
+  return await accessWith({ secretFile, requireSecret: options.requireSecret, tls });
+}
+
+/**
+ * Makes what it takes to reach daemons.
+ *
+ * @param files Where secret and certificates are, as in a run description.
+ * @returns Limits, TLS and secret.
+ * @throws {ExitError} when a file cannot be read.
+ */
+export async function accessWith(files: KeyFiles): Promise<DaemonAccess> {
   try {
-    return await readAccess(
-      {
-        secretFile,
-        requireSecret: options.requireSecret,
-        tls: options.tlsCa === undefined ? null : { ca: options.tlsCa },
-      },
-      LIMITS,
-    );
+    return await readAccess(files, LIMITS);
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     throw new ExitError(EXIT.USAGE, cause.message, { cause });

@@ -32,9 +32,9 @@ sudo without a password. One line a machine on stdout, how far it has come on st
 Daemons ask for a secret: the one that --secret-file or IPBENCH_SECRET_FILE names, else ~/.config/ipbench/secret, which is
 made when it is not there and which ipbench finds by itself. It is installed as ETC/ipbench/secret (root, mode 0600) and
 handed to the service, whose user cannot read it, by systemd (LoadCredential). Others who are to use the daemons need a
-copy; controllers of the original have no secrets: for them say --no-secret. --tls-cert and --tls-key are installed and
-handed over alike. A --secret-file, --tls-cert or --tls-key in --options names a file that is there already. What a
-machine has been given before stays without --options.
+copy; controllers of the original have no secrets: for them say --no-secret. --tls-cert, --tls-key and --tls-client-ca are
+installed and handed over alike. In --options these, and --secret-file, name files that are there already. What a machine
+has been given before stays without --options.
 
 Examples:
   ipbench deploy lab1 lab2 root@lab3
@@ -70,6 +70,10 @@ export function register(program: Command): void {
       "let the daemons speak TLS with this certificate (PEM); %h in it is the host",
     )
     .option("--tls-key <file>", "its key (PEM), which only the service can read there")
+    .option(
+      "--tls-client-ca <file>",
+      "let them serve only controllers with a certificate of this authority (PEM)",
+    )
     .option("--no-service", "copy the programs, install and start nothing")
     .option("--binary <file>", "the file to copy (default: this program)")
     .option(

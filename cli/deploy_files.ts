@@ -23,6 +23,8 @@ export interface DeployWishes {
   /** Certificate and key to install, `%h` in them is the host. */
   tlsCert?: string;
   tlsKey?: string;
+  /** Authority of the controllers' certificates, likewise. */
+  tlsClientCa?: string;
   bin: string;
   etc: string;
   /** The daemon's command line; `undefined`: as it is there. */
@@ -37,6 +39,7 @@ const KEYS = {
   secret: { option: "--secret-file", variable: "IPBENCH_SECRET_FILE" },
   "tls-cert": { option: "--tls-cert", variable: "IPBENCH_TLS_CERT" },
   "tls-key": { option: "--tls-key", variable: "IPBENCH_TLS_KEY" },
+  "tls-client-ca": { option: "--tls-client-ca", variable: "IPBENCH_TLS_CLIENT_CA" },
 } as const;
 /** Name in LoadCredential, and in the service's folder of credentials. */
 type Key = keyof typeof KEYS;
@@ -68,11 +71,21 @@ export function deployProblems(wishes: DeployWishes): string[] {
     const { option } = KEYS[key as Key];
     if (!SAFE_PATH.test(path)) wrong.push(`--options: ${option} "${path}" is not a plain absolute path`);
   }
-  const given = { "tls-cert": wishes.tlsCert, "tls-key": wishes.tlsKey };
+  const given = {
+    "tls-cert": wishes.tlsCert,
+    "tls-key": wishes.tlsKey,
+    "tls-client-ca": wishes.tlsClientCa,
+  };
   if ((given["tls-cert"] === undefined) !== (given["tls-key"] === undefined)) {
     wrong.push("--tls-cert and --tls-key belong together: give both");
   }
-  for (const key of ["tls-cert", "tls-key"] as const) {
+  if (
+    (given["tls-client-ca"] ?? there["tls-client-ca"]) !== undefined &&
+    !(given["tls-cert"] ?? there["tls-cert"])
+  ) {
+    wrong.push("--tls-client-ca needs TLS: give --tls-cert and --tls-key, too");
+  }
+  for (const key of ["tls-cert", "tls-key", "tls-client-ca"] as const) {
     if (given[key] !== undefined && there[key] !== undefined) {
       wrong.push(
         `${KEYS[key].option} is given twice: a file of this machine, and in --options one that is there`,
@@ -149,7 +162,7 @@ function chooseSecret(wishes: DeployWishes): string {
 /** What makes the daemon speak TLS; without TLS in options that are given, what there was of it goes. */
 async function tlsFiles(
   host: string,
-  { tlsCert, tlsKey, options }: DeployWishes,
+  { tlsCert, tlsKey, tlsClientCa, options }: DeployWishes,
   there: SplitOptions["there"],
   etc: string,
   dropIns: string,
@@ -157,7 +170,8 @@ async function tlsFiles(
   const folder = `${etc}/ipbench`;
   const keys: Partial<Record<Key, string>> = {};
   const files: DeployFile[] = [];
-  for (const [key, path] of [["tls-cert", tlsCert], ["tls-key", tlsKey]] as const) {
+  const wanted = [["tls-cert", tlsCert], ["tls-key", tlsKey], ["tls-client-ca", tlsClientCa]] as const;
+  for (const [key, path] of wanted) {
     if (path !== undefined) {
       const name = `${key}.pem`;
       files.push({ folder, name, mode: key === "tls-key" ? 600 : 644, content: await readPem(path, host) });

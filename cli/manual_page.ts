@@ -86,8 +86,8 @@ export const DAEMON_PAGE: PageTexts = {
   environment: [
     ...ENVIRONMENT,
     [
-      "IPBENCH_TLS_CERT, IPBENCH_TLS_KEY",
-      "certificate and key, where --tls-cert and --tls-key do not name them",
+      "IPBENCH_TLS_CERT, IPBENCH_TLS_KEY, IPBENCH_TLS_CLIENT_CA",
+      "certificate, key and clients' authority, where --tls-cert, --tls-key and --tls-client-ca do not name them",
     ],
   ],
   files: [

@@ -32,6 +32,13 @@ const WHAT = "What runs:";
 const TARGET = "Tests on the target:";
 const HOW = "How it runs:";
 
+/** What help says of the options for TLS. */
+export const TLS_HELP = {
+  ca: "speak TLS to the daemons and trust this certificate authority, and no other",
+  cert: "show this certificate (PEM) to daemons that ask for one (--tls-client-ca)",
+  key: "its key (PEM)",
+} as const;
+
 const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
 
 /**
@@ -72,7 +79,9 @@ export function addRunOptions(command: Command): Command {
     "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE, ~/.config/ipbench/secret)",
   );
   add(HOW, "--require-secret", "refuse daemons that ask for no secret, instead of a warning");
-  add(HOW, "--tls-ca <file>", "speak TLS to the daemons and trust this certificate authority");
+  add(HOW, "--tls-ca <file>", TLS_HELP.ca);
+  add(HOW, "--tls-cert <file>", TLS_HELP.cert);
+  add(HOW, "--tls-key <file>", TLS_HELP.key);
   return command;
 }
 

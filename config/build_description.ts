@@ -6,7 +6,7 @@
  */
 
 import { formatAddress, parseAddress } from "./address.ts";
-import type { CommandLine } from "./command_line.ts";
+import { type CommandLine, tlsOf } from "./command_line.ts";
 import { ConfigError, type Position, type Problem } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
 import { attribute, Checker, option, type Sourced } from "./inherit.ts";
@@ -69,7 +69,7 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     secretFile: line.secretFile ?? null,
     ...line.requireSecret === true && { requireSecret: true },
     ...line.originalSpelling === true && { originalSpelling: true },
-    tls: line.tlsCa === undefined ? null : { ca: line.tlsCa },
+    tls: readTls(line, checker),
     untilCi: readUntilCi(attribute(test, "until_ci") ?? option(line, "untilCi"), checker),
   };
   if (line.requireSecret === true && line.secretFile === undefined) {
@@ -81,6 +81,12 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   const problems = [...(file?.problems ?? []), ...checker.problems];
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
   return { description, warnings: warningsOf(line, file, description) };
+}
+
+function readTls(line: CommandLine, checker: Checker): RunDescription["tls"] {
+  const { tls, problem } = tlsOf(line);
+  if (problem !== null) checker.complain(problem.where, problem.message);
+  return tls;
 }
 
 function complainNoTest(checker: Checker, file: ConfigFile | null): void {

@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { Problem } from "./config_error.ts";
+import type { RunDescription } from "./run_description.ts";
+
 /** Option values as typed; what was not given is `undefined`. */
 export interface CommandLine {
   /** `-c/--client HOST[:PORT]`, each. */
@@ -37,8 +40,36 @@ export interface CommandLine {
   /** There was no word `run`: the original's spelling. */
   originalSpelling?: boolean | undefined;
   tlsCa?: string | undefined;
+  tlsCert?: string | undefined;
+  tlsKey?: string | undefined;
   /** Relative half width of the confidence interval, with or without %. */
   untilCi?: string | undefined;
+}
+
+/**
+ * Reads the options for TLS.
+ *
+ * @param line The options as typed.
+ * @returns What they ask for, and what is wrong with them.
+ */
+export function tlsOf(
+  line: Pick<CommandLine, "tlsCa" | "tlsCert" | "tlsKey">,
+): { tls: RunDescription["tls"]; problem: Problem | null } {
+  const { tlsCa: ca, tlsCert: cert, tlsKey: key } = line;
+  if ((cert === undefined) !== (key === undefined)) {
+    return {
+      tls: null,
+      problem: {
+        where: cert === undefined ? "--tls-key" : "--tls-cert",
+        message: "certificate and key belong together: give --tls-cert and --tls-key",
+      },
+    };
+  }
+  if (ca === undefined) {
+    const message = "name the authority of the daemons' certificates, too: --tls-ca FILE";
+    return { tls: null, problem: cert === undefined ? null : { where: "--tls-cert", message } };
+  }
+  return { tls: cert === undefined || key === undefined ? { ca } : { ca, cert, key }, problem: null };
 }
 
 /** Put into command lines without a subcommand, which are the original's. */
@@ -67,6 +98,8 @@ export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
   requireSecret: "--require-secret",
   originalSpelling: ORIGINAL_SPELLING,
   tlsCa: "--tls-ca",
+  tlsCert: "--tls-cert",
+  tlsKey: "--tls-key",
   untilCi: "--until-ci",
 };
 

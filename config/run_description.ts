@@ -53,7 +53,12 @@ export interface RunDescription {
   secretFile: string | null;
   /** Refuse daemons that do not prove that they know the secret; without it they are warned of. */
   requireSecret?: boolean;
-  tls: { ca: string | null } | null;
+  /**
+   * Speak TLS: trust this authority and no other (`null`: those that the runtime trusts), and show this certificate to
+   * daemons that ask for one. Paths of PEM files; to trust one authority alone, Deno has to be started with
+   * `DENO_TLS_CA_STORE=`. `null`: plain TCP.
+   */
+  tls: { ca: string | null; cert?: string | undefined; key?: string | undefined } | null;
   /**
    * The run was written in the original's spelling (no word `run`): what a test does not know is then warned of and
    * passed over, as there, instead of refused.

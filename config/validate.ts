@@ -73,7 +73,11 @@ const description = v.strictObject({
   secretFile: v.nullable(v.string("expected a path")),
   requireSecret: v.exactOptional(v.boolean("expected true or false")),
   originalSpelling: v.exactOptional(v.boolean("expected true or false")),
-  tls: v.nullable(v.strictObject({ ca: v.nullable(v.string("expected a path")) })),
+  tls: v.nullable(v.strictObject({
+    ca: v.nullable(v.string("expected a path")),
+    cert: v.exactOptional(v.string("expected a path")),
+    key: v.exactOptional(v.string("expected a path")),
+  })),
   untilCi: v.nullable(v.pipe(
     v.number("expected a fraction"),
     v.gtValue(0, "expected a fraction between 0 and 1"),

@@ -9,8 +9,17 @@ import { ConnectionError, tooLate } from "./connection_error.ts";
 import { withDeadline } from "./deadline.ts";
 import { hostPort, messageOf } from "./run_error.ts";
 
-/** TLS with these trusted certificates (PEM) beside the system's; `null`: plain TCP. */
-export type Tls = { caCerts: string[] } | null;
+/** A certificate and its key, both in PEM. */
+export interface OwnCertificate {
+  cert: string;
+  key: string;
+}
+
+/**
+ * TLS with these trusted certificates (PEM), beside those that the runtime was started with, and the certificate to show to
+ * daemons that ask for one; `null`: plain TCP.
+ */
+export type Tls = { caCerts: string[]; own?: OwnCertificate } | null;
 
 /** How long one address is tried alone before the next one is tried beside it, as RFC 8305 has it. */
 const STAGGER_MS = 250;
@@ -35,7 +44,8 @@ export async function dial(
   tls: Tls,
 ): Promise<Deno.TcpConn | Deno.TlsConn> {
   const deadline = performance.now() + ms;
-  const addresses = await addressesOf(host, ms);
+  // The runtime shows a certificate only where it looks up the name and tries the addresses itself.
+  const addresses = tls?.own === undefined ? await addressesOf(host, ms) : [host];
   return await dialFirst(addresses, Math.max(0, deadline - performance.now()), {
     connect: (address, signal) => connectOne(host, address, port, tls, signal),
     late: () =>
@@ -129,29 +139,55 @@ async function connectOne(
   tls: Tls,
   signal: AbortSignal,
 ): Promise<Deno.TcpConn | Deno.TlsConn> {
+  if (tls?.own !== undefined) {
+    const { caCerts, own } = tls;
+    const secure = await Deno.connectTls({ hostname: host, port, caCerts, ...own }).catch((error) => {
+      throw messageOf(error).includes("KeyMismatch") ? tlsFailure(host, port, error) : error;
+    });
+    return await shakeHands(host, port, secure, signal);
+  }
   const plain = await Deno.connect({ hostname: address, port, signal });
   plain.setNoDelay(true);
   if (tls === null) return plain;
-  let secure: Deno.TlsConn | null = null;
-  // A handshake that is given up is waited for no longer, however long the other end keeps silent.
-  const giveUp = () => close(secure ?? plain);
+  let secure: Deno.TlsConn;
   try {
     secure = await Deno.startTls(plain, { hostname: host, caCerts: tls.caCerts });
-    signal.addEventListener("abort", giveUp, { once: true });
+  } catch (error) {
+    close(plain);
+    throw tlsFailure(host, port, error);
+  }
+  return await shakeHands(host, port, secure, signal);
+}
+
+/** A handshake that is given up is waited for no longer, however long the other end keeps silent. */
+async function shakeHands(
+  host: string,
+  port: number,
+  secure: Deno.TlsConn,
+  signal: AbortSignal,
+): Promise<Deno.TlsConn> {
+  const giveUp = () => close(secure);
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
     if (signal.aborted) giveUp();
     await secure.handshake();
     return secure;
   } catch (error) {
     giveUp();
-    throw new ConnectionError(
-      "connect",
-      `TLS with ${hostPort(host, port)} failed (${messageOf(error)})`,
-      error,
-      tlsRemedy(host, messageOf(error)),
-    );
+    throw tlsFailure(host, port, error);
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
+}
+
+function tlsFailure(host: string, port: number, error: unknown): ConnectionError {
+  const why = messageOf(error);
+  return new ConnectionError(
+    "connect",
+    `TLS with ${hostPort(host, port)} failed (${why})`,
+    error,
+    tlsRemedy(host, why),
+  );
 }
 
 /** Closes what the runtime may have closed already. */
@@ -170,6 +206,7 @@ function tlsRemedy(host: string, why: string): string {
   }
   if (/not valid yet/i.test(why)) return "compare this machine's clock with the daemon's";
   if (/UnknownIssuer/i.test(why)) return "is --tls-ca the authority that signed the daemon's --tls-cert?";
+  if (/KeyMismatch/.test(why)) return "--tls-key has to be the key of --tls-cert";
   if (/name/i.test(why)) return `the daemon's certificate has to name ${host}`;
   return "does the daemon speak TLS (--tls-cert, --tls-key)?";
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { RunDescription } from "../config/run_description.ts";
 import { createProver, type Prover, secretFromFile } from "../protocol/auth.ts";
 import type { DaemonAccess } from "./daemon_access.ts";
 import type { Limits } from "./limits.ts";
@@ -18,8 +19,8 @@ export interface KeyFiles {
   secretFile: string | null;
   /** Refuse daemons that ask for none; `false` unless said otherwise. */
   requireSecret?: boolean | undefined;
-  /** TLS, and the certificate authority to trust beside the system's; `null`: plain TCP. */
-  tls: { ca: string | null } | null;
+  /** TLS: the certificate authority to trust and no other, and the certificate to show; `null`: plain TCP. */
+  tls: RunDescription["tls"];
 }
 
 /**
@@ -49,11 +50,42 @@ async function readSecret(path: string | null): Promise<Prover | null> {
 }
 
 async function readTls(tls: KeyFiles["tls"]): Promise<DaemonAccess["tls"]> {
-  if (tls === null || tls.ca === null) return tls === null ? null : { caCerts: [] };
+  if (tls === null) return null;
+  const { ca, cert, key } = tls;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError("a certificate to show and its key belong together: give both");
+  }
+  if (ca !== null && trustsOthers()) {
+    throw new TypeError(
+      `cannot trust ${ca} and no other authority: start Deno with DENO_TLS_CA_STORE= (set, and empty) and without ` +
+        "DENO_CERT and NODE_EXTRA_CA_CERTS",
+    );
+  }
+  const caCerts = ca === null ? [] : [await readPem("the certificates", ca)];
+  if (cert === undefined || key === undefined) return { caCerts };
+  return {
+    caCerts,
+    own: { cert: await readPem("the certificate", cert), key: await readPem("the key", key) },
+  };
+}
+
+/**
+ * Whether the runtime trusts certificates beside those that it is given for a connection: it takes them from its
+ * environment when it is started. The built programs start it with none.
+ */
+function trustsOthers(): boolean {
+  const stores = Deno.env.get("DENO_TLS_CA_STORE") ?? "mozilla";
+  const more = ["DENO_CERT", "NODE_EXTRA_CA_CERTS"].map((name) => Deno.env.get(name) ?? "");
+  return [...stores.split(","), ...more].some((name) => name.trim() !== "");
+}
+
+async function readPem(what: string, path: string): Promise<string> {
   try {
-    return { caCerts: [new TextDecoder().decode(await readKeyFile(tls.ca))] };
+    const text = new TextDecoder().decode(await readKeyFile(path));
+    if (!text.includes("-----BEGIN ")) throw new Error("it is no PEM file");
+    return text;
   } catch (error) {
-    throw new TypeError(`cannot read the certificates ${tls.ca}: ${messageOf(error)}`, { cause: error });
+    throw new TypeError(`cannot read ${what} ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 

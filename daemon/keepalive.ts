@@ -25,9 +25,11 @@ const symbols = {
  * @param listen Opens the listener.
  * @returns The listener, and whether keepalive is set on it.
  */
-export function withKeepalive<L>(listen: () => L): { listener: L; keepalive: boolean } {
+export async function withKeepalive<L>(
+  listen: () => L | Promise<L>,
+): Promise<{ listener: L; keepalive: boolean }> {
   const before = new Set(openSockets());
-  const listener = listen();
+  const listener = await listen();
   const [fd, ...others] = openSockets().filter((socket) => !before.has(socket));
   if (fd === undefined || others.length > 0) return { listener, keepalive: false };
   return { listener, keepalive: setKeepalive(Number(fd.split(" ")[0])) };

@@ -74,6 +74,9 @@ export const TICK_MS = 1_000;
 /** How long a TLS handshake may take. */
 export const TLS_HANDSHAKE_MS = 5_000;
 
+/** Connections to a daemon that asks for certificates that may wait to be accepted; the oldest of more are closed. */
+export const MAX_UNACCEPTED = 64;
+
 /** How long the daemon takes to go down at most. */
 export const SHUTDOWN_MS = 4_000;
 

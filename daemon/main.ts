@@ -19,6 +19,7 @@ import {
   secretFromFile,
   socketAddress,
 } from "../protocol/mod.ts";
+import { canAskForCertificates, clientAuthorities } from "./certified_listener.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
 import { Deliveries } from "./deliveries.ts";
 import { messageOf } from "./failure.ts";
@@ -34,7 +35,7 @@ import {
   isOpen,
   parseDaemonOptions,
 } from "./options.ts";
-import { Server } from "./server.ts";
+import { Server, type ServerTls } from "./server.ts";
 import { TestSlot } from "./slot.ts";
 
 /** Exit statuses. */
@@ -151,7 +152,7 @@ async function serve(options: DaemonOptions): Promise<number> {
       createNonce: () => createNonce(),
     },
   });
-  server.listen();
+  await server.listen();
   const idle = watchIdle(options.idleExitMs, server, slot, () => end.resolve("nobody came"));
   const signals = listenToSignals((signal) => end.resolve(`${signal}`), log);
   sayReady(options, server);
@@ -236,13 +237,27 @@ function makeSecret(path: string): number {
   return OK;
 }
 
-function readTls(options: DaemonOptions): { cert: string; key: string } | null {
-  if (options.tlsCert === null || options.tlsKey === null) return null;
+function readTls({ tlsCert, tlsKey, tlsClientCa }: DaemonOptions): ServerTls | null {
+  if (tlsCert === null || tlsKey === null) return null;
+  let pair: Pick<ServerTls, "cert" | "key">;
   try {
-    return { cert: Deno.readTextFileSync(options.tlsCert), key: Deno.readTextFileSync(options.tlsKey) };
+    pair = { cert: Deno.readTextFileSync(tlsCert), key: Deno.readTextFileSync(tlsKey) };
+  } catch (error) {
+    throw new UsageError(`cannot read ${tlsCert} and ${tlsKey}: ${messageOf(error)}`, { cause: error });
+  }
+  if (tlsClientCa === null) return { ...pair, clientCa: null };
+  if (!canAskForCertificates()) {
+    throw new UsageError(
+      `--tls-client-ca needs Deno 2.9 or newer; this is ${Deno.version.deno}, which cannot ask for certificates`,
+    );
+  }
+  try {
+    return { ...pair, clientCa: clientAuthorities(Deno.readTextFileSync(tlsClientCa)) };
   } catch (error) {
     const why = messageOf(error);
-    throw new UsageError(`cannot read ${options.tlsCert} and ${options.tlsKey}: ${why}`, { cause: error });
+    throw new UsageError(`cannot take the authority of clients from ${tlsClientCa}: ${why}`, {
+      cause: error,
+    });
   }
 }
 

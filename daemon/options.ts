@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly allowTarget: readonly AllowedTarget[];
   readonly tlsCert: string | null;
   readonly tlsKey: string | null;
+  /** Authority of the certificates that clients have to show. */
+  readonly tlsClientCa: string | null;
   readonly logFormat: "text" | "json";
   /** End after so many tests; `null`: never. */
   readonly maxRuns: number | null;
@@ -47,9 +49,10 @@ export interface DaemonOptions {
  *
  * @param options What the operator wants.
  */
-export function isOpen(options: Pick<DaemonOptions, "ip" | "secretFile">): boolean {
-  const { ip, secretFile } = options;
-  return secretFile === null && !(ip !== null && (ip === "localhost" || isLoopback(ip)));
+export function isOpen(options: Pick<DaemonOptions, "ip" | "secretFile" | "tlsClientCa">): boolean {
+  const { ip, secretFile, tlsClientCa } = options;
+  return secretFile === null && tlsClientCa === null &&
+    !(ip !== null && (ip === "localhost" || isLoopback(ip)));
 }
 
 /** The command line asks for nothing but a text: help, or what is wrong with it. */
@@ -67,6 +70,7 @@ export const FILE_VARIABLES = {
   secretFile: "IPBENCH_SECRET_FILE",
   tlsCert: "IPBENCH_TLS_CERT",
   tlsKey: "IPBENCH_TLS_KEY",
+  tlsClientCa: "IPBENCH_TLS_CLIENT_CA",
 } as const;
 
 /** Files as the environment names them. */
@@ -101,6 +105,10 @@ export function parseDaemonOptions(
           "ipbenchd: --tls-cert and --tls-key (or IPBENCH_TLS_CERT and IPBENCH_TLS_KEY) belong together: give both\n",
       };
     }
+    const tlsClientCa = options.tlsClientCa ?? environment.tlsClientCa;
+    if (tlsClientCa !== undefined && tlsCert === undefined) {
+      return { status: 2, text: "ipbenchd: --tls-client-ca needs TLS: give --tls-cert and --tls-key, too\n" };
+    }
     const read: DaemonOptions = {
       role,
       ip: options.ip ?? null,
@@ -114,6 +122,7 @@ export function parseDaemonOptions(
       allowTarget: options.allowTarget,
       tlsCert: tlsCert ?? null,
       tlsKey: tlsKey ?? null,
+      tlsClientCa: tlsClientCa ?? null,
       logFormat: options.logFormat,
       maxRuns: options.maxRuns ?? null,
       idleExitMs: options.idleExit ?? null,
@@ -128,7 +137,8 @@ export function parseDaemonOptions(
       return {
         status: 2,
         text: "ipbenchd: --allow-exec would let anybody who reaches this daemon run programs here: give " +
-          "--secret-file FILE (ipbenchd --new-secret FILE makes one), --allow CIDR, or --ip 127.0.0.1\n",
+          "--secret-file FILE (ipbenchd --new-secret FILE makes one), --tls-client-ca FILE, --allow CIDR, or " +
+          "--ip 127.0.0.1\n",
       };
     }
     return read;
@@ -180,6 +190,10 @@ export function describeCommand() {
     )
     .option("--tls-cert <file>", "speak TLS with this certificate (PEM; default: $IPBENCH_TLS_CERT)")
     .option("--tls-key <file>", "its key (PEM; default: $IPBENCH_TLS_KEY)")
+    .option(
+      "--tls-client-ca <file>",
+      "with TLS: serve only clients that show a certificate of this authority (PEM; default: $IPBENCH_TLS_CLIENT_CA)",
+    )
     .option("--log-format <form>", "text or json", oneOf(["text", "json"] as const), "text" as const)
     .option("--max-runs <n>", "end after so many tests", whole(1, 1e9))
     .option("--idle-exit <seconds>", "end after so long without a connection", seconds)

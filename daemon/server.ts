@@ -6,6 +6,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import { socketAddress } from "../protocol/mod.ts";
+import type { CertifiedConnection } from "./certified_connection.ts";
+import { CertifiedListener } from "./certified_listener.ts";
 import { type Cidr, isInRanges, sourceOf } from "./cidr.ts";
 import { Connection, type RawConnection } from "./connection.ts";
 import { messageOf } from "./failure.ts";
@@ -15,14 +17,21 @@ import { findLeaver, type Tenant } from "./places.ts";
 import { Session, type SessionContext } from "./session.ts";
 import { delay, within } from "./wait.ts";
 
+/** Certificates and keys in PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities of the certificates that clients have to show; `null`: they show none. */
+  readonly clientCa: readonly string[] | null;
+}
+
 /** Where and how to listen. */
 export interface ServerOptions {
   /** Address or name; `null`: all addresses, IPv6 and IPv4. */
   readonly ip: string | null;
   /** 0: any free one. */
   readonly port: number;
-  /** Certificate and key in PEM; `null`: no TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly tls: ServerTls | null;
   /** Peers that may connect; empty: all. */
   readonly allow: readonly Cidr[];
   readonly maxConnections: number;
@@ -30,7 +39,13 @@ export interface ServerOptions {
   readonly log: Logger;
 }
 
-type Listener = Deno.Listener<Deno.TcpConn> | Deno.TlsListener;
+type Accepted = Deno.TcpConn | Deno.TlsConn | CertifiedConnection;
+
+interface Listener {
+  readonly addr: Deno.Addr;
+  accept(): Promise<Accepted>;
+  close(): void;
+}
 
 /** A listening daemon. */
 export class Server {
@@ -70,10 +85,10 @@ export class Server {
    *
    * @throws when the address cannot be listened on.
    */
-  listen(): void {
+  async listen(): Promise<void> {
     const { ip, port } = this.#options;
-    if (ip === null) this.#listenEverywhere(port);
-    else this.#listeners.push(this.#open(ip, port));
+    if (ip === null) await this.#listenEverywhere(port);
+    else this.#listeners.push(await this.#open(ip, port));
     for (const listener of this.#listeners) this.#accepting.push(this.#accept(listener));
     this.#tick = setInterval(() => {
       const now = performance.now();
@@ -99,25 +114,30 @@ export class Server {
   }
 
   /** One IPv6 socket that takes IPv4, too; two sockets where the system keeps them apart; IPv4 where that is all. */
-  #listenEverywhere(port: number): void {
+  async #listenEverywhere(port: number): Promise<void> {
     try {
-      this.#listeners.push(this.#open("::", port));
+      this.#listeners.push(await this.#open("::", port));
     } catch (error) {
-      if (error instanceof Deno.errors.AddrInUse || error instanceof Deno.errors.PermissionDenied) {
-        throw error;
-      }
+      const { code } = error as { code?: unknown };
+      if (code === "EADDRINUSE" || code === "EACCES") throw error;
       this.#options.log.debug("no IPv6 here: {why}", { why: String(error) });
-      this.#listeners.push(this.#open("0.0.0.0", port));
+      this.#listeners.push(await this.#open("0.0.0.0", port));
       return;
     }
-    if (isIpv6Only()) this.#listeners.push(this.#open("0.0.0.0", this.address.port));
+    if (isIpv6Only()) this.#listeners.push(await this.#open("0.0.0.0", this.address.port));
   }
 
-  #open(hostname: string, port: number): Listener {
+  async #open(hostname: string, port: number): Promise<Listener> {
     const { tls, log } = this.#options;
-    const { listener, keepalive } = withKeepalive<Listener>(() =>
-      tls === null ? Deno.listen({ hostname, port }) : Deno.listenTls({ hostname, port, ...tls })
-    );
+    const { listener, keepalive } = await withKeepalive<Listener>(() => {
+      if (tls === null) return Deno.listen({ hostname, port });
+      const { cert, key, clientCa } = tls;
+      if (clientCa === null) return Deno.listenTls({ hostname, port, cert, key });
+      return CertifiedListener.listen({
+        ...{ hostname, port, ipv6Only: hostname === "::" && isIpv6Only() },
+        tls: { cert, key, clientCa },
+      });
+    });
     if (!keepalive) log.debug("keepalive could not be set: a peer that vanishes is noticed late");
     return listener;
   }
@@ -126,7 +146,7 @@ export class Server {
     const { log } = this.#options;
     while (!this.#closing) {
       try {
-        const raw: Deno.TcpConn | Deno.TlsConn = await listener.accept();
+        const raw = await listener.accept();
         this.#serve(raw).catch((error) => log.error("internal error: {error}", { error: String(error) }));
         // When others have to go, they are let go before more are taken: closing takes a turn, and a descriptor.
         if (this.#sessions.size >= this.#options.maxConnections) await setImmediate();
@@ -138,7 +158,7 @@ export class Server {
     }
   }
 
-  async #serve(raw: Deno.TcpConn | Deno.TlsConn): Promise<void> {
+  async #serve(raw: Accepted): Promise<void> {
     const { allow, log, context } = this.#options;
     const remote = raw.remoteAddr as Deno.NetAddr;
     const local = raw.localAddr as Deno.NetAddr;
@@ -187,7 +207,7 @@ export class Server {
   }
 
   /** Takes a place among the TLS handshakes; when all are taken, the oldest goes, of a source with many first. */
-  async #shake(raw: Deno.TlsConn, name: string, source: string): Promise<boolean> {
+  async #shake(raw: Shaking, name: string, source: string): Promise<boolean> {
     if (this.#shaking.size >= this.#options.maxConnections) {
       findLeaver(this.#shaking, source, this.#options.maxConnections)?.drop();
     }
@@ -208,13 +228,15 @@ export class Server {
   }
 }
 
+type Shaking = Deno.TlsConn | CertifiedConnection;
+
 /** A TLS handshake under way. */
 interface Handshake extends Tenant {
   drop(): void;
 }
 
 /** Why the handshake failed; `null` when it did not. */
-async function shakeHands(raw: Deno.TlsConn): Promise<string | null> {
+async function shakeHands(raw: Shaking): Promise<string | null> {
   let failure: string | null = null;
   const shaken = raw.handshake().catch((error) => {
     failure = messageOf(error);

@@ -330,8 +330,11 @@ Deno.test("deploy: certificate and key are handed over by systemd, the key reada
       "m",
     ),
   );
+  const asking = await deployed(...given, "--tls-client-ca", `${folder}/lab1.pem`);
+  assert.equal(asking.code, 0, asking.stderr);
+  assert.match(await Deno.readTextFile(dropIn), /IPBENCH_TLS_CLIENT_CA=%d\/tls-client-ca$/m);
   assert.equal((await deployed()).code, 0);
-  assert.match(await Deno.readTextFile(dropIn), /tls-key:/, "an upgrade leaves it as it is");
+  assert.match(await Deno.readTextFile(dropIn), /tls-client-ca:/, "an upgrade leaves it as it is");
   assert.equal((await deployed("--options", "--tls-cert /srv/c.pem --tls-key=/srv/k.pem --port 9")).code, 0);
   assert.match(
     await Deno.readTextFile(dropIn),
@@ -343,6 +346,7 @@ Deno.test("deploy: certificate and key are handed over by systemd, the key reada
   for (
     const [args, why] of [
       [["--tls-key", `${folder}/lab1.key`], /--tls-cert and --tls-key belong together/],
+      [["--tls-client-ca", `${folder}/lab1.pem`], /--tls-client-ca needs TLS/],
       [["--tls-cert", `${folder}/program`, "--tls-key", `${folder}/lab1.key`], /holds no certificate or key/],
       [["--tls-cert", `${folder}/no.pem`, "--tls-key", `${folder}/lab1.key`], /cannot read .*no\.pem/],
       [[...given, "--options", "--tls-key /srv/k.pem"], /--tls-key is given twice/],

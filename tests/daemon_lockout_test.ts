@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { createNonce, createProver, parseGreeting, socketAddress } from "../protocol/mod.ts";
 import { Flood } from "./fixtures/flood.ts";
-import { hasOpenssl, makeCertificates, RawClient, sleep, TestDaemon, until } from "./util/mod.ts";
+import {
+  hasOpenssl,
+  makeCertificates,
+  makeClientCertificates,
+  RawClient,
+  sleep,
+  TestDaemon,
+  until,
+} from "./util/mod.ts";
 
 const TRIES = 50;
 /** How long the flood has the daemon for itself first: until all places are taken, and more. */
@@ -76,25 +84,36 @@ Deno.test("300 connections a second, and a secret: the operator gets in, also wh
     }
   }));
 
-Deno.test({
-  name: "60 TLS connections a second that say nothing: the operator gets in",
-  ignore: !hasOpenssl(),
-  fn: () =>
-    inFolder(async (folder) => {
-      await makeCertificates(folder);
-      const caCerts = [await Deno.readTextFile(`${folder}/ca.pem`)];
-      const args = ["--tls-cert", `${folder}/cert.pem`, "--tls-key", `${folder}/key.pem`];
-      await using daemon = await TestDaemon.start({ args });
-      // 60 a second in the long run; the places are taken at once.
-      using first = new Flood({ host: "127.0.0.1", port: daemon.port, perSecond: 300 });
-      await until("all places are taken", 5_000, () => first.begun >= 300);
-      await tryAll(
-        daemon,
-        { perSecond: 60 },
-        () => Deno.connectTls({ hostname: "localhost", port: daemon.port, caCerts }),
-      );
-    }),
-});
+for (const certified of [false, true]) {
+  Deno.test({
+    name: `60 TLS connections a second that say nothing${certified ? ", and client certificates" : ""}: ` +
+      "the operator gets in",
+    ignore: !hasOpenssl(),
+    fn: () =>
+      inFolder(async (folder) => {
+        await makeCertificates(folder);
+        await makeClientCertificates(folder);
+        const caCerts = [await Deno.readTextFile(`${folder}/ca.pem`)];
+        const own = certified
+          ? {
+            cert: await Deno.readTextFile(`${folder}/client.pem`),
+            key: await Deno.readTextFile(`${folder}/client.key`),
+          }
+          : {};
+        const args = ["--tls-cert", `${folder}/cert.pem`, "--tls-key", `${folder}/key.pem`];
+        if (certified) args.push("--tls-client-ca", `${folder}/ca.pem`);
+        await using daemon = await TestDaemon.start({ args });
+        // 60 a second in the long run; the places are taken at once.
+        using first = new Flood({ host: "127.0.0.1", port: daemon.port, perSecond: 300 });
+        await until("all places are taken", 5_000, () => first.begun >= 300);
+        await tryAll(
+          daemon,
+          { perSecond: 60 },
+          () => Deno.connectTls({ hostname: "localhost", port: daemon.port, caCerts, ...own }),
+        );
+      }),
+  });
+}
 
 Deno.test("256 that watch make room, the longest silent one first", async () => {
   await using daemon = await TestDaemon.start();

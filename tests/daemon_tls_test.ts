@@ -91,17 +91,27 @@ Deno.test({ name: "TLS: the recipe of docs/security.md works", ignore: !hasOpens
       stderr: "piped",
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
-    await using daemon = await TestDaemon.start({
-      args: ["--tls-cert", `${dir}/cert.pem`, "--tls-key", `${dir}/key.pem`],
+    const [daemonLine, controllerLine] = ["ipbenchd", "ipbench"].map((program) => {
+      const line = new RegExp(`^${program} ((?:status )?--tls-.*)$`, "m").exec(page)?.[1] ?? "";
+      return line.replaceAll("lab1.", "localhost.").split(" ").map((word) =>
+        /\.(pem|key)$/.test(word) ? `${dir}/${word}` : word
+      );
     });
-    const place = `localhost:${daemon.port}`;
-    const { stdout, code: status } = await runProgram("ipbench", [
-      "status",
-      "--tls-ca",
-      `${dir}/ca.pem`,
-      place,
+    assert.ok(daemonLine?.length === 6 && controllerLine?.length === 8, page);
+    await using daemon = await TestDaemon.start({ args: daemonLine });
+    const status = await runProgram("ipbench", [...controllerLine.slice(0, -1), `localhost:${daemon.port}`]);
+    assert.equal(status.code, 0, status.stdout);
+    const without = await runProgram("ipbench", [
+      ...controllerLine.slice(0, 3),
+      `localhost:${daemon.port}`,
     ]);
-    assert.equal(status, 0, stdout);
+    assert.match(without.stdout, /421 This daemon asks for a certificate/);
+    const mistaken = ["--tls-cert", `${dir}/localhost.pem`, "--tls-key", `${dir}/localhost.key`];
+    const daemons = await runProgram("ipbench", [
+      ...[...controllerLine.slice(0, 3), ...mistaken],
+      `localhost:${daemon.port}`,
+    ]);
+    assert.match(daemons.stdout, /421 This daemon asks for a certificate/);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

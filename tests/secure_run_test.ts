@@ -4,7 +4,7 @@ import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { startOriginalDaemon } from "./fixtures/original_daemon.ts";
 import { runConfig } from "./fixtures/run_config.ts";
-import { hasOpenssl, makeCertificates, runProgram, TestDaemon } from "./util/mod.ts";
+import { hasOpenssl, makeCertificates, makeClientCertificates, runProgram, TestDaemon } from "./util/mod.ts";
 
 async function inFolder(task: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "ipbench-secure-" });
@@ -144,5 +144,43 @@ Deno.test({
         stale.stderr,
         /(client|target) (localhost:\d+): connect: TLS with \2 failed \(.*expired.*\); renew the daemon's certificate/,
       );
+    }),
+});
+
+Deno.test({
+  name:
+    "--tls-ca is trusted alone: a daemon that another authority has signed is refused, however trusted that one is",
+  ignore: !hasOpenssl(),
+  fn: () =>
+    inFolder(async (folder) => {
+      await makeCertificates(folder);
+      await makeClientCertificates(folder);
+      const args = ["--tls-cert", `${folder}/foreign.pem`, "--tls-key", `${folder}/key.pem`];
+      await using foreign = await TestDaemon.start({ args });
+      const place = `localhost:${foreign.port}`;
+      const other = `${folder}/other.pem`;
+      const trusted = [
+        { DENO_CERT: other },
+        { DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: other },
+        { NODE_EXTRA_CA_CERTS: other },
+      ];
+      const run = ["--test", "dummy", "--client", place];
+      const commands = [
+        ...["status", "abort", "watch", "continue"].map((name) => [name, place]),
+        ...[["run", ...run], ["check", ...run]],
+      ];
+      const own = ["--tls-cert", `${folder}/client.pem`, "--tls-key", `${folder}/client.key`];
+      for (const env of trusted) {
+        for (const shown of [[], own]) {
+          for (const command of env === trusted[0] ? commands : commands.slice(0, 1)) {
+            const line = [...command, "--tls-ca", `${folder}/ca.pem`, ...shown];
+            const { code, stdout, stderr } = await runProgram("ipbench", line, { env });
+            assert.equal(code, 1, `${line.join(" ")}: ${stdout}${stderr}`);
+            assert.match(stdout + stderr, /TLS with localhost:\d+ failed \(.*UnknownIssuer/, line.join(" "));
+          }
+        }
+      }
+      const right = await runProgram("ipbench", ["status", "--tls-ca", other, place]);
+      assert.equal(right.code, 0, right.stdout);
     }),
 });

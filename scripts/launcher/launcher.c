@@ -175,6 +175,12 @@ static void set(const char *name, const char *value)
 		die("out of memory");
 }
 
+static void unset(const char *name)
+{
+	if (unsetenv(name) < 0)
+		die("cannot forget %s: %s", name, strerror(errno));
+}
+
 /* RUN_ARGUMENTS, the loader, and the arguments that the launcher was called with. */
 static char **make_arguments(int argc, char **argv, char *loader)
 {
@@ -233,6 +239,9 @@ int main(int argc, char **argv)
 	set("DENO_LOG", "error,deno::cache=off"); /* and does not complain about it on a terminal */
 	set("DENO_NO_PACKAGE_JSON", "1");
 	set("DENO_NO_UPDATE_CHECK", "1");
+	set("DENO_TLS_CA_STORE", ""); /* TLS trusts what --tls-ca names, and nothing else */
+	unset("DENO_CERT");
+	unset("NODE_EXTRA_CA_CERTS");
 	keep_capabilities();
 	char **arguments = make_arguments(argc, argv, loader);
 	if (runtime >= 0)

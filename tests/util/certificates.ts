@@ -21,6 +21,39 @@ export function hasOpenssl(): boolean {
 }
 
 /**
+ * Makes certificates for clients, beside those of {@linkcode makeCertificates}: of `ca.pem` a good one (`client.pem`), one
+ * for servers only (`server-only.pem`), one that has expired (`client-expired.pem`) and one in the first version of the
+ * format (`client-v1.pem`), which has no purposes; of `other.pem` `stranger.pem`; all with `client.key`. `foreign.pem` is a
+ * daemon's certificate of `other.pem`, with `key.pem`.
+ *
+ * @param dir Where the others are.
+ */
+export async function makeClientCertificates(dir: string): Promise<void> {
+  const purpose = (use: string) => `basicConstraints=CA:FALSE\nextendedKeyUsage=${use}\n`;
+  await Deno.writeTextFile(`${dir}/client.ext`, purpose("clientAuth"));
+  await Deno.writeTextFile(`${dir}/server.ext`, purpose("serverAuth"));
+  const key = ["-newkey", "rsa:2048", "-nodes", "-keyout", "client.key", "-out", "client.req"];
+  await openssl(dir, "req", ...key, "-subj", "/CN=a controller");
+  const sign = async (ca: string, request: string, extensions: string | null, out: string) => {
+    const signer = ["-CA", `${ca}.pem`, "-CAkey", `${ca}.key`, "-CAcreateserial", "-days", "2"];
+    const extra = extensions === null ? [] : ["-extfile", extensions];
+    await openssl(dir, "x509", "-req", "-in", request, ...signer, ...extra, "-out", out);
+  };
+  await sign("ca", "client.req", "client.ext", "client.pem");
+  await sign("ca", "client.req", "server.ext", "server-only.pem");
+  await sign("ca", "client.req", null, "client-v1.pem");
+  await sign("other", "client.req", "client.ext", "stranger.pem");
+  await sign("other", "req.pem", "ext", "foreign.pem");
+  await openssl(dir, ...EXPIRED, "-in", "client.req", "-extfile", "client.ext", "-out", "client-expired.pem");
+}
+
+/** Only `openssl ca` makes a certificate of the past. */
+const EXPIRED = [
+  ...["ca", "-batch", "-config", "ca.conf", "-cert", "ca.pem", "-keyfile", "ca.key", "-notext"],
+  ...["-startdate", "200101000000Z", "-enddate", "200102000000Z"],
+];
+
+/**
  * Makes two certification authorities (`ca.pem`, `other.pem`), and of the first a good certificate (`cert.pem`) and one
  * that has expired (`expired.pem`), both for localhost and with `key.pem`.
  *
@@ -67,7 +100,6 @@ export async function makeCertificates(dir: string): Promise<void> {
   );
   const sign = ["x509", "-req", "-in", "req.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
   await openssl(dir, ...sign, "-extfile", "ext", "-days", "2", "-out", "cert.pem");
-  // Only `openssl ca` makes a certificate of the past.
   await Deno.writeTextFile(`${dir}/index`, "");
   await Deno.writeTextFile(
     `${dir}/ca.conf`,
@@ -76,19 +108,6 @@ export async function makeCertificates(dir: string): Promise<void> {
   );
   await openssl(
     dir,
-    ...[
-      "ca",
-      "-batch",
-      "-config",
-      "ca.conf",
-      "-cert",
-      "ca.pem",
-      "-keyfile",
-      "ca.key",
-      "-in",
-      "req.pem",
-      "-notext",
-    ],
-    ...["-extfile", "ext", "-startdate", "200101000000Z", "-enddate", "200102000000Z", "-out", "expired.pem"],
+    ...[...EXPIRED, "-in", "req.pem", "-extfile", "ext", "-out", "expired.pem"],
   );
 }

@@ -26,8 +26,10 @@ export interface ProgramCommand {
  */
 export function programCommand(name: "ipbench" | "ipbenchd"): ProgramCommand {
   if (Deno.env.get("IPBENCH_TEST_SOURCE") === "1") {
-    const args = ["run", "--allow-all", "--no-prompt", "--quiet", "--no-check", `${ROOT}/cli/main.ts`];
-    return { path: Deno.execPath(), args: name === "ipbenchd" ? [...args, "__daemon"] : args };
+    // As the launcher has it: nothing is trusted but what --tls-ca names.
+    const start = ["-u", "DENO_CERT", "-u", "NODE_EXTRA_CA_CERTS", "DENO_TLS_CA_STORE=", Deno.execPath()];
+    const run = ["run", "--allow-all", "--no-prompt", "--quiet", "--no-check", `${ROOT}/cli/main.ts`];
+    return { path: "env", args: [...start, ...run, ...name === "ipbenchd" ? ["__daemon"] : []] };
   }
   const path = `${ROOT}/dist/${name}`;
   try {
