@@ -305,14 +305,17 @@ static int idle(struct ipb_engine *e, uint64_t now_ns)
 	return 0;
 }
 
-static void note_gap(struct ipb_engine *e, uint64_t gap_ns)
+/* The loop stood still between these instants; what counts is the part that lies in the measured phase. */
+static void note_gap(struct ipb_engine *e, uint64_t from_ns, uint64_t to_ns)
 {
-	if (e->phase != IPBENCH_PHASE_MEASURE)
+	from_ns = from_ns > e->measure_ns ? from_ns : e->measure_ns;
+	to_ns = to_ns < e->end_ns ? to_ns : e->end_ns;
+	if (to_ns <= from_ns || to_ns - from_ns <= e->config.limits.gap_ns)
 		return;
 	e->gaps.count++;
-	e->gaps.sum_ns += gap_ns;
-	if (gap_ns > e->gaps.longest_ns)
-		e->gaps.longest_ns = gap_ns;
+	e->gaps.sum_ns += to_ns - from_ns;
+	if (to_ns - from_ns > e->gaps.longest_ns)
+		e->gaps.longest_ns = to_ns - from_ns;
 }
 
 /* A packet that is due at once leaves on time: a look for replies would make it late. Replies wait NEAR_NS at most. */
@@ -334,7 +337,7 @@ static void loop(struct ipb_engine *e)
 	for (;;) {
 		uint64_t now = wait_for_near(e, ipb_clock_now(&e->clock));
 		if (now - last > e->config.limits.gap_ns + handled * GAP_ALLOWANCE_NS)
-			note_gap(e, now - last);
+			note_gap(e, last, now);
 		last = now;
 		int sent = 0, got;
 		if (e->ready != e->ready_from || (e->sched.due_ns <= now && e->sched.due_ns < e->stop_ns)) {

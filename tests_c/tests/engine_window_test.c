@@ -4,9 +4,11 @@
 #include "engine_fixture.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,12 +147,65 @@ static void far_too_much_ends_in_time(void **state)
 	ipb_args_free(&args);
 }
 
+/* How long the loop is held up, in nanoseconds. */
+static long held_ns;
+
+static void hold_up(int number)
+{
+	(void)number;
+	nanosleep(&(struct timespec){ 0, held_ns }, NULL);
+}
+
+/* A standstill counts with the part of it that lies in the measured phase, whichever end of it reaches beyond. */
+static void a_standstill_counts_where_it_was_measured(void **state)
+{
+	static const struct {
+		long after_us, held_ns; /* from when the engine runs */
+	} cases[] = {
+		{ 200000, 400000000 }, /* begins in the phase, ends behind it */
+		{ 50000, 150000000 },  /* begins before it */
+		{ 50000, 600000000 },  /* both */
+	};
+	sigset_t alarm_only;
+
+	(void)state;
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	signal(SIGALRM, hold_up);
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct spoiler s;
+		struct ipb_args args;
+		struct ipb_engine_result r;
+
+		pthread_sigmask(SIG_BLOCK, &alarm_only, NULL); /* the echo's thread is not to be held up */
+		spoiler_begin(&s, "drop", 1000000, 0);
+		struct ipb_engine *e = engine_open(&args, COMMON "bps=512k,size=64,duration=0.2,warmup=0.1", ipb_sock_port(s.fd));
+		pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+		held_ns = cases[k].held_ns;
+		setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { 0, cases[k].after_us } }, NULL);
+		assert_int_equal(ipb_engine_run(e, NULL), 0);
+		spoiler_end(&s);
+		ipb_engine_result(e, &r);
+		print_message("# %llu gaps, %.1f ms, longest %.1f ms\n", (unsigned long long)e->gaps.count, (double)e->gaps.sum_ns / 1e6,
+		              (double)e->gaps.longest_ns / 1e6);
+		assert_true(e->gaps.count >= 1 && e->gaps.longest_ns <= e->gaps.sum_ns);
+		assert_true(e->gaps.sum_ns <= r.window_end_ns - r.window_start_ns);
+		/* The first two reach 100 ms into the phase, the last fills it; the timer may come late on a busy machine. */
+		assert_true(e->gaps.sum_ns >= (k == 2 ? 150000000u : 40000000u));
+		assert_non_null(reason_of(&r, "scheduling-gaps"));
+		ipb_engine_close(e);
+		ipb_args_free(&args);
+	}
+	signal(SIGALRM, SIG_DFL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples_have_the_rate_that_was_asked_for),
 		cmocka_unit_test(the_phase_ends_where_the_next_packet_is_due),
 		cmocka_unit_test(far_too_much_ends_in_time),
+		cmocka_unit_test(a_standstill_counts_where_it_was_measured),
 	};
 	cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
