@@ -6,6 +6,9 @@
 
 import type { Command } from "@commander-js/extra-typings";
 
+/** What a value names; `other`: something that only the user knows, unless there are words for it. */
+export type ValueKind = "file" | "directory" | "host" | "interface" | "test" | "other";
+
 /** One option. */
 export interface OptionInfo {
   /** As in the help, "-c, --client <host>". */
@@ -15,8 +18,10 @@ export interface OptionInfo {
   description: string;
   /** Whether a value follows. */
   takesValue: boolean;
-  /** What the value names; `other`: something that only the user knows, unless there are choices. */
-  value: "file" | "directory" | "host" | "test" | "other" | null;
+  /** Whether more than one value may follow. */
+  variadic: boolean;
+  /** What the value names. */
+  value: ValueKind | null;
   /** The values that there are, where there is a list. */
   choices: readonly string[];
   group: string;
@@ -27,6 +32,7 @@ export interface ArgumentInfo {
   /** As in the help, "<host...>". */
   usage: string;
   description: string;
+  value: ValueKind;
   choices: readonly string[];
 }
 
@@ -60,6 +66,7 @@ export function commandTree(command: Command): CommandInfo {
       long: option.long ?? null,
       description: help.optionDescription(option),
       takesValue: option.required || option.optional,
+      variadic: option.variadic,
       value: valueKind(option),
       choices: option.argChoices ?? [],
       group: option.helpGroupHeading ?? "Options:",
@@ -67,6 +74,7 @@ export function commandTree(command: Command): CommandInfo {
     arguments: command.registeredArguments.map((argument) => ({
       usage: argument.required ? `<${dotted(argument)}>` : `[${dotted(argument)}]`,
       description: argument.description,
+      value: kindOf(argument.name(), argument.description),
       choices: argument.argChoices ?? [],
     })),
     commands: command.commands.map((each) => commandTree(each as unknown as Command)),
@@ -78,13 +86,20 @@ function dotted(argument: { name(): string; variadic: boolean }): string {
   return argument.name() + (argument.variadic ? "..." : "");
 }
 
-function valueKind({ flags, long }: { flags: string; long?: string | undefined }): OptionInfo["value"] {
-  const value = /[<[](.+)[>\]]$/.exec(flags)?.[1];
+function valueKind(option: { flags: string; long?: string | undefined }): OptionInfo["value"] {
+  const value = /[<[](.+)[>\]]$/.exec(option.flags)?.[1];
   if (value === undefined) return null;
-  if (/file|path/i.test(value)) return "file";
-  if (/dir/i.test(value)) return "directory";
-  if (/host/i.test(value)) return "host";
-  return long === "--test" || long === "--target-test" ? "test" : "other";
+  if (option.long === "--test" || option.long === "--target-test") return "test";
+  return kindOf(value.replace(/\.\.\.$/, ""), "");
+}
+
+/** What a value names, by the word that stands for it in the help. */
+function kindOf(word: string, description: string): ValueKind {
+  if (/file|path|^config$|^[ab]$/i.test(word)) return "file";
+  if (/dir/i.test(word)) return "directory";
+  if (/host/i.test(word)) return "host";
+  if (word === "iface") return "interface";
+  return /\bplugin with its\b/.test(description) ? "test" : "other";
 }
 
 /** The help's text after the lists is attached as a listener: let it write here. */

@@ -44,7 +44,8 @@ export function register(program: Command): void {
         completionScript(shell as Shell, {
           controller,
           daemon: await daemonTree(),
-          tests: await testNames(),
+          ...await testNames(),
+          words: await knownWords(),
         }),
       );
     });
@@ -64,17 +65,38 @@ async function daemonTree(): Promise<CommandInfo> {
   return commandTree(describeCommand() as unknown as Command);
 }
 
-/** Names of the tests inside of the program; of those in folders the completion knows nothing. */
-async function testNames(): Promise<string[]> {
+/** Names of the tests inside of the program and of their arguments; of those in folders the completion knows nothing. */
+async function testNames(): Promise<{ tests: string[]; args: string[] }> {
   const host = PluginHost.spawn({ pluginDirs: [], debug: false, log: () => {} });
+  const sorted = (names: string[]) => [...new Set(names)].sort();
   try {
-    return [...new Set((await host.list()).map(({ name }) => name))].sort();
+    const plugins = await host.list();
+    const args = plugins.flatMap(({ options }) => options ?? []).filter(({ controller }) => !controller);
+    return { tests: sorted(plugins.map(({ name }) => name)), args: sorted(args.map(({ name }) => name)) };
   } catch (error) {
-    if (error instanceof PluginError) return [];
+    if (error instanceof PluginError) return { tests: [], args: [] };
     throw error;
   } finally {
     await host.kill();
   }
+}
+
+/** Words for values that are more than a choice, or of which a choice is only the beginning. */
+async function knownWords(): Promise<Record<string, readonly string[]>> {
+  const [{ METRICS }, { ALLOWABLE }, { PRESET_NAMES }, { RFC2544_TESTS }] = await Promise.all([
+    import("../results/compare/metrics.ts"),
+    import("../results/compare/pair.ts"),
+    import("../controller/search/goal.ts"),
+    import("../controller/search/frame_bench.ts"),
+  ]);
+  return {
+    "--metric": METRICS.map(({ name }) => name),
+    "--allow": Object.keys(ALLOWABLE),
+    "--goal": PRESET_NAMES,
+    "--tests": RFC2544_TESTS,
+    "--require": ["all"],
+    "--log-format": ["text", "json"],
+  };
 }
 
 /** The program with all its subcommands, whichever one was called. */

@@ -24,11 +24,13 @@ const ENVIRONMENT: PageTexts["environment"] = [
     "IPBENCH_SECRET_FILE",
     "file with the shared secret, where --secret-file does not name one; else ~/.config/ipbench/secret",
   ],
+  ["XDG_CONFIG_HOME", "the folder that is used instead of ~/.config"],
   [
     "IPBENCH_PLUGIN_PATH",
     "folders with plugins, with colons between them; they are read after those of --plugin-dir",
   ],
   ["NO_COLOR", "when it is set, nothing is coloured"],
+  ["TERM", "with dumb nothing is coloured, and nothing is drawn over"],
 ];
 
 /** What the page of ipbench says. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CommandInfo } from "./command_tree.ts";
 import { CONTROLLER_PAGE, manualPage } from "./manual_page.ts";
-import { completionScript, SHELLS } from "./shell_completions.ts";
+import { type Completed, completionScript, SHELLS } from "./shell_completions.ts";
 
 /** Descriptions that would be instructions, were they not quoted. */
 const NASTY = `it's "$(touch /x)" \`id\` \\ [a]:b`;
@@ -22,7 +22,18 @@ const ROOT: CommandInfo = {
       long: "--json",
       description: NASTY,
       takesValue: true,
+      variadic: false,
       value: "file",
+      choices: [],
+      group: "",
+    }, {
+      flags: "--metric <names...>",
+      short: null,
+      long: "--metric",
+      description: NASTY,
+      takesValue: true,
+      variadic: true,
+      value: "other",
       choices: [],
       group: "",
     }],
@@ -33,10 +44,18 @@ const ROOT: CommandInfo = {
   after: "",
 };
 
+const COMPLETED: Completed = {
+  controller: ROOT,
+  daemon: ROOT.commands[0]!,
+  tests: ["latency"],
+  args: ["bps"],
+  words: { "--metric": ["p99"] },
+};
+
 Deno.test("texts stand inside single quotes and cannot leave them", () => {
   for (const shell of SHELLS) {
     for (
-      const line of completionScript(shell, { controller: ROOT, daemon: ROOT.commands[0]!, tests: [] }).split(
+      const line of completionScript(shell, COMPLETED).split(
         "\n",
       )
     ) {

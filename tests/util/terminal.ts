@@ -5,7 +5,7 @@
  */
 import headless from "@xterm/headless";
 import { kill, programCommand } from "./program.ts";
-import { deadline, until } from "./wait.ts";
+import { deadline, sleep, until } from "./wait.ts";
 
 /** How big the terminal is, and what the program finds in its environment. */
 export interface TerminalStart {
@@ -45,9 +45,14 @@ export class TestTerminal {
    * @param start How the terminal is.
    */
   static open(name: "ipbench" | "ipbenchd", args: string[], start: TerminalStart = {}): TestTerminal {
-    const { columns = 80, rows = 24 } = start;
     const { path, args: before } = programCommand(name);
-    const command = [path, ...before, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+    return TestTerminal.run([path, ...before, ...args], start);
+  }
+
+  /** Starts any program on a terminal. */
+  static run(words: string[], start: TerminalStart = {}): TestTerminal {
+    const { columns = 80, rows = 24 } = start;
+    const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
     const { NO_COLOR: _, ...env } = Deno.env.toObject();
     Object.assign(env, { LANG: "C.UTF-8", SHELL: "/bin/sh", TERM: start.term ?? "xterm" });
     if (start.colours !== true) env["NO_COLOR"] = "1";
@@ -114,6 +119,16 @@ export class TestTerminal {
       return await until(what, ms, () => pattern.exec(this.screen().join("\n")) ?? undefined);
     } catch (cause) {
       throw new Error(`${what}; on the terminal: ${JSON.stringify(this.lines())}`, { cause });
+    }
+  }
+
+  /** Waits until nothing has been written for a while. */
+  async quiet(ms = 400, most = 10_000): Promise<void> {
+    let length = -1;
+    const end = performance.now() + most;
+    while (length !== this.raw.length && performance.now() < end) {
+      length = this.raw.length;
+      await sleep(ms);
     }
   }
 
