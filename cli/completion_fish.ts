@@ -5,7 +5,7 @@
  */
 
 import type { CommandInfo, OptionInfo } from "./command_tree.ts";
-import { argumentOffer, type Completed, flags, type Offer, offerOf, quoted } from "./shell_completions.ts";
+import { argumentOffer, type Completed, flags, type Offer, offerOf, quoted } from "./completion_offers.ts";
 
 /** Writes the script. */
 export function fishScript(completed: Completed): string {

@@ -5,7 +5,7 @@
  */
 
 import type { CommandInfo, OptionInfo } from "./command_tree.ts";
-import { argumentOffer, type Completed, type Offer, offerOf, quoted } from "./shell_completions.ts";
+import { argumentOffer, type Completed, type Offer, offerOf, quoted } from "./completion_offers.ts";
 
 /** Writes the script. */
 export function zshScript(completed: Completed): string {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { CommandInfo } from "./command_tree.ts";
 import { CONTROLLER_PAGE, manualPage } from "./manual_page.ts";
-import { type Completed, completionScript, SHELLS } from "./shell_completions.ts";
+import type { Completed } from "./completion_offers.ts";
+import { completionScript, SHELLS } from "./shell_completions.ts";
 
 /** Descriptions that would be instructions, were they not quoted. */
 const NASTY = `it's "$(touch /x)" \`id\` \\ [a]:b`;
