@@ -176,7 +176,7 @@ async function setUpClient(session: Session, client: ClientRun): Promise<void> {
 /** Sets up a daemon's test, and says which argument may have been meant where it is refused. */
 async function askSetUp(
   run: ClientRun | TargetRun,
-  fields: SetupFields,
+  fields: TestSetup,
   half: Half,
   args: string,
 ): Promise<void> {
