@@ -44,6 +44,12 @@ export const LINGER_BYTES = 256 * 1024;
 /** Bytes that one read takes. */
 export const READ_BYTES = 16 * 1024;
 
+/** Lines that one connection may have looked at in one go; then it waits for {@linkcode LINES_PAUSE_MS}. */
+export const LINES_AT_ONCE = 64;
+
+/** So long that hundreds of connections that send nothing but line ends leave the processor to others. */
+export const LINES_PAUSE_MS = 20;
+
 /** Effects that may wait for a slow peer before the session stops reading from it. */
 export const MAX_WAITING_EFFECTS = 64;
 

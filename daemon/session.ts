@@ -30,6 +30,8 @@ import { messageOf, SlotBusyError, TestError } from "./failure.ts";
 import type { AuthGuard, Refusal } from "./guard.ts";
 import {
   IDLE_OWNER_MS,
+  LINES_AT_ONCE,
+  LINES_PAUSE_MS,
   LINGER_BYTES,
   MAX_WAITING_EFFECTS,
   RELEASE_WAIT_MS,
@@ -196,6 +198,7 @@ export class Session implements SlotOwner, Tenant {
       }
       this.#lastMs = performance.now();
       this.#reader.push(bytes);
+      let lines = 0;
       for (
         let token = this.#reader.readLine();
         token !== null && !this.gone;
@@ -204,6 +207,8 @@ export class Session implements SlotOwner, Tenant {
         if (token.type === "line") this.#dispatch({ type: "line", line: { text: token.text, rxNs } });
         else if (token.reason === "too-long") this.#dispatch({ type: "overflow" });
         else this.#dispatch({ type: "line", line: { text: null, rxNs } });
+        // Nobody who reads the answers sends so many at once.
+        if (++lines % LINES_AT_ONCE === 0) await delay(LINES_PAUSE_MS);
       }
       // A peer that sends and does not read is not read from either.
       while (this.#effects.length > MAX_WAITING_EFFECTS && this.#busy) await this.#working;

@@ -4,10 +4,11 @@ import { createClock } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { Deliveries } from "./deliveries.ts";
 import { AuthGuard } from "./guard.ts";
-import { IDLE_OWNER_MS, UNAUTHENTICATED_MS } from "./limits.ts";
+import { IDLE_OWNER_MS, LINES_AT_ONCE, UNAUTHENTICATED_MS } from "./limits.ts";
 import { daemonLog } from "./log.ts";
 import { Session, type SessionContext } from "./session.ts";
 import type { TestSlot } from "./slot.ts";
+import { delay } from "./wait.ts";
 
 const PEER = { hostname: "127.0.0.1", port: 4 };
 const IDLE_MS = 10_000;
@@ -96,4 +97,14 @@ Deno.test("a silent connection has its time, one that holds the slot a longer on
   assert.match(owner.said, /200 OK \(Ready to go\)/);
   assert.equal(await owner.after(IDLE_OWNER_MS - 1), "");
   assert.match(await owner.after(IDLE_OWNER_MS + 1), /^421 .*\(Nothing heard for 1800 s\)/);
+});
+
+Deno.test("a thousand lines at once are looked at little by little, so that others have their turn", async () => {
+  const lines = 1_000;
+  await using peer = new Peer("STATUS\n".repeat(lines));
+  const answers = () => peer.said.split("200 OK").length - 1;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(answers(), LINES_AT_ONCE);
+  for (let waits = 0; answers() < lines && waits < 1_000; waits++) await delay(10);
+  assert.equal(answers(), lines, "none is lost");
 });
