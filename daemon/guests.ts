@@ -113,7 +113,7 @@ export class GuestPolicy {
    */
   checkArguments(args: string, plugin: PluginInfo | null): void {
     if (!this.#anybody) return;
-    for (const [name, value] of readArguments(args)) {
+    for (const [name, value] of [...readArguments(args, false), ...readArguments(args, true)]) {
       if (name !== "rt" && name !== "mlock") continue;
       const known = plugin?.options?.some((option) => option.name === name) === true;
       if (!known || /^[0.]*$/.test(value ?? "1")) continue;
@@ -189,9 +189,24 @@ function isBroadcast(own: OwnAddress, address: string): boolean {
   return isInRanges(ends, address);
 }
 
-/** Names and values of a test's arguments as `ipb_args` reads them; a value in double quotes may hold commas. */
-function* readArguments(text: string): Generator<[name: string, value: string | null]> {
-  for (const [, name = "", value] of text.matchAll(/[, ]*([^=,]+)(?:=((?:"[^"]*"?|[^",])*))?/g)) {
-    yield [name, value?.replaceAll('"', "") ?? null];
+/**
+ * Names and values of a test's arguments as `ipb_args` reads them: double quotes may be anywhere, and what is inside of them
+ * separates nothing.
+ *
+ * @param blanks Whether they separate as commas do: so they do in the original's spelling.
+ */
+function* readArguments(text: string, blanks: boolean): Generator<[name: string, value: string | null]> {
+  const separators = blanks ? ", \t" : ",";
+  for (let at = 0; at < text.length; at++) {
+    let name = "", value: string | null = null, quoted = false;
+    while (", \t".includes(text[at] ?? "-")) at++;
+    for (; at < text.length && (quoted || !separators.includes(text.charAt(at))); at++) {
+      const letter = text.charAt(at);
+      if (letter === '"') quoted = !quoted;
+      else if (value !== null) value += letter;
+      else if (letter === "=") value = "";
+      else name += letter;
+    }
+    yield value === null ? [name.trimEnd(), null] : [name, value.trimEnd()];
   }
 }

@@ -90,7 +90,11 @@ Deno.test("guests get no priority and lock no memory; with --allow they may", ()
   const latency = { options } as PluginInfo;
   const anybody = new GuestPolicy([], true, () => OWN);
   for (
-    const args of ["rt=99", "bps=1M,rt=1", " ,rt=0x1", "mlock", "mlock=1,bps=1", 'sizes="64:1,512:2",rt=5']
+    const args of [
+      ...["rt=99", "bps=1M,rt=1", " ,rt=0x1", "mlock", "mlock=1,bps=1", 'sizes="64:1,512:2",rt=5'],
+      // As the test reads them, too: quotes anywhere, and in the original's spelling blanks between arguments.
+      ...['"rt=99"', 'r"t"=99', "\trt=9", "bps=1M rt=99", "bps=1M\tmlock", "bps=1M,, mlock \t"],
+    ]
   ) {
     assert.throws(() => anybody.checkArguments(args, latency), /argument (rt|mlock): .*--secret-file/, args);
     new GuestPolicy([], false, () => OWN).checkArguments(args, latency);
