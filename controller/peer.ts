@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatAddress } from "../config/address.ts";
 import { monotonicNowNs } from "../ffi/clock.ts";
 import { type Command, formatCommand } from "../protocol/command.ts";
 import type { Extension, Greeting } from "../protocol/greeting.ts";
@@ -145,7 +146,7 @@ export class Peer {
           `the daemon ${afterReset ? "still" : "already"} runs a test (${reply.message ?? reply.text})`,
           afterReset
             ? "somebody else may have begun one; if nobody has, start the daemon anew"
-            : `wait for it, or end it with "ipbench abort ${this.name.host}" or --reset`,
+            : `wait for it, or end it with "ipbench abort ${formatAddress(this.name)}" or --reset`,
         );
       }
       this.#connection?.close();

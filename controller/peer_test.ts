@@ -180,7 +180,7 @@ const FAULTS: { name: string; script: Step[]; code: RunErrorCode; says: RegExp }
     name: "busy",
     script: [GREETING, "421 SERVICE NOT AVAILABLE (Already Running)\n"],
     code: "busy",
-    says: /ipbench abort 127\.0\.0\.1/,
+    says: /"ipbench abort 127\.0\.0\.1:\d+"/,
   },
   { name: "silent after HELLO", script: [GREETING, "SILENT"], code: "timeout", says: /hello: no answer/ },
   {

@@ -45,6 +45,19 @@ Deno.test("status and abort while somebody runs a test", async () => {
   assert.match(idle.stdout, / {2}tester {2}idle {2}/);
 });
 
+Deno.test("abort: an idle daemon has nothing to abort, one that is taken has", async () => {
+  await using tester = await TestDaemon.start();
+  const at = `127.0.0.1:${tester.port}`;
+  const idle = await runProgram("ipbench", ["abort", at]);
+  assert.deepEqual([idle.code, idle.stdout], [0, `${at}  there was nothing to abort: it is idle\n`]);
+  using owner: RawClient = await tester.greeted();
+  assert.deepEqual(await owner.ask("HELLO"), ["200 OK (Ready to go)"]);
+  const taken = await runProgram("ipbench", ["abort", at]);
+  assert.deepEqual([taken.code, taken.stdout], [0, `${at}  aborted\n`]);
+  using next: RawClient = await tester.greeted();
+  assert.deepEqual(await next.ask("HELLO"), ["200 OK (Ready to go)"]);
+});
+
 Deno.test("continue: nothing waits", async () => {
   await using tester = await TestDaemon.start();
   const { code, stdout } = await runProgram("ipbench", ["continue", `127.0.0.1:${tester.port}`]);
@@ -95,7 +108,7 @@ Deno.test("a daemon with a secret: status answers, abort needs the secret", asyn
     assert.match(refused.stdout, / {2}failed: /);
     assert.equal(refused.code, 1);
     const done = await runProgram("ipbench", ["abort", at], { env: { IPBENCH_SECRET_FILE: secret } });
-    assert.deepEqual([done.code, done.stdout], [0, `${at}  aborted\n`]);
+    assert.deepEqual([done.code, done.stdout], [0, `${at}  there was nothing to abort: it is idle\n`]);
   } finally {
     await Deno.remove(secret);
     await Deno.remove(wrong);

@@ -105,8 +105,10 @@ Deno.test("ipbench abort frees an original daemon, and ipbench status leaves it 
     const status = await runProgram("ipbench", ["status", at]);
     assert.match(status.stdout, /running a test/);
     assert.equal(await isRunning(daemon), true, "a question ends nothing");
-    const { code, stderr } = await runProgram("ipbench", ["abort", at]);
-    assert.equal(code, 0, stderr);
+    const { code, stdout, stderr } = await runProgram("ipbench", ["abort", at]);
+    assert.deepEqual([code, stdout], [0, `${at}  aborted\n`], stderr);
     assert.equal(await isRunning(daemon), false);
+    const again = await runProgram("ipbench", ["abort", at]);
+    assert.deepEqual([again.code, again.stdout], [0, `${at}  there was nothing to abort: it is idle\n`]);
   });
 });

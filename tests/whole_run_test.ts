@@ -90,7 +90,7 @@ Deno.test("a taken daemon is named with the way out, and --reset takes it", asyn
   const config = dummyConfig([tester], "seconds=0.2");
   const refused = await runConfig(config);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /already runs a test.*ipbench abort 127\.0\.0\.1.*--reset/);
+  assert.match(refused.stderr, /already runs a test.*"ipbench abort 127\.0\.0\.1:\d+".*--reset/);
   const forced = await runConfig(config, ["--reset"]);
   assert.equal(forced.code, 0, forced.stderr);
 });

@@ -6,6 +6,7 @@
 
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ClientResult, Counts, ResultDocument } from "../../results/document.ts";
+import { hostNames } from "../../results/host_names.ts";
 import { divide, getArg, removeArgs, setTestArg } from "../test_args.ts";
 import { isTargetFault } from "../target_fault.ts";
 import { exceeds, type Trial } from "./classify.ts";
@@ -90,7 +91,7 @@ export function readOutcome(
   const counts = totalCounts(document);
   if (counts === null) {
     const who = document.clients.find((client) => client.counts === null);
-    const text = `${who?.host ?? "a tester"} (${
+    const text = `${who === undefined ? "a tester" : hostNames(document)(who)} (${
       who?.peer ?? "unknown"
     }) does not count its packets, as a search needs`;
     return { kind: "failed", reasons: [text] };
@@ -117,8 +118,9 @@ export function readOutcome(
 
 function failures(document: ResultDocument): string[] {
   if (document.run.reasons.length > 0) return document.run.reasons;
+  const nameOf = hostNames(document);
   return document.clients.flatMap((client) =>
-    client.error === undefined ? [] : [`${client.host}: ${client.error}`]
+    client.error === undefined ? [] : [`${nameOf(client)}: ${client.error}`]
   );
 }
 

@@ -15,6 +15,7 @@ import type {
   TotalMetric,
   Verdict,
 } from "../document.ts";
+import { hostNames } from "../host_names.ts";
 import { totalMetrics } from "../metrics.ts";
 import { HistogramError, mergeHistograms } from "../histogram_codec.ts";
 import { encodeHistogram } from "../histogram_codec.ts";
@@ -164,7 +165,7 @@ export function reportPoint(document: ResultDocument, file: string): ReportPoint
       : { low: interval.low_ns, high: interval.high_ns, method: shorten(interval.method, 200) },
     histograms: histogramsOf(document),
     timeline: timelineOf(document.clients),
-    clients: clientRows(document.clients),
+    clients: clientRows(document),
     clientCount: document.clients.length,
     failedClients: document.clients.filter((client) => client.error !== undefined).length,
     originalPeers: document.clients.filter((client) => client.peer === "ipbench-1.0").length,
@@ -220,14 +221,16 @@ function histogramsOf(document: ResultDocument): ReportPoint["histograms"] {
   return { response: of("response"), service: of("service") };
 }
 
-function clientRows(clients: readonly ClientResult[]): ClientRow[] {
+function clientRows(document: ResultDocument): ClientRow[] {
+  const { clients } = document;
+  const nameOf = hostNames(document);
   const worst = (client: ClientResult) =>
     client.error !== undefined ? Infinity : client.latency?.response?.p99_ns ?? -1;
   const chosen = clients.length <= CLIENT_ROWS
     ? clients
     : [...clients].sort((a, b) => worst(b) - worst(a)).slice(0, CLIENT_ROWS);
   return chosen.map((client) => ({
-    host: shorten(`${client.host}${client.port === 8036 ? "" : `:${client.port}`}`, 120),
+    host: shorten(nameOf(client), 120),
     peer: client.peer === null ? null : shorten(client.peer, 60),
     error: client.error === undefined ? null : shorten(client.error),
     counts: client.counts,
