@@ -16,6 +16,8 @@ export const MAX_RESULTS_BYTES = 64 * 1024 * 1024;
 export const MAX_LOG_LINE_BYTES = 8 * 1024;
 /** Lines of a plugin's stderr that are passed on in one second; the rest is counted and dropped. */
 export const MAX_LOG_LINES_PER_SECOND = 500;
+/** Characters of those lines, so that long ones do not fill the disk that has the log. */
+export const MAX_LOG_CHARACTERS_PER_SECOND = 128 * 1024;
 /** Bytes of a name in a plugin. */
 export const MAX_NAME_BYTES = 128;
 /** Bytes of any other text in a plugin (description, help of an option). */

@@ -1,10 +1,10 @@
 /**
- * A plugin's stderr, a line at a time, bounded in length and rate.
+ * What a plugin's process says, a line at a time, bounded in length and rate.
  *
  * @module
  */
 
-import { MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_SECOND } from "./limits.ts";
+import { MAX_LOG_CHARACTERS_PER_SECOND, MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_SECOND } from "./limits.ts";
 
 /** Cuts bytes into lines and drops what comes too fast. */
 export class LogLines {
@@ -14,6 +14,7 @@ export class LogLines {
   #decoder = new TextDecoder();
   #second = 0;
   #emitted = 0;
+  #characters = 0;
   #dropped = 0;
 
   /**
@@ -38,6 +39,11 @@ export class LogLines {
     }
   }
 
+  /** @param message one line that did not come as bytes */
+  say(message: string): void {
+    this.#line(message.slice(0, MAX_LOG_LINE_BYTES));
+  }
+
   /** Ends the last line, and says how many were dropped. */
   end(): void {
     if (this.#rest !== "") this.#line(this.#rest);
@@ -51,8 +57,10 @@ export class LogLines {
       this.#reportDropped();
       this.#second = second;
       this.#emitted = 0;
+      this.#characters = 0;
     }
-    if (++this.#emitted > MAX_LOG_LINES_PER_SECOND) {
+    this.#characters += line.length;
+    if (++this.#emitted > MAX_LOG_LINES_PER_SECOND || this.#characters > MAX_LOG_CHARACTERS_PER_SECOND) {
       this.#dropped++;
       return;
     }

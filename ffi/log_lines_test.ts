@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_SECOND } from "./limits.ts";
+import { MAX_LOG_CHARACTERS_PER_SECOND, MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_SECOND } from "./limits.ts";
 import { LogLines, printable } from "./log_lines.ts";
 
 function collect(now = () => 0): { lines: string[]; log: LogLines; push: (text: string) => void } {
@@ -48,6 +48,20 @@ Deno.test("log lines: a flood is counted, not passed on", () => {
   log.end();
   assert.equal(lines.length, MAX_LOG_LINES_PER_SECOND + 2);
   assert.equal(count, MAX_LOG_LINES_PER_SECOND + 11, "each line is counted once, shown or not");
+});
+
+Deno.test("log lines: a flood of long lines is counted, not passed on, however it comes", () => {
+  const long = "x".repeat(MAX_LOG_LINE_BYTES), most = MAX_LOG_CHARACTERS_PER_SECOND / MAX_LOG_LINE_BYTES;
+  for (const flood of ["bytes", "messages"]) {
+    const { lines, log, push } = collect();
+    for (let count = 0; count < most + 10; count++) {
+      if (flood === "bytes") push(`${long}\n`);
+      else log.say(`${long}more`);
+    }
+    assert.equal(lines.length, most);
+    log.end();
+    assert.equal(lines.at(-1), "10 more lines were dropped");
+  }
 });
 
 Deno.test("log lines: control characters do not reach a terminal", () => {

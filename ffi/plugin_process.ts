@@ -68,6 +68,11 @@ export class PluginProcess {
   #lastId = 0;
   #end: PluginError | null = null;
   #log: HostLog;
+  /** What comes as messages: of the process itself, unless a plugin has got at its pipe. */
+  readonly #remarks = {
+    debug: new LogLines((line) => this.#log("debug", line), () => performance.now()),
+    warning: new LogLines((line) => this.#log("warning", line), () => performance.now()),
+  };
   #deadlines: HostDeadlines;
 
   /**
@@ -185,6 +190,8 @@ export class PluginProcess {
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, DRAIN_MS));
     await Promise.race([Promise.all([messages, lines]), patience]);
     clearTimeout(timer);
+    this.#remarks.debug.end();
+    this.#remarks.warning.end();
     const end: ProcessEnd = { code: status.signal === null ? status.code : null, signal: status.signal };
     this.#end ??= new PluginError("crash", "", describeEnd(end));
     this.#rejectAll();
@@ -235,7 +242,7 @@ export class PluginProcess {
   #receive(frame: Frame): void {
     const { header } = frame;
     if (typeof header.log === "string") {
-      this.#log(header.log === "warning" ? "warning" : "debug", String(header.message));
+      this.#remarks[header.log === "warning" ? "warning" : "debug"].say(String(header.message));
       return;
     }
     if (typeof header.opening === "string") {
