@@ -11,6 +11,13 @@
  * console.log(document.run.verdict, document.csv);
  * ```
  *
+ * A program that uses it needs a clone that is built (`./scripts/build`), because tests are plugins in C, and these
+ * permissions: `--allow-net` to the daemons (HOST:PORT each), `--allow-run=deno` for the process that opens the plugins, and
+ * `--allow-ffi` for two functions of the C library. That process has all permissions. Files that a description names
+ * (secret, certificates) need `--allow-read`; {@linkcode saveDocument} and {@linkcode DocumentSaver} need `--allow-read`
+ * and `--allow-write` for the file's folder, {@linkcode makeReport} `--allow-env=NODE_ENV`, which the library that draws
+ * looks at.
+ *
  * @module
  */
 
@@ -21,6 +28,7 @@ export { LIMITS, type Limits } from "./controller/limits.ts";
 export { FileLock, FileLockedError } from "./controller/file_lock.ts";
 export { DocumentSaver, recoverDocument, saveDocument } from "./controller/save.ts";
 export { RunError, type RunErrorCode } from "./controller/run_error.ts";
+export { PluginError, type PluginErrorCode } from "./ffi/mod.ts";
 export {
   buildDescription,
   checkRunDescription,
@@ -34,6 +42,22 @@ export {
   type TargetDescription,
 } from "./config/mod.ts";
 export * from "./results/document.ts";
+export {
+  type ComparedResults,
+  compareResults,
+  type CompareResultsOptions,
+  type ExportFormat,
+  type ExportOptions,
+  exportResults,
+  makeReport,
+  type NamedResult,
+  type ReportOptions,
+  type UnreadResult,
+} from "./results/answers.ts";
+export type { Comparison, Row } from "./results/compare/compare.ts";
+export type { Failure } from "./results/compare/fail_if.ts";
+export { type ComparedMetric, MetricError } from "./results/compare/metrics.ts";
+export { SameSeriesError } from "./results/export/prometheus.ts";
 export { parseDocument } from "./results/parse.ts";
 export { type Clock, type Runner, SYSTEM_CLOCK } from "./controller/runner.ts";
 export {

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Command, Option } from "@commander-js/extra-typings";
+import { type ExportFormat, type ExportOptions, exportResults } from "../results/answers.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
@@ -69,28 +70,13 @@ async function readAll(paths: readonly string[]): Promise<ReadResult[]> {
   return read;
 }
 
-async function convert(
-  format: "hlog" | "prometheus" | "junit",
-  read: ReadResult[],
-  { strict, runLabel }: { strict: boolean; runLabel: boolean },
-): Promise<string> {
-  const sources = read.flatMap((one) => "document" in one ? [one] : [])
-    .toSorted((a, b) => a.document.run.started < b.document.run.started ? -1 : 1);
-  const documents = sources.map(({ document }) => document);
-  switch (format) {
-    case "hlog":
-      return (await import("../results/export/histogram_log.ts")).histogramLog(documents);
-    case "prometheus": {
-      const { prometheusText, SameSeriesError } = await import("../results/export/prometheus.ts");
-      try {
-        return prometheusText(sources, runLabel);
-      } catch (cause) {
-        if (!(cause instanceof SameSeriesError)) throw cause;
-        throw new ExitError(EXIT.USAGE, `${cause.message}; --run-label tells them apart`, { cause });
-      }
-    }
-    case "junit":
-      return (await import("../results/export/junit.ts")).junitXml(read, strict);
+async function convert(format: ExportFormat, read: ReadResult[], options: ExportOptions): Promise<string> {
+  try {
+    return await exportResults(read, format, options);
+  } catch (cause) {
+    const { SameSeriesError } = await import("../results/export/prometheus.ts");
+    if (!(cause instanceof SameSeriesError)) throw cause;
+    throw new ExitError(EXIT.USAGE, `${cause.message}; --run-label tells them apart`, { cause });
   }
 }
 

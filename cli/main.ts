@@ -6,6 +6,7 @@
  */
 
 import { setProcessTitle } from "../ffi/process_title.ts";
+import { PluginError } from "../ffi/errors.ts";
 import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
 import { expandAbbreviations, ORIGINAL_OPTIONS, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError, formatProblem } from "../config/config_error.ts";
@@ -97,6 +98,10 @@ function statusOf(error: unknown): number {
   if (error instanceof ConfigError) {
     reportProblems(error);
     return EXIT.USAGE;
+  }
+  if (error instanceof PluginError && error.code === "not-built") {
+    note(`ipbench: ${error.message}`);
+    return EXIT.FAILED;
   }
   if (isCommanderError(error)) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
   const text = error instanceof Error ? error.stack ?? error.message : String(error);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { variable } from "../ffi/mod.ts";
 import { messageOf, RunError } from "./run_error.ts";
 
 /** Room for one result. */
@@ -43,7 +44,7 @@ export class ResultStore {
    */
   constructor(
     readonly limits: StoreLimits,
-    readonly folder: string = Deno.env.get("TMPDIR") || "/var/tmp",
+    readonly folder: string = variable("TMPDIR") || "/var/tmp",
   ) {
     this.#memoryLeft = limits.resultMemoryBytes;
     this.#diskLeft = limits.resultDiskBytes;

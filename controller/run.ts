@@ -5,6 +5,7 @@
  */
 
 import type { RunDescription } from "../config/run_description.ts";
+import { PluginError } from "../ffi/mod.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { PluginHalf } from "./plugin_half.ts";
@@ -40,13 +41,17 @@ export interface RunOptions {
  * @param options how to watch and end it
  * @returns the result document; it also says so when the run failed, was interrupted or is not valid
  * @throws {TypeError} when the description cannot be run at all (no client, an unreadable secret file)
+ * @throws {PluginError} "not-built" when ipbench runs from sources that are not built and has no tests
  */
 export async function runBenchmark(
   description: RunDescription,
   options: RunOptions = {},
 ): Promise<ResultDocument> {
   const session = await openSession(inOurSpelling(description), options);
-  return await runSession(session, options.signal);
+  const document = await runSession(session, options.signal);
+  const { cause } = session.failure ?? {};
+  if (cause instanceof PluginError && cause.code === "not-built") throw cause;
+  return document;
 }
 
 /** In the original's spelling blanks separate arguments, too; everything below knows commas alone. */

@@ -17,7 +17,8 @@ export type PluginErrorCode =
   | "timeout"
   | "protocol"
   | "limit"
-  | "interface";
+  | "interface"
+  | "not-built";
 
 /** A plugin, or the process that hosts it, failed. The message names the plugin, the call and the cause. */
 export class PluginError extends Error {

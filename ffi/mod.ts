@@ -4,6 +4,7 @@
  * @module
  */
 
+export { isGranted, variable } from "./granted.ts";
 export { monotonicNowNs } from "./clock.ts";
 export { PluginError, type PluginErrorCode } from "./errors.ts";
 export { DEFAULT_DEADLINES, type HostDeadlines } from "./limits.ts";

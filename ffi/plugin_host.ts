@@ -8,6 +8,7 @@
 import { monotonicNowNs } from "./clock.ts";
 import { EMPTY_SETUP, type TestSetup } from "../base/test_setup.ts";
 import { PluginError } from "./errors.ts";
+import { isGranted } from "./granted.ts";
 import { DEFAULT_DEADLINES, type HostDeadlines } from "./limits.ts";
 import {
   type PageProgress,
@@ -333,7 +334,7 @@ export class PluginHost {
   }
 
   #openPage(fd: unknown): void {
-    if (typeof fd !== "number") return;
+    if (typeof fd !== "number" || !isGranted({ name: "read", path: `/proc/${this.pid}/fd/${fd}` })) return;
     try {
       this.#page = Deno.openSync(`/proc/${this.pid}/fd/${fd}`, { read: true });
     } catch {

@@ -51,8 +51,12 @@ export interface CallKind {
 
 const CODES: ReadonlySet<string> = new Set<PluginErrorCode>([
   ...["not-found", "setup", "start", "stop", "marshall", "unmarshall", "output"] as const,
-  ...["crash", "timeout", "protocol", "limit", "interface"] as const,
+  ...["crash", "timeout", "protocol", "limit", "interface", "not-built"] as const,
 ]);
+
+function codeOf({ code }: Frame["header"]): PluginErrorCode | null {
+  return typeof code === "string" && CODES.has(code) ? code as PluginErrorCode : null;
+}
 
 /** A running child process and the calls that wait for its answers. */
 export class PluginProcess {
@@ -245,6 +249,9 @@ export class PluginProcess {
       this.#remarks[header.log === "warning" ? "warning" : "debug"].say(String(header.message));
       return;
     }
+    if (typeof header.fatal === "string") {
+      return this.fail(codeOf(header) ?? "crash", "its start", header.fatal);
+    }
     if (typeof header.opening === "string") {
       this.#opening = header.opening;
       return;
@@ -255,10 +262,7 @@ export class PluginProcess {
     this.#pending.delete(Number(header.id));
     if (pending.timer !== null) clearTimeout(pending.timer);
     if (header.ok === true) return pending.resolve(frame);
-    const code = typeof header.code === "string" && CODES.has(header.code)
-      ? header.code as PluginErrorCode
-      : pending.code;
-    pending.reject(new PluginError(code, pending.call, String(header.message)));
+    pending.reject(new PluginError(codeOf(header) ?? pending.code, pending.call, String(header.message)));
   }
 
   #rejectAll(): void {

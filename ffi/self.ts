@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isGranted } from "./granted.ts";
 import { INTERFACE_MAJOR, INTERFACE_MINOR, VERSION } from "./version.ts";
 
 /** First argument that makes the program host a plugin instead of doing its usual work. */
@@ -66,21 +67,17 @@ interface Launcher {
 const launcher = readLauncher();
 
 function readLauncher(): Launcher | null {
-  try {
-    const self = Deno.env.get(VARIABLES.self);
-    const loader = Deno.env.get(VARIABLES.loader);
-    const bundle = Deno.env.get(VARIABLES.bundle);
-    const run = Deno.env.get(VARIABLES.run);
-    const program = Deno.env.get(VARIABLES.program);
-    const secure = Deno.env.get(VARIABLES.secure);
-    for (const name of Object.values(VARIABLES)) Deno.env.delete(name);
-    if (!self || !loader || !bundle || !run || !program || !secure) return null;
-    for (const name of Object.keys(RUNTIME_SETTINGS)) Deno.env.delete(name);
-    return { self, loader, bundle, run, program, secure };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return null; // a library user without --allow-env
-    throw error;
-  }
+  if (!isGranted({ name: "env" })) return null; // a library user without --allow-env
+  const self = Deno.env.get(VARIABLES.self);
+  const loader = Deno.env.get(VARIABLES.loader);
+  const bundle = Deno.env.get(VARIABLES.bundle);
+  const run = Deno.env.get(VARIABLES.run);
+  const program = Deno.env.get(VARIABLES.program);
+  const secure = Deno.env.get(VARIABLES.secure);
+  for (const name of Object.values(VARIABLES)) Deno.env.delete(name);
+  if (!self || !loader || !bundle || !run || !program || !secure) return null;
+  for (const name of Object.keys(RUNTIME_SETTINGS)) Deno.env.delete(name);
+  return { self, loader, bundle, run, program, secure };
 }
 
 function isStandalone(): boolean {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PluginError } from "../errors.ts";
 import { embedded } from "../embedded.ts";
 import { privateFile } from "./private_file.ts";
 import { cString, libc, writeAll } from "./libc.ts";
@@ -70,6 +71,7 @@ export function openBytes<T>(name: string, bytes: Uint8Array, open: (path: strin
 
 /**
  * @returns the library, opened globally
+ * @throws {PluginError} "not-built" when there is none
  * @throws {Error} when it cannot be opened
  */
 export async function openLibrary(): Promise<Library> {
@@ -77,7 +79,9 @@ export async function openLibrary(): Promise<Library> {
   try {
     bytes = await embedded().library();
   } catch (cause) {
-    throw new Error("libipbench.so.1 is not built: run make -C tests_c", { cause });
+    const folder = decodeURIComponent(new URL("../../", import.meta.url).pathname);
+    const message = `ipbench is not built, and has no tests: run ${folder}scripts/build`;
+    throw new PluginError("not-built", "its start", message, { cause });
   }
   let why = "";
   const library = openBytes("libipbench.so.1", bytes, (path) => {

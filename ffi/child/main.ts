@@ -251,7 +251,9 @@ export async function main(args: string[]): Promise<number> {
   try {
     library = await openLibrary();
   } catch (error) {
-    console.error(`ipbench: ${error instanceof Error ? error.message : error}`);
+    if (error instanceof PluginError) {
+      Deno.stdout.writeSync(encodeFrame({ fatal: error.message, code: error.code }));
+    } else console.error(`ipbench: ${error instanceof Error ? error.message : error}`);
     return EXIT_CANNOT_START;
   }
   const out = library.symbols.ipbench_host_stdio();
