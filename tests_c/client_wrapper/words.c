@@ -100,23 +100,36 @@ static int path_of(int fd, char path[PATH_MAX])
 	return 0;
 }
 
+/* One sentence, whether the file is there or not: nobody is to learn here what else this machine has. */
+static int refuse(const char *given, const char *what, struct ipb_error *err)
+{
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof folder, "%s", given);
+	char *slash = strrchr(folder, '/');
+	slash[slash == folder] = '\0';
+	return ipb_error(err, "%s: this daemon may not run %.200s; start it with --allow-exec %.200s, if it is there, to let it",
+	                 what, given, folder);
+}
+
 int words_allow(struct words *w, const char *allowed, const char *what, struct ipb_error *err)
 {
-	char path[PATH_MAX], folder[PATH_MAX];
+	char path[PATH_MAX];
+	const char *given = w->word[0];
 
-	if (w->word[0][0] != '/')
-		return ipb_error(err, "%s: \"%.200s\" is not an absolute path", what, w->word[0]);
-	int fd = open(w->word[0], O_PATH | O_CLOEXEC);
+	if (given[0] != '/')
+		return ipb_error(err, "%s: \"%.200s\" is not an absolute path", what, given);
+	int named_inside = inside(given, allowed) && strstr(given, "/../") == NULL;
+	int fd = open(given, O_PATH | O_CLOEXEC);
 	if (fd < 0 || path_of(fd, path) < 0) {
-		ipb_error_errno(err, errno, "%s: cannot find program %.200s", what, w->word[0]);
+		if (named_inside)
+			ipb_error_errno(err, errno, "%s: cannot find program %.200s", what, given);
+		else
+			refuse(given, what, err);
 		goto fail;
 	}
 	if (!inside(path, allowed)) {
-		strcpy(folder, path);
-		char *slash = strrchr(folder, '/');
-		slash[slash == folder] = '\0';
-		ipb_error(err, "%s: this daemon may not run %.200s; start it with --allow-exec %.200s to let it", what, path,
-		          folder);
+		refuse(given, what, err);
 		goto fail;
 	}
 	if (fstat(fd, &w->about) < 0 || !S_ISREG(w->about.st_mode) || access(path, X_OK) < 0) {

@@ -102,6 +102,28 @@ static void only_below_allowed_directories(void **state)
 	rmdir(folder);
 }
 
+/* What is outside is refused in the same words, whether it is there or not, and wherever it leads. */
+static void nobody_learns_what_files_there_are(void **state)
+{
+	static const char *const there[] = { "/etc/passwd", "/bin/sh", "/usr/share/../../etc/passwd" },
+	                  *const missing[] = { "/etc/passwX", "/bin/sX", "/usr/share/../../etc/passwX" };
+	char said[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+		for (int none = 0; none < 2; none++) {
+			assert_int_equal(allowed(there[i], none ? NULL : "/usr/share"), -1);
+			snprintf(said, sizeof said, "%s", ipb_error_text(&err));
+			assert_int_equal(allowed(missing[i], none ? NULL : "/usr/share"), -1);
+			char *name = strstr(said, there[i]);
+			assert_non_null(name);
+			name[strlen(there[i]) - 1] = 'X';
+			assert_string_equal(said, ipb_error_text(&err));
+		}
+	assert_int_equal(allowed("/usr/share/ipbench-no-such-file", "/usr/share"), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "cannot find program")); /* the operator's own folder */
+}
+
 static int run(const char *script, uint64_t timeout_ms, const struct ipb_stop *cancel, char **data, size_t *size, int *status)
 {
 	struct words w = { .count = 3, .word = { "/bin/sh", "-c", (char *)script, NULL } };
@@ -303,6 +325,7 @@ static void texts_end_with_a_newline(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(words_are_split), cmocka_unit_test(only_below_allowed_directories),
+		                            cmocka_unit_test(nobody_learns_what_files_there_are),
 		                            cmocka_unit_test(programs_are_run), cmocka_unit_test(limits_hold),
 		                            cmocka_unit_test(nothing_is_left), cmocka_unit_test(results_are_checked),
 		                            cmocka_unit_test(a_link_keeps_its_name),
