@@ -4,13 +4,16 @@
  * @module
  */
 import type { Command } from "@commander-js/extra-typings";
-import type { Comparison } from "../results/compare/compare.ts";
+import type { Comparison, Row } from "../results/compare/compare.ts";
 import type { ReportPoint } from "../results/report/point.ts";
 import { MetricError, METRICS } from "../results/compare/metrics.ts";
 import { ALLOWABLE } from "../results/compare/pair.ts";
+import { isBlind } from "../results/compare/words.ts";
 import { nearest, suggestion } from "../config/nearest.ts";
+import { coloured, type Mood } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note, out } from "./io.ts";
+import { wrapWords } from "./format.ts";
+import { note, out, widthOf } from "./io.ts";
 import { readDocuments } from "./read_documents.ts";
 import { writeWhole } from "./result_files.ts";
 
@@ -107,9 +110,16 @@ async function compare(left: string[], right: string[], options: Options): Promi
   refuse(comparison);
   const failed = gates.failures(comparison, conditions);
   const names = sideNames(left, right);
-  const text = compareMarkdown(comparison, names, failed);
-  if (options.markdown !== undefined) await write(options.markdown, text);
-  else out(text);
+  if (options.markdown !== undefined) {
+    await write(options.markdown, compareMarkdown(comparison, names, failed));
+  } else {
+    const width = widthOf(Deno.stdout);
+    const paint = (row: Row, finding: string) => {
+      const mood = moodOf(row);
+      return mood === null ? finding : coloured(Deno.stdout, mood, finding);
+    };
+    out(wrapWords(compareMarkdown(comparison, names, failed, { width, paint }), width));
+  }
   if (options.output !== undefined) {
     const { compareHtml } = await import("../results/compare/html.ts");
     await write(options.output, compareHtml(comparison, names, failed));
@@ -130,6 +140,14 @@ async function compare(left: string[], right: string[], options: Options): Promi
     ...lacking.length > 0 ? ["what is not there may be what got worse; --allow missing lets it pass"] : [],
   ];
   if (lines.length > 0) throw new ExitError(EXIT.FAILED, lines.join("; "));
+}
+
+/** How a finding is to be taken; what could not have been seen is grey. */
+function moodOf(row: Row): Mood | null {
+  if (row.finding === "worse") return "bad";
+  if (row.finding === "better") return "good";
+  if (row.finding === "changed") return "doubtful";
+  return isBlind(row) ? "silent" : null;
 }
 
 /** The first few of a list, and how many more there are. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { stripVTControlCharacters } from "node:util";
 import { formatNanoseconds, formatQuantity } from "../config/values.ts";
 import type { Counts } from "../results/document.ts";
 
@@ -40,14 +41,18 @@ export function fit(line: string, width: number): string {
   return characters.length <= width ? line : characters.slice(0, Math.max(0, width - 1)).join("") + "…";
 }
 
+function columnsOf(text: string): number {
+  return stripVTControlCharacters(text).length;
+}
+
 /** Breaks lines between words, so that none is wider than a terminal; what follows a break is indented. */
 export function wrapWords(text: string, width: number): string {
   return text.split("\n").map((line) => {
-    if (line.length <= width) return line;
+    if (columnsOf(line) <= width) return line;
     const lines = [""];
     for (const word of line.match(/ *[^ ]+/g) ?? []) {
       const longer = lines.at(-1)! + word;
-      if (longer.length <= width || lines.at(-1) === "") lines[lines.length - 1] = longer;
+      if (columnsOf(longer) <= width || lines.at(-1) === "") lines[lines.length - 1] = longer;
       else lines.push(`  ${word.trimStart()}`);
     }
     return lines.join("\n");

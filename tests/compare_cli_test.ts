@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { makeDocument } from "./fixtures/documents.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
-import { runProgram } from "./util/mod.ts";
+import { isInstalled, runProgram } from "./util/mod.ts";
+import { TestTerminal } from "./util/terminal.ts";
 
 function* repetitions(slowdown: number, seed: number, kernel = "6.18.5-amd64") {
   for (let i = 0; i < 10; i++) {
@@ -26,6 +27,41 @@ Deno.test("compare finds a slowdown, fails where told to, and writes a page", as
   const passed = await runProgram("ipbench", [...args, "p99 +50%", "throughput -2%"]);
   assert.equal(passed.code, 0, passed.stderr);
 });
+
+Deno.test({
+  name: "compare on a terminal: nothing wraps, what is worse is red, what cannot be told is grey (script)",
+  ignore: !isInstalled("script"),
+}, async () => {
+  using folder = TemporaryFolder.make();
+  using slower = TemporaryFolder.make();
+  folder.writeSweep(repetitions(1, 1));
+  slower.writeSweep(repetitions(1.1, 101));
+  const args = ["compare", folder.path, slower.path];
+  for (const columns of [80, 60]) {
+    await using terminal = TestTerminal.open("ipbench", args, { columns });
+    assert.equal(await terminal.end(), 0);
+    assert.deepEqual(terminal.wrapped(), []);
+    assert.match(terminal.lines().join("\n"), /^ {2}response p99 .*\n( {2}\S.*\n)? {4}worse$/m);
+  }
+  await using coloured = TestTerminal.open("ipbench", args, { colours: true });
+  await coloured.end();
+  assert.ok(coloured.raw.includes("\x1b[31mworse\x1b[39m"), coloured.raw);
+  await using few = TestTerminal.open("ipbench", [
+    ...["compare", `${folder.path}/${firstDocument(folder.path)}`],
+    `${slower.path}/${firstDocument(slower.path)}`,
+  ], { colours: true });
+  await few.end();
+  assert.ok(few.raw.includes("\x1b[90mcannot tell: too few repetitions to say\x1b[39m"), few.raw);
+  await using plain = TestTerminal.open("ipbench", args);
+  await plain.end();
+  assert.ok(!plain.raw.includes("\x1b"), plain.raw);
+});
+
+/** Name of a result document in a folder. */
+function firstDocument(folder: string): string {
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name).filter((name) => name !== "index.json")
+    .sort()[0]!;
+}
 
 Deno.test("compare refuses another kernel until told otherwise, and wrong use exits 2", async () => {
   using folder = TemporaryFolder.make();

@@ -139,6 +139,18 @@ Deno.test(
         ]);
         assert.equal(done.code, 0, done.stderr);
         await checkPage(browser, page, 2);
+        for (const [width, scheme] of [[390, "light"], [390, "dark"]] as const) {
+          const { page: narrow } = await open(browser, page, width, scheme);
+          for (const name of ["Finding", "A", "B", "Change"]) {
+            const cell = narrow.locator(`td[data-name="${name}"]`).first();
+            const box = await cell.boundingBox();
+            assert.ok(
+              box !== null && box.x >= 0 && box.x + box.width <= width,
+              `${name} is beside the screen`,
+            );
+          }
+          await narrow.close();
+        }
         for (const side of sides) side[Symbol.dispose]();
       });
 

@@ -3,11 +3,12 @@ import { makeDocument } from "../../tests/fixtures/documents.ts";
 import type { ResultDocument } from "../document.ts";
 import { type ReportPoint, reportPoint } from "../report/point.ts";
 import { seededNormal } from "../testing.ts";
-import { compareSides, DEFAULT_REPETITIONS } from "./compare.ts";
+import { compareSides, DEFAULT_REPETITIONS, type Row } from "./compare.ts";
 import { blind, failures, missing, parseFailIf } from "./fail_if.ts";
 import { compareHtml } from "./html.ts";
 import { compareMarkdown } from "./markdown.ts";
 import { MetricError, metricOf, metricsOf } from "./metrics.ts";
+import { changeText, findingText, intervalText, isBlind, valueText } from "./words.ts";
 
 const template = reportPoint(makeDocument({ samples: 200, intervals: 2 }), "a.json");
 
@@ -74,6 +75,46 @@ Deno.test("no difference seen says what would have been", () => {
   assert.match(text, /no difference seen; \d+(\.\d+)? % would have been/);
   assert.match(text, /independent of each other/);
   assert.match(text, /Mann–Whitney/);
+});
+
+Deno.test("where only a large change could have been seen nothing is called no difference, and it is counted", () => {
+  const normal = seededNormal(7);
+  const comparison = compareSides(side(normal, 1, 0.02), side(normal, 1, 0.02));
+  for (const row of comparison.rows) {
+    if (row.metric.name === "p50") Object.assign(row, { finding: "none", change: 0.001, detectable: 0.49 });
+    if (row.metric.name === "p99") Object.assign(row, { finding: "none", change: 0.001, detectable: 17.04 });
+  }
+  const [p50, p99] = ["p50", "p99"].map((name) => comparison.rows.find((row) => row.metric.name === name)!);
+  assert.deepEqual([isBlind(p50!), isBlind(p99!)], [false, true]);
+  const text = compareMarkdown(comparison, { a: "a", b: "b" });
+  assert.match(text, /response p99 .*cannot tell: only 1704 % or more would have been seen/);
+  assert.match(text, /response p50 .*no difference seen; 49 % would have been/);
+  assert.match(
+    text,
+    /No difference seen, but 1 of 5 figures cannot tell; the least sensitive figure, response p99/,
+  );
+  const page = compareHtml(comparison, { a: "a", b: "b" });
+  assert.match(page, /class="quiet"><span class="tag">cannot tell<\/span> only 1704 % or more/);
+});
+
+Deno.test("on a narrow terminal each figure has lines of its own, with every number of the table", () => {
+  const normal = seededNormal(3);
+  const comparison = compareSides(side(normal, 1, 0.02), side(normal, 1.3, 0.02));
+  const names = { a: "before", b: "after" };
+  const paint = (row: Row, finding: string) => `<${row.finding} ${finding}>`;
+  const narrow = compareMarkdown(comparison, names, [], { width: 80, paint });
+  assert.doesNotMatch(narrow, /^\|/m);
+  for (const row of comparison.rows) {
+    const lines = narrow.split("\n");
+    const at = lines.findIndex((line) => line.startsWith(`  ${row.metric.label} `));
+    const values = [row.a, row.b].map((value) => valueText(row.metric, value));
+    for (const text of [...values, changeText(row.metric, row.change), intervalText(row)]) {
+      assert.ok(lines[at]!.includes(text), `${lines[at]} lacks ${text}`);
+    }
+    assert.equal(lines[at + 1], `    <${row.finding} ${findingText(row)}>`);
+  }
+  const wide = compareMarkdown(comparison, names, [], { width: 200, paint: (_, finding) => finding });
+  assert.equal(wide, compareMarkdown(comparison, names));
 });
 
 Deno.test("too few repetitions are not tested, and that is said", () => {
@@ -153,7 +194,7 @@ Deno.test("a large change that could be chance is not called no difference, on t
   assert.match(text, /cannot tell: only \d+ % or more would have been seen/);
   assert.match(
     text,
-    /\*\*No difference seen; the least sensitive figure, response p\S+ at .*, would have shown \d+ % or more\.\*\*/,
+    /\*\*(Cannot tell: no figure would have shown less than a large change|No difference seen, but \d of 5 figures cannot tell); the least sensitive figure, response p\S+ at .*, would have shown \d+ % or more\.\*\*/,
   );
   const page = compareHtml(comparison, { a: "a", b: "b" });
   assert.match(page, /class="verdict neutral"/);

@@ -6,7 +6,7 @@
 import { axis, type Chart, type EChartsOptions } from "../report/chart.ts";
 import { figure, page } from "../report/html.ts";
 import { type Fragment, html, type Markup, table } from "../report/markup.ts";
-import { colour } from "../report/palette.ts";
+import { colour, type ColourName } from "../report/palette.ts";
 import type { Comparison, Finding, Row } from "./compare.ts";
 import type { Failure } from "./fail_if.ts";
 import type { SideNames } from "./markdown.ts";
@@ -15,6 +15,7 @@ import {
   changeText,
   findingText,
   intervalText,
+  isBlind,
   probabilityText,
   summaryText,
   valueText,
@@ -69,17 +70,22 @@ export function compareHtml(
       <section><h2>Changes</h2>${charts.length === 0
         ? html`<p>No figure changed.</p>`
         : charts.map((chart) => figure(chart))}</section>
-      <section><h2>Figures</h2>${table("Figures", [
-        { name: "Point" },
-        { name: "Figure" },
-        { name: "Finding" },
-        n("A"),
-        n("B"),
-        n("Change"),
-        n("Interval"),
-        n("p"),
-        n("Runs"),
-      ], rows)}</section>
+      <section><h2>Figures</h2>${table(
+        "Figures",
+        [
+          { name: "Point" },
+          { name: "Figure" },
+          { name: "Finding" },
+          n("A"),
+          n("B"),
+          n("Change"),
+          n("Interval"),
+          n("p"),
+          n("Runs"),
+        ],
+        rows,
+        { stacked: true },
+      )}</section>
       <section><h2>How to read this</h2><ul>${comparison.overall.map((o) =>
         html`<li>All ${o.points} points together, ${o.metric.label}: ${changeText(o.metric, o.change)}, p ${
           probabilityText(o.p)
@@ -94,7 +100,9 @@ function finding(row: Row): Markup {
   if (row.finding === "worse") return html`<span class="tag INVALID">worse</span>`;
   if (row.finding === "better") return html`<span class="tag VALID">better</span>`;
   if (row.finding === "changed") return html`<span class="tag SUSPECT">changed</span>`;
-  return html`<span class="quiet">${findingText(row)}</span>`;
+  if (!isBlind(row)) return html`${findingText(row)}`;
+  const [, why = ""] = findingText(row).split(": ");
+  return html`<span class="quiet"><span class="tag">cannot tell</span> ${why}</span>`;
 }
 
 function notes(comparison: Comparison): Markup | "" {
@@ -112,6 +120,8 @@ function notes(comparison: Comparison): Markup | "" {
     </section>
   `;
 }
+
+const TONES: Partial<Record<Finding, ColourName>> = { worse: "bad", better: "c3", changed: "c1" };
 
 /** One drawing a metric: the change at each point with its interval. */
 function chartsOf(comparison: Comparison): Chart[] {
@@ -133,8 +143,7 @@ function forest(rows: readonly Row[], label: string, name: string, factor: numbe
       Math.abs(x) * factor
     ),
   );
-  const tone = (row: Row) =>
-    colour(row.finding === "worse" ? "bad" : row.finding === "better" ? "c3" : "muted");
+  const tone = (row: Row) => colour(TONES[row.finding] ?? (isBlind(row) ? "muted" : "ink"));
   const height = 86 + 34 * rows.length;
   return {
     name: `change-${name.replace(/[^a-z0-9-]/g, "-")}`,
@@ -143,7 +152,11 @@ function forest(rows: readonly Row[], label: string, name: string, factor: numbe
     legend: [
       { label: "worse", colour: "bad", style: "bar" },
       { label: "better", colour: "c3", style: "bar" },
-      { label: "no difference seen", colour: "muted", style: "bar" },
+      ...(rows.some((row) => row.finding === "changed")
+        ? [{ label: "changed", colour: "c1", style: "bar" } as const]
+        : []),
+      { label: "no difference seen", colour: "ink", style: "bar" },
+      { label: "cannot tell", colour: "muted", style: "bar" },
     ],
     heights: { wide: height, narrow: height },
     options: (frame) => ({

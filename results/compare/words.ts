@@ -36,17 +36,29 @@ export function probabilityText(p: number | null): string {
 /** What a row comes to. */
 export function findingText(row: Row): string {
   if (row.finding !== "none" && row.finding !== "untested") return row.finding;
-  if (row.finding === "untested") return "too few repetitions to say";
+  if (row.finding === "untested") return "cannot tell: too few repetitions to say";
+  if (isBlind(row)) return `cannot tell: only ${detectableText(row)} or more would have been seen`;
   if (row.detectable === null) return "no difference seen";
   if (row.detectable === 0) return "no difference seen (runs do not scatter)";
-  if (Math.abs(row.change) >= VISIBLE_CHANGE[row.metric.scale] && row.detectable > Math.abs(row.change)) {
-    return `cannot tell: only ${detectableText(row)} or more would have been seen`;
-  }
   return `no difference seen; ${detectableText(row)} would have been`;
+}
+
+/**
+ * Whether nothing was seen where hardly anything could have been: the estimate is a change that could still be chance, or
+ * only a change as large as {@linkcode BLIND_CHANGE} would have shown. Without repetitions nothing can be seen at all.
+ */
+export function isBlind(row: Row): boolean {
+  if (row.finding === "untested") return true;
+  if (row.finding !== "none" || row.detectable === null) return false;
+  const { scale } = row.metric;
+  const size = Math.abs(row.change);
+  return (size >= VISIBLE_CHANGE[scale] && row.detectable > size) || row.detectable >= BLIND_CHANGE[scale];
 }
 
 /** An estimate of such a change that could still be chance is no "no difference": a share, or percentage points. */
 const VISIBLE_CHANGE = { relative: 0.05, points: 1 } as const;
+/** Who would have missed less than this has seen nothing of "no difference". */
+const BLIND_CHANGE = { relative: 0.5, points: 10 } as const;
 
 /** The smallest change that would have been seen, without a sign; "" where it is not known. */
 export function detectableText(row: Row): string {
@@ -67,10 +79,18 @@ export function summaryText(comparison: Comparison): string {
     return "Too few repetitions to tell a difference from chance; only the changes are shown.";
   }
   const changed = rows.filter((row) => row.finding === "changed").length;
-  if (worse + better + changed === 0) return `No difference seen${blindSpot(rows)}.`;
+  const tested = rows.length - untested;
+  const blind = rows.filter((row) => row.finding === "none" && isBlind(row)).length;
+  if (worse + better + changed === 0) {
+    const first = blind === tested
+      ? "Cannot tell: no figure would have shown less than a large change"
+      : `No difference seen${blind === 0 ? "" : `, but ${blind} of ${tested} figures cannot tell`}`;
+    return `${first}${blindSpot(rows)}.`;
+  }
   const parts = [[worse, "worse"], [better, "better"], [changed, "changed"]].filter(([count]) => count !== 0)
     .map(([count, word]) => `${count} ${word}`);
-  return `B against A: ${parts.join(", ")}, of ${rows.length - untested} figures tested.`;
+  const rest = blind === 0 ? "" : `; ${blind} cannot tell`;
+  return `B against A: ${parts.join(", ")}, of ${tested} figures tested${rest}.`;
 }
 
 /** What could not have been seen, of the figures that were tested. */

@@ -64,10 +64,18 @@ export function table(
   label: string,
   columns: readonly Column[],
   rows: readonly (readonly Fragment[])[],
+  options: { stacked?: boolean } = {},
 ): Markup {
+  const stacked = options.stacked === true;
+  const name = (i: number) =>
+    stacked
+      ? html`
+        data-name="${columns[i]?.name ?? ""}"
+      `
+      : "";
   return html`
     <div class="scroll" role="region" aria-label="${label}" tabindex="0">
-      <table>
+      <table ${stacked ? raw(' class="stacked"') : ""}>
         <thead>
           <tr>${columns.map((column) =>
             html`
@@ -78,7 +86,7 @@ export function table(
         <tbody>${rows.map((row) =>
           html`
             <tr>${row.map((cell, i) =>
-              columns[i]?.numeric === true ? html`<td class="n">${cell}</td>` : html`<td>${cell}</td>`
+              html`<td${columns[i]?.numeric === true ? raw(' class="n"') : ""}${name(i)}>${cell}</td>`
             )}</tr>
           `
         )}</tbody>

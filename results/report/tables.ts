@@ -67,9 +67,14 @@ export function runTable(model: ReportModel): Markup {
     formatTime((point.response ?? point.service)?.p99_ns),
     point.reasons[0] ?? "",
   ]);
-  return table("Runs", [{ name: "Document" }, { name: "Verdict" }, n("Offered"), n("p99"), {
-    name: "Main reason",
-  }], rows);
+  return table(
+    "Runs",
+    [{ name: "Document" }, { name: "Verdict" }, n("Offered"), n("p99"), {
+      name: "Main reason",
+    }],
+    rows,
+    { stacked: true },
+  );
 }
 
 const COUNT_COLUMNS = [
