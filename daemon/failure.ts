@@ -33,7 +33,7 @@ const FAILED_CALL: Readonly<Record<string, string>> = {
  * @param error What happened.
  */
 export function describeFailure(failure: string, plugin: string, error: unknown): string {
-  const why = messageOf(error);
+  const why = messageOf(error).replaceAll("\n", "; "); // a reply is one line
   if (error instanceof PluginError && error.code === "not-found") {
     const words = `Can not find plugin: ${plugin}`;
     return why.startsWith(words) ? why : `${words}; ${why}`;

@@ -61,6 +61,8 @@ export interface PluginInfo {
   options: PluginOption[] | null;
   /** Figures that its results give, as far as it describes them. */
   metrics: PluginMetric[];
+  /** Whether its setup needs a machine under test; `null` without the extension symbol. */
+  needsTarget: boolean | null;
   /** Mandatory functions that are NULL. */
   missing: string[];
 }

@@ -51,7 +51,7 @@ export const METRIC = { size: 32, name: 0, unit: 8, help: 16, total: 24, better:
 
 /** `struct ipbench_plugin_ext`. */
 export const EXT = {
-  size: 96,
+  size: 104,
   major: 0,
   minor: 4,
   size_field: 8,
@@ -67,6 +67,7 @@ export const EXT = {
   metrics: 80,
   metric_count: 88,
   metric_size: 92,
+  needs_target: 96,
 } as const;
 
 /** `struct ipbench_host`. */

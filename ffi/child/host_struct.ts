@@ -54,10 +54,10 @@ export class HostStruct {
     this.#error.fill(0);
   }
 
-  /** The plugin's sentence about its last call, "" when it gave none. */
+  /** The plugin's sentences about its last call, a line each, "" when it gave none. */
   error(): string {
     const end = this.#error.indexOf(0);
     const text = new TextDecoder().decode(this.#error.subarray(0, end < 0 ? ERROR_BYTES : end));
-    return printable(text);
+    return text.split("\n").map(printable).filter((line) => line !== "").join("\n");
   }
 }

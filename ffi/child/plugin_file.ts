@@ -105,7 +105,14 @@ function readPlugin(library: Library, handle: Deno.PointerObject, origin: string
   return { info, handle, functions, strangeMetrics };
 }
 
-const NO_EXTENSION = { version: null, interface: null, csvHeader: null, options: null, metrics: [] };
+const NO_EXTENSION = {
+  version: null,
+  interface: null,
+  csvHeader: null,
+  options: null,
+  metrics: [],
+  needsTarget: null,
+};
 
 function readExtension(
   symbol: Deno.PointerObject,
@@ -113,7 +120,7 @@ function readExtension(
   code: CodeRanges,
   functions: OpenPlugin["functions"],
   strange: string[],
-): Pick<PluginInfo, "version" | "interface" | "csvHeader" | "options" | "metrics"> {
+): Pick<PluginInfo, keyof typeof NO_EXTENSION> {
   const address = Deno.UnsafePointer.value(symbol);
   const head = new Struct(readMemory(address, EXT.version));
   const major = head.uint32(EXT.major);
@@ -139,6 +146,7 @@ function readExtension(
     csvHeader: struct.string(EXT.csv_header, "csv_header", MAX_TEXT_BYTES),
     options: readOptions(struct, origin),
     metrics: readMetrics(struct, origin, strange),
+    needsTarget: struct.uint32(EXT.needs_target) !== 0,
   };
 }
 

@@ -311,6 +311,7 @@ static const struct ipbench_metric metrics[] = {
 
 IPB_PLUGIN_EXT(
 	options,
+	.needs_target = 1,
 	.csv_header = "Requested_Throughput,Send_Throughput,Packet_Size",
 	.expected_duration = expected_duration,
 	.results = results,

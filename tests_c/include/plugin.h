@@ -81,7 +81,7 @@ struct ipbench_plugin {
 /* ---- the extension: a second, optional symbol `ipbench_plugin_ext` ------------------------------------------- */
 
 #define IPBENCH_EXT_MAJOR 1u /* a host refuses another major number, naming both and the file */
-#define IPBENCH_EXT_MINOR 1u /* fields are only ever appended; `size` says how far a structure reaches */
+#define IPBENCH_EXT_MINOR 2u /* fields are only ever appended; `size` says how far a structure reaches */
 
 /* One argument of a test, for `ipbench plugins NAME`, for checks and for reports. All strings: static storage. */
 struct ipbench_option {
@@ -169,7 +169,8 @@ struct ipbench_host {
 	uint32_t flow_base;   /* number of this tester in the run, from 0, final when `setup` is called; on the controller:
 	                         number of the client whose result `unmarshall` is given */
 	uint32_t error_size;  /* bytes at error, 1024 */
-	char *error;          /* why the last call failed: one sentence, NUL-terminated; which argument, which range */
+	char *error;          /* why the last call failed, NUL-terminated: one sentence, or several mistakes, a line each, which
+	                         begin `argument NAME` where they are about one: then its place is shown */
 	struct ipbench_progress *progress; /* shared memory to report to; never NULL */
 	/* Since 1.1: non-zero when the run is in the original's spelling, or of an original controller: an argument that a
 	 * test does not know, or a value that it cannot read, is warned of on stderr and passed over, not refused. Final
@@ -201,6 +202,10 @@ struct ipbench_plugin_ext {
 	const struct ipbench_metric *metrics; /* metric_count of them; of two that fit a name the first counts */
 	uint32_t metric_count;
 	uint32_t metric_size;                 /* sizeof(struct ipbench_metric) */
+	/* Since 1.2: non-zero when setup cannot do without a machine under test; a run that names none then ends before
+	 * anybody is contacted. */
+	uint32_t needs_target;
+	uint32_t reserved2;
 };
 
 /* The fields of the extension for an array of metrics: `IPBENCH_METRICS(metrics),`. */

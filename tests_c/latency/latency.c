@@ -296,6 +296,7 @@ static const struct ipbench_metric metrics[] = {
 
 IPB_PLUGIN_EXT(
 	latency_options,
+	.needs_target = 1,
 	.expected_duration = expected_duration,
 	.results = results,
 	.csv_header = HEADER

@@ -25,13 +25,16 @@
 #define LATENCY_RATE_MAX_BPS 1000000000000000ull      /* a thousand times what a test may ask for */
 
 /* The options of both tests. */
-#define LATENCY_OPTION_COUNT 54u
+#define LATENCY_OPTION_COUNT 55u
 extern const struct ipbench_option latency_options[LATENCY_OPTION_COUNT];
 
 /* A configuration from parsed arguments; host and port as SETUP gave them; original: the run is in the original's spelling,
  * and gets what its labs are used to. Strings belong to args. 0, or -1. */
 int latency_configure(struct ipb_engine_config *c, const struct ipb_args *args, const char *host, int port, int original,
                       struct ipb_error *err);
+
+/* The limits of the verdict: those given by themselves, else those of the set that `limits` names. */
+void latency_configure_limits(struct ipb_limits *l, const struct ipb_args *args);
 
 /* A histogram that has come in: what is known of it, and its encoding, which takes a small part of the counters' memory:
  * a controller holds a thousand results at once. */

@@ -51,6 +51,7 @@ const struct ipbench_option latency_options[] = {
 	S("until_ci", "float", "", "0", "0..1", "Stop when the mean's 95 % interval is narrower than this share of it; 0: off."),
 	S("rtt", "enum", "", "service", "service|response", "What row and samples show: from the send, or from the due time."),
 	S("keep_samples", "bool", "", "0", "", "Send single round trips to our own controller too; it asks for them when dump_dir is given."),
+	S("limits", "enum", "", "lab", "lab|paper|shared", "Set of limit_* values: stricter ones for a paper, wider ones for a machine that others use too."),
 	S("limit_lateness", "time", "s", "1ms", "0..1000", "Send lateness p99 from which a result is SUSPECT."),
 	S("limit_lateness_invalid", "time", "s", "100ms", "0..1000", "The same for INVALID."),
 	S("limit_rate", "float", "", "1%", "0..1", "Share of the requested rate that is missing, or sent beyond it, from which a result is SUSPECT."),
@@ -68,22 +69,6 @@ const struct ipbench_option latency_options[] = {
 	C("dump_prefix", "string", "", "latency", "", "See dump_dir."),
 };
 _Static_assert(sizeof latency_options / sizeof *latency_options == LATENCY_OPTION_COUNT, "count the options");
-
-static void configure_limits(struct ipb_limits *l, const struct ipb_args *a)
-{
-	l->lateness_p99_suspect_ns = ipb_args_ns(a, "limit_lateness");
-	l->lateness_p99_invalid_ns = ipb_args_ns(a, "limit_lateness_invalid");
-	l->rate_suspect = ipb_args_number(a, "limit_rate");
-	l->rate_invalid = ipb_args_number(a, "limit_rate_invalid");
-	l->gap_ns = ipb_args_ns(a, "limit_gap");
-	l->gap_suspect = ipb_args_number(a, "limit_gaps");
-	l->gap_invalid = ipb_args_number(a, "limit_gaps_invalid");
-	l->gap_longest_suspect_ns = ipb_args_ns(a, "limit_longest_gap");
-	l->drop_invalid = ipb_args_number(a, "limit_drops");
-	l->steal_suspect = ipb_args_number(a, "limit_steal");
-	l->frequency_suspect = ipb_args_number(a, "limit_frequency");
-	l->clock_step_ns = ipb_args_ns(a, "limit_clock_step");
-}
 
 static void configure_socket(struct ipb_sock_options *o, const struct ipb_args *a)
 {
@@ -131,7 +116,7 @@ static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a
 		most = IPB_ENGINE_FRAME_MAX;
 	}
 	if (ipb_args_given(a, "sizes") && ipb_args_given(a, "size"))
-		return ipb_error(err, "give either size or sizes");
+		return ipb_error(err, "argument sizes: give either size or sizes");
 	const char *text = ipb_args_string(a, ipb_args_given(a, "sizes") ? "sizes" : "size");
 	if (original && c->proto == IPB_RAW && !ipb_args_given(a, "sizes") && ipb_args_uint(a, "size") > most) {
 		ipb_warn(LATENCY_CHECK ? "latency-check" : "latency", "size=%s is more than an Ethernet frame of %u bytes, which is sent "
@@ -145,6 +130,8 @@ static int configure_sizes(struct ipb_engine_config *c, const struct ipb_args *a
 int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, const char *host, int port, int original,
                       struct ipb_error *err)
 {
+	struct ipb_mistakes mistakes = { 0 };
+
 	memset(c, 0, sizeof *c);
 	c->host = host;
 	c->port = (uint16_t)port;
@@ -152,13 +139,14 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, con
 	c->io = (enum ipb_io)ipb_args_enum(a, "engine");
 	c->stamps = (enum ipb_stamps)ipb_args_enum(a, "timestamps");
 	if (ipb_args_given(a, "bps") && ipb_args_given(a, "Mbps"))
-		return ipb_error(err, "give either bps or Mbps");
+		ipb_error(err, "argument Mbps: give either bps or Mbps"), ipb_mistakes_add(&mistakes, err);
 	c->rate_bps = ipb_args_given(a, "Mbps") ? ipb_args_number(a, "Mbps") * 1e6 : ipb_args_number(a, "bps");
-	if (configure_sizes(c, a, original, err) < 0 ||
-	    ipb_arrival_parse(&c->arrival, &c->burst, ipb_args_string(a, "arrival"), err) < 0)
-		return -1;
+	if (configure_sizes(c, a, original, err) < 0)
+		ipb_mistakes_add(&mistakes, err);
+	if (ipb_arrival_parse(&c->arrival, &c->burst, ipb_args_string(a, "arrival"), err) < 0)
+		ipb_mistakes_add(&mistakes, err);
 	if (ipb_args_given(a, "duration") && ipb_args_given(a, "samples"))
-		return ipb_error(err, "give either samples or duration");
+		ipb_error(err, "argument samples: give either samples or duration"), ipb_mistakes_add(&mistakes, err);
 	c->samples = ipb_args_uint(a, "samples");
 	c->duration_ns = ipb_args_ns(a, "duration");
 	c->rampup_ns = ipb_args_ns(a, "rampup");
@@ -180,14 +168,13 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, con
 	c->until_ci = ipb_args_number(a, "until_ci");
 	c->keep_samples = ipb_args_bool(a, "keep_samples");
 	c->keep_response = ipb_args_enum(a, "rtt") == 1;
-	configure_limits(&c->limits, a);
+	latency_configure_limits(&c->limits, a);
 	configure_socket(&c->sock, a);
 	if (c->sock.bind_port != 0 && c->sock.bind_port + c->flows - 1 > UINT16_MAX)
-		return ipb_error(err, "argument bind_port: %u flows from port %u on end at %u, beyond the last port, 65535", c->flows,
-		                 c->sock.bind_port, c->sock.bind_port + c->flows - 1);
-	if (c->proto != IPB_RAW || host == NULL)
-		return 0;
-	if (ipb_parse_mac(host, c->target_mac) < 0)
-		return ipb_error(err, "with socktype=raw the target is a MAC address such as 02:00:00:00:00:01, not \"%.100s\"", host);
-	return 0;
+		ipb_error(err, "argument bind_port: %u flows from port %u on end at %u, beyond the last port, 65535", c->flows,
+		          c->sock.bind_port, c->sock.bind_port + c->flows - 1), ipb_mistakes_add(&mistakes, err);
+	if (c->proto == IPB_RAW && host != NULL && ipb_parse_mac(host, c->target_mac) < 0)
+		ipb_error(err, "with socktype=raw the target is a MAC address such as 02:00:00:00:00:01, not \"%.100s\"", host),
+			ipb_mistakes_add(&mistakes, err);
+	return ipb_mistakes_end(&mistakes, err);
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #define WORD_MAX 64 /* bytes of a word of an enum or of one end of a range */
+#define NAMES_MAX 400 /* bytes of known names in a sentence */
 #define ANOTHER 1   /* of set_value: the value was passed over, the one before holds */
 
 static int lenient(const struct ipb_error *err) { return err != NULL && ipb_original_spelling(err->host); }
@@ -198,15 +199,21 @@ static int unknown(const struct ipb_args *a, const char *name, int controller, s
 		}
 	}
 	if (near != NULL)
-		return ipb_objection(err, "argument \"%.100s\" is not known; did you mean %s?", name, near->name);
-	char names[700] = "";
+		return ipb_objection(err, "argument \"%.100s\" is not known; did you mean \"%s\"?", name, near->name);
+	char names[NAMES_MAX + sizeof ", …"] = "";
 	size_t used = 0;
-	for (uint32_t i = 0; i < a->count && used < sizeof names - 1; i++)
-		if (mine(&a->options[i], controller)) {
-			int n = snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", a->options[i].name);
-			used += n > 0 ? (size_t)n : 0;
+	for (uint32_t i = 0; i < a->count; i++) {
+		size_t size = strlen(a->options[i].name) + 2;
+		if (!mine(&a->options[i], controller))
+			continue;
+		if (used + size > NAMES_MAX) {
+			memcpy(names + used, ", …", sizeof ", …");
+			break;
 		}
-	return ipb_objection(err, "argument \"%.100s\" is not known; known are: %s", name, used ? names : "none");
+		used += (size_t)sprintf(names + used, "%s%s", used > 0 ? ", " : "", a->options[i].name);
+	}
+	return ipb_objection(err, "argument \"%.100s\" is not known%s%s", name, used ? "; known: " : "; none is expected here",
+	                     names);
 }
 
 /* Cuts the next NAME[=VALUE] off *at, in place, and leaves out its quotes. 1 when there is one, 0 at the end, -1 for a
@@ -242,6 +249,7 @@ static int next(char **at, int blanks, struct part *part, struct ipb_error *err)
 
 static int parse_all(struct ipb_args *a, int controller, struct ipb_error *err)
 {
+	struct ipb_mistakes mistakes = { 0 };
 	char *at = a->text;
 	struct part part;
 	int found, status = 0;
@@ -253,9 +261,11 @@ static int parse_all(struct ipb_args *a, int controller, struct ipb_error *err)
 		status = i == a->count ? unknown(a, part.name, controller, err)
 		                       : set(&a->options[i], &a->values[i], &part, err);
 		if (status < 0)
-			return -1;
+			ipb_mistakes_add(&mistakes, err);
 	}
-	return found;
+	if (found < 0)
+		ipb_mistakes_add(&mistakes, err);
+	return ipb_mistakes_end(&mistakes, err);
 }
 
 int ipb_args_parse(struct ipb_args *a, const struct ipbench_option *options, uint32_t count, const char *text,

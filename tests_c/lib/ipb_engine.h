@@ -55,6 +55,7 @@ struct ipb_limits {
 	double steal_suspect;                      /* share of the processor's time that the hypervisor took */
 	double frequency_suspect;                  /* relative change of the processor's clock */
 	uint64_t clock_step_ns;                    /* real-time clock moved against the monotonic one */
+	const char *preset;                        /* name of the set that those come from which were not given; may be NULL */
 };
 
 struct ipb_engine_config {

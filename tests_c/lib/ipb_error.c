@@ -103,10 +103,55 @@ int ipb_forgive(struct ipb_error *err)
 	return 0;
 }
 
+/* Whether the line is one of the lines of text. */
+static int has_line(const char *text, const char *line)
+{
+	size_t size = strlen(line);
+
+	for (const char *at = text; (at = strstr(at, line)) != NULL; at += size)
+		if ((at == text || at[-1] == '\n') && (at[size] == '\n' || at[size] == '\0'))
+			return 1;
+	return 0;
+}
+
+void ipb_mistakes_add(struct ipb_mistakes *m, struct ipb_error *err)
+{
+	const char *sentence = err != NULL ? ipb_error_text(err) : "";
+	size_t used = strlen(m->text), size = strlen(sentence);
+
+	if (size > 0 && has_line(m->text, sentence))
+		return;
+	m->count++;
+	/* The count of those without room needs some itself. */
+	const size_t room = sizeof m->text - sizeof "\n… and 4294967295 more" - used;
+	if (used == 0)
+		snprintf(m->text, room, "%s", sentence);
+	else if (size + 2 > room)
+		m->left_out++;
+	else
+		snprintf(m->text + used, room, "\n%s", sentence);
+	if (err != NULL)
+		ipb_error_clear(err);
+}
+
+int ipb_mistakes_end(const struct ipb_mistakes *m, struct ipb_error *err)
+{
+	if (m->count == 0)
+		return 0;
+	if (m->left_out == 0)
+		return ipb_error(err, "%s", m->text);
+	return ipb_error(err, "%s\n… and %u more", m->text, m->left_out);
+}
+
 int ipb_error_print(const struct ipb_error *err, const char *name)
 {
-	if ((err->text == NULL || err->size == 0) && err->own[0] != '\0')
-		fprintf(stderr, "%s: %s\n", name, err->own);
+	if (err->text != NULL && err->size > 0)
+		return -1;
+	for (const char *line = err->own; *line != '\0';) {
+		int size = (int)strcspn(line, "\n");
+		fprintf(stderr, "%s: %.*s\n", name, size, line);
+		line += size + (line[size] == '\n');
+	}
 	return -1;
 }
 

@@ -1,5 +1,5 @@
 /*
- * One sentence that says why the last call failed.  SPDX-License-Identifier: MIT
+ * Why the last call failed: one sentence, or several, a line each.  SPDX-License-Identifier: MIT
  *
  * A plugin keeps one `struct ipb_error` and passes it down. After `ipb_error_attach` sentences go to the host's
  * buffer (struct ipbench_host.error); without a host they stay in the structure, and ipb_error_print shows them.
@@ -46,7 +46,20 @@ const char *ipb_error_text(const struct ipb_error *err);
 /* Forgets the last sentence. */
 void ipb_error_clear(struct ipb_error *err);
 
-/* When no host takes the sentence, writes it as one line "NAME: sentence" on stderr; returns -1. */
+/* Several mistakes that are told together, each a sentence; to be initialised with zeros. */
+struct ipb_mistakes {
+	char text[IPB_ERROR_SIZE]; /* the sentences, a newline between them */
+	uint32_t count;
+	uint32_t left_out; /* of count: had no room in text */
+};
+
+/* Moves err's sentence to the others, unless it is there already. err may be NULL. */
+void ipb_mistakes_add(struct ipb_mistakes *m, struct ipb_error *err);
+
+/* 0 when there was none; else -1, and err has all of them. */
+int ipb_mistakes_end(const struct ipb_mistakes *m, struct ipb_error *err);
+
+/* When no host takes the sentences, writes each as one line "NAME: sentence" on stderr; returns -1. */
 int ipb_error_print(const struct ipb_error *err, const char *name);
 
 /* Something that the user has to know and that fails nothing: writes it as one line "NAME: sentence" on stderr, which

@@ -214,6 +214,7 @@ static const struct ipbench_metric metrics[] = {
 
 IPB_PLUGIN_EXT(
 	options,
+	.needs_target = 1,
 	.csv_header = "Request_Rate,Reply_Rate,Minimum_Latency,Average_Latency,Stdev_Latency,Median_Latency,"
 	              "Mean_Absolute_Deviation,Maximum_Latency,Samples,Minimum_Run,Average_Run,Stdev_Run,Median_Run,"
 	              "Maximum_Run",

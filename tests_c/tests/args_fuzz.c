@@ -1,4 +1,4 @@
-/* link: ../latency/options.c */
+/* link: ../latency/options.c ../latency/limits.c */
 /* Any text as arguments of latency.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>

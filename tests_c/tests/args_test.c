@@ -114,8 +114,8 @@ static void the_originals_spelling_warns(void **state)
 {
 	(void)state;
 	const char *printed = warned("holdoff=100000,size=100bytes\tcount=3 kind=UDP,bsp=5,dump=x");
-	assert_non_null(strstr(printed, "argument \"holdoff\" is not known; known are: bps, size"));
-	assert_non_null(strstr(printed, "argument \"bsp\" is not known; did you mean bps?\n"));
+	assert_non_null(strstr(printed, "argument \"holdoff\" is not known; known: bps, size"));
+	assert_non_null(strstr(printed, "argument \"bsp\" is not known; did you mean \"bps\"?\n"));
 	assert_non_null(strstr(printed, "argument dump belongs to"));
 	assert_non_null(strstr(printed, "argument size: \"100bytes\" is not a number of bytes"));
 	assert_non_null(strstr(printed, "argument kind: \"UDP\" is not one of tcp|udp|raw; udp is used\n"));
@@ -250,14 +250,36 @@ static void either_half_may_be_asked_for(void **state)
 	assert_int_equal(ipb_args_uint(&args, "bps"), 5);
 	ipb_args_free(&args);
 	assert_int_equal(ipb_args_parse(&args, table, count, "dupm=x", IPB_ARGS_EITHER, &err), -1);
-	assert_non_null(strstr(ipb_error_text(&err), "did you mean dump?"));
+	assert_non_null(strstr(ipb_error_text(&err), "did you mean \"dump\"?"));
+}
+
+static void all_mistakes_are_told_together(void **state)
+{
+	char long_text[4000] = "";
+
+	(void)state;
+	assert_int_equal(parse("bsp=1,size=7,count=3,bps=fast,dump=x,bsp=2"), -1);
+	assert_string_equal(ipb_error_text(&err),
+	                    "argument \"bsp\" is not known; did you mean \"bps\"?\n"
+	                    "argument size: 7 is out of range; it takes 8..64Ki byte\n"
+	                    "argument bps: \"fast\" is not a rate such as 10M or 1.5G\n"
+	                    "argument dump belongs to the controller half's arguments (--test-controller-args)");
+	assert_int_equal(parse("size=7,dump=\"x"), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "\nargument dump: the double quote is not closed"));
+	for (int i = 0; i < 40; i++)
+		snprintf(long_text + strlen(long_text), 40, "bps=fast%d,", i);
+	assert_int_equal(parse(long_text), -1);
+	assert_true(strlen(ipb_error_text(&err)) < IPB_ERROR_SIZE);
+	const char *more = strstr(ipb_error_text(&err), "\n… and ");
+	assert_non_null(more);
+	assert_true(atoi(more + strlen("\n… and ")) > 15 && strcmp(more + strlen(more) - 5, " more") == 0);
 }
 
 static void failures_say_why(void **state)
 {
 	(void)state;
-	fails_with("bsp=1", "did you mean bps?");
-	fails_with("zzzzzzz=1", "known are: bps, size");
+	fails_with("bsp=1", "did you mean \"bps\"?");
+	fails_with("zzzzzzz=1", "; known: bps, size");
 	fails_with("dump=x", "--test-controller-args");
 	fails_with("size=7", "8..64Ki byte");
 	fails_with("size=64.5", "not a number of bytes");
@@ -300,6 +322,7 @@ int main(void)
 		cmocka_unit_test(empty_values_need_a_value), cmocka_unit_test(the_originals_spelling_warns),
 		cmocka_unit_test(an_empty_value_in_the_originals_spelling_is_0_or_the_default),
 		cmocka_unit_test(the_cases_of_both_languages), cmocka_unit_test(either_half_may_be_asked_for),
+		cmocka_unit_test(all_mistakes_are_told_together),
 		cmocka_unit_test(failures_say_why), cmocka_unit_test(long_texts_are_refused), cmocka_unit_test(distances),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* link: ../latency/options.c */
+/* link: ../latency/options.c ../latency/limits.c */
 /* When packets really left: the engine's packets, stamped by the kernel as they come in over the loopback device, which
  * happens in the sender's own call. A crowded machine delays some: what is asserted allows for as many as were seen to
  * be late, and a run with too many is made again.  SPDX-License-Identifier: MIT */

@@ -1,3 +1,4 @@
+/* link: ../latency/options.c ../latency/limits.c */
 /* The verdict from made-up runs: what is a reason, and what is chance.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
@@ -5,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../latency/latency.h"
 #include "ipb_engine_private.h"
 
 #define SECOND 1000000000ull
@@ -302,6 +304,64 @@ static void drift_is_judged_by_the_length_of_the_run(void **state)
 	}
 }
 
+/* A machine whose processors other virtual machines use: late sends, standstills, stolen time. */
+static struct ipb_engine *crowded(const char *arguments)
+{
+	struct ipb_engine *e = flawless("64", 10000, 10);
+	struct ipb_args args;
+	struct ipb_error err = { 0 };
+
+	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arguments, 0, &err) < 0)
+		fail_msg("\"%s\": %s", arguments, ipb_error_text(&err));
+	latency_configure_limits(&e->config.limits, &args);
+	ipb_args_free(&args);
+	for (int i = 0; i < 1000; i++)
+		ipb_hist_record(&e->lateness, i < 970 ? 5000 : 12000000);
+	e->window_sent_bytes *= 0.97;
+	e->gaps.count = 400;
+	e->gaps.sum_ns = SECOND * 8 / 10;
+	e->gaps.longest_ns = 180000000;
+	e->after.all_ticks = 1000;
+	e->after.steal_ticks = 120;
+	return e;
+}
+
+static void limits_have_names(void **state)
+{
+	struct ipb_engine *e;
+
+	(void)state;
+	const char *all = "send-lateness rate-not-reached scheduling-gaps steal";
+	assert_string_equal(codes_of(crowded("")), all);
+	assert_string_equal(codes_of(crowded("limits=lab")), all);
+	assert_string_equal(codes_of(crowded("limits=paper")), all);
+	assert_string_equal(codes_of(crowded("limit_lateness=20ms,limit_lateness_invalid=1s,limit_rate=5%,limit_rate_invalid=20%,"
+	                                     "limit_gap=2ms,limit_gaps=20%,limit_gaps_invalid=60%,limit_longest_gap=500ms,"
+	                                     "limit_steal=25%")), "");
+	assert_string_equal(codes_of(crowded("limits=shared")), "");
+	/* One that is given by itself wins, wherever it stands, and also when it says what the lab's says. */
+	assert_string_equal(codes_of(crowded("limit_steal=1%,limits=shared")), "steal");
+	assert_string_equal(codes_of(crowded("limits=paper,limit_lateness=20ms,limit_longest_gap=1s,limit_gaps=50%")),
+	                    "rate-not-reached steal");
+	e = crowded("limits=paper");
+	assert_string_equal(e->config.limits.preset, "paper");
+	assert_true(e->config.limits.lateness_p99_suspect_ns == 100000 && e->config.limits.rate_invalid == 0.01);
+	codes_of(e);
+	/* Each set is at least as strict as the next one. */
+	struct ipb_engine *sets[] = { crowded("limits=paper"), crowded("limits=lab"), crowded("limits=shared") };
+	for (int i = 0; i < 2; i++) {
+		const struct ipb_limits *a = &sets[i]->config.limits, *b = &sets[i + 1]->config.limits;
+		assert_true(a->lateness_p99_suspect_ns <= b->lateness_p99_suspect_ns && a->lateness_p99_invalid_ns <= b->lateness_p99_invalid_ns);
+		assert_true(a->rate_suspect <= b->rate_suspect && a->rate_invalid <= b->rate_invalid && a->gap_ns <= b->gap_ns);
+		assert_true(a->gap_suspect <= b->gap_suspect && a->gap_invalid <= b->gap_invalid);
+		assert_true(a->gap_longest_suspect_ns <= b->gap_longest_suspect_ns && a->drop_invalid <= b->drop_invalid);
+		assert_true(a->steal_suspect <= b->steal_suspect && a->frequency_suspect <= b->frequency_suspect);
+		assert_true(a->clock_step_ns <= b->clock_step_ns);
+	}
+	for (int i = 0; i < 3; i++)
+		codes_of(sets[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +374,7 @@ int main(void)
 		cmocka_unit_test(a_full_link_is_told_as_such),
 		cmocka_unit_test(drops_on_the_way_out_are_a_reason),
 		cmocka_unit_test(only_a_running_processor_has_a_clock),
+		cmocka_unit_test(limits_have_names),
 		cmocka_unit_test(drift_is_judged_by_the_length_of_the_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* link: ../latency/latency.c ../latency/options.c ../latency/marshal.c ../latency/output.c */
+/* link: ../latency/latency.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/output.c */
 /* latency on the controller: its arguments, the row, the files of dump_dir.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
@@ -42,9 +42,9 @@ static void each_half_takes_the_others_arguments(void **state)
 	assert_int_equal(controller("with_cpu_target,bps=1M,socktype=udp,warmup=1,cooldown=1"), 0);
 	assert_int_equal(ipbench_plugin_ext.expected_duration("with_cpu_target,dump_dir=/nowhere,bps=1M,warmup=1", &ns), 0);
 	assert_int_equal(controller("wiht_cpu_target"), -1);
-	assert_non_null(strstr(text, "did you mean with_cpu_target?"));
+	assert_non_null(strstr(text, "did you mean \"with_cpu_target\"?"));
 	assert_int_equal(ipbench_plugin_ext.expected_duration("spb=1", &ns), -1);
-	assert_non_null(strstr(text, "did you mean bps?"));
+	assert_non_null(strstr(text, "did you mean \"bps\"?"));
 }
 
 /* The original's bytes of a client with two round trips. */
