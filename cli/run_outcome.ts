@@ -5,6 +5,7 @@
  */
 
 import type { ResultDocument } from "../results/document.ts";
+import { byLimits, presetsOf } from "../results/limit_presets.ts";
 import { groupReasons } from "../results/reason_groups.ts";
 import { EXIT } from "./exit.ts";
 import { lossText, plainText, rateText, timeText } from "./format.ts";
@@ -37,9 +38,8 @@ export function exitStatus(document: ResultDocument, strict: boolean, originalSp
  */
 export function outcomeLines(document: ResultDocument, told: readonly string[] = []): string[] {
   const { run } = document;
-  const lines = [
-    `${run.verdict}${run.interrupted === true ? " (interrupted)" : run.failed === true ? " (failed)" : ""}`,
-  ];
+  const how = run.interrupted === true ? " (interrupted)" : run.failed === true ? " (failed)" : "";
+  const lines = [`${run.verdict}${how}${byLimits(presetsOf(document.clients))}`];
   const untold = (run.details ?? run.reasons.map((text) => ({ text }))).filter(({ text }) =>
     !told.some((known) => text.includes(known))
   );

@@ -1,5 +1,5 @@
 /**
- * Reasons that differ in their numbers and hosts only, as one sentence.
+ * Reasons of one code, or that differ in their numbers and hosts only, as one sentence.
  *
  * @module
  */
@@ -9,15 +9,20 @@ const NAMED_HOSTS = 3;
 /** A whole or decimal number that is no part of a word or an address. */
 const NUMBER = /(?<![\w.:])\d+(?:\.\d+)?(?![\w:]|\.\d)/g;
 
+/** Sentences of one code that differ in more than their numbers and are told. */
+const SENTENCES = 3;
+
 /** A reason, and whom it is about. */
 export interface GroupedReason {
   text: string;
   host?: string | undefined;
+  /** What it is a case of, such as "send-lateness". */
+  code?: string | undefined;
 }
 
 /**
- * Puts reasons together that say the same with other numbers: "packets left late: 1 % of them 1.2 ms …" and "…: 1 % of
- * them 6.2 ms …" become "packets left late: 1 % of them 1.2 to 6.2 ms …".
+ * Puts reasons together that are cases of one code, or that say the same with other numbers: "packets left late: 1 % of
+ * them 1.2 ms …" and "…: 1 % of them 6.2 ms …" become "packets left late: 1 % of them 1.2 to 6.2 ms …".
  *
  * @param reasons In the order in which they are to be told, the gravest first.
  * @returns one sentence a group, with its hosts before it, in the order of each group's first reason
@@ -29,13 +34,7 @@ export interface GroupedReason {
  * ```
  */
 export function groupReasons(reasons: readonly GroupedReason[]): string[] {
-  const groups = new Map<string, GroupedReason[]>();
-  for (const reason of reasons) {
-    const key = reason.text.replace(NUMBER, "#");
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [reason]);
-    else group.push(reason);
-  }
+  const groups = Map.groupBy(reasons, ({ code, text }) => code ?? patternOf(text));
   return [...groups.values()].map((group) => {
     const hosts = [...new Set(group.flatMap(({ host }) => host ?? []))];
     const before = hosts.length === 0
@@ -43,8 +42,48 @@ export function groupReasons(reasons: readonly GroupedReason[]): string[] {
       : hosts.length <= NAMED_HOSTS
       ? `${hosts.join(", ")}: `
       : `${hosts.length} hosts (${hosts[0]} …): `;
-    return before + ranged(group.map(({ text }) => text));
+    return before + sentenceOf(group.map(({ text }) => text));
   });
+}
+
+/**
+ * Names what reasons are cases of, each once.
+ *
+ * @returns Such as "send-lateness, steal"; `null` when no reason has a code.
+ */
+export function codesOf(reasons: readonly GroupedReason[]): string | null {
+  const codes = [...new Set(reasons.flatMap(({ code }) => code ?? []))];
+  return codes.length === 0 ? null : codes.join(", ");
+}
+
+/**
+ * Why several runs are not VALID: a sentence a kind of reason, with the range of its numbers and how many runs have it.
+ *
+ * @param runs The reasons of each of the runs to tell of.
+ * @param all How many there are, such as "16 points".
+ * @returns Sentences, the first kind of the first run first.
+ */
+export function groupRuns(runs: readonly (readonly GroupedReason[])[], all: string): string[] {
+  const reasons = runs.flatMap((own, run) => own.map((reason) => ({ run, reason })));
+  const groups = Map.groupBy(reasons, ({ reason }) => reason.code ?? patternOf(reason.text));
+  return [...groups.values()].flatMap((group) => {
+    const code = group[0]!.reason.code;
+    const head = `${code === undefined ? "" : `${code}, `}${
+      new Set(group.map(({ run }) => run)).size
+    } of ${all}`;
+    return groupReasons(group.map(({ reason }) => reason)).map((sentence) => `${head}: ${sentence}`);
+  });
+}
+
+function patternOf(text: string): string {
+  return text.replace(NUMBER, "#");
+}
+
+/** Texts of one group: those that differ in their numbers only are one. */
+function sentenceOf(texts: readonly string[]): string {
+  const alike = [...Map.groupBy(texts, patternOf).values()];
+  const more = alike.length > SENTENCES ? [`and ${alike.length - SENTENCES} more of the kind`] : [];
+  return [...alike.slice(0, SENTENCES).map(ranged), ...more].join("; ");
 }
 
 /** One sentence for texts that differ in their numbers only. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { csvRow, figure } from "../csv_file.ts";
+import { byLimits } from "../limit_presets.ts";
 import { groupReasons } from "../reason_groups.ts";
 import { SUMMARY_KEYS } from "../schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
@@ -91,7 +92,8 @@ export function reportMarkdown(model: ReportModel): string {
   if (first === undefined) return `${lines.join("\n")}No result document could be read.\n`;
   const counts = (["VALID", "SUSPECT", "INVALID"] as const).filter((v) => model.verdictCounts[v] > 0)
     .map((v) => `${model.verdictCounts[v]} ${v}`).join(", ");
-  lines.push(model.points.length === 1 ? `**${model.verdict}**` : `**${model.verdict}** (${counts})`, "");
+  const limits = byLimits([...new Set(model.points.flatMap((point) => point.limitPresets))]);
+  lines.push(`**${model.verdict}**${limits}${model.points.length === 1 ? "" : ` (${counts})`}`, "");
   const reasons = groupReasons(model.points.flatMap((point) => point.details));
   for (const reason of reasons.slice(0, REASONS)) lines.push(`- ${md(reason)}`);
   if (reasons.length > REASONS) lines.push(`- and ${reasons.length - REASONS} more`);

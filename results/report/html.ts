@@ -4,7 +4,9 @@
  * @module
  */
 import type { Chart, LegendEntry } from "./chart.ts";
+import { byLimits } from "../limit_presets.ts";
 import { groupReasons } from "../reason_groups.ts";
+import type { ReportPoint } from "./point.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { type ChartSection, chartSections } from "./charts/all.ts";
 import { formatDate, formatRate } from "./figures.ts";
@@ -129,7 +131,17 @@ function verdictBox(model: ReportModel): Markup {
   const share = points.length > 1 && verdictCounts[verdict] < points.length
     ? `${verdictCounts[verdict]} of ${points.length} `
     : "";
-  return html`<div class="verdict ${verdict}"><b>${share}${verdict}</b><div>${text}</div></div>`;
+  return html`<div class="verdict ${verdict}"><b>${share}${verdict}</b><div>${text}${
+    judgedBy(points)
+  }</div></div>`;
+}
+
+/** Limits that are not the usual ones belong to the verdict. */
+function judgedBy(points: readonly ReportPoint[]): Fragment {
+  const presets = [...new Set(points.flatMap((point) => point.limitPresets))];
+  if (presets.length === 0) return false;
+  const point = points.find((each) => each.limitPresets.length > 0);
+  return html`<p>Judged${byLimits(presets)}: ${point?.limits.join(", ")}.</p>`;
 }
 
 function sectionsOf(model: ReportModel): Section[] {

@@ -20,6 +20,7 @@ import { totalMetrics } from "../metrics.ts";
 import { HistogramError, mergeHistograms } from "../histogram_codec.ts";
 import { encodeHistogram } from "../histogram_codec.ts";
 import type { GroupedReason } from "../reason_groups.ts";
+import { limitTexts, presetsOf } from "../limit_presets.ts";
 import { parseArgs } from "./args.ts";
 import { flatten } from "./flatten.ts";
 
@@ -71,6 +72,10 @@ export interface ReportPoint {
   reasons: string[];
   /** The same, with whom each is about apart from it. */
   details: GroupedReason[];
+  /** Sets of limits by which it was judged, other than the usual one. */
+  limitPresets: string[];
+  /** The limits of the first tester that tells them, in words. */
+  limits: string[];
   failed: boolean;
   interrupted: boolean;
   test: string;
@@ -150,6 +155,8 @@ export function reportPoint(document: ResultDocument, file: string): ReportPoint
     verdict: run.verdict,
     reasons: run.reasons.slice(0, REASON_ROWS).map((reason) => shorten(reason)),
     details: detailsOf(run),
+    limitPresets: presetsOf(document.clients),
+    limits: limitTexts(document.clients),
     failed: run.failed === true,
     interrupted: run.interrupted === true,
     test: shorten(document.test.name, 80),
@@ -180,8 +187,9 @@ export function reportPoint(document: ResultDocument, file: string): ReportPoint
 
 function detailsOf({ details, reasons }: ResultDocument["run"]): GroupedReason[] {
   const all: readonly GroupedReason[] = details ?? reasons.map((text) => ({ text }));
-  return all.slice(0, REASON_ROWS).map(({ text, host }) => ({
+  return all.slice(0, REASON_ROWS).map(({ text, host, code }) => ({
     text: shorten(text),
+    code,
     host: host === undefined ? undefined : shorten(host, 120),
   }));
 }
