@@ -16,6 +16,7 @@ import { accessWith, askStatus } from "./daemons.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { note, out } from "./io.ts";
+import { Problems, problemsOfRuns } from "./problems.ts";
 import { addRunOptions, describeRun, type RunOptionValues } from "./run_options.ts";
 
 const HELP = `
@@ -46,7 +47,10 @@ export function register(program: Command): void {
   addRunOptions(command as unknown as Command).addHelpText("after", HELP)
     .action(async (...args: unknown[]) => {
       const options = args[1] as RunOptionValues;
-      const { description } = await describeRun(options, args[0] as string | undefined);
+      const { description, places } = await describeRun(options, args[0] as string | undefined);
+      const problems = new Problems();
+      problems.add(...await problemsOfRuns(description, places));
+      problems.end();
       await check(
         description,
         await accessWith(description),

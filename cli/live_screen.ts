@@ -39,14 +39,18 @@ export function openProgress(wish: Verbosity, heading: readonly string[] = []): 
   const live = wish === "live" && canRewrite(Deno.stderr);
   const view = new LiveView(heading);
   const block = live ? new LiveBlock(err) : null;
-  const timer = block === null ? undefined : setInterval(() => {
-    const { columns, rows } = LiveBlock.room();
-    const lines = view.frame(performance.now(), columns, rows);
-    block.draw(lines.map((line) => colourOutcome(Deno.stderr, line)));
-  }, 1000 / FRAMES_PER_SECOND);
+  let timer: ReturnType<typeof setInterval> | undefined;
+  // Before the first event there is nothing to show.
+  const begin = (block: LiveBlock) =>
+    setInterval(() => {
+      const { columns, rows } = LiveBlock.room();
+      const lines = view.frame(performance.now(), columns, rows);
+      block.draw(lines.map((line) => colourOutcome(Deno.stderr, line)));
+    }, 1000 / FRAMES_PER_SECOND);
   return {
     line: note,
     take(event) {
+      if (block !== null) timer ??= begin(block);
       const now = performance.now();
       view.take(event, now);
       if (event.kind === "error") note(labelled("error", event.text));

@@ -9,10 +9,10 @@ import { setProcessTitle } from "../ffi/process_title.ts";
 import { PluginError } from "../ffi/errors.ts";
 import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
 import { expandAbbreviations, ORIGINAL_OPTIONS, ORIGINAL_SPELLING } from "../config/command_line.ts";
-import { ConfigError, formatProblem } from "../config/config_error.ts";
-import { MAX_PROBLEMS } from "../config/limits.ts";
+import { ConfigError } from "../config/config_error.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { err, note, out } from "./io.ts";
+import { reportProblems } from "./problems.ts";
 import { versionLine } from "./version.ts";
 
 /** First argument that makes a program run from its sources be the daemon. */
@@ -85,8 +85,14 @@ async function runCommand(args: string[]): Promise<number> {
  */
 export function withCommand(args: string[]): string[] {
   const first = args[0];
+  if (first !== undefined && isConfiguration(first)) return ["run", ...args];
   if (first === undefined || !first.startsWith("-") || first === "-h" || first === "--help") return args;
   return ["run", ORIGINAL_SPELLING, ...args];
+}
+
+/** A configuration in the place of a command is to be run. */
+function isConfiguration(word: string): boolean {
+  return word.endsWith(".xml") && !word.startsWith("-");
 }
 
 /** Prints what there is to print of an error and gives the exit status. */
@@ -96,7 +102,7 @@ function statusOf(error: unknown): number {
     return error.code;
   }
   if (error instanceof ConfigError) {
-    reportProblems(error);
+    reportProblems(error.problems);
     return EXIT.USAGE;
   }
   if (error instanceof PluginError && error.code === "not-built") {
@@ -107,15 +113,6 @@ function statusOf(error: unknown): number {
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
   err(`ipbench: a mistake in ipbench itself, please report it: ${text}\n`);
   return EXIT.FAILED;
-}
-
-/** Problems with a place begin the line with it, so that editors can jump there. */
-function reportProblems({ problems }: ConfigError): void {
-  for (const problem of problems.slice(0, MAX_PROBLEMS)) {
-    const placed = typeof problem.where === "object" && problem.where !== null;
-    err(`${placed ? "" : "ipbench: "}${formatProblem(problem)}\n`);
-  }
-  if (problems.length > MAX_PROBLEMS) err(`ipbench: … and ${problems.length - MAX_PROBLEMS} more problems\n`);
 }
 
 /** Commander has printed its message by then. */

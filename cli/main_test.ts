@@ -8,8 +8,12 @@ Deno.test("what begins with an option is a run, as it was in the original", () =
 
 Deno.test("help, subcommands and unknown words are left as they are", () => {
   for (
-    const args of [[], ["-h"], ["--help", "run"], ["status", "a"], ["run", "--client", "a"], ["lab.xml"]]
+    const args of [[], ["-h"], ["--help", "run"], ["status", "a"], ["run", "--client", "a"], ["rnu"]]
   ) {
     assert.deepEqual(withCommand(args), args);
   }
+});
+
+Deno.test("a configuration in the place of a command is run", () => {
+  assert.deepEqual(withCommand(["lab.xml", "--json", "a"]), ["run", "lab.xml", "--json", "a"]);
 });

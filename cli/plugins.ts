@@ -5,7 +5,15 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { PluginError, PluginHost, type PluginInfo, sidesOf } from "../ffi/mod.ts";
+import { suggestion } from "../config/nearest.ts";
+import {
+  NEEDY_TESTS,
+  type NeedyTest,
+  PluginError,
+  PluginHost,
+  type PluginInfo,
+  sidesOf,
+} from "../ffi/mod.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 
@@ -21,10 +29,10 @@ export function register(program: Command): void {
       const found = await listPlugins(options.pluginDir, options.debug === true);
       const chosen = name === undefined ? found : found.filter((plugin) => plugin.name === name);
       if (name !== undefined && chosen.length === 0) {
-        throw new ExitError(EXIT.FAILED, `no plugin is named ${name}; there are ${names(found)}`);
+        throw new ExitError(EXIT.FAILED, whyNot(name, found));
       }
       if (options.json === true) out(JSON.stringify(chosen, null, 2) + "\n");
-      else if (name === undefined) out(table(found));
+      else if (name === undefined) out(table(found, missingOf(found)));
       else for (const plugin of chosen) out(describe(plugin));
     });
 }
@@ -49,8 +57,22 @@ async function listPlugins(pluginDirs: string[], debug: boolean): Promise<Plugin
   }
 }
 
-function names(plugins: PluginInfo[]): string {
-  return plugins.length === 0 ? "none" : [...new Set(plugins.map((plugin) => plugin.name))].join(", ");
+/** Tests that this build lacks. */
+function missingOf(found: readonly Pick<PluginInfo, "name">[]): NeedyTest[] {
+  return NEEDY_TESTS.filter(({ name }) => !found.some((plugin) => plugin.name === name));
+}
+
+/**
+ * Why there is no plugin of a name.
+ *
+ * @param name What was asked for.
+ * @param found Those that there are.
+ * @returns A sentence.
+ */
+export function whyNot(name: string, found: readonly Pick<PluginInfo, "name">[]): string {
+  const missing = missingOf(found).find((test) => test.name === name);
+  if (missing !== undefined) return `${name} is not here: it needs ${missing.needs}`;
+  return `no plugin is named ${name}${suggestion(name, [...new Set(found.map((plugin) => plugin.name))])}`;
 }
 
 /** Rows with columns of one width each, the last one free. */
@@ -61,19 +83,29 @@ function align(rows: string[][]): string {
   return rows.map((row) => line(row) + "\n").join("");
 }
 
-function table(plugins: PluginInfo[]): string {
+/**
+ * The list of plugins.
+ *
+ * @param plugins Those that there are.
+ * @param missing Those that this build lacks: it says why.
+ * @returns Lines, each with its line end.
+ */
+export function table(plugins: readonly PluginInfo[], missing: readonly NeedyTest[]): string {
   const rows = plugins.toSorted((a, b) => a.side.localeCompare(b.side) || a.name.localeCompare(b.name))
     .map((
       plugin,
     ) => [plugin.name, sidesOf(plugin).join(" or "), plugin.version ?? "-", plugin.origin, plugin.descr]);
-  return align([["NAME", "SIDE", "VERSION", "FROM", "DESCRIPTION"], ...rows]);
+  const lacking = missing.map(({ name, side, needs }) => [name, side, "-", "not here", `needs ${needs}`]);
+  return align([["NAME", "SIDE", "VERSION", "FROM", "DESCRIPTION"], ...rows, ...lacking]);
 }
 
 function describe(plugin: PluginInfo): string {
   const version = plugin.version === null ? "no version" : `version ${plugin.version}`;
+  const needsTarget = plugin.needsTarget === true ? ["needs a machine to test (--test-target)"] : [];
   const lines = [
     `${plugin.name}: ${sidesOf(plugin).join(" or ")} test, ${version}, from ${plugin.origin}`,
     plugin.descr,
+    ...needsTarget,
     ...(plugin.defaultPort === 0 ? [] : [`default port: ${plugin.defaultPort}`]),
     ...(plugin.csvHeader === null ? [] : [`columns: ${plugin.csvHeader}`]),
     ...(plugin.missing.length === 0 ? [] : [`functions that are missing: ${plugin.missing.join(", ")}`]),

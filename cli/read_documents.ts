@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isUnfinished } from "../controller/journal.ts";
+import { isUnfinished, runIdOf } from "../controller/journal.ts";
 import { recoverDocument } from "../controller/save.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/parse.ts";
@@ -69,8 +69,12 @@ export async function* readDocuments(paths: readonly string[]): AsyncGenerator<R
 async function unfinished(path: string, label = path + JOURNAL): Promise<ReadResult | null> {
   try {
     if (!(await isUnfinished(path))) return null;
-    const { document } = await recoverDocument(path);
-    return { file: label, document };
+    const { document, came } = await recoverDocument(path);
+    if (came) return { file: label, document };
+    const nothing = "of a later run no result has come in";
+    if (await runIdOf(path) === null) return { file: label, error: nothing.replace("a later", "the") };
+    note(`ipbench: ${path}: ${nothing}; this is the result of the run before it`);
+    return null;
   } catch (error) {
     return { file: label, error: fileError(error) };
   }
@@ -110,16 +114,20 @@ async function readDocument(file: string, label: string, inFolder: boolean): Pro
     const other = OTHER_FORMAT.exec(text)?.[1];
     if (other !== undefined && inFolder) return null;
     if (other !== undefined) {
-      return {
-        file: label,
-        error: `a document "${other}"; give its folder, or the result documents beside it`,
-      };
+      return { file: label, error: `a document "${other}"; ${remedyOf(other)}` };
     }
     return { file: label, document: parseDocument(text) };
   } catch (error) {
     if (error instanceof DocumentError) return { file: label, error: error.message };
     return { file: label, error: fileError(error) };
   }
+}
+
+/** Where the result documents are that belong to another document of ours. */
+function remedyOf(format: string): string {
+  return /^ipbench-(search|rfc2544)\//.test(format)
+    ? 'give the folder of its trials, if they were kept (--out DIR); "ipbench report" shows its table'
+    : "give its folder, or the result documents beside it";
 }
 
 /**

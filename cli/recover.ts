@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
+import type { ResultDocument } from "../results/document.ts";
 import { colourVerdict } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
@@ -15,7 +16,7 @@ const HELP = `
 While a run with --json FILE goes on, each result that comes in is kept in FILE.journal. When the run died (power, kill
 -9, a full disk), this makes the document from it: INVALID, with the results that are there; or with the verdict of the run,
 when that had come to its end and only its document could not be written. A finished document of the same run stays as it
-is; one of an earlier run is renamed.
+is; one of an earlier run is renamed, unless nothing had come in that could take its place.
 
 Examples:
   ipbench recover result.json
@@ -55,6 +56,7 @@ async function recover(name: string): Promise<void> {
     note(`ipbench: ${path} is complete; nothing to recover`);
     return;
   }
+  if (!found.came) return await tellNothingCame(path, found.document.run);
   try {
     await keepEarlier(path, found.document.run.id);
     await new DocumentSaver(path).finish(found.document);
@@ -86,6 +88,18 @@ async function keepEarlier(path: string, runId: string): Promise<void> {
   const aside = asidePath(path, earlier);
   await Deno.rename(path, aside);
   note(`ipbench: ${path} held the result of an earlier run; that is ${aside} now`);
+}
+
+/** A document of nothing would only hide the result of an earlier run. */
+async function tellNothingCame(path: string, { id, started }: ResultDocument["run"]): Promise<never> {
+  const { runIdOf } = await import("../controller/journal.ts");
+  const earlier = await runIdOf(path);
+  await removeJournal(path);
+  const rest = earlier === null ? "" : `; ${path} is the result of an earlier run and stays as it is`;
+  throw new ExitError(
+    EXIT.FAILED,
+    `nothing to recover: the run ${id} of ${started} died before any result had come in${rest}`,
+  );
 }
 
 /** The run wrote its document and died before it removed its journal. */

@@ -9,7 +9,7 @@ import type { ReportFile } from "../results/report/formats.ts";
 import { colourVerdict } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
-import { readDocuments } from "./read_documents.ts";
+import { readBounded, readDocuments } from "./read_documents.ts";
 import { writeWhole } from "./result_files.ts";
 
 /** Where the page goes when nothing else is asked for. */
@@ -31,7 +31,7 @@ export function register(program: Command): void {
     .summary("draw a report from result documents")
     .description(
       "Draws a report from result documents: one HTML page that needs no network, with the verdict first. " +
-        "A folder, as a sweep leaves it, gives curves over the load.",
+        "A folder, as a sweep leaves it, gives curves over the load. The document of a search is shown as its table.",
     )
     .argument("<paths...>", "result documents (JSON), or folders of them")
     .option("-o, --output <file>", `the page (default: ${DEFAULT_OUTPUT}, unless another form is asked for)`)
@@ -44,6 +44,7 @@ export function register(program: Command): void {
 }
 
 async function report(paths: string[], options: Options): Promise<void> {
+  if (await showSearch(paths, options)) return;
   const model = await gather(paths, options.title);
   for (const { file, message } of model.errors) note(`ipbench: ${file}: ${message}`);
   if (model.points.length === 0) {
@@ -68,6 +69,39 @@ async function report(paths: string[], options: Options): Promise<void> {
   if (options.gnuplot !== undefined) await writeFiles(options.gnuplot, formats.reportGnuplot(model));
   if (options.csv !== undefined) await deliver(options.csv, formats.reportCsv(model));
   if (options.markdown !== undefined) await deliver(options.markdown, formats.reportMarkdown(model));
+}
+
+/**
+ * A search's own document has no packets to draw, only its outcome: that is its table.
+ *
+ * @returns Whether it was one.
+ */
+async function showSearch([path, ...more]: string[], options: Options): Promise<boolean> {
+  if (path === undefined || more.length > 0 || !path.endsWith(".json")) return false;
+  const text = await readBounded(path).catch(() => null); // what it is and why is for those who read it next
+  if (text === null || !/^\s*\{\s*"format"\s*:\s*"ipbench-(search|rfc2544)\//.test(text)) return false;
+  const { tableOfSearch } = await import("../controller/search/parse.ts");
+  const remedy =
+    "a page is made of its trials: let the search keep them (--out DIR), then: ipbench report DIR";
+  const other = (["output", "svg", "csv", "markdown", "gnuplot"] as const).find((name) =>
+    options[name] !== undefined
+  );
+  if (other !== undefined) {
+    throw new ExitError(
+      EXIT.USAGE,
+      `--${other}: ${path} is a search's outcome, shown as a table alone; ${remedy}`,
+    );
+  }
+  let table: string | null;
+  try {
+    table = tableOfSearch(text);
+  } catch (cause) {
+    throw new ExitError(EXIT.FAILED, `${path}: ${message(cause)}`, { cause });
+  }
+  if (table === null) return false;
+  out(table);
+  note(`ipbench: ${remedy}`);
+  return true;
 }
 
 async function gather(paths: string[], title: string | undefined): Promise<ReportModel> {

@@ -14,9 +14,11 @@ import { rfc2544Table } from "../controller/search/rfc2544_table.ts";
 import { getArg } from "../controller/test_args.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
+import { Problems } from "./problems.ts";
 import { addRunOptions, describeRun } from "./run_options.ts";
 import { Output } from "./result_files.ts";
-import { addTrialOptions, shapeOf, type TrialOptions, usage } from "./search.ts";
+import { addTrialOptions } from "./search.ts";
+import { problemsOfTrials, shapeOf, type TrialOptions } from "./search_options.ts";
 import { catchInterruption } from "./signals.ts";
 import { deliver, keeperOf } from "./trial_files.ts";
 import { buildOf, runnerOf } from "./trial_runner.ts";
@@ -78,8 +80,7 @@ export function register(program: Command): void {
 }
 
 async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOptions): Promise<void> {
-  const { description } = await describeRun(given, configPath);
-  const options = usage(() => optionsOf(description, given));
+  const options = await optionsOf(given, configPath);
   await using json = await Output.open(given.json);
   const unwritten = new Unwritten("benchmark");
   const document = await run(options, given, unwritten);
@@ -87,31 +88,55 @@ async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOpti
   unwritten.end(() => tellEnd(document), problem);
 }
 
-function optionsOf(base: RunDescription, given: Rfc2544CommandOptions): Rfc2544Options {
-  if (given.lineRate === undefined) throw new UnitError("give the rate of the medium: --line-rate 1G");
-  const tests = (given.tests ?? RFC2544_TESTS.join(",")).split(",").map((text) => text.trim());
-  const wrong = tests.find((name) => !RFC2544_TESTS.includes(name as Rfc2544Test));
-  if (wrong !== undefined) {
-    throw new UnitError(`--tests: unknown "${wrong}"; known: ${RFC2544_TESTS.join(", ")}`);
+/** Reads what to measure; all that is wrong with it is told at once. */
+async function optionsOf(
+  given: Rfc2544CommandOptions,
+  configPath: string | undefined,
+): Promise<Rfc2544Options> {
+  const problems = new Problems();
+  const described = await problems.await(describeRun(given, configPath));
+  if (given.lineRate === undefined) {
+    problems.add({ where: null, message: "give the rate of the medium: --line-rate 1G" });
   }
-  return {
-    base,
-    carrier: carrierOf(base),
-    frames: given.frames === undefined ? STANDARD_FRAME_SIZES : given.frames.split(",").map(requireNumber),
-    lineRate: requireNumber(given.lineRate),
-    tests: new Set(tests as Rfc2544Test[]),
-    trialSeconds: requireSeconds(given.trial ?? "60s"),
-    width: requireShare(given.width ?? "0.5%"),
-    latencySeconds: requireSeconds(given.latencyTrial ?? "120s"),
-    latencyRepeat: requireNumber(given.latencyRepeat ?? "20"),
-    burstSeconds: requireSeconds(given.burst ?? "2s"),
-    burstRepeat: requireNumber(given.burstRepeat ?? "50"),
-    shape: shapeOf(given),
-    settleSeconds: requireSeconds(given.settle ?? "0"),
-    invalidLimit: requireNumber(given.invalid ?? "3"),
+  const read = <T>(option: string, text: string | undefined, how: (text: string) => T) =>
+    text === undefined ? undefined : problems.attempt(option, () => how(text));
+  const number = (option: string, text: string) => read(option, text, requireNumber) ?? NaN;
+  const seconds = (option: string, text: string) => read(option, text, requireSeconds) ?? NaN;
+  const shape = shapeOf(given, problems);
+  const carrier = described && problems.attempt(null, () => carrierOf(described.description));
+  const options = {
+    carrier: carrier ?? "udp4" as const,
+    frames: read("--frames", given.frames, (text) => text.split(",").map(requireNumber)) ??
+      STANDARD_FRAME_SIZES,
+    lineRate: read("--line-rate", given.lineRate, requireNumber) ?? NaN,
+    tests: read("--tests", given.tests ?? RFC2544_TESTS.join(","), testsOf) ?? new Set<Rfc2544Test>(),
+    trialSeconds: seconds("--trial", given.trial ?? "60s"),
+    width: read("--width", given.width ?? "0.5%", requireShare) ?? NaN,
+    latencySeconds: seconds("--latency-trial", given.latencyTrial ?? "120s"),
+    latencyRepeat: number("--latency-repeat", given.latencyRepeat ?? "20"),
+    burstSeconds: seconds("--burst", given.burst ?? "2s"),
+    burstRepeat: number("--burst-repeat", given.burstRepeat ?? "50"),
+    shape,
+    settleSeconds: seconds("--settle", given.settle ?? "0"),
+    invalidLimit: number("--invalid", given.invalid ?? "3"),
     strict: given.strict === true,
     ipbench: buildOf(),
   };
+  if (described !== undefined) {
+    const loads = Number.isFinite(options.lineRate) ? [options.lineRate] : [];
+    problems.add(...await problemsOfTrials(described, shape, loads, problems));
+  }
+  problems.end();
+  return { ...options, base: described!.description };
+}
+
+function testsOf(text: string): Set<Rfc2544Test> {
+  const tests = text.split(",").map((name) => name.trim());
+  const wrong = tests.find((name) => !RFC2544_TESTS.includes(name as Rfc2544Test));
+  if (wrong !== undefined) {
+    throw new UnitError(`unknown "${wrong}"; known: ${RFC2544_TESTS.join(", ")}`);
+  }
+  return new Set(tests as Rfc2544Test[]);
 }
 
 /** What makes the frames: the socket type of the arguments, and the target's address. */

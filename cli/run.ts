@@ -6,6 +6,8 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { formatAddress } from "../config/address.ts";
+import { ConfigError, type Problem } from "../config/config_error.ts";
+import { placed } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import type { ResultDocument } from "../results/document.ts";
 import type { LogLevel, RunOptions } from "../controller/run.ts";
@@ -15,7 +17,14 @@ import { CsvOutput } from "./csv_output.ts";
 import { note, out, print } from "./io.ts";
 import { labelled, openProgress, type Progress } from "./live_screen.ts";
 import { Output } from "./result_files.ts";
-import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
+import { reportProblems } from "./problems.ts";
+import {
+  addRunOptions,
+  type DescribedRun,
+  describeRun,
+  reasonOf,
+  type RunOptionValues,
+} from "./run_options.ts";
 import { exitStatus, figuresLine, outcomeLines } from "./run_outcome.ts";
 import { catchInterruption } from "./signals.ts";
 
@@ -70,7 +79,7 @@ export function register(program: Command): void {
 }
 
 async function run(configPath: string | undefined, options: RunCommandOptions): Promise<void> {
-  const { description, sweep } = await describeRun(options, configPath);
+  const { description, places, sweep } = await describeRun(options, configPath);
   if (sweep !== null) {
     note(labelled("warning", "the <sweep> of the file is passed over; ipbench sweep runs it"));
   }
@@ -85,7 +94,7 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
   await csv?.refuseOther(description);
   const progress = openProgress(options.quiet ? "quiet" : description.debug ? "plain" : "live");
   const told: string[] = [];
-  const { document, problem } = await runAndSave(description, json, {
+  const { document, problem } = await runAndSave({ description, places }, json, {
     ...progress,
     take(event) {
       if (event.kind === "error") told.push(event.text);
@@ -108,7 +117,7 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
 }
 
 async function runAndSave(
-  description: RunDescription,
+  { description, places }: Pick<DescribedRun, "description" | "places">,
   json: Output | null,
   progress: Progress,
 ): Promise<{ document: ResultDocument; problem: Error | null }> {
@@ -130,6 +139,7 @@ async function runAndSave(
   try {
     document = await runBenchmark(description, runOptions);
   } catch (error) {
+    if (error instanceof ConfigError) throw wrongArguments(placed(error.problems, places), description);
     if (error instanceof TypeError) throw new ExitError(EXIT.USAGE, error.message, { cause: error });
     throw error;
   } finally {
@@ -145,6 +155,13 @@ async function runAndSave(
     const text = `cannot write ${json?.name}: ${reasonOf(cause)}${remedy}`;
     return { document, problem: new ExitError(EXIT.FAILED, text, { cause }) };
   }
+}
+
+/** To scripts of the original what a test refuses is a run that failed, not wrong use. */
+function wrongArguments(problems: Problem[], { originalSpelling }: RunDescription): Error {
+  if (originalSpelling !== true) return new ConfigError(problems);
+  reportProblems(problems);
+  return new ExitError(EXIT.FAILED);
 }
 
 /** What can be done about a document that could not be written. */

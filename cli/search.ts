@@ -5,58 +5,33 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { formatQuantity, requireNumber, requireSeconds, UnitError } from "../config/values.ts";
+import { formatQuantity } from "../config/values.ts";
 import type { SearchDocument } from "../controller/search/document.ts";
-import { GoalError, type LatencyLimit, parseGoal, parseLatencyLimit } from "../controller/search/goal.ts";
-import type { TrialShape } from "../controller/search/measure.ts";
+import { GoalError } from "../controller/search/goal.ts";
 import { SearchConfigError } from "../controller/search/mlr_search.ts";
 import type { SearchEvent, SearchOptions } from "../controller/search/run_search.ts";
 import { requestText, searchTable, trialLine } from "../controller/search/table.ts";
+import { groupRuns } from "../results/reason_groups.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { plainText } from "./format.ts";
 import { note } from "./io.ts";
 import { Output } from "./result_files.ts";
-import { addRunOptions, describeRun, type RunOptionValues } from "./run_options.ts";
+import { addRunOptions } from "./run_options.ts";
+import {
+  DEFAULT_MAX_TIME,
+  DEFAULT_MAX_TRIALS,
+  DEFAULT_RANGE,
+  type SearchCommandOptions,
+  searchOptions,
+} from "./search_options.ts";
 import { catchInterruption } from "./signals.ts";
 import { deliver, keeperOf } from "./trial_files.ts";
-import { buildOf, runnerOf } from "./trial_runner.ts";
+import { runnerOf } from "./trial_runner.ts";
 import { TrialTeller } from "./trial_teller.ts";
 import { Unwritten } from "./unwritten.ts";
 
-/** Options that say how trials are run; `ipbench rfc2544` has them too. */
-export interface TrialOptions extends RunOptionValues {
-  loadArg?: string;
-  durationArg?: string;
-  rampup?: string;
-  warmup?: string;
-  cooldown?: string;
-  settle?: string;
-  invalid?: string;
-  strict?: boolean;
-  json?: string;
-  out?: string;
-  quiet?: boolean;
-}
-
-interface SearchCommandOptions extends TrialOptions {
-  goal?: string[];
-  latency?: string[];
-  min?: string;
-  max?: string;
-  unit?: string;
-  maxTrials?: string;
-  maxTime?: string;
-}
-
 const GROUP = "What is searched:";
 const TRIALS = "How trials are run:";
-/** The smallest load is this share of the largest when none is given. */
-const DEFAULT_RANGE = 1000;
-/** Bounds of a search that would go on for ever. */
-const DEFAULT_MAX_TRIALS = "2000";
-const DEFAULT_MAX_TIME = "24h";
-/** This many failed runs in a row end a search. */
-const FAILURE_LIMIT = 3;
-
 const HELP = `
 Goals (RFC 9971): ndr (no loss), pdr:0.5% (that much loss), rfc2544 (60 s trials, no loss), tst009 (60 s, two of them,
 half may lose), fdio (no loss and 0.5%, 20 trials of 1 s, half may exceed). Each may be changed:
@@ -120,48 +95,12 @@ export function addTrialOptions(command: Command): Command {
 }
 
 async function search(configPath: string | undefined, given: SearchCommandOptions): Promise<void> {
-  const { description } = await describeRun(given, configPath);
-  if (given.max === undefined) throw new ExitError(EXIT.USAGE, "give the largest load to try: --max 1G");
-  const options = usage((): SearchOptions => {
-    const maxLoad = requireNumber(given.max ?? "");
-    const latency: LatencyLimit[] = (given.latency ?? []).map(parseLatencyLimit);
-    return {
-      base: description,
-      config: {
-        goals: (given.goal ?? ["ndr"]).flatMap((text) => parseGoal(text, latency)),
-        minLoad: given.min === undefined
-          ? Math.max(description.clients.length, maxLoad / DEFAULT_RANGE)
-          : requireNumber(given.min),
-        maxLoad,
-        invalidLimit: requireNumber(given.invalid ?? "3"),
-        maxTrials: requireNumber(given.maxTrials ?? DEFAULT_MAX_TRIALS),
-        maxTrialSeconds: requireSeconds(given.maxTime ?? DEFAULT_MAX_TIME),
-      },
-      shape: shapeOf(given),
-      unit: given.unit ?? "bit/s",
-      settleSeconds: requireSeconds(given.settle ?? "0"),
-      failureLimit: FAILURE_LIMIT,
-      strict: given.strict === true,
-      ipbench: buildOf(),
-    };
-  });
+  const options = await searchOptions(given, configPath);
   await using json = await Output.open(given.json);
   const unwritten = new Unwritten("search");
   const document = await run(options, given, unwritten);
   const problem = await deliver(document, searchTable, json);
   unwritten.end(() => tellEnd(document, given, problem === null), problem);
-}
-
-/** How trials are told to the test, from the options. */
-export function shapeOf(given: TrialOptions): TrialShape {
-  const time = (text: string) => text === "none" ? null : requireSeconds(text);
-  return {
-    loadArg: given.loadArg ?? "bps",
-    durationArg: given.durationArg ?? "duration",
-    rampupSeconds: time(given.rampup ?? "200ms"),
-    warmupSeconds: time(given.warmup ?? "100ms"),
-    cooldownSeconds: time(given.cooldown ?? "50ms"),
-  };
 }
 
 async function run(
@@ -197,16 +136,30 @@ function tell(teller: TrialTeller, unit: string): (event: SearchEvent) => void {
       teller.heading = [`trial ${event.n}`, requestText(event.request, unit), ...bounds];
       return;
     }
-    bounds = event.results.map(({ goal, lower, upper }) => {
-      const text = (load: number | null) => load === null ? "?" : formatQuantity(load, 4);
-      return `${goal.name} ${text(lower)}..${text(upper)}`;
+    bounds = event.results.flatMap(({ goal, lower, upper }) => {
+      const known = boundsText(lower, upper);
+      return known === null ? [] : `${goal.name} ${known}`;
     });
-    teller.line(`ipbench: ${trialLine(event.record, unit)} (${bounds.join(", ")})`);
+    const found = bounds.length === 0 ? "" : ` (${bounds.join(", ")})`;
+    teller.line(`ipbench: ${trialLine(event.record, unit)}${found}`);
   };
+}
+
+/** What is known of where a goal's load lies; `null` when nothing is. */
+export function boundsText(lower: number | null, upper: number | null): string | null {
+  const text = (load: number) => formatQuantity(load, 4);
+  if (lower !== null && upper !== null) return `${text(lower)} to ${text(upper)}`;
+  if (lower !== null) return `at least ${text(lower)}`;
+  return upper === null ? null : `below ${text(upper)}`;
 }
 
 function tellEnd(document: SearchDocument, given: SearchCommandOptions, written: boolean): void {
   const { totals, search } = document;
+  const told = document.trials.filter(({ outcome, verdict }) =>
+    outcome === "invalid" || outcome === "failed" || (given.quiet !== true && verdict === "SUSPECT")
+  );
+  const reasons = told.map((trial) => trial.details ?? []);
+  for (const line of groupRuns(reasons, `${totals.trials} trials`)) note(`  ${plainText(line)}`);
   if (given.quiet !== true) {
     const invalid = totals.invalid_trials > 0 ? `, ${totals.invalid_trials} of them INVALID` : "";
     note(
@@ -224,18 +177,9 @@ function tellEnd(document: SearchDocument, given: SearchCommandOptions, written:
   }
 }
 
-/** Wrong values in options end with status 2. */
-export function usage<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw wrongUse(error);
-  }
-}
-
+/** A search that makes no sense ends with status 2. */
 function wrongUse(error: unknown): unknown {
-  const known = error instanceof GoalError || error instanceof UnitError ||
-    error instanceof SearchConfigError ||
+  const known = error instanceof GoalError || error instanceof SearchConfigError ||
     error instanceof RangeError;
   return known ? new ExitError(EXIT.USAGE, (error as Error).message, { cause: error }) : error;
 }

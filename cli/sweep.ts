@@ -5,48 +5,33 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { requireNumber, requireSeconds, UnitError } from "../config/values.ts";
-import type { SweepSection } from "../config/mod.ts";
-import { parseAxis, SweepError, type SweepPlan } from "../controller/sweep/plan.ts";
+import { SweepError } from "../controller/sweep/plan.ts";
 import type { SweepOptions } from "../controller/sweep/run_sweep.ts";
 import type { IndexPoint, SweepIndex } from "../controller/sweep/sweep_index.ts";
-import { parseUntil } from "../controller/sweep/until.ts";
+import { groupRuns } from "../results/reason_groups.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { plainText } from "./format.ts";
 import { note, out } from "./io.ts";
 import { Output } from "./result_files.ts";
-import { addRunOptions, describeRun, reasonOf, type RunOptionValues } from "./run_options.ts";
+import { addRunOptions, reasonOf } from "./run_options.ts";
 import { catchInterruption } from "./signals.ts";
+import { DEFAULT_RETRY, settingsOf, type SweepCommandOptions } from "./sweep_settings.ts";
 import { SweepTeller } from "./sweep_teller.ts";
-import { buildOf, runnerOf } from "./trial_runner.ts";
+import { runnerOf } from "./trial_runner.ts";
 import { Unwritten } from "./unwritten.ts";
 
-interface SweepCommandOptions extends RunOptionValues {
-  over?: string[];
-  repeat?: string;
-  shuffle?: boolean;
-  seed?: string;
-  out?: string;
-  split?: boolean;
-  until?: string[];
-  retry?: string;
-  resume?: boolean;
-  cooldown?: string;
-  quiet?: boolean;
-}
-
 const GROUP = "What is swept:";
-const DEFAULT_RETRY = "2";
 
 const HELP = `
 Values: a list (64,512,1472), a range with a step (10M:1G:100M) or a factor (10M:1G:x2); units k M G T, Ki Mi Gi,
 % and ns us ms s min h. The first --over runs fastest. What the command line says replaces the <sweep> of the file.
 One result document a point goes to the folder, and index.json, which grows; the summary goes to stdout as CSV.
-Ctrl-C keeps everything; --resume measures only what is missing or INVALID.
+Ctrl-C keeps everything; --resume measures only what is missing or INVALID, with the plan that the folder has.
 
 Examples:
   ipbench sweep lab.xml --over bps=10M:1G:100M --over size=64,512,1472 --repeat 3 --out curves
   ipbench sweep lab.xml --over bps=10M:1G:x2 --until "loss>1%" --split --out knee
-  ipbench sweep lab.xml --over bps=10M:1G:100M --over size=64,512,1472 --repeat 3 --out curves --resume
+  ipbench sweep --resume --out curves
   ipbench report curves
 
 Exit status: 0 every point measured, 1 some INVALID or failed, 2 wrong use, 130 interrupted.
@@ -80,7 +65,7 @@ export function register(program: Command): void {
     .option("--retry <n>", `measure an INVALID point again so often (default: ${DEFAULT_RETRY})`)
     .option("--cooldown <time>", "wait between points (default: 0)")
     .option("-o, --out <dir>", "folder for documents and index (default: sweep-DATE-TIME)")
-    .option("--resume", "go on with what is in the folder")
+    .option("--resume", "go on with what is in the folder; what is not given is as it was")
     .option("-q, --quiet", "say nothing but errors and warnings")
     .action(async (...args: unknown[]) => {
       await sweep(args[0] as string | undefined, args[1] as SweepCommandOptions);
@@ -88,66 +73,19 @@ export function register(program: Command): void {
 }
 
 async function sweep(configPath: string | undefined, given: SweepCommandOptions): Promise<void> {
-  const { description, sweep: section } = await describeRun(given, configPath);
-  const options = mergeSection(given, section);
-  if (options.resume === true && options.out === undefined) {
+  if (given.resume === true && given.out === undefined) {
     throw new ExitError(EXIT.USAGE, "--resume needs the folder: give --out DIR");
   }
-  const settings = usage(() => settingsOf(options));
-  const folder = options.out ??
+  const settings = await settingsOf(given, configPath);
+  const folder = given.out ??
     `sweep-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}`;
   await makeFolder(folder);
   const { INDEX_FILE } = await import("../controller/sweep/store.ts");
   await using _held = await Output.open(`${folder}/${INDEX_FILE}`);
   const unwritten = new Unwritten("sweep");
-  const index = await runIn(folder, { ...settings, base: description }, options, unwritten);
+  const index = await runIn(folder, settings, given, unwritten);
   out((await import("../controller/sweep/summary.ts")).sweepCsv(index));
-  unwritten.end(() => tellEnd(index, folder, options));
-}
-
-/** What the command line does not say is taken from the file. */
-function mergeSection(given: SweepCommandOptions, section: SweepSection | null): SweepCommandOptions {
-  if (section === null) return given;
-  const isOn = (text: string | undefined) =>
-    text !== undefined && ["true", "yes", "on", "1"].includes(text.toLowerCase());
-  const merged: SweepCommandOptions = { ...given };
-  merged.over = given.over ?? section.over.map(({ arg, values }) => `${arg}=${values}`);
-  for (const name of ["repeat", "seed", "retry", "cooldown"] as const) {
-    const value = given[name] ?? section[name];
-    if (value !== undefined) merged[name] = value;
-  }
-  if (given.until === undefined && section.until !== undefined) merged.until = section.until.split(";");
-  merged.shuffle = given.shuffle ?? isOn(section.shuffle);
-  merged.split = given.split ?? isOn(section.split);
-  return merged;
-}
-
-function settingsOf(options: SweepCommandOptions): Omit<SweepOptions, "base"> {
-  const seed = options.seed === undefined
-    ? crypto.getRandomValues(new Uint32Array(1))[0] ?? 1
-    : count("--seed", options.seed);
-  const plan: SweepPlan = {
-    axes: (options.over ?? []).map(parseAxis),
-    repeat: count("--repeat", options.repeat ?? "1"),
-    shuffleSeed: options.shuffle === true || options.seed !== undefined ? seed : null,
-    split: options.split === true,
-  };
-  return {
-    plan,
-    until: (options.until ?? []).map(parseUntil),
-    retry: count("--retry", options.retry ?? DEFAULT_RETRY),
-    cooldownSeconds: requireSeconds(options.cooldown ?? "0"),
-    resume: options.resume === true,
-    ipbench: buildOf(),
-  };
-}
-
-function count(name: string, text: string): number {
-  const value = requireNumber(text);
-  if (!Number.isInteger(value) || value < 0) {
-    throw new UnitError(`${name}: "${text}" is no whole number from 0 up`);
-  }
-  return value;
+  unwritten.end(() => tellEnd(index, folder, given));
 }
 
 async function runIn(
@@ -188,22 +126,29 @@ function tellEnd(index: SweepIndex, folder: string, options: SweepCommandOptions
   if (invalid > 0) parts.push(`${invalid} INVALID`);
   if (skipped > 0) parts.push(`${skipped} left out`);
   if (pending > 0) parts.push(`${pending} missing`);
+  const told = index.points.filter(({ status, verdict }) =>
+    status === "invalid" || (options.quiet !== true && verdict === "SUSPECT")
+  );
+  const reasons = told.map(({ details = [], reason }) =>
+    details.length > 0 || reason === null ? details : [{ text: reason }]
+  );
+  for (const line of groupRuns(reasons, `${index.points.length} points`)) note(`  ${plainText(line)}`);
   if (options.quiet !== true) {
     note(`ipbench: ${parts.join(", ")}; documents in ${folder}`);
     note(`ipbench: see them with: ipbench report ${folder}`);
   }
   if (index.sweep.interrupted) {
-    throw new ExitError(EXIT.INTERRUPTED, `interrupted; go on with --resume --out ${folder}`);
+    throw new ExitError(EXIT.INTERRUPTED, `interrupted; go on with: ipbench sweep --resume --out ${folder}`);
   }
-  const failed = index.points.find((point) => point.status === "invalid");
   if (pending > 0) {
     throw new ExitError(
       EXIT.FAILED,
-      `given up after failed runs (${failed?.reason}); go on with --resume --out ${folder}`,
+      `given up after failed runs; go on with: ipbench sweep --resume --out ${folder}`,
     );
   }
   if (invalid > 0) {
-    throw new ExitError(EXIT.FAILED, `${invalid} INVALID (${failed?.reason}); --resume measures them again`);
+    const again = `ipbench sweep --resume --out ${folder}`;
+    throw new ExitError(EXIT.FAILED, `${invalid} INVALID; measure them again with: ${again}`);
   }
 }
 
@@ -212,17 +157,5 @@ async function makeFolder(folder: string): Promise<void> {
     await Deno.mkdir(folder, { recursive: true });
   } catch (cause) {
     throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-/** Wrong values in options end with status 2. */
-function usage<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof SweepError || error instanceof UnitError) {
-      throw new ExitError(EXIT.USAGE, error.message, { cause: error });
-    }
-    throw error;
   }
 }

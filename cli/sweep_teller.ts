@@ -7,6 +7,7 @@
 import { formatDuration, formatNanoseconds } from "../config/values.ts";
 import type { SweepEvent } from "../controller/sweep/run_sweep.ts";
 import type { IndexPoint } from "../controller/sweep/sweep_index.ts";
+import { codesOf } from "../results/reason_groups.ts";
 import { TrialTeller } from "./trial_teller.ts";
 
 /** Says on stderr how far the sweep is. */
@@ -21,7 +22,7 @@ export class SweepTeller extends TrialTeller {
     if (event.kind !== "point") return this.line(lineOf(event));
     const { point, attempt } = event;
     this.heading = [this.#progress, ...partsOf(point), ...attempt > 1 ? [`attempt ${attempt}`] : []];
-    if (attempt > 1) this.line(`ipbench: ${nameOf(point)}: INVALID, measured again (${point.reason})`);
+    if (attempt > 1) this.line(`ipbench: ${nameOf(point)}: INVALID, measured again${casesOf(point)}`);
   }
 }
 
@@ -44,7 +45,7 @@ function partsOf(point: IndexPoint): string[] {
 }
 
 function outcomeOf(point: IndexPoint): string {
-  const { figures, verdict, reason } = point;
+  const { figures, verdict } = point;
   if (verdict === null) return "not measured";
   const parts: string[] = [verdict];
   if (figures?.loss_ratio !== null && figures?.loss_ratio !== undefined) {
@@ -53,6 +54,11 @@ function outcomeOf(point: IndexPoint): string {
   if (figures?.p99_ns !== null && figures?.p99_ns !== undefined) {
     parts.push(`p99 ${formatNanoseconds(figures.p99_ns)}`);
   }
-  if (verdict !== "VALID" && reason !== null) parts.push(reason);
-  return parts.join(", ");
+  return parts.join(", ") + casesOf(point);
+}
+
+/** What the reasons are cases of: the sentences are told once, at the end. */
+function casesOf({ details = [], reason, verdict }: IndexPoint): string {
+  const text = codesOf(details) ?? reason;
+  return verdict === "VALID" || text === null ? "" : ` (${text})`;
 }

@@ -7,14 +7,16 @@
 
 import { formatAddress, parseAddress } from "./address.ts";
 import { type CommandLine, tlsOf } from "./command_line.ts";
-import { ConfigError, type Position, type Problem } from "./config_error.ts";
+import { ConfigError, type Problem } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
 import { attribute, Checker, option, type Sourced } from "./inherit.ts";
+import { inOrder, type Places } from "./places.ts";
 import { MAX_CLIENTS, MAX_TARGETS } from "./limits.ts";
 import {
   type ClientDescription,
   DEFAULT_CLIENT_PORT,
   DEFAULT_TARGET_PORT,
+  NO_TARGET,
   type RunDescription,
   type TargetDescription,
 } from "./run_description.ts";
@@ -25,12 +27,11 @@ import type { ConfigElement } from "./xml_tree.ts";
 /** A run description, and what the user should know about how it came about. */
 export interface Described {
   description: RunDescription;
+  /** Where its texts were written. */
+  places: Places;
   /** Sentences. */
   warnings: string[];
 }
-
-/** What the original sends as target when none was given; tests such as "wait" need none. */
-const NO_TARGET = "None";
 
 /** Where each client or target was written, for complaints about two of them. */
 type Where = Problem["where"];
@@ -45,11 +46,14 @@ type Where = Problem["where"];
  */
 export function buildDescription(line: CommandLine, file: ConfigFile | null): Described {
   const checker = new Checker();
+  const places: Places = new Map();
   const test = file?.test ?? null;
   const name = attribute(test, "name") ?? option(line, "test");
   if (name === undefined) complainNoTest(checker, file);
-  const clients = readClients(line, test, checker);
-  const targets = readTargets(line, file, checker);
+  const controllerArgs = attribute(test, "controller_args") ?? option(line, "testControllerArgs");
+  note(places, { test: name, controllerArgs });
+  const clients = readClients(line, test, checker, places);
+  const targets = readTargets(line, file, checker, places);
   const named = (test?.children.some((child) => child.name === "client") ?? false) ||
     (line.client?.length ?? 0) > 0;
   if (!named) {
@@ -58,9 +62,9 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   }
   const description: RunDescription = {
     test: name === undefined ? "" : checker.testName(name),
-    controllerArgs: checker.args(attribute(test, "controller_args") ?? option(line, "testControllerArgs")),
-    clients: clients,
-    targets: targets,
+    controllerArgs: checker.args(controllerArgs),
+    clients,
+    targets,
     reset: line.reset ?? false,
     debug: line.debug ?? false,
     timeoutSeconds: readTimeout(attribute(test, "timeout") ?? option(line, "timeout"), checker),
@@ -80,7 +84,12 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   }
   const problems = [...(file?.problems ?? []), ...checker.problems];
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
-  return { description, warnings: warningsOf(line, file, description) };
+  return { description, places, warnings: warningsOf(line, file, description) };
+}
+
+/** Notes where texts of the description come from, those that were given. */
+function note(places: Places, texts: Record<string, Sourced | undefined>): void {
+  for (const [path, source] of Object.entries(texts)) if (source !== undefined) places.set(path, source);
 }
 
 function readTls(line: CommandLine, checker: Checker): RunDescription["tls"] {
@@ -101,7 +110,12 @@ function complainNoTest(checker: Checker, file: ConfigFile | null): void {
     );}
 }
 
-function readClients(line: CommandLine, test: ConfigElement | null, checker: Checker): ClientDescription[] {
+function readClients(
+  line: CommandLine,
+  test: ConfigElement | null,
+  checker: Checker,
+  places: Places,
+): ClientDescription[] {
   const linePort = checker.port(option(line, "port"), 1, DEFAULT_CLIENT_PORT);
   const outer = {
     target: attribute(test, "target") ?? option(line, "testTarget"),
@@ -113,12 +127,16 @@ function readClients(line: CommandLine, test: ConfigElement | null, checker: Che
   const add = (address: { host: string; port: number }, element: ConfigElement | null, where: Where) => {
     const target = attribute(element, "test_target") ?? outer.target;
     const port = checker.port(attribute(element, "test_port") ?? outer.port, 0, null);
+    const args = attribute(element, "test_args") ?? outer.args;
     noteTwice("client", address, where, seen, checker);
+    const path = `clients[${clients.length}]`;
+    const missing = { text: NO_TARGET, where: test?.position ?? "--test-target" };
+    note(places, { [`${path}.target`]: target ?? missing, [`${path}.args`]: args });
     clients.push({
       ...address,
       target: target === undefined ? NO_TARGET : checker.host(target),
       targetPort: port === 0 ? null : port,
-      args: checker.args(attribute(element, "test_args") ?? outer.args),
+      args: checker.args(args),
     });
   };
   for (const element of test?.children.filter((child) => child.name === "client") ?? []) {
@@ -141,7 +159,12 @@ function readClients(line: CommandLine, test: ConfigElement | null, checker: Che
   return clients;
 }
 
-function readTargets(line: CommandLine, file: ConfigFile | null, checker: Checker): TargetDescription[] {
+function readTargets(
+  line: CommandLine,
+  file: ConfigFile | null,
+  checker: Checker,
+  places: Places,
+): TargetDescription[] {
   const linePort = checker.port(option(line, "targetTestPort"), 1, DEFAULT_TARGET_PORT);
   const targets: TargetDescription[] = [];
   const seen = new Map<string, Where>();
@@ -154,15 +177,20 @@ function readTargets(line: CommandLine, file: ConfigFile | null, checker: Checke
     const port = checker.port(attribute(element, "port"), 1, linePort);
     const address = { host: checker.host(host), port };
     noteTwice("target", address, element?.position ?? host.where, seen, checker);
+    const args = attribute(element, "test_args") ?? attribute(section, "args") ??
+      option(line, "targetTestArgs");
+    const controllerArgs = attribute(section, "controller_args") ?? option(line, "targetTestControllerArgs");
+    const path = `targets[${targets.length}]`;
+    note(places, {
+      [`${path}.test`]: name,
+      [`${path}.args`]: args,
+      [`${path}.controllerArgs`]: controllerArgs,
+    });
     targets.push({
       ...address,
       test: checker.testName(name),
-      args: checker.args(
-        attribute(element, "test_args") ?? attribute(section, "args") ?? option(line, "targetTestArgs"),
-      ),
-      controllerArgs: checker.args(
-        attribute(section, "controller_args") ?? option(line, "targetTestControllerArgs"),
-      ),
+      args: checker.args(args),
+      controllerArgs: checker.args(controllerArgs),
     });
   };
   for (const section of file?.targetTests ?? []) {
@@ -254,17 +282,6 @@ function readUntilCi(source: Sourced | undefined, checker: Checker): number | nu
   return null;
 }
 
-/** Places in the file first, in its order; then options; then the whole. */
-function inOrder(problems: readonly Problem[]): Problem[] {
-  const rank = (where: Where) => where === null ? 2 : typeof where === "string" ? 1 : 0;
-  const place = (where: Where): Position | null => typeof where === "object" ? where : null;
-  return problems.toSorted((a, b) => {
-    const [p, q] = [place(a.where), place(b.where)];
-    if (p !== null && q !== null) return p.line - q.line || p.column - q.column;
-    return rank(a.where) - rank(b.where);
-  });
-}
-
 function warningsOf(line: CommandLine, file: ConfigFile | null, description: RunDescription): string[] {
   const warnings = [...file?.warnings ?? []];
   const inFile = attribute(file?.test ?? null, "name");
@@ -273,11 +290,6 @@ function warningsOf(line: CommandLine, file: ConfigFile | null, description: Run
   }
   if (/(^|,)with_cpu_target\b/.test(description.controllerArgs) && description.targets.length === 0) {
     warnings.push("with_cpu_target is given but no target test follows: the row will end in a comma");
-  }
-  if (description.clients.some((client) => client.target === NO_TARGET)) {
-    warnings.push(
-      'no machine to test is named (--test-target, or target="…" in <test>); most tests need one',
-    );
   }
   return warnings;
 }

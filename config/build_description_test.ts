@@ -4,6 +4,7 @@ import { buildDescription, type Described } from "./build_description.ts";
 import type { CommandLine } from "./command_line.ts";
 import { ConfigError } from "./config_error.ts";
 import { parseConfigFile } from "./config_file.ts";
+import { placed } from "./places.ts";
 import { defaultRun } from "./run_description.ts";
 import { checkRunDescription } from "./validate.ts";
 
@@ -143,10 +144,63 @@ Deno.test("a target test without a hostname runs on the machine under test", () 
   assert.deepEqual(description.targets.map(({ host, port }) => [host, port]), [["t", 8037]]);
 });
 
-Deno.test("without a target the original sends None, and a warning says so", () => {
-  const { description, warnings } = build({ test: "wait", client: ["a"] });
+Deno.test("without a target the original sends None", () => {
+  const { description, places } = build({ test: "wait", client: ["a"] });
   assert.equal(description.clients[0]?.target, "None");
-  assert.match(warnings.join(), /no machine to test is named/);
+  assert.equal(places.get("clients[0].target")?.where, "--test-target");
+});
+
+Deno.test("each text knows where it was written, and each argument where it stands", () => {
+  const { places } = build(
+    { targetTestArgs: "a=1" },
+    `<ipbench>
+  <test name="latency" target="t" args="x=1, size=64,sizes=&quot;64:1,y&quot;,
+    bps=10X,flag">
+    <client hostname="a"/>
+    <client hostname="b" test_args=' bps = "1"'/>
+  </test>
+  <target_test name="cpu_target"><target hostname="c"/></target_test>
+</ipbench>`,
+  );
+  const found = (path: string, argument: string) => {
+    const { where, placeOf } = places.get(path) ?? {};
+    const at = placeOf?.(argument) ?? where;
+    return typeof at === "object" ? `${at.line}:${at.column}` : at;
+  };
+  assert.equal(found("test", ""), "2:15");
+  assert.equal(found("clients[0].target", ""), "2:32");
+  assert.equal(found("clients[0].args", "x"), "2:41");
+  assert.equal(found("clients[0].args", "size"), "2:46");
+  assert.equal(found("clients[0].args", "sizes"), "2:54");
+  assert.equal(found("clients[0].args", "bps"), "3:5");
+  assert.equal(found("clients[0].args", "flag"), "3:13");
+  assert.equal(found("clients[0].args", "nosuch"), "2:41");
+  assert.equal(found("clients[1].args", "bps"), "5:38");
+  assert.equal(found("targets[0].test", ""), "7:22");
+  assert.equal(found("targets[0].args", "a"), "--target-test-args");
+});
+
+Deno.test("problems of a description get their places, each once", () => {
+  const { places } = build(
+    { test: "latency", testTarget: "t" },
+    `<ipbench><test args="bsp=1"><client hostname="a"/><client hostname="b"/></test></ipbench>`,
+  );
+  const problem = (where: string, message: string, argument?: string) => ({
+    where,
+    message,
+    ...argument !== undefined && { argument },
+  });
+  const found = placed([
+    problem("clients[0].args", "one", "bsp"),
+    problem("clients[1].args", "one", "bsp"),
+    problem("test", "two"),
+    problem("elsewhere", "three"),
+  ], places);
+  assert.deepEqual(found, [
+    { where: { file: "f.xml", line: 1, column: 22 }, message: "one" },
+    { where: "--test", message: "two" },
+    { where: "elsewhere", message: "three" },
+  ]);
 });
 
 Deno.test("a raw Ethernet target is a MAC address", () => {
@@ -288,7 +342,11 @@ Deno.test("the sweep section comes out as written", () => {
   assert.deepEqual(parseConfigFile(xml, "f.xml").sweep, {
     repeat: "2",
     until: "loss>1%",
-    over: [{ arg: "bps", values: "10M:30M:10M" }],
+    over: [{ arg: "bps", values: "10M:30M:10M", where: { file: "f.xml", line: 1, column: 47 } }],
+    places: {
+      repeat: { file: "f.xml", line: 1, column: 25 },
+      until: { file: "f.xml", line: 1, column: 35 },
+    },
   });
 });
 

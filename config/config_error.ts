@@ -19,6 +19,8 @@ export interface Problem {
   where: Position | string | null;
   /** What was found and what was expected, in a sentence without a full stop. */
   message: string;
+  /** The argument of a test that it is about, so that its place among the others can be found. */
+  argument?: string;
 }
 
 /**

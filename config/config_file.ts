@@ -4,14 +4,14 @@
  * @module
  */
 
-import { formatProblem, type Problem } from "./config_error.ts";
+import { formatProblem, type Position, type Problem } from "./config_error.ts";
 import { checkTree } from "./schema.ts";
 import { parseValues, UnitError } from "./values.ts";
 import { type ConfigElement, parseXmlTree } from "./xml_tree.ts";
 
 /** The `<sweep>` of a file; all texts as written, `over.values` checked. */
 export interface SweepSection {
-  over: { arg: string; values: string }[];
+  over: { arg: string; values: string; where: Position }[];
   repeat?: string;
   shuffle?: string;
   seed?: string;
@@ -19,6 +19,8 @@ export interface SweepSection {
   until?: string;
   retry?: string;
   cooldown?: string;
+  /** Where its attributes stand, by name. */
+  places: Record<string, Position>;
 }
 
 /** The parts of a configuration file. */
@@ -64,10 +66,12 @@ export function parseConfigFile(text: string, file: string, originalSpelling = f
 
 function readSweep(element: ConfigElement | undefined, problems: Problem[]): SweepSection | null {
   if (element === undefined) return null;
-  const section: SweepSection = { over: [] };
+  const section: SweepSection = { over: [], places: {} };
   for (const name of ["repeat", "shuffle", "seed", "split", "until", "retry", "cooldown"] as const) {
     const attribute = element.attributes.get(name);
-    if (attribute !== undefined) section[name] = attribute.value;
+    if (attribute === undefined) continue;
+    section[name] = attribute.value;
+    section.places[name] = attribute.valuePosition;
   }
   for (const over of element.children.filter((child) => child.name === "over")) {
     const arg = over.attributes.get("arg");
@@ -89,7 +93,7 @@ function readSweep(element: ConfigElement | undefined, problems: Problem[]): Swe
       if (!(error instanceof UnitError)) throw error;
       problems.push({ where: values.valuePosition, message: error.message });
     }
-    section.over.push({ arg: arg?.value ?? "", values: values.value });
+    section.over.push({ arg: arg?.value ?? "", values: values.value, where: over.position });
   }
   if (section.over.length === 0) {
     const message = `<sweep> without <over>; expected <over arg="bps" values="10M,100M"/>`;

@@ -14,6 +14,8 @@ import type { ConfigElement } from "./xml_tree.ts";
 export interface Sourced {
   text: string;
   where: Position | string;
+  /** Of arguments in a file: where the one of this name stands, or `null` when it is not among them. */
+  placeOf?: (argument: string) => Position | null;
 }
 
 /** Names of options that carry one text. */
@@ -28,7 +30,23 @@ type TextOption = { [K in keyof CommandLine]-?: CommandLine[K] extends string | 
  */
 export function attribute(element: ConfigElement | null, name: string): Sourced | undefined {
   const found = element?.attributes.get(name);
-  return found === undefined ? undefined : { text: found.value.trim(), where: found.valuePosition };
+  if (found === undefined) return undefined;
+  const { source, placeOf } = found;
+  return {
+    text: found.value.trim(),
+    where: found.valuePosition,
+    placeOf: (argument) => {
+      const at = offsetOf(argument, source);
+      return at === null ? null : placeOf(at);
+    },
+  };
+}
+
+/** Where an argument's name stands among others, as they are written in a file. */
+function offsetOf(argument: string, source: string): number | null {
+  const name = argument.replace(/[^A-Za-z0-9_-]/g, "\\$&");
+  const found = new RegExp(`(?:^|[,\\s"']|&quot;)(${name})(?=[=,\\s"'&]|$)`, "d").exec(source);
+  return found?.indices?.[1]?.[0] ?? null;
 }
 
 /**

@@ -10,6 +10,7 @@ export * from "./command_line.ts";
 export * from "./config_error.ts";
 export * from "./config_file.ts";
 export { nearest, suggestion } from "./nearest.ts";
+export { placed, type Places } from "./places.ts";
 export * from "./require.ts";
 export * from "./run_description.ts";
 export * from "./units.ts";

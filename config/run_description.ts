@@ -9,6 +9,9 @@ export const DEFAULT_CLIENT_PORT = 8036;
 /** Port of a target daemon when none is given. */
 export const DEFAULT_TARGET_PORT = 8037;
 
+/** What the original sends as target when none was given; tests such as "wait" need none. */
+export const NO_TARGET = "None";
+
 /** One tester: a daemon's address, and what its test is to do. */
 export interface ClientDescription {
   /** Name or address of the tester daemon. */

@@ -59,15 +59,25 @@ function tagEnd(text: string, start: number): number {
   return -1;
 }
 
+/** Where an attribute stands. */
+export interface AttributeOffsets {
+  /** Offset of its name. */
+  name: number;
+  /** Offset of its value, inside the quotes. */
+  value: number;
+  /** The value as written. */
+  source: string;
+}
+
 /**
  * Finds the attributes of one start tag.
  *
  * @param text The whole text, well-formed.
  * @param start Offset of the element's "<".
- * @returns For each attribute the offsets of its name and of its value (inside the quotes).
+ * @returns For each attribute where it stands.
  */
-export function attributeOffsets(text: string, start: number): Map<string, { name: number; value: number }> {
-  const found = new Map<string, { name: number; value: number }>();
+export function attributeOffsets(text: string, start: number): Map<string, AttributeOffsets> {
+  const found = new Map<string, AttributeOffsets>();
   const name = /<[^\s/>]+/y;
   name.lastIndex = start;
   if (!name.test(text)) return found;
@@ -76,7 +86,8 @@ export function attributeOffsets(text: string, start: number): Map<string, { nam
   for (let match = attribute.exec(text); match !== null; match = attribute.exec(text)) {
     const quoted = match[0].search(/["']/);
     const nameAt = match.index + match[0].search(/\S/);
-    found.set(match[1] ?? "", { name: nameAt, value: match.index + quoted + 1 });
+    const source = match[0].slice(quoted + 1, -1);
+    found.set(match[1] ?? "", { name: nameAt, value: match.index + quoted + 1, source });
   }
   return found;
 }

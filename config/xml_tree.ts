@@ -18,6 +18,10 @@ export interface ConfigAttribute {
   position: Position;
   /** Place of the value's first character, inside the quotes. */
   valuePosition: Position;
+  /** The value as it is written, references such as &quot; included. */
+  source: string;
+  /** Place of a character of `source`, by its offset there. */
+  placeOf: (offset: number) => Position;
 }
 
 /** An element. */
@@ -118,12 +122,14 @@ function toElement(node: XmlElement, text: string, lines: LineIndex): ConfigElem
   const offsets = attributeOffsets(text, node.start);
   const attributes = new Map<string, ConfigAttribute>();
   for (const [name, value] of Object.entries(node.attributes)) {
-    const offset = offsets.get(name) ?? { name: node.start, value: node.start };
+    const offset = offsets.get(name) ?? { name: node.start, value: node.start, source: "" };
     attributes.set(name, {
       name,
       value,
       position: lines.position(offset.name),
       valuePosition: lines.position(offset.value),
+      source: offset.source,
+      placeOf: (within) => lines.position(offset.value + within),
     });
   }
   const element: ConfigElement = {

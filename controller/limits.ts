@@ -77,6 +77,9 @@ export interface Limits {
   maxLeadMs: number;
 }
 
+/** So many runs of a sweep or a search have their arguments checked before the first one. */
+export const MAX_CHECKED_RUNS = 10_000;
+
 /** The defaults. */
 export const LIMITS: Readonly<Limits> = {
   connectMs: 2_500,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PluginError, PluginHost, type PluginInfo } from "../ffi/mod.ts";
+import { PluginError, PluginHost, type PluginInfo, sidesOf } from "../ffi/mod.ts";
 import type { PluginResults } from "../results/document.ts";
 import { describeMetrics } from "../results/metrics.ts";
 import { parsePluginResults } from "../results/plugin_results.ts";
@@ -43,6 +43,7 @@ export class PluginHalf {
   #host: PluginHost;
   #turn: Promise<unknown> = Promise.resolve();
   #info: PluginInfo | null = null;
+  #opening: Promise<void> | null = null;
   readonly #remarks: Remarks;
   readonly #durations = new Map<string, Promise<number | null>>();
 
@@ -67,11 +68,16 @@ export class PluginHalf {
   }
 
   /**
-   * Loads the plugin and calls its `setup_controller`.
+   * Loads the plugin and calls its `setup_controller`; once, however often it is asked for.
    *
    * @throws {RunError} when there is no such test here, or it refuses its arguments
    */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     const { test, side, controllerArgs } = this.options;
     this.#info = await this.#call("load", () => this.#host.load(test, side));
     const args = controllerArgs === "" ? null : controllerArgs;
@@ -81,6 +87,16 @@ export class PluginHalf {
       const { options } = this.#info;
       throw withSuggestion(error, controllerArgs, options?.filter((option) => option.controller) ?? null);
     }
+  }
+
+  /**
+   * @returns names of the tests that there are for this side, each once
+   * @throws {RunError} when the plugin's process died
+   */
+  async names(): Promise<string[]> {
+    const found = await this.#call("load", () => this.#host.list());
+    const fitting = found.filter((info) => sidesOf(info).includes(this.options.side));
+    return [...new Set(fitting.map(({ name }) => name))];
   }
 
   /**

@@ -4,17 +4,19 @@
  * @module
  */
 
+import { ConfigError } from "../config/config_error.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import { PluginError } from "../ffi/mod.ts";
 import type { ResultDocument } from "../results/document.ts";
 import { LIMITS, type Limits } from "./limits.ts";
-import { PluginHalf } from "./plugin_half.ts";
+import { closeHalves, type Halves, makeHalves } from "./halves.ts";
+import { findMistakes } from "./mistakes.ts";
 import type { ProgressEvent } from "./progress.ts";
 import { readAccess } from "./read_access.ts";
 import { requiredClients } from "./require.ts";
 import { newDocument } from "./run_document.ts";
 import { runSession } from "./run_session.ts";
-import { Session, targetKey } from "./session.ts";
+import { Session } from "./session.ts";
 import { withCommas } from "./test_args.ts";
 
 /** Level of a log line. */
@@ -26,7 +28,10 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Called for each event; must not throw, must return quickly. */
   onProgress?: (event: ProgressEvent) => void;
-  /** Called with the document as it is each time a result has come in, and awaited before the run goes on. */
+  /**
+   * Called with the document as it is when the run begins and each time a result has come in, and awaited before the run
+   * goes on.
+   */
   onDocument?: (partial: ResultDocument) => Promise<void>;
   /** Gets diagnostic lines; `debug` ones are worded as the original's ("[send_command] : START"). */
   log?: (level: LogLevel, message: string) => void;
@@ -40,6 +45,8 @@ export interface RunOptions {
  * @param description what to run, validated, with all defaults applied
  * @param options how to watch and end it
  * @returns the result document; it also says so when the run failed, was interrupted or is not valid
+ * @throws {ConfigError} with every wrong argument of a test, a test that is not there and a target that a test needs,
+ * before anybody is contacted
  * @throws {TypeError} when the description cannot be run at all (no client, an unreadable secret file)
  * @throws {PluginError} "not-built" when ipbench runs from sources that are not built and has no tests
  */
@@ -47,11 +54,33 @@ export async function runBenchmark(
   description: RunDescription,
   options: RunOptions = {},
 ): Promise<ResultDocument> {
-  const session = await openSession(inOurSpelling(description), options);
-  const document = await runSession(session, options.signal);
-  const { cause } = session.failure ?? {};
-  if (cause instanceof PluginError && cause.code === "not-built") throw cause;
-  return document;
+  const given = inOurSpelling(description);
+  const halves = makeHalves(given, { ...LIMITS, ...options.limits }, options.log ?? (() => {}));
+  try {
+    const session = await openSession(given, halves, options);
+    await refuseMistakes(given, halves, options.signal);
+    await session.begin();
+    const document = await runSession(session, options.signal);
+    const { cause } = session.failure ?? {};
+    if (cause instanceof PluginError && cause.code === "not-built") throw cause;
+    return document;
+  } finally {
+    await closeHalves(halves);
+  }
+}
+
+/** Whoever does not want the run any more does not wait for what is wrong with it. */
+async function refuseMistakes(
+  description: RunDescription,
+  halves: Halves,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const aborted = new Promise<[]>((resolve) => {
+    if (signal?.aborted === true) resolve([]);
+    signal?.addEventListener("abort", () => resolve([]), { once: true });
+  });
+  const problems = await Promise.race([findMistakes(description, halves), aborted]);
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /** In the original's spelling blanks separate arguments, too; everything below knows commas alone. */
@@ -62,33 +91,16 @@ function inOurSpelling(description: RunDescription): RunDescription {
   return { ...description, clients, targets };
 }
 
-async function openSession(description: RunDescription, options: RunOptions): Promise<Session> {
+async function openSession(
+  description: RunDescription,
+  { client: clientHalf, targets: targetHalves }: Halves,
+  options: RunOptions,
+): Promise<Session> {
   if (description.clients.length === 0) throw new TypeError("a run needs at least one client");
   const limits = shorten({ ...LIMITS, ...options.limits }, description.timeoutSeconds);
   const log = options.log ?? (() => {});
-  const shared = {
-    pluginDirs: description.pluginDirs,
-    debug: description.debug,
-    originalSpelling: description.originalSpelling ?? false,
-    callMs: limits.pluginMs,
-    memoryBytes: limits.pluginMemoryBytes,
-    log,
-  };
   const required = requiredClients(description.require, description.clients.length);
   const access = await readAccess(description, limits);
-  const clientHalf = new PluginHalf({
-    ...shared,
-    test: description.test,
-    side: "client",
-    controllerArgs: description.controllerArgs,
-  });
-  const targetHalves = new Map<string, PluginHalf>();
-  for (const target of description.targets) {
-    const key = targetKey(target);
-    if (targetHalves.has(key)) continue;
-    const { test, controllerArgs } = target;
-    targetHalves.set(key, new PluginHalf({ ...shared, test, side: "target", controllerArgs }));
-  }
   const runId = crypto.getRandomValues(new BigUint64Array(1))[0]!;
   return new Session({
     description,

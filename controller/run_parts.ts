@@ -30,6 +30,8 @@ export interface ClientRun {
   environment: Record<string, unknown> | null;
   /** Settled when `environment` is known, or will not be. */
   described: Promise<void>;
+  /** Why it will not be, in a sentence. */
+  undescribed: string | null;
   /** Set up and not failed. */
   ready: boolean;
   /** Its result is in the document. */
@@ -49,6 +51,8 @@ export interface TargetRun {
   environment: Record<string, unknown> | null;
   /** Settled when `environment` is known, or will not be. */
   described: Promise<void>;
+  /** Why it will not be, in a sentence. */
+  undescribed: string | null;
   /** The beginning of its result, awaited from START on. */
   head: Promise<ResultHead> | null;
   stopped: boolean;

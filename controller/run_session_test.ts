@@ -10,7 +10,8 @@ import type { ProgressEvent } from "./progress.ts";
 import { RunError } from "./run_error.ts";
 import { newDocument } from "./run_document.ts";
 import { runSession } from "./run_session.ts";
-import { Session, targetKey } from "./session.ts";
+import { targetKey } from "./halves.ts";
+import { Session } from "./session.ts";
 import { type ScriptedDaemon, scriptedDaemon } from "./testing.ts";
 
 const GREETING = "100 IPBENCH V1.0\n";

@@ -152,6 +152,7 @@ export class DocumentSaver {
     const left = await runIdOf(this.#journalPath);
     // Without a number it was cut short before anything had come in.
     if (left === null || left === "" || left === runId || left === await runIdOf(this.path)) return;
+    if (await isEmptyJournal(this.#journalPath)) return; // there is nothing in it to keep
     const aside = asidePath(this.path, left);
     await Deno.rename(this.#journalPath, journalPath(aside));
     this.tell(
@@ -206,15 +207,15 @@ export function* documentText(document: ResultDocument): Generator<string> {
  * run that was only not removed any more.
  *
  * @param path where the document was to go
- * @returns the document, and whether the run came to its end
+ * @returns the document; whether the run came to its end; and whether anything had come in
  * @throws {Deno.errors.NotFound} when there is neither
  * @throws {Error} when what is there is no result
  */
 export async function recoverDocument(
   path: string,
-): Promise<{ document: ResultDocument; complete: boolean }> {
+): Promise<{ document: ResultDocument; complete: boolean; came: boolean }> {
   if (!(await isUnfinished(path))) {
-    return { document: parseDocument(await readLimited(path)), complete: true };
+    return { document: parseDocument(await readLimited(path)), complete: true, came: true };
   }
   const lines = (await readLimited(journalPath(path))).split("\n");
   const document = parseDocument(lines[0] ?? "");
@@ -235,7 +236,14 @@ export async function recoverDocument(
   if (whole) Object.assign(document, { run: end!.run, csv: end!.csv, csv_header: end!.csv_header });
   // Once more through the checks: the parts come from a file, too.
   const checked = parseDocument(JSON.stringify(document));
-  return { document: whole ? summed(checked) : judged(checked), complete: false };
+  const came = whole || entries > 0 || present(document).length > 0;
+  return { document: whole ? summed(checked) : judged(checked), complete: false, came };
+}
+
+/** Whether nothing had come in when the run died that left the journal. */
+async function isEmptyJournal(path: string): Promise<boolean> {
+  const [first = "", ...lines] = (await readLimited(path)).split("\n");
+  return lines.every((line) => parseEntry(line) === null) && present(parseDocument(first)).length === 0;
 }
 
 /** Which of the parts are not the ones that were there. Of a thousand, two thousand times: a plain loop. */

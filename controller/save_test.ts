@@ -157,6 +157,20 @@ Deno.test("a later run's journal goes before an earlier run's document; one with
     assert.equal(await runIdOf(`${path}.journal`), null);
   }));
 
+Deno.test("a run that died before anything came in leaves nothing to keep", () =>
+  inFolder(async (path) => {
+    await saveDocument(path, newDocument(DESCRIPTION, 1n, new Date(0)));
+    const saver = new DocumentSaver(path);
+    await saver.update(newDocument(DESCRIPTION, 2n, new Date(0)));
+    saver.close();
+    const { document, complete, came } = await recoverDocument(path);
+    assert.deepEqual([document.run.id, complete, came], ["0000000000000002", false, false]);
+    const next = new DocumentSaver(path, (sentence) => assert.fail(sentence));
+    await next.finish(newDocument(DESCRIPTION, 3n, new Date(0)));
+    assert.deepEqual(namesBeside(path), ["result.json"]);
+    assert.equal(await runIdOf(path), "0000000000000003");
+  }));
+
 Deno.test("what becomes known later is added to a part, and what is in the journal is not written again", () =>
   inFolder(async (path) => {
     const document = newDocument(DESCRIPTION, 1n, new Date(0));

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { TargetDescription } from "../config/run_description.ts";
 import { PluginError } from "../ffi/errors.ts";
 import type { ClientResult, TargetResult } from "../results/document.ts";
 import type { HostReason } from "../results/verdict.ts";
+import { targetKey } from "./halves.ts";
 import { Peer, type PeerContext } from "./peer.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
 import { describePeer, hostPort, messageOf, RunError } from "./run_error.ts";
@@ -17,11 +17,6 @@ import { Merger } from "./totals.ts";
 /** The run ends early: because of an error, or because somebody interrupted it. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
-}
-
-/** Key of a target test's controller half. */
-export function targetKey(target: TargetDescription): string {
-  return JSON.stringify([target.test, target.controllerArgs]);
 }
 
 /** Everything about one run while it goes on. */
@@ -63,6 +58,7 @@ export class Session {
       before: null,
       environment: null,
       described: Promise.resolve(),
+      undescribed: null,
       ready: false,
       done: false,
     }));
@@ -76,6 +72,7 @@ export class Session {
       before: null,
       environment: null,
       described: Promise.resolve(),
+      undescribed: null,
       head: null,
       stopped: false,
       stopSent: Promise.withResolvers<number>(),
@@ -191,6 +188,11 @@ export class Session {
     peer.error ??= failure;
     this.parts.emit({ kind: "error", peer: peer.name, phase: failure.phase, text: failure.message });
     return failure;
+  }
+
+  /** Has it kept that the run has begun, so that a run which dies leaves at least that. */
+  async begin(): Promise<void> {
+    await this.#save();
   }
 
   /** Puts what is known of a client into the document and has it saved. */

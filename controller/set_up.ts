@@ -4,6 +4,7 @@
  * @module
  */
 
+import { NO_TARGET } from "../config/run_description.ts";
 import type { Extension } from "../protocol/greeting.ts";
 import type { TestSetup } from "../base/test_setup.ts";
 import { ORIGINAL_LOSS_FACTOR } from "./limits.ts";
@@ -45,6 +46,7 @@ export async function setUp(session: Session): Promise<void> {
     })
   );
   await session.unlessStopped(halves).catch(endOn(session));
+  warnOfNoTarget(session);
   await session.unlessStopped(Promise.all(readyTargets));
   session.phase("setup", `setting up ${clients.length} client(s)`);
   const readyClients = clients.map(async (client, n) => {
@@ -55,6 +57,22 @@ export async function setUp(session: Session): Promise<void> {
   await session.unlessStopped(waitForEnough(session, readyClients, (client) => client.ready));
   await session.unlessStopped(Promise.all([...clients, ...targets].map((run) => run.described)));
   session.check();
+  for (const { peer, undescribed } of [...clients, ...targets]) {
+    // Of a daemon whose test failed that is a consequence, and no news.
+    if (undescribed !== null && peer.error === null) session.warn(peer.name, undescribed);
+  }
+}
+
+/** A test of the original's kind does not say whether it can do without. */
+function warnOfNoTarget(session: Session): void {
+  const { clientHalf, description } = session.parts;
+  const none = description.clients.some(({ target }) => target === NO_TARGET);
+  if (none && clientHalf.info.needsTarget === null) {
+    session.warn(
+      null,
+      'no machine to test is named (--test-target, or target="…" in <test>); most tests need one',
+    );
+  }
 }
 
 function endOn(session: Session): (error: unknown) => void {
@@ -128,7 +146,7 @@ async function describe(session: Session, run: ClientRun | TargetRun, side: Side
     run.environment = await side.environment(iface, isClient ? run.description.target : null);
   } catch (error) {
     if (session.signal.aborted) return;
-    session.warn(peer.name, `the daemon does not describe its machine: ${messageOf(error)}`);
+    run.undescribed = `the daemon does not describe its machine: ${messageOf(error)}`;
     if (side.usable) return;
     side.close();
     run.side = null;

@@ -22,4 +22,5 @@ export { type Side, sidesOf, type StartReport } from "./plugin_info.ts";
 export type { HostLog, ProcessEnd } from "./plugin_process.ts";
 export { setProcessTitle } from "./process_title.ts";
 export { type BuildInfo, buildInfo, programName, type SelfCommand, selfCommand, selfPath } from "./self.ts";
+export { NEEDY_TESTS, type NeedyTest } from "./needs.ts";
 export { INTERFACE_MAJOR, INTERFACE_MINOR, VERSION } from "./version.ts";

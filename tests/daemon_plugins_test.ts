@@ -119,8 +119,8 @@ Deno.test("why a plugin cannot be opened is in the 451, and in what a run says",
       ...["run", "--test", "old_client_needed", "--client", tester.host, "--port", String(tester.port)],
       ...["--test-target", "127.0.0.1", "--plugin-dir", folder],
     ]);
-    assert.equal(run.code, 1);
-    assert.match(run.stderr, new RegExp(`controller: load: .*${why}`));
+    assert.equal(run.code, 2);
+    assert.match(run.stderr, new RegExp(`^ipbench: --test: ${why}`));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

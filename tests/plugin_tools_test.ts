@@ -41,7 +41,7 @@ Deno.test("plugins: every plugin with side, version and origin; one with its arg
 Deno.test("plugins: an unknown name is an error that says which there are; JSON for programs", async () => {
   const unknown = await runProgram("ipbench", ["plugins", "nothing"]);
   assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
-  assert.match(unknown.stderr, /^ipbench: no plugin is named nothing; there are .*dummy/m);
+  assert.match(unknown.stderr, /^ipbench: no plugin is named nothing; known: .*dummy/m);
   const json = await runProgram("ipbench", ["plugins", "dummy", "--json"]);
   assert.equal(JSON.parse(json.stdout)[0].options[0].name, "seconds");
 });

@@ -48,7 +48,7 @@ Deno.test("4 rates x 2 sizes x 2 repetitions, Ctrl-C half-way, --resume: 16 docu
     const first = await deadline("the sweep ends on SIGINT", 10_000, output);
     const said = new TextDecoder().decode(first.stderr);
     assert.equal(first.code, 130, said);
-    assert.match(said, /interrupted; go on with --resume/);
+    assert.match(said, /interrupted; go on with: ipbench sweep --resume --out /);
     const before = documents(folder);
     assert.ok(before.size >= POINTS / 2 && before.size < POINTS, String(before.size));
     await tester.assertFree();
@@ -57,7 +57,9 @@ Deno.test("4 rates x 2 sizes x 2 repetitions, Ctrl-C half-way, --resume: 16 docu
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /holds a sweep already; give --resume/);
 
-    const second = await runProgram("ipbench", [...args, "--resume"], { deadlineMs: 90_000 });
+    // The folder knows the plan, the run and how it was to be run.
+    const resume = ["sweep", "--resume", "--out", folder];
+    const second = await runProgram("ipbench", resume, { deadlineMs: 90_000 });
     assert.equal(second.code, 0, second.stderr);
     const after = documents(folder);
     assert.equal(after.size, POINTS);
@@ -82,9 +84,18 @@ Deno.test("4 rates x 2 sizes x 2 repetitions, Ctrl-C half-way, --resume: 16 docu
     const html = Deno.readTextFileSync(`${folder}/report.html`);
     assert.ok(/^\s*<!doctype html>/i.test(html) && html.includes("16 runs"), html.slice(0, 200));
 
+    assert.deepEqual(index.settings, { until: [], retry: 5, cooldownSeconds: 0 });
+
     const done = await runProgram("ipbench", [...args, "--resume"]);
     assert.equal(done.code, 0, done.stderr);
     assert.deepEqual(documents(folder), after);
+
+    const other = await runProgram("ipbench", [...resume, "--over", "bps=5M"]);
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /cannot resume: the axes of the sweep on disk differ/);
+    const nothing = await runProgram("ipbench", ["sweep", "--resume", "--out", `${folder}/nothing`]);
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.stderr, /there is no sweep to resume in .*nothing: it has no index.json/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

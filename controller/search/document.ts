@@ -5,6 +5,7 @@
  */
 
 import type { Counts, Summary, Verdict } from "../../results/document.ts";
+import type { GroupedReason } from "../../results/reason_groups.ts";
 import type { TrialLatency } from "./classify.ts";
 import { formatLatencyLimit, type SearchGoal } from "./goal.ts";
 import type { GoalResult, StopCode } from "./mlr_search.ts";
@@ -25,6 +26,8 @@ export interface TrialRecord {
   outcome: "valid" | "invalid" | "failed" | "interrupted";
   verdict: Verdict;
   reasons: string[];
+  /** What the reasons of its run are cases of, each apart; absent where the search itself has another reason. */
+  details?: GroupedReason[];
   loss_ratio: number | null;
   counts: Counts | null;
   latency: { response: TrialLatency | null; service: TrialLatency | null } | null;

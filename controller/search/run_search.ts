@@ -28,6 +28,9 @@ import {
 } from "./measure.ts";
 import { type GoalResult, MlrSearch, type SearchConfig, type TrialRequest } from "./mlr_search.ts";
 
+/** Most reasons of a trial that are kept one by one. */
+const MAX_DETAILS = 20;
+
 /** What to search. */
 export interface SearchOptions {
   /** The run whose load and length are varied. */
@@ -203,6 +206,8 @@ function tell(search: MlrSearch, request: TrialRequest, outcome: Outcome): void 
 
 function recordOf(n: number, request: TrialRequest, outcome: Outcome, document: ResultDocument): TrialRecord {
   const valid = outcome.kind === "valid" ? outcome : null;
+  const reasons = outcome.kind === "invalid" ? outcome.reasons : document.run.reasons;
+  const details = (document.run.details ?? []).slice(0, MAX_DETAILS);
   return {
     n,
     load: request.load,
@@ -211,7 +216,10 @@ function recordOf(n: number, request: TrialRequest, outcome: Outcome, document: 
     step: request.step,
     outcome: outcome.kind,
     verdict: document.run.verdict,
-    reasons: outcome.kind === "invalid" ? outcome.reasons : document.run.reasons,
+    reasons,
+    ...reasons[0] === document.run.reasons[0] && details.length > 0 && {
+      details: details.map(({ code, text, host }) => ({ code, text, ...host !== undefined && { host } })),
+    },
     loss_ratio: valid?.trial.lossRatio ?? null,
     counts: totalCounts(document),
     latency: valid?.trial.latency ?? null,

@@ -5,6 +5,7 @@
  */
 
 import { formatNanoseconds, formatQuantity } from "../../config/values.ts";
+import { codesOf } from "../../results/reason_groups.ts";
 import type { GoalRecord, SearchDocument, TrialRecord } from "./document.ts";
 
 const NONE = "-";
@@ -58,12 +59,14 @@ export function requestText({ load, seconds }: { load: number; seconds: number }
 export function trialLine(record: TrialRecord, unit: string): string {
   const head = `trial ${record.n}: ${requestText(record, unit)}`;
   if (record.outcome !== "valid") {
-    const reason = record.reasons[0];
+    const reason = codesOf(record.details ?? []) ?? record.reasons[0];
     return `${head}: ${record.outcome}${reason === undefined ? "" : ` (${reason})`}`;
   }
   const p99 = record.latency?.response?.p99_ns;
   const latency = p99 === undefined ? "" : `, p99 ${formatNanoseconds(p99)}`;
-  const suspect = record.verdict === "VALID" ? "" : ` [${record.verdict}: ${record.reasons[0] ?? ""}]`;
+  const suspect = record.verdict === "VALID"
+    ? ""
+    : ` [${record.verdict}: ${codesOf(record.details ?? []) ?? record.reasons[0] ?? ""}]`;
   return `${head}: loss ${percent(record.loss_ratio ?? 0)}${latency}${suspect}`;
 }
 

@@ -60,6 +60,9 @@ export type SweepEvent =
   | { kind: "ended"; point: IndexPoint; finished: number; total: number; secondsLeft: number | null }
   | { kind: "branch"; branch: string; until: string; skipped: number };
 
+/** Most reasons of a point that the index has; its document has all of them. */
+const MAX_DETAILS = 20;
+
 /** After this many points in a row whose runs failed, the sweep gives up: something is down. */
 export const FAILED_POINTS_LIMIT = 3;
 
@@ -118,11 +121,12 @@ class Sweep {
 
   /** A new index, or the one on disk with everything that is missing or INVALID set back. */
   async #open(): Promise<SweepIndex> {
-    const { plan, base, ipbench, resume } = this.#options;
+    const { plan, base, ipbench, resume, until, retry, cooldownSeconds } = this.#options;
+    const settings = { until: until.map(({ text }) => text), retry, cooldownSeconds };
     const old = await this.#deps.store.loadIndex();
     if (old === null) {
       const started = this.#deps.clock.now().toISOString();
-      return newIndex(plan, base, { id: crypto.randomUUID(), started, ipbench });
+      return newIndex(plan, base, { id: crypto.randomUUID(), started, ipbench, settings });
     }
     if (!resume) {
       throw new SweepError(
@@ -130,7 +134,7 @@ class Sweep {
       );
     }
     checkSame(old, plan, base);
-    const index: SweepIndex = { ...old, plan, base };
+    const index: SweepIndex = { ...old, plan, base, settings };
     for (const point of index.points) await this.#adopt(point);
     return index;
   }
@@ -145,6 +149,7 @@ class Sweep {
       return;
     }
     Object.assign(point, { status: "pending", file: null, verdict: null, reason: null, figures: null });
+    delete point.details;
   }
 
   /** Measures a point until it is not INVALID, as often as allowed. */
@@ -179,6 +184,8 @@ class Sweep {
     point.verdict = document.run.verdict;
     point.status = isUsable(document) ? "done" : "invalid";
     point.reason = document.run.reasons[0] ?? null;
+    point.details = (document.run.details ?? []).slice(0, MAX_DETAILS)
+      .map(({ code, text, host }) => ({ code, text, ...host !== undefined && { host } }));
     point.figures = figuresOf(document);
     if (isTargetFault(document)) this.#gaveWay.add(point.id);
     point.started ??= document.run.started;

@@ -13,7 +13,12 @@ Deno.test("the summary has a row for each point, empty where nothing is known", 
     shuffleSeed: null,
     split: false,
   };
-  const about = { id: "x", started: "2026-01-01T00:00:00.000Z", ipbench: { version: "0", build: "test" } };
+  const about = {
+    id: "x",
+    started: "2026-01-01T00:00:00.000Z",
+    ipbench: { version: "0", build: "test" },
+    settings: { until: [], retry: 0, cooldownSeconds: 0 },
+  };
   const index = newIndex(plan, fakeDescription(""), about);
   const [first, second] = index.points;
   assert.ok(first && second);

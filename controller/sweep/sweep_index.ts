@@ -8,6 +8,7 @@
 import * as v from "valibot";
 import type { RunDescription } from "../../config/run_description.ts";
 import type { Verdict } from "../../results/document.ts";
+import type { GroupedReason } from "../../results/reason_groups.ts";
 import type { Figures } from "./figures.ts";
 import { type PlannedPoint, planPoints, SweepError, type SweepPlan } from "./plan.ts";
 
@@ -37,6 +38,8 @@ export interface IndexPoint extends PlannedPoint {
   ended: string | null;
   /** Why it is not done, in a sentence. */
   reason: string | null;
+  /** The same, each reason apart; absent in indexes of earlier versions. */
+  details?: GroupedReason[];
   figures: Figures | null;
 }
 
@@ -46,16 +49,26 @@ export interface SweepIndex {
   ipbench: { version: string; build: string };
   sweep: { id: string; started: string; ended: string | null; interrupted: boolean };
   plan: SweepPlan;
+  /** How it is run; absent in indexes of earlier versions. */
+  settings?: SweepSettings;
   /** The run that the points vary. */
   base: RunDescription;
   points: IndexPoint[];
+}
+
+/** How a sweep is run, beside its plan. */
+export interface SweepSettings {
+  /** Conditions that end a branch, as typed. */
+  until: string[];
+  retry: number;
+  cooldownSeconds: number;
 }
 
 /** A new index with all points to be measured. */
 export function newIndex(
   plan: SweepPlan,
   base: RunDescription,
-  about: { id: string; started: string; ipbench: SweepIndex["ipbench"] },
+  about: { id: string; started: string; ipbench: SweepIndex["ipbench"]; settings: SweepSettings },
 ): SweepIndex {
   const points = planPoints(plan).map((point): IndexPoint => ({
     ...point,
@@ -73,6 +86,7 @@ export function newIndex(
     ipbench: about.ipbench,
     sweep: { id: about.id, started: about.started, ended: null, interrupted: false },
     plan,
+    settings: about.settings,
     base,
     points,
   };
@@ -97,6 +111,9 @@ const pointSchema = v.looseObject({
   started: optionalText,
   ended: optionalText,
   reason: optionalText,
+  details: v.exactOptional(
+    v.array(v.looseObject({ text, code: v.exactOptional(text), host: v.exactOptional(text) })),
+  ),
   figures: v.nullable(v.looseObject({})),
 });
 const indexSchema = v.looseObject({
@@ -104,6 +121,9 @@ const indexSchema = v.looseObject({
   ipbench: v.object({ version: text, build: text }),
   sweep: v.object({ id: text, started: text, ended: optionalText, interrupted: v.boolean() }),
   plan: planSchema,
+  settings: v.exactOptional(
+    v.object({ until: v.array(text), retry: v.number(), cooldownSeconds: v.number() }),
+  ),
   base: v.looseObject({}),
   points: v.array(pointSchema),
 });

@@ -7,6 +7,7 @@
 import { embedded } from "../embedded.ts";
 import { PluginError } from "../errors.ts";
 import { MAX_FOLDER_ENTRIES, MAX_PLUGIN_BYTES } from "../limits.ts";
+import { NEEDY_TESTS } from "../needs.ts";
 import { type PluginInfo, type Side, sidesOf } from "../plugin_info.ts";
 import { type Library, openBytes } from "./library.ts";
 import { peekName } from "./peek.ts";
@@ -225,11 +226,6 @@ export async function findPlugin(search: Search, name: string, side: Side): Prom
   throw notFound(name, side, other, refused);
 }
 
-/** Tests that need what a machine may lack, when ipbench is built and when the test runs. */
-const NEEDS: ReadonlyMap<string, string> = new Map([
-  ["nfs_latency", "libnfs, Debian's package libnfs-dev, on this machine and where ipbench was built"],
-]);
-
 /**
  * Why there is no such plugin.
  *
@@ -248,7 +244,7 @@ export function notFound(
     const message = `${name} is a ${other.side} test, it cannot be used as a ${side} test`;
     return new PluginError("not-found", "load", message);
   }
-  const needs = NEEDS.get(name);
+  const needs = NEEDY_TESTS.find((test) => test.name === name)?.needs;
   const why = [
     `Can not find plugin: ${name}`,
     ...refused.slice(0, REASONS_SHOWN),

@@ -1,0 +1,59 @@
+/**
+ * The controller's halves of all tests of a run.
+ *
+ * @module
+ */
+
+import type { RunDescription, TargetDescription } from "../config/run_description.ts";
+import type { Limits } from "./limits.ts";
+import { PluginHalf } from "./plugin_half.ts";
+import type { LogLevel } from "./run.ts";
+
+/** One half for the client test, one for each target test with arguments of its own. */
+export interface Halves {
+  client: PluginHalf;
+  /** By {@linkcode targetKey}. */
+  targets: Map<string, PluginHalf>;
+}
+
+/** Key of a target test's controller half. */
+export function targetKey(target: TargetDescription): string {
+  return JSON.stringify([target.test, target.controllerArgs]);
+}
+
+/**
+ * Starts a process for each half; nothing is opened yet.
+ *
+ * @param description the run
+ * @param limits bounds of their calls and memory
+ * @param log takes what they say
+ */
+export function makeHalves(
+  description: RunDescription,
+  limits: Pick<Limits, "pluginMs" | "pluginMemoryBytes">,
+  log: (level: LogLevel, message: string) => void,
+): Halves {
+  const shared = {
+    pluginDirs: description.pluginDirs,
+    debug: description.debug,
+    originalSpelling: description.originalSpelling ?? false,
+    callMs: limits.pluginMs,
+    memoryBytes: limits.pluginMemoryBytes,
+    log,
+  };
+  const { test, controllerArgs } = description;
+  const client = new PluginHalf({ ...shared, test, side: "client", controllerArgs });
+  const targets = new Map<string, PluginHalf>();
+  for (const target of description.targets) {
+    const key = targetKey(target);
+    if (targets.has(key)) continue;
+    const { test, controllerArgs } = target;
+    targets.set(key, new PluginHalf({ ...shared, test, side: "target", controllerArgs }));
+  }
+  return { client, targets };
+}
+
+/** Ends their processes. */
+export async function closeHalves({ client, targets }: Halves): Promise<void> {
+  await Promise.all([client, ...targets.values()].map((half) => half.close()));
+}

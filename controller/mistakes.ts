@@ -1,0 +1,159 @@
+/**
+ * What is wrong with a run that only its tests can tell: arguments, a test that is not there, a target that is missing.
+ * All of it is found before anybody is contacted.
+ *
+ * @module
+ */
+
+import type { Problem } from "../config/config_error.ts";
+import { nearest } from "../config/nearest.ts";
+import { NO_TARGET, type RunDescription } from "../config/run_description.ts";
+import { PluginError, type PluginErrorCode } from "../ffi/errors.ts";
+import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
+import { LIMITS, MAX_CHECKED_RUNS } from "./limits.ts";
+import type { PluginHalf } from "./plugin_half.ts";
+import { messageOf, RunError } from "./run_error.ts";
+import { getArg } from "./test_args.ts";
+
+/** A call of a half that failed; only some codes are mistakes. */
+interface Failure {
+  code: PluginErrorCode | null;
+  message: string;
+  /** What the controller can add to it. */
+  remedy: string;
+}
+
+/**
+ * Asks the controller's halves of a run's tests what is wrong with it. A half that dies or hangs is no mistake of the
+ * user's: the run will say so.
+ *
+ * @param description the run
+ * @param halves its tests' halves; they are opened, and stay open
+ * @returns problems whose `where` is a path in the description, such as "clients[0].args"
+ */
+export async function findMistakes(description: RunDescription, halves: Halves): Promise<Problem[]> {
+  const { clients, targets } = description;
+  const groups = [
+    opening(halves.client, "test", "controllerArgs").then(async (problems) => [
+      ...problems,
+      ...await isLoaded(halves.client) ? missingTarget(description, halves.client) : [],
+      ...await arguments_(halves.client, clients.map(({ args }, i) => [`clients[${i}].args`, args])),
+    ]),
+    ...targets.map(async (target, i) => {
+      const half = halves.targets.get(targetKey(target))!;
+      const problems = await opening(half, `targets[${i}].test`, `targets[${i}].controllerArgs`);
+      // In the original's spelling it is the daemon that judges: it may pass over what is wrong here.
+      if (description.originalSpelling === true) return problems;
+      return [...problems, ...await arguments_(half, [[`targets[${i}].args`, target.args]])];
+    }),
+  ];
+  return (await Promise.all(groups)).flat();
+}
+
+/**
+ * Finds what is wrong with many runs of the same tests, as a sweep or a search will make them.
+ *
+ * @param base the run that they vary; what is wrong in arguments of its own that no variant has is found, too
+ * @param variants the runs; of more than {@linkcode MAX_CHECKED_RUNS} the first ones are looked at
+ * @returns as {@linkcode findMistakes}: those of the run itself, and those of the variants alone
+ */
+export async function findMistakesOfAll(
+  base: RunDescription,
+  variants: Iterable<RunDescription>,
+): Promise<{ own: Problem[]; varied: Problem[] }> {
+  const halves = makeHalves(base, LIMITS, () => {}); // the runs say what there is to remark
+  try {
+    const mistakes = await findMistakes(base, halves);
+    const own = mistakes.filter(({ where, argument }) =>
+      !/^clients\[\d+\]\.args$/.test(String(where)) ||
+      argument !== undefined && base.clients.some(({ args }) => getArg(args, argument) !== null)
+    );
+    const varied: Problem[] = [];
+    const told = new Set(own.map(({ message }) => message));
+    const known = new Set<string>();
+    let checked = 0;
+    for (const { clients } of variants) {
+      if (++checked > MAX_CHECKED_RUNS) break;
+      const texts = clients.map(({ args }, i): [string, string] => [`clients[${i}].args`, args]);
+      const fresh = texts.filter((each) => !known.has(each.join()) && known.add(each.join()));
+      for (const problem of await arguments_(halves.client, fresh)) {
+        if (!told.has(problem.message)) varied.push(problem);
+      }
+    }
+    return { own, varied };
+  } finally {
+    await closeHalves(halves);
+  }
+}
+
+/** A test that is not there, or whose controller half refuses its arguments. */
+async function opening(half: PluginHalf, testPath: string, argsPath: string): Promise<Problem[]> {
+  const error = await failureOf(half.open());
+  if (error?.code === "setup") return sentences(error, argsPath);
+  if (error?.code !== "not-found") return [];
+  return [{ where: testPath, message: `${error.message}${await remedyOf(half, error.message)}` }];
+}
+
+/** What to do about a test that is not there; nothing where the message says more than that. */
+async function remedyOf(half: PluginHalf, message: string): Promise<string> {
+  const { test } = half.options;
+  if (message !== `Can not find plugin: ${test}`) return "";
+  const meant = nearest(test, await half.names().catch(() => []));
+  return meant === null
+    ? `; "ipbench plugins" lists what there is, --plugin-dir adds a folder`
+    : `; did you mean "${meant}"?`;
+}
+
+function missingTarget({ test, clients }: RunDescription, half: PluginHalf): Problem[] {
+  return clients.flatMap(({ target }, i) =>
+    target === NO_TARGET && half.info.needsTarget === true
+      ? [{
+        where: `clients[${i}].target`,
+        message:
+          `the test ${test} needs a machine to test: give --test-target HOST, or target="HOST" in <test>`,
+      }]
+      : []
+  );
+}
+
+async function arguments_(
+  half: PluginHalf,
+  texts: readonly [path: string, args: string][],
+): Promise<Problem[]> {
+  if (!await isLoaded(half)) return []; // told already, or for the run to tell
+  const found: Problem[] = [];
+  for (const [where, args] of texts) {
+    const error = await failureOf(half.expectedNs(args));
+    if (error?.code === "setup") found.push(...sentences(error, where));
+  }
+  return found;
+}
+
+/** Whether the plugin can be asked, even when its controller half refuses its own arguments. */
+async function isLoaded(half: PluginHalf): Promise<boolean> {
+  const failure = await failureOf(half.open());
+  return failure === null || failure.code === "setup";
+}
+
+/** Why a call failed, in the plugin's own words where it has some; `null` when it went well. */
+async function failureOf(call: Promise<unknown>): Promise<Failure | null> {
+  try {
+    await call;
+    return null;
+  } catch (error) {
+    if (!(error instanceof RunError && error.cause instanceof PluginError)) {
+      return { code: null, message: messageOf(error), remedy: "" };
+    }
+    const { code, message } = error.cause;
+    return { code, message, remedy: error.remedy };
+  }
+}
+
+/** A plugin gives each mistake a line, which names the argument first. */
+function sentences(error: Failure, where: string): Problem[] {
+  const text = error.remedy === "" ? error.message : `${error.message}; ${error.remedy}`;
+  return text.split("\n").map((message) => {
+    const argument = /^(?:argument )?"?([A-Za-z_][\w-]*)"?(?=[ :])/.exec(message)?.[1];
+    return argument === undefined ? { where, message } : { where, message, argument };
+  });
+}
