@@ -32,10 +32,7 @@ export async function main(args: string[], name: "ipbench" | "ipbenchd"): Promis
   const daemon = name === "ipbenchd" || args[0] === DAEMON_ARGUMENT;
   let rest = args[0] === DAEMON_ARGUMENT ? args.slice(1) : args;
   if (daemon) rest = await daemonLine(rest);
-  if (asksVersion(rest, daemon)) {
-    out(versionLine(daemon ? "ipbenchd" : "ipbench") + "\n");
-    return EXIT.OK;
-  }
+  if (asksVersion(rest, daemon)) return printVersion(daemon ? "ipbenchd" : "ipbench");
   if (daemon) return await (await import("../daemon/main.ts")).main(rest);
   return await runCommand(rest);
 }
@@ -45,6 +42,15 @@ function asksVersion(args: readonly string[], daemon: boolean): boolean {
   if (daemon) return args.includes("--version");
   const first = args[0] ?? "";
   return first === "-V" || (first.length > 2 && "--version".startsWith(first));
+}
+
+function printVersion(program: "ipbench" | "ipbenchd"): number {
+  try {
+    out(versionLine(program) + "\n");
+    return EXIT.OK;
+  } catch (error) {
+    return statusOf(error, program);
+  }
 }
 
 /** The daemon's command line with its abbreviations written out. */
@@ -96,9 +102,9 @@ function isConfiguration(word: string): boolean {
 }
 
 /** Prints what there is to print of an error and gives the exit status. */
-function statusOf(error: unknown): number {
+function statusOf(error: unknown, program = "ipbench"): number {
   if (error instanceof ExitError) {
-    for (const line of error.message.split("\n")) if (line !== "") note(`ipbench: ${line}`);
+    for (const line of error.message.split("\n")) if (line !== "") note(`${program}: ${line}`);
     return error.code;
   }
   if (error instanceof ConfigError) {

@@ -42,6 +42,7 @@ import { TestSlot } from "./slot.ts";
 const OK = 0;
 const FAILED = 1;
 const USAGE = 2;
+const BROKEN_PIPE = 141;
 
 /**
  * Runs the daemon until it is told to end: SIGTERM, SIGINT, `--max-runs` or `--idle-exit`.
@@ -52,8 +53,8 @@ const USAGE = 2;
 export async function main(args: string[]): Promise<number> {
   const options = parseDaemonOptions(args, environmentFiles());
   if ("text" in options) {
-    if (options.status !== OK) await writeAll(Deno.stderr, options.text);
-    else if (!await writeAll(Deno.stdout, options.text)) return FAILED;
+    if (options.status === OK) return await printText(options.text);
+    await writeAll(Deno.stderr, options.text);
     return options.status;
   }
   const queue = configureLog({
@@ -343,6 +344,23 @@ function isJournal(stream: string | undefined): boolean {
     return stream === `${dev}:${ino}`;
   } catch {
     return false;
+  }
+}
+
+/** Prints what was asked for. */
+async function printText(text: string): Promise<number> {
+  try {
+    for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+      rest = rest.subarray(await Deno.stdout.write(rest));
+    }
+    return OK;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return BROKEN_PIPE; // Whoever reads has seen enough.
+    await writeAll(
+      Deno.stderr,
+      `ipbenchd: cannot write the result to standard output: ${messageOf(error)}\n`,
+    );
+    return FAILED;
   }
 }
 

@@ -272,7 +272,23 @@ Deno.test("ulimit -n 64: the places follow the limit, and the operator gets in",
 });
 
 Deno.test("stdout to a full device, and a folder that is gone: one sentence", async () => {
-  for (const command of ["ipbench --version", "ipbench plugins", "ipbenchd --help"]) {
+  const commands = [
+    ...["ipbenchd --help", "ipbenchd -h", "ipbenchd --version", "ipbenchd --debug --version"],
+    ...["ipbench --help", "ipbench --version", "ipbench -V", "ipbench --vers", "ipbench help status"],
+    ...[
+      "ipbench plugins",
+      "ipbench plugins latency",
+      "ipbench status 127.0.0.1:1",
+      "ipbench abort 127.0.0.1:1",
+    ],
+    ...[
+      "ipbench watch 127.0.0.1:1",
+      "ipbench check --test dummy --client 127.0.0.1:1",
+      "ipbench man ipbenchd",
+    ],
+    ...["ipbench completions bash", "ipbench echo --help", "ipbench report --help"],
+  ];
+  for (const command of commands) {
     const [name, ...args] = command.split(" ") as ["ipbench" | "ipbenchd", string];
     const { path, args: before } = programCommand(name);
     const { code, stderr } = await new Deno.Command("sh", {
@@ -282,7 +298,11 @@ Deno.test("stdout to a full device, and a folder that is gone: one sentence", as
     assert.equal(code, 1, command);
     const said = new TextDecoder().decode(stderr);
     assert.ok(!/\n\s+at |Stack|Uncaught/.test(said), said);
-    if (name === "ipbench") assert.match(said, /^ipbench: cannot write the result to standard output: .*\n$/);
+    assert.match(
+      said,
+      new RegExp(`^${name}: cannot write the result to standard output: No space left on device .*\n$`, "m"),
+      command,
+    );
   }
   const { path, args } = programCommand("ipbench");
   const gone = 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$@"';
