@@ -82,12 +82,14 @@ Deno.test("Prometheus' labels tell every run apart, and two that they cannot are
 Deno.test("the tests' own figures are exported, those of all testers together", () => {
   const document = makeDocument({ samples: 100, intervals: 2 });
   document.total.metrics = [
+    { name: "tries", value: 100 / 3, unit: "", total: "sum", better: "unknown", test: "forks", of: 2 },
     { name: "forks", value: 214_890.5, unit: "1/s", total: "sum", better: "more", test: "forks", of: 2 },
   ];
   assert.match(
     prometheusText(sources([document])),
     /^ipbench_metric\{.*of="forks",metric="forks",unit="1\/s"\} 214890\.5$/m,
   );
+  assert.match(prometheusText(sources([document])), /metric="tries",unit=""\} 33\.333333$/m);
   assert.match(junitXml([{ file: "a.json", document }]), /forks\.forks 214891 1\/s/);
 });
 

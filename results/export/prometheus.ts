@@ -147,7 +147,7 @@ function addDocument(families: Families, document: ResultDocument, point: Report
       of: test,
       metric: name,
       unit,
-    }, value);
+    }, figure(value));
   }
 }
 
