@@ -4,13 +4,13 @@
  * @module
  */
 
-import { fit, plainText } from "./format.ts";
-import { columns, err, note, out, stderrIsTerminal } from "./io.ts";
+import { plainText } from "./format.ts";
+import { canRewrite, err, note, out } from "./io.ts";
+import { LiveBlock } from "./live_block.ts";
+import { LiveTable } from "./live_table.ts";
 
 /** Times a second that lines are drawn. */
 const FRAMES_PER_SECOND = 5;
-/** Most lines that stay in place. */
-const MAX_LIVE_LINES = 20;
 
 /** Where the progress of all machines goes. */
 export interface DeployProgress {
@@ -32,42 +32,37 @@ export interface DeployProgress {
  * @param width Characters of the longest machine's name.
  */
 export function openDeployProgress(width: number): DeployProgress {
-  const live = stderrIsTerminal() && Deno.env.get("TERM") !== "dumb";
+  const block = canRewrite(Deno.stderr) ? new LiveBlock(err) : null;
+  const table = new LiveTable();
   const working = new Map<string, string>();
-  let drawn = 0;
-  const erase = () => {
-    if (drawn > 0) err(`\r\x1b[${drawn}A\x1b[J`);
-    drawn = 0;
-  };
-  const draw = () => {
-    const lines = Array.from(working, ([host, text]) => `${host.padEnd(width)}  ${text}`);
-    const shown = lines.slice(0, MAX_LIVE_LINES);
-    if (shown.length < lines.length) shown.push(`… and ${lines.length - shown.length} more`);
-    erase();
-    err(shown.map((line) => `${fit(plainText(line), columns() - 1)}\n`).join(""));
-    drawn = shown.length;
-  };
-  const timer = live ? setInterval(draw, 1000 / FRAMES_PER_SECOND) : undefined;
+  const timer = block === null ? undefined : setInterval(() => {
+    const { columns, rows } = LiveBlock.room();
+    const hosts = Array.from(working.keys());
+    const shown = hosts.length <= rows ? hosts : hosts.slice(0, rows - 1);
+    const lines = shown.map((host) => ({
+      name: plainText(host),
+      content: plainText(working.get(host) ?? ""),
+    }));
+    const drawn = table.set(lines, LiveTable.nameWidth(shown, columns), columns);
+    if (shown.length < hosts.length) drawn.push(`… and ${hosts.length - shown.length} more`);
+    block.draw(drawn);
+  }, 1000 / FRAMES_PER_SECOND);
   return {
     step(host, text) {
       working.set(host, text);
-      if (!live) note(`ipbench: ${host}: ${text}`);
+      if (block === null) note(`ipbench: ${host}: ${text}`);
     },
     sent(host, bytes, total) {
-      if (live) working.set(host, sentText(bytes, total));
+      if (block !== null) working.set(host, sentText(bytes, total));
     },
     done(host, text) {
       working.delete(host);
-      erase();
       out(`${host.padEnd(width)}  ${plainText(text)}\n`);
     },
-    line(text) {
-      erase();
-      note(text);
-    },
+    line: note,
     close() {
       clearInterval(timer);
-      erase();
+      block?.close();
     },
   };
 }

@@ -33,9 +33,9 @@ export class LiveBlock {
     this.#drawn = lines.map(stripVTControlCharacters);
   }
 
-  /** Takes the lines away. */
+  /** Takes the lines away, and what was typed, also where no line is drawn at the moment. */
   erase(): void {
-    if (this.#drawn.length > 0) this.#write(`${this.#toTop()}\x1b[J`);
+    this.#write(`${this.#toTop()}\x1b[J`);
     this.#drawn = [];
   }
 

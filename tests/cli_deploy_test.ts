@@ -1,6 +1,7 @@
 /** `ipbench deploy` with an ssh and a systemctl that act on this machine. */
 import assert from "node:assert/strict";
 import { deadline, isInstalled, kill, programCommand, runProgram, until } from "./util/mod.ts";
+import { TestTerminal } from "./util/terminal.ts";
 
 const SSH = `#!/bin/sh
 # Options, then --, host, command: as a remote shell would run it.
@@ -394,67 +395,20 @@ Deno.test({
 }, async () => {
   await using box = await sandbox();
   const { folder, env } = box;
-  const { path, args } = programCommand("ipbench");
-  const words = [path, ...args, "deploy", ...place(folder), "--no-service", "stuck", "lab1"];
-  const command = `stty cols 80 rows 24; exec ${words.map((word) => `'${word}'`).join(" ")}`;
   await Deno.truncate(`${folder}/program`, 3_000_000);
-  const child = new Deno.Command("script", {
-    args: ["-q", "-e", "-f", "-c", command, "/dev/null"],
-    env: { ...env, NO_COLOR: "1", SHELL: "/bin/sh", TERM: "xterm" },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  const keyboard = child.stdin.getWriter();
-  let shown = "";
-  const reading = (async () => {
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) shown += text;
-  })();
-  try {
-    // A pipe takes a little of what nobody reads.
-    await until(
-      "how far it is",
-      30_000,
-      () => /\nstuck {2}copying {3}[0-9] %, 0\.\d of 3\.0 MB\r/.test(shown),
-    );
-    await until("the other machine", 30_000, () => /lab1 {3}(ok|failed): [^\n]*\n/.test(shown));
-    await keyboard.write(new TextEncoder().encode("\x03"));
-    const { code } = await deadline("deploy ends on Ctrl-C", 30_000, child.status);
-    assert.equal(code, 130, shown);
-  } finally {
-    kill(child.pid, "SIGKILL");
-    await child.status;
-    await keyboard.close().catch(() => {});
-    await reading;
-  }
-  assert.deepEqual(screenOf(shown).filter((line) => !line.startsWith("lab1 ")), [
+  const words = ["deploy", ...place(folder), "--no-service", "stuck", "lab1"];
+  await using terminal = TestTerminal.open("ipbench", words, { env });
+  // A pipe takes a little of what nobody reads.
+  await terminal.see("how far it is", 30_000, /^stuck {2}copying {3}[0-9] %, 0\.\d of 3\.0 MB$/m);
+  await terminal.see("the other machine", 30_000, /^lab1 {3}(ok|failed): /m);
+  await terminal.press("\x03");
+  assert.equal(await terminal.end(), 130);
+  assert.deepEqual(terminal.lines().filter((line) => !line.startsWith("lab1 ")), [
     "ipbench: SIGINT: giving up, and undoing what is half done",
     "stuck  failed: interrupted",
   ]);
-  for (const line of shown.split(/\r?\n/)) assert.ok(line.replaceAll(CURSOR, "").length <= 80, line);
+  assert.deepEqual(terminal.frames.flat().filter((line) => line.includes("…")), []);
   for (const stage of stagesIn(await Deno.readTextFile(`${folder}/log`))) {
     await assert.rejects(Deno.stat(stage), Deno.errors.NotFound);
   }
 });
-
-/** Movements of the cursor. */
-// deno-lint-ignore no-control-regex
-const CURSOR = /\x1b\[(\d*)[A-Z]/g;
-
-/** What is left on a terminal by text with "up" and "erase to the end". */
-function screenOf(text: string): string[] {
-  const lines: string[] = [""];
-  let [row, column] = [0, 0];
-  for (const [token, up] of text.matchAll(new RegExp(`${CURSOR.source}|[^]`, "g"))) {
-    if (token === "\r") column = 0;
-    else if (token === "\n") lines[++row] ??= "";
-    else if (token.endsWith("A") && token.length > 1) row = Math.max(0, row - Number(up || 1));
-    else if (token.endsWith("J") && token.length > 1) {
-      lines.splice(row, Infinity, lines[row]!.slice(0, column));
-    } else {
-      lines[row] = lines[row]!.slice(0, column).padEnd(column) + token + lines[row]!.slice(column + 1);
-      column++;
-    }
-  }
-  return lines.filter((line) => line !== "");
-}

@@ -17,6 +17,8 @@ export interface TerminalStart {
   term?: string;
   /** Nothing is coloured unless this is set. */
   colours?: boolean;
+  /** More of the environment. */
+  env?: Record<string, string>;
 }
 
 /** A running program and its screen. Use it with `await using`: at the end the program is gone. */
@@ -54,7 +56,7 @@ export class TestTerminal {
     const { columns = 80, rows = 24 } = start;
     const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
     const { NO_COLOR: _, ...env } = Deno.env.toObject();
-    Object.assign(env, { LANG: "C.UTF-8", SHELL: "/bin/sh", TERM: start.term ?? "xterm" });
+    Object.assign(env, start.env, { LANG: "C.UTF-8", SHELL: "/bin/sh", TERM: start.term ?? "xterm" });
     if (start.colours !== true) env["NO_COLOR"] = "1";
     const child = new Deno.Command("script", {
       args: ["-q", "-e", "-f", "-c", `stty cols ${columns} rows ${rows}; exec ${command}`, "/dev/null"],
