@@ -18,6 +18,7 @@ Ends the test that each daemon runs, whoever started it; a daemon that runs noth
 Examples:
   ipbench abort 10.0.0.2 10.0.0.3
   ipbench abort --target 10.0.0.9
+  ipbench abort lab.xml
 
 Exit status: 0 all did it, 1 one did not, 2 wrong use.
 `;

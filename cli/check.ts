@@ -12,7 +12,8 @@ import type { DaemonAccess } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
 import { Semaphore } from "../controller/semaphore.ts";
 import { PluginHost } from "../ffi/mod.ts";
-import { accessWith, askStatus } from "./daemons.ts";
+import { askReport, askStatus, describeTest } from "./daemon_status.ts";
+import { daemonAccess, wordsOf } from "./daemons.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { note, out } from "./io.ts";
@@ -51,10 +52,7 @@ export function register(program: Command): void {
       const problems = new Problems();
       problems.add(...await problemsOfRuns(description, places));
       problems.end();
-      await check(
-        description,
-        await accessWith(description),
-      );
+      await check(description, await daemonAccess(description));
     });
 }
 
@@ -137,9 +135,12 @@ async function findDaemon(
   try {
     const { status, greeting } = await askStatus(address, access, true);
     if (status.role !== role) return { ok: false, text: `is a ${status.role} daemon, a ${role} is needed` };
-    if (status.pid !== null) return { ok: false, text: `runs a test already (pid ${status.pid})` };
+    if (status.pid !== null) {
+      const doing = describeTest(status.pid, await askReport(address, access, greeting), new Date());
+      return { ok: false, text: `is ${doing} already` };
+    }
     return { ok: true, text: greeting.peer };
   } catch (error) {
-    return { ok: false, text: error instanceof Error ? error.message : String(error) };
+    return { ok: false, text: wordsOf(error) };
   }
 }

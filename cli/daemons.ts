@@ -5,62 +5,71 @@
  * @module
  */
 
-import { type Command, Option } from "@commander-js/extra-typings";
+import type { Command } from "@commander-js/extra-typings";
 import { type Address, formatAddress, parseAddress, parsePort } from "../config/address.ts";
 import { tlsOf } from "../config/command_line.ts";
+import { type DaemonDescription, daemonsOf } from "../config/daemons.ts";
+import { parseHostFiles, strayHosts, typedKeys } from "../config/host_files.ts";
 import { DEFAULT_CLIENT_PORT, DEFAULT_TARGET_PORT } from "../config/run_description.ts";
-import { Connection } from "../controller/connection.ts";
-import { type DaemonAccess, type OpenDaemon, openDaemon } from "../controller/daemon_access.ts";
+import { ConnectionError } from "../controller/connection_error.ts";
+import type { DaemonAccess } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
 import { type KeyFiles, readAccess } from "../controller/read_access.ts";
 import { Semaphore } from "../controller/semaphore.ts";
-import type { Greeting } from "../protocol/greeting.ts";
-import { parseStatus, type Status } from "../protocol/texts.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText, wrapWords } from "./format.ts";
 import { out, widthOf } from "./io.ts";
-import { TLS_HELP } from "./run_options.ts";
-import { findSecretFile } from "./secret.ts";
+import { keyOptions, readConfig } from "./run_options.ts";
+import { completeKeys, type KeyOptions } from "./secret.ts";
 
 /** Options of these subcommands. */
-export interface DaemonOptions {
+export interface DaemonOptions extends KeyOptions {
+  config?: string;
   port?: string;
   target?: boolean;
-  secretFile?: string;
-  requireSecret?: boolean;
-  tlsCa?: string;
   tlsCert?: string;
   tlsKey?: string;
 }
 
+/** The daemons that were named, and what it takes to reach them. */
+export interface NamedDaemons {
+  addresses: Address[];
+  access: DaemonAccess;
+}
+
+/** What the argument of these subcommands is called. */
+const HOSTS = "HOST, HOST:PORT or [IPv6]:PORT, or a configuration (FILE.xml) for the daemons in it";
+/** No host has a slash in its name, or ends like this. */
+const IS_CONFIG = /^-$|\/|\.xml$/i;
+
 /**
- * Adds the options to a subcommand.
+ * Adds a subcommand that talks to the daemons named on its command line.
  *
- * @param command The subcommand.
- * @returns The same.
+ * @param program The program.
+ * @param about Its name, what it does, and the text after its options.
+ * @param talk What to do.
+ * @returns The subcommand, for more options.
  */
-export function addDaemonOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option(
-        "-p, --port <port>",
-        `control port where a host names none (default: ${DEFAULT_CLIENT_PORT})`,
-      ),
-    )
-    .addOption(
-      new Option("--target", `the daemons are targets: port ${DEFAULT_TARGET_PORT} where a host names none`),
-    )
-    .addOption(
-      new Option(
-        "--secret-file <file>",
-        "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE, ~/.config/ipbench/secret)",
-      ),
-    )
-    .addOption(
-      new Option("--tls-ca <file>", TLS_HELP.ca),
-    )
-    .addOption(new Option("--tls-cert <file>", TLS_HELP.cert))
-    .addOption(new Option("--tls-key <file>", TLS_HELP.key)) as unknown as Command;
+export function addDaemonsCommand<Options extends DaemonOptions>(
+  program: Command,
+  about: { name: string; description: string; help: string },
+  talk: (daemons: NamedDaemons, options: Options) => Promise<void>,
+): Command {
+  const { secretFile, tls } = keyOptions();
+  return program.command(about.name).description(about.description)
+    .argument("[host...]", HOSTS)
+    .option("--config <file>", "a configuration: the daemons that it names")
+    .option("-p, --port <port>", `control port where a host names none (default: ${DEFAULT_CLIENT_PORT})`)
+    .option("--target", `the daemons are targets: port ${DEFAULT_TARGET_PORT} where a host names none`)
+    .addOption(secretFile)
+    .addOption(tls[0])
+    .addOption(tls[1])
+    .addOption(tls[2])
+    .addHelpText("after", about.help)
+    .action(async (hosts, options) => {
+      const given = options as unknown as Options;
+      await talk(await findDaemons(hosts as string[], given), given);
+    }) as unknown as Command;
 }
 
 /**
@@ -75,33 +84,64 @@ export function addDaemonCommand(
   about: { name: string; description: string; help: string },
   ask: (address: Address, access: DaemonAccess) => Promise<DaemonLine>,
 ): void {
-  const command = program.command(about.name).description(about.description)
-    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
-  addDaemonOptions(command as unknown as Command).addHelpText("after", about.help)
-    .action(async (...args: unknown[]) => {
-      const options = args[1] as DaemonOptions;
-      const addresses = daemonAddresses(args[0] as string[], options);
-      const access = await daemonAccess(options);
-      await eachDaemon(addresses, (address) => ask(address, access));
-    });
+  addDaemonsCommand(program, about, async ({ addresses, access }) => {
+    await eachDaemon(addresses, (address) => ask(address, access));
+  });
 }
 
 /**
- * Reads the daemons' addresses.
+ * Finds out which daemons are meant, and reads the keys for them.
  *
- * @param hosts What was typed: HOST, HOST:PORT or [IPv6]:PORT.
- * @param options The port to use where none is named.
- * @returns The addresses.
- * @throws {ExitError} naming every one that is wrong.
+ * @param words What was typed: hosts, configurations.
+ * @param options Ports and keys.
+ * @returns The daemons, in the order of the command line.
+ * @throws {ExitError} naming everything that is wrong.
+ * @throws {ConfigError} when a configuration is.
  */
-export function daemonAddresses(hosts: readonly string[], options: DaemonOptions): Address[] {
-  let port: number = options.target ? DEFAULT_TARGET_PORT : DEFAULT_CLIENT_PORT;
-  const wrong: string[] = [];
-  if (options.port !== undefined) {
-    const typed = parsePort(options.port);
-    if (typeof typed === "string") wrong.push(`--port: ${typed}`);
-    else port = typed;
+async function findDaemons(words: readonly string[], options: DaemonOptions): Promise<NamedDaemons> {
+  const files = [
+    ...words.filter((word) => IS_CONFIG.test(word)),
+    ...options.config === undefined ? [] : [options.config],
+  ];
+  const hosts = words.filter((word) => !IS_CONFIG.test(word));
+  if (files.length + hosts.length === 0) {
+    throw new ExitError(EXIT.USAGE, "which daemons? Give HOST, or a configuration that names them");
   }
+  const typed = typedPort(options.port);
+  const keys = completeKeys(options);
+  const keyFiles = { secretFile: parseHostFiles(keys.secretFile), tlsCa: parseHostFiles(keys.tlsCa) };
+  const own = (daemon: Address) => typedKeys(keyFiles, daemon);
+  const daemons: DaemonDescription[] = [];
+  for (const file of files) {
+    const ports = { client: typed ?? DEFAULT_CLIENT_PORT, target: DEFAULT_TARGET_PORT };
+    daemons.push(...daemonsOf(await readConfig(file), ports, own));
+  }
+  const port = typed ?? (options.target ? DEFAULT_TARGET_PORT : DEFAULT_CLIENT_PORT);
+  daemons.push(...parseHosts(hosts, port).map((address) => ({ ...address, ...own(address) })));
+  const { secretFile: secrets, tlsCa: authorities } = keyFiles;
+  const stray = new Set([...strayHosts(secrets, daemons), ...strayHosts(authorities, daemons)]);
+  if (stray.size > 0) {
+    const names = Array.from(stray, (host) => plainText(host)).join(", ");
+    throw new ExitError(
+      EXIT.USAGE,
+      `keys for ${names}, which is none of the daemons (a path with "=" is written ./a=b)`,
+    );
+  }
+  const { tls, problem } = tlsOf({ ...keys, tlsCa: authorities.all });
+  if (problem !== null) throw new ExitError(EXIT.USAGE, `${problem.where}: ${problem.message}`);
+  const access = await daemonAccess({ secretFile: secrets.all ?? null, tls, clients: daemons });
+  return { addresses: daemons.map(({ host, port }) => ({ host, port })), access };
+}
+
+function typedPort(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const port = parsePort(text);
+  if (typeof port === "number") return port;
+  throw new ExitError(EXIT.USAGE, `--port: ${port}`);
+}
+
+function parseHosts(hosts: readonly string[], port: number): Address[] {
+  const wrong: string[] = [];
   const addresses = hosts.flatMap((host) => {
     const address = parseAddress(host, port);
     if (typeof address !== "string") return address;
@@ -115,25 +155,11 @@ export function daemonAddresses(hosts: readonly string[], options: DaemonOptions
 /**
  * Makes what it takes to reach daemons.
  *
- * @param options Secret and certificate authority.
- * @returns Limits, TLS and secret.
+ * @param files Where the keys are.
+ * @returns Limits, TLS and secrets.
  * @throws {ExitError} when a file cannot be read.
  */
-export async function daemonAccess(options: DaemonOptions): Promise<DaemonAccess> {
-  const secretFile = findSecretFile(options.secretFile) ?? null;
-  const { tls, problem } = tlsOf(options);
-  if (problem !== null) throw new ExitError(EXIT.USAGE, `${problem.where}: ${problem.message}`);
-  return await accessWith({ secretFile, requireSecret: options.requireSecret, tls });
-}
-
-/**
- * Makes what it takes to reach daemons.
- *
- * @param files Where secret and certificates are, as in a run description.
- * @returns Limits, TLS and secret.
- * @throws {ExitError} when a file cannot be read.
- */
-export async function accessWith(files: KeyFiles): Promise<DaemonAccess> {
+export async function daemonAccess(files: KeyFiles): Promise<DaemonAccess> {
   try {
     return await readAccess(files, LIMITS);
   } catch (cause) {
@@ -179,56 +205,8 @@ export async function eachDaemon(
   if (failed) throw new ExitError(EXIT.FAILED);
 }
 
-/**
- * Asks a daemon what it does.
- *
- * @param address The daemon.
- * @param access How to reach it.
- * @param authenticate Whether to prove the secret where one is asked for; STATUS itself needs none.
- * @returns Its greeting and its status.
- * @throws {ConnectionError | ProtocolError} when it cannot be reached or makes no sense.
- */
-export async function askStatus(
-  address: Address,
-  access: DaemonAccess,
-  authenticate: boolean,
-): Promise<{ greeting: Greeting; status: Status }> {
-  const { connection, greeting } = authenticate
-    ? await openDaemon(address, access)
-    : await greeted(address, access);
-  try {
-    await connection.say({ name: "STATUS" });
-    const answer = await connection.hear(access.limits.replyMs);
-    const status = answer.type === "reply" ? parseStatus(answer.text) : null;
-    if (status === null) throw new Error("the answer to STATUS makes no sense; is that an ipbench daemon?");
-    // An original takes anybody's QUIT for the end of the test that it runs.
-    if (greeting.extensions.size > 0) await connection.say({ name: "QUIT" });
-    return { greeting, status };
-  } finally {
-    connection.close();
-  }
-}
-
-async function greeted(address: Address, { limits, tls }: DaemonAccess): Promise<OpenDaemon> {
-  const { connectMs, greetingMs, lineBytes, resultBytes } = limits;
-  const connection = await Connection.open(address.host, address.port, {
-    connectMs,
-    lineBytes,
-    resultBytes,
-    tls,
-  });
-  const first = await connection.hear(greetingMs).catch((error) => {
-    connection.close();
-    throw error;
-  });
-  if (first.type === "greeting") return { connection, greeting: first.greeting };
-  connection.close();
-  const said = "reply" in first
-    ? `${first.reply.code} ${first.reply.message ?? first.reply.text}`
-    : first.type;
-  throw new Error(`the daemon does not serve us: ${said}`);
-}
-
-function wordsOf(error: unknown): string {
+/** Says what went wrong with a daemon, and what can be done about it where that is known. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof ConnectionError && error.remedy !== null) return `${error.message}; ${error.remedy}`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -50,6 +50,10 @@ export const CONTROLLER_PAGE: PageTexts = {
   environment: [
     ...ENVIRONMENT,
     [
+      "IPBENCH_TLS_CA",
+      "certificate authority of the daemons, where --tls-ca does not name one; it makes ipbench speak TLS",
+    ],
+    [
       "XDG_CACHE_HOME, HOME, TMPDIR",
       "where the program unpacks itself if the system forbids to execute memory",
     ],

@@ -12,7 +12,7 @@ import { MAX_CONFIG_BYTES } from "../config/limits.ts";
 import { decodeConfig } from "../config/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
-import { findSecretFile } from "./secret.ts";
+import { completeKeys, warnOfReaders } from "./secret.ts";
 
 /** The options as commander gives them. */
 export interface RunOptionValues extends CommandLine {
@@ -31,13 +31,6 @@ const STDIN_NAME = "<stdin>";
 const WHAT = "What runs:";
 const TARGET = "Tests on the target:";
 const HOW = "How it runs:";
-
-/** What help says of the options for TLS. */
-export const TLS_HELP = {
-  ca: "speak TLS to the daemons and trust this certificate authority, and no other",
-  cert: "show this certificate (PEM) to daemons that ask for one (--tls-client-ca)",
-  key: "its key (PEM)",
-} as const;
 
 const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
 
@@ -73,16 +66,46 @@ export function addRunOptions(command: Command): Command {
   add(HOW, "--until-ci <share>", "stop early when the 95 % interval of the mean is this narrow, such as 2%");
   add(HOW, ORIGINAL_SPELLING, "warn of arguments that a test does not know, instead of refusing them");
   add(HOW, "--plugin-dir <dir>", "look for plugins here first; may be given many times", many);
-  add(
-    HOW,
-    "--secret-file <file>",
-    "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE, ~/.config/ipbench/secret)",
-  );
+  const { secretFile, tls } = keyOptions(HOW);
+  command.addOption(secretFile);
   add(HOW, "--require-secret", "refuse daemons that ask for no secret, instead of a warning");
-  add(HOW, "--tls-ca <file>", TLS_HELP.ca);
-  add(HOW, "--tls-cert <file>", TLS_HELP.cert);
-  add(HOW, "--tls-key <file>", TLS_HELP.key);
+  for (const option of tls) command.addOption(option);
   return command;
+}
+
+/**
+ * The options for files with keys.
+ *
+ * @param group Heading in the help.
+ * @returns `--secret-file`; `--tls-ca`, `--tls-cert` and `--tls-key`.
+ */
+export function keyOptions(
+  group?: string,
+): { secretFile: Option; tls: [ca: Option, cert: Option, key: Option] } {
+  const make = (flags: string, text: string): Option => {
+    const option = new Option(flags, text);
+    return group === undefined ? option : option.helpGroup(group);
+  };
+  const many = (option: Option): Option => option.argParser(collect) as unknown as Option;
+  return {
+    secretFile: many(make(
+      "--secret-file <file>",
+      "the secret that daemons ask for (default: $IPBENCH_SECRET_FILE, ~/.config/ipbench/secret); HOST=FILE: that " +
+        "daemon's own",
+    )),
+    tls: [
+      many(make(
+        "--tls-ca <file>",
+        "speak TLS to the daemons and trust this certificate authority, and no other (default: $IPBENCH_TLS_CA); " +
+          "HOST=FILE: to that daemon",
+      )),
+      make(
+        "--tls-cert <file>",
+        "show this certificate (PEM) to daemons that ask for one (--tls-client-ca; default: $IPBENCH_TLS_CERT)",
+      ),
+      make("--tls-key <file>", "its key (PEM; default: $IPBENCH_TLS_KEY)"),
+    ],
+  };
 }
 
 /**
@@ -106,8 +129,13 @@ export async function describeRun(
   }
   const path = configPath ?? options.config;
   const file = path === undefined ? null : await readConfig(path, options.originalSpelling);
-  const secretFile = findSecretFile(options.secretFile);
-  const described = buildDescription({ ...options, secretFile }, file);
+  const described = buildDescription({ ...options, ...completeKeys(options) }, file);
+  const { clients, targets } = described.description;
+  // Those of the command line have been looked at.
+  const own = new Set([...clients, ...targets].flatMap(({ secretFile }) => secretFile ?? []));
+  for (const path of own) {
+    if (!options.secretFile?.some((text) => text.endsWith(`=${path}`))) warnOfReaders(path);
+  }
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
   return { ...described, sweep: file?.sweep ?? null };
 }

@@ -5,8 +5,10 @@
  * @module
  */
 
+import { tlsOf } from "../config/command_line.ts";
 import type { Problem } from "../config/config_error.ts";
 import type { SweepSection } from "../config/config_file.ts";
+import { parseHostFiles, strayHosts, typedKeys } from "../config/host_files.ts";
 import { checkRunDescription, type Places, type RunDescription } from "../config/mod.ts";
 import { requireNumber, requireSeconds } from "../config/values.ts";
 import { MAX_CHECKED_RUNS } from "../controller/limits.ts";
@@ -22,6 +24,7 @@ import { FolderStore } from "../controller/sweep/store.ts";
 import type { SweepIndex } from "../controller/sweep/sweep_index.ts";
 import { parseUntil } from "../controller/sweep/until.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { plainText } from "./format.ts";
 import { Problems, problemsOfRuns, wholeNumber } from "./problems.ts";
 import { describeRun, type RunOptionValues } from "./run_options.ts";
 import { buildOf } from "./trial_runner.ts";
@@ -130,14 +133,31 @@ async function describeBase(given: SweepCommandOptions, configPath: string | und
 /** The run as the index has it; how it is reached and told of is the command line's, where that says so. */
 // deno-lint-ignore require-await -- what is wrong rejects, as with describeBase
 async function resumeBase(given: SweepCommandOptions, old: SweepIndex): Promise<Base> {
+  const base = checkRunDescription(old.base);
+  const keys = {
+    secretFile: parseHostFiles(given.secretFile ?? []),
+    tlsCa: parseHostFiles(given.tlsCa ?? []),
+  };
+  const daemons = [...base.clients, ...base.targets];
+  const stray = [...strayHosts(keys.secretFile, daemons), ...strayHosts(keys.tlsCa, daemons)];
+  if (stray.length > 0) {
+    throw new ExitError(
+      EXIT.USAGE,
+      `keys for ${plainText(stray.join(", "))}, which is no daemon of this sweep`,
+    );
+  }
+  const { tls, problem } = tlsOf({ ...given, tlsCa: keys.tlsCa.all });
+  if (problem !== null) throw new ExitError(EXIT.USAGE, `${problem.where}: ${problem.message}`);
   const description: RunDescription = {
-    ...checkRunDescription(old.base),
+    ...base,
+    clients: base.clients.map((client) => ({ ...client, ...typedKeys(keys, client) })),
+    targets: base.targets.map((target) => ({ ...target, ...typedKeys(keys, target) })),
     ...given.debug === true && { debug: true },
     ...given.reset === true && { reset: true },
     ...given.pluginDir !== undefined && { pluginDirs: given.pluginDir },
-    ...given.secretFile !== undefined && { secretFile: given.secretFile },
+    ...keys.secretFile.all !== undefined && { secretFile: keys.secretFile.all },
     ...given.requireSecret === true && { requireSecret: true },
-    ...given.tlsCa !== undefined && { tls: { ca: given.tlsCa } },
+    ...tls !== null && { tls },
   };
   return { description, places: new Map(), section: null };
 }

@@ -8,8 +8,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { type Address, formatAddress } from "../config/address.ts";
 import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
 import type { ProgressReport } from "../protocol/progress.ts";
-import { addDaemonOptions, daemonAccess, daemonAddresses } from "./daemons.ts";
-import type { DaemonOptions } from "./daemons.ts";
+import { addDaemonsCommand, type DaemonOptions, wordsOf } from "./daemons.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { canRewrite, draw, out } from "./io.ts";
@@ -29,7 +28,7 @@ a terminal the lines stay in place, elsewhere there is one line a daemon and sec
 
 Examples:
   ipbench watch 10.0.0.2 10.0.0.3
-  ipbench watch --until-idle 10.0.0.2
+  ipbench watch --until-idle lab.xml
 
 Exit status: 0 ended by --until-idle, 1 a daemon cannot be watched, 2 wrong use, 130 ended by Ctrl-C.
 `;
@@ -53,15 +52,11 @@ interface Watched {
  * @param program The program.
  */
 export function register(program: Command): void {
-  const command = program.command("watch").description("follow the tests that run on daemons")
-    .argument("<host...>", "HOST, HOST:PORT or [IPv6]:PORT");
-  addDaemonOptions(command as unknown as Command).addHelpText("after", HELP)
-    .option("--until-idle", "end when no test runs any more")
-    .action(async (...args: unknown[]) => {
-      const options = args[1] as WatchOptions;
-      const addresses = daemonAddresses(args[0] as string[], options);
-      await watch(addresses, await daemonAccess(options), options.untilIdle ?? false);
-    });
+  addDaemonsCommand<WatchOptions>(
+    program,
+    { name: "watch", description: "follow the tests that run on daemons", help: HELP },
+    ({ addresses, access }, { untilIdle }) => watch(addresses, access, untilIdle ?? false),
+  ).option("--until-idle", "end when no test runs any more");
 }
 
 async function watch(addresses: Address[], access: DaemonAccess, untilIdle: boolean): Promise<void> {
@@ -75,7 +70,7 @@ async function watch(addresses: Address[], access: DaemonAccess, untilIdle: bool
       if (interruption.signal.aborted) return;
       daemon.failed = true;
       daemon.running = false;
-      daemon.content = `failed: ${error instanceof Error ? error.message : String(error)}`;
+      daemon.content = `failed: ${wordsOf(error)}`;
       screen.changed(daemon, true);
     })
   );

@@ -5,11 +5,12 @@
  * @module
  */
 
-import { formatAddress, parseAddress } from "./address.ts";
-import { type CommandLine, tlsOf } from "./command_line.ts";
+import { type Address, formatAddress, parseAddress } from "./address.ts";
+import { type CommandLine, OPTION_NAMES, tlsOf } from "./command_line.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
-import { attribute, Checker, option, type Sourced } from "./inherit.ts";
+import { type KeyFiles, type OwnKeys, parseHostFiles, strayHosts, typedKeys } from "./host_files.ts";
+import { attribute, Checker, option, ownKeys, type Sourced } from "./inherit.ts";
 import { inOrder, type Places } from "./places.ts";
 import { MAX_CLIENTS, MAX_TARGETS } from "./limits.ts";
 import {
@@ -52,8 +53,14 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   if (name === undefined) complainNoTest(checker, file);
   const controllerArgs = attribute(test, "controller_args") ?? option(line, "testControllerArgs");
   note(places, { test: name, controllerArgs });
-  const clients = readClients(line, test, checker, places);
-  const targets = readTargets(line, file, checker, places);
+  const keyFiles = {
+    secretFile: parseHostFiles(line.secretFile ?? []),
+    tlsCa: parseHostFiles(line.tlsCa ?? []),
+  };
+  const own = (daemon: Address): OwnKeys => typedKeys(keyFiles, daemon);
+  const clients = readClients(line, test, checker, places, own);
+  const targets = readTargets(line, file, checker, places, own);
+  const { all: secretFile } = keyFiles.secretFile;
   const named = (test?.children.some((child) => child.name === "client") ?? false) ||
     (line.client?.length ?? 0) > 0;
   if (!named) {
@@ -70,13 +77,15 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     timeoutSeconds: readTimeout(attribute(test, "timeout") ?? option(line, "timeout"), checker),
     require: readRequire(attribute(test, "require") ?? option(line, "require"), clients.length, checker),
     pluginDirs: line.pluginDir ?? [],
-    secretFile: line.secretFile ?? null,
+    secretFile: secretFile ?? null,
     ...line.requireSecret === true && { requireSecret: true },
     ...line.originalSpelling === true && { originalSpelling: true },
-    tls: readTls(line, checker),
+    tls: readTls({ ...line, tlsCa: keyFiles.tlsCa.all }, checker),
     untilCi: readUntilCi(attribute(test, "until_ci") ?? option(line, "untilCi"), checker),
   };
-  if (line.requireSecret === true && line.secretFile === undefined) {
+  const daemons = [...clients, ...targets];
+  complainStray(keyFiles, daemons, checker);
+  if (line.requireSecret === true && daemons.some((daemon) => !(daemon.secretFile ?? secretFile))) {
     checker.complain(
       "--require-secret",
       "there is no secret; give the file that holds it with --secret-file",
@@ -92,10 +101,23 @@ function note(places: Places, texts: Record<string, Sourced | undefined>): void 
   for (const [path, source] of Object.entries(texts)) if (source !== undefined) places.set(path, source);
 }
 
-function readTls(line: CommandLine, checker: Checker): RunDescription["tls"] {
+function readTls(line: Parameters<typeof tlsOf>[0], checker: Checker): RunDescription["tls"] {
   const { tls, problem } = tlsOf(line);
   if (problem !== null) checker.complain(problem.where, problem.message);
   return tls;
+}
+
+function complainStray(
+  files: KeyFiles,
+  daemons: readonly Address[],
+  checker: Checker,
+): void {
+  for (const key of ["secretFile", "tlsCa"] as const) {
+    for (const host of strayHosts(files[key], daemons)) {
+      const message = `${JSON.stringify(host)} is no daemon of this run (a path with "=" is written ./a=b)`;
+      checker.complain(OPTION_NAMES[key], message);
+    }
+  }
 }
 
 function complainNoTest(checker: Checker, file: ConfigFile | null): void {
@@ -115,6 +137,7 @@ function readClients(
   test: ConfigElement | null,
   checker: Checker,
   places: Places,
+  own: (daemon: Address) => OwnKeys,
 ): ClientDescription[] {
   const linePort = checker.port(option(line, "port"), 1, DEFAULT_CLIENT_PORT);
   const outer = {
@@ -137,6 +160,9 @@ function readClients(
       target: target === undefined ? NO_TARGET : checker.host(target),
       targetPort: port === 0 ? null : port,
       args: checker.args(args),
+      ...ownKeys(test),
+      ...own(address),
+      ...ownKeys(element),
     });
   };
   for (const element of test?.children.filter((child) => child.name === "client") ?? []) {
@@ -164,6 +190,7 @@ function readTargets(
   file: ConfigFile | null,
   checker: Checker,
   places: Places,
+  own: (daemon: Address) => OwnKeys,
 ): TargetDescription[] {
   const linePort = checker.port(option(line, "targetTestPort"), 1, DEFAULT_TARGET_PORT);
   const targets: TargetDescription[] = [];
@@ -191,6 +218,9 @@ function readTargets(
       test: checker.testName(name),
       args: checker.args(args),
       controllerArgs: checker.args(controllerArgs),
+      ...ownKeys(section),
+      ...own(address),
+      ...ownKeys(element),
     });
   };
   for (const section of file?.targetTests ?? []) {

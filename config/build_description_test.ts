@@ -70,10 +70,10 @@ Deno.test("every option of the command line arrives", () => {
     pluginDir: ["p", "q"],
     timeout: "2min",
     require: "50%",
-    secretFile: "s",
+    secretFile: ["s"],
     requireSecret: true,
     originalSpelling: true,
-    tlsCa: "ca.pem",
+    tlsCa: ["ca.pem"],
     untilCi: "2%",
   });
   assert.deepEqual(description.clients.map(({ host, port, targetPort }) => [host, port, targetPort]), [
@@ -391,4 +391,34 @@ Deno.test("property: what is built passes the check of descriptions, and survive
       },
     ),
   );
+});
+
+Deno.test("keys of one daemon: the file's come before the command line's, an empty one is none", () => {
+  const file = parseConfigFile(
+    `<ipbench>
+  <test name="latency" target="t" secret_file="all" tls_ca="ca">
+    <client hostname="a"/>
+    <client hostname="b" secret_file="own" tls_ca=""/>
+  </test>
+  <target_test name="cpu_target"><target hostname="t" tls_ca="tca"/></target_test>
+</ipbench>`,
+    "keys.xml",
+  );
+  const line = { client: ["c"], secretFile: ["common", "b=typed", "c=typed"], tlsCa: ["t:8037=typed"] };
+  const { description } = buildDescription(line, file);
+  const keys = ({ secretFile, tlsCa }: { secretFile?: string | null; tlsCa?: string | null }) => [
+    secretFile,
+    tlsCa,
+  ];
+  assert.deepEqual(description.clients.map(keys), [["all", "ca"], ["own", null], ["typed", "ca"]]);
+  assert.deepEqual(description.targets.map(keys), [[undefined, "tca"]]);
+  assert.deepEqual([description.secretFile, description.tls], ["common", null]);
+  checkRunDescription(description);
+  assert.throws(
+    () => buildDescription({ ...line, tlsCa: ["d=x"] }, file),
+    /"d" is no daemon of this run/,
+  );
+  const plain = { client: ["a", "b"], test: "wait", requireSecret: true };
+  assert.throws(() => buildDescription({ ...plain, secretFile: ["a=s"] }, null), /there is no secret/);
+  buildDescription({ ...plain, secretFile: ["a=s", "b=s"] }, null);
 });

@@ -35,11 +35,13 @@ export interface CommandLine {
   /** Longest time of the run, with unit. */
   timeout?: string | undefined;
   require?: string | undefined;
-  secretFile?: string | undefined;
+  /** `--secret-file FILE` or `HOST=FILE`, each. */
+  secretFile?: string[] | undefined;
   requireSecret?: boolean | undefined;
   /** There was no word `run`: the original's spelling. */
   originalSpelling?: boolean | undefined;
-  tlsCa?: string | undefined;
+  /** `--tls-ca FILE` or `HOST=FILE`, each. */
+  tlsCa?: string[] | undefined;
   tlsCert?: string | undefined;
   tlsKey?: string | undefined;
   /** Relative half width of the confidence interval, with or without %. */
@@ -49,11 +51,11 @@ export interface CommandLine {
 /**
  * Reads the options for TLS.
  *
- * @param line The options as typed.
+ * @param line The options as typed; of the authorities the one that is for all daemons.
  * @returns What they ask for, and what is wrong with them.
  */
 export function tlsOf(
-  line: Pick<CommandLine, "tlsCa" | "tlsCert" | "tlsKey">,
+  line: { tlsCa?: string | undefined; tlsCert?: string | undefined; tlsKey?: string | undefined },
 ): { tls: RunDescription["tls"]; problem: Problem | null } {
   const { tlsCa: ca, tlsCert: cert, tlsKey: key } = line;
   if ((cert === undefined) !== (key === undefined)) {

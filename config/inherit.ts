@@ -8,6 +8,7 @@ import { hostProblem, parsePort } from "./address.ts";
 import type { Position, Problem } from "./config_error.ts";
 import { type CommandLine, OPTION_NAMES } from "./command_line.ts";
 import { MAX_ARGS_BYTES, MAX_TEST_NAME_LENGTH } from "./limits.ts";
+import type { OwnKeys } from "./host_files.ts";
 import type { ConfigElement } from "./xml_tree.ts";
 
 /** A text and where it stands. */
@@ -57,6 +58,18 @@ function offsetOf(argument: string, source: string): number | null {
 export function option(line: CommandLine, name: TextOption): Sourced | undefined {
   const text = line[name];
   return text === undefined ? undefined : { text: text.trim(), where: OPTION_NAMES[name] };
+}
+
+/**
+ * @param element A daemon, or what several stand in.
+ * @returns The files with keys that are named there; an empty name stands for none.
+ */
+export function ownKeys(element: ConfigElement | null): OwnKeys {
+  const [secret, ca] = [attribute(element, "secret_file"), attribute(element, "tls_ca")];
+  return {
+    ...secret !== undefined && { secretFile: secret.text || null },
+    ...ca !== undefined && { tlsCa: ca.text || null },
+  };
 }
 
 /** Checks texts and collects what is wrong, each problem once however many clients inherit it. */

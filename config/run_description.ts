@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { OwnKeys } from "./host_files.ts";
+
 /** Port of a tester daemon when none is given. */
 export const DEFAULT_CLIENT_PORT = 8036;
 /** Port of a target daemon when none is given. */
@@ -13,7 +15,7 @@ export const DEFAULT_TARGET_PORT = 8037;
 export const NO_TARGET = "None";
 
 /** One tester: a daemon's address, and what its test is to do. */
-export interface ClientDescription {
+export interface ClientDescription extends OwnKeys {
   /** Name or address of the tester daemon. */
   host: string;
   /** Its control port, 1..65535. */
@@ -27,7 +29,7 @@ export interface ClientDescription {
 }
 
 /** One target daemon: the machine under test, or a meter on it. */
-export interface TargetDescription {
+export interface TargetDescription extends OwnKeys {
   host: string;
   port: number;
   /** Name of the target test, such as "cpu_target". */

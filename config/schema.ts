@@ -22,6 +22,8 @@ export interface ElementSchema {
 }
 
 const LEAF = {} as const;
+/** Files with keys of a daemon, or of all in a section. */
+const KEYS = ["secret_file", "tls_ca"] as const;
 
 /** The root element's name. */
 export const ROOT_NAME = "ipbench";
@@ -32,17 +34,20 @@ export const ROOT: ElementSchema = {
   single: ["test", "sweep"],
   children: {
     test: {
-      attributes: ["name", "args", "port", "target", "controller_args", "timeout", "require", "until_ci"],
+      attributes: [
+        ...["name", "args", "port", "target", "controller_args", "timeout", "require", "until_ci"] as const,
+        ...KEYS,
+      ],
       children: {
         client: {
-          attributes: ["hostname", "port", "test_port", "test_args", "test_target"],
+          attributes: ["hostname", "port", "test_port", "test_args", "test_target", ...KEYS],
           children: LEAF,
         },
       },
     },
     target_test: {
-      attributes: ["name", "args", "controller_args"],
-      children: { target: { attributes: ["hostname", "port", "test_args"], children: LEAF } },
+      attributes: ["name", "args", "controller_args", ...KEYS],
+      children: { target: { attributes: ["hostname", "port", "test_args", ...KEYS], children: LEAF } },
     },
     sweep: {
       attributes: ["repeat", "shuffle", "seed", "split", "until", "retry", "cooldown"],

@@ -37,14 +37,20 @@ const testName = v.pipe(
   v.maxLength(MAX_TEST_NAME_LENGTH, "the name of a test is too long"),
   v.regex(/^[A-Za-z0-9_-]+$/, `the name of a test has letters, digits, "_" and "-"`),
 );
+/** Of one daemon alone. */
+const keys = {
+  secretFile: v.exactOptional(v.nullable(v.string("expected a path"))),
+  tlsCa: v.exactOptional(v.nullable(v.string("expected a path"))),
+};
 const client = v.strictObject({
   host,
   port,
   target: host,
   targetPort: v.nullable(port),
   args,
+  ...keys,
 });
-const target = v.strictObject({ host, port, test: testName, args, controllerArgs: args });
+const target = v.strictObject({ host, port, test: testName, args, controllerArgs: args, ...keys });
 const description = v.strictObject({
   test: testName,
   controllerArgs: args,

@@ -4,24 +4,43 @@
  * @module
  */
 
+import { type Address, formatAddress } from "../config/address.ts";
 import { createNonce, parseAuthReply, type Prover, socketAddress } from "../protocol/auth.ts";
 import { parseClock } from "../protocol/clock.ts";
 import type { Greeting } from "../protocol/greeting.ts";
 import { ProtocolError } from "../protocol/error.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import { Connection, type Heard } from "./connection.ts";
+import { ConnectionError } from "./connection_error.ts";
 import type { Tls } from "./dial.ts";
 import type { Limits } from "./limits.ts";
 import type { Turn } from "./semaphore.ts";
 
-/** What it takes to reach a daemon. */
-export interface DaemonAccess {
-  limits: Limits;
-  tls: Tls;
+/** Keys of a daemon. */
+export interface DaemonKeys {
+  tls?: Tls;
   /** Knows the shared secret; `null` without one. */
-  prover: Prover | null;
+  prover?: Prover | null;
+}
+
+/** What it takes to reach a daemon. */
+export interface DaemonAccess extends Required<DaemonKeys> {
+  limits: Limits;
   /** Whether daemons that ask for no secret are refused. */
   requireSecret?: boolean;
+  /** What daemons have of their own instead, by {@linkcode formatAddress}. */
+  own?: ReadonlyMap<string, DaemonKeys>;
+}
+
+/**
+ * Chooses the keys for one daemon.
+ *
+ * @param access what it takes to reach daemons
+ * @param at its host and port
+ * @returns the same, with its own keys where it has some
+ */
+export function accessTo(access: DaemonAccess, at: Address): DaemonAccess {
+  return { ...access, ...access.own?.get(formatAddress(at)) };
 }
 
 /** A connection on which the greeting has been read and AUTH, where asked for, has succeeded. */
@@ -34,7 +53,7 @@ export interface OpenDaemon {
  * Connects to a daemon.
  *
  * @param at its host and port
- * @param access limits, TLS and secret
+ * @param shared limits, TLS and secret
  * @param turn runs the making of the connection, as soon as there may be one more at the same time; whoever is silent
  * then keeps nobody waiting
  * @returns the connection and who answered
@@ -44,16 +63,12 @@ export interface OpenDaemon {
  */
 export async function openDaemon(
   at: { host: string; port: number },
-  access: DaemonAccess,
+  shared: DaemonAccess,
   turn: Turn = (task) => task(),
 ): Promise<OpenDaemon> {
-  const { connectMs, greetingMs, lineBytes, resultBytes } = access.limits;
-  const options = { connectMs, lineBytes, resultBytes, tls: access.tls };
-  const connection = await turn(() => Connection.open(at.host, at.port, options));
+  const access = accessTo(shared, at);
+  const { connection, greeting } = await greetDaemon(at, access, turn);
   try {
-    const heard = await connection.hear(greetingMs);
-    if (heard.type !== "greeting") throw notAGreeting(heard);
-    const { greeting } = heard;
     if (greeting.authNonce === null && access.requireSecret === true) throw unproven();
     if (greeting.authNonce !== null) await authenticate(connection, greeting.authNonce, access);
     return { connection, greeting };
@@ -61,6 +76,57 @@ export async function openDaemon(
     connection.close();
     throw error;
   }
+}
+
+/**
+ * Connects to a daemon and reads its greeting, which takes no secret.
+ *
+ * @param at its host and port
+ * @param shared limits and TLS
+ * @param turn see {@linkcode openDaemon}
+ * @returns the connection and who answered
+ * @throws {ConnectionError} when it cannot be reached or does not greet, with what that may mean
+ * @throws {ProtocolError} when what answers is no daemon
+ */
+export async function greetDaemon(
+  at: { host: string; port: number },
+  shared: DaemonAccess,
+  turn: Turn = (task) => task(),
+): Promise<OpenDaemon> {
+  const { limits, tls } = accessTo(shared, at);
+  const { connectMs, greetingMs, lineBytes, resultBytes } = limits;
+  const options = { connectMs, lineBytes, resultBytes, tls };
+  const connection = await turn(() => Connection.open(at.host, at.port, options));
+  try {
+    const heard = await connection.hear(greetingMs);
+    if (heard.type !== "greeting") throw notAGreeting(heard);
+    return { connection, greeting: heard.greeting };
+  } catch (error) {
+    connection.close();
+    throw error instanceof ConnectionError ? explainSilence(error, tls) : error;
+  }
+}
+
+/** A daemon behind TLS waits for the client to speak first; one that refuses an address closes without a word. */
+function explainSilence(error: ConnectionError, tls: Tls): ConnectionError {
+  const { code, message } = error;
+  if (code === "timeout" && tls === null) {
+    const remedy = "does the daemon speak TLS (then give --tls-ca FILE), and is that an ipbench daemon?";
+    return new ConnectionError(
+      code,
+      `it accepted the connection and did not greet: ${message}`,
+      error,
+      remedy,
+    );
+  }
+  if (code !== "closed" && code !== "reset") return error;
+  const may = [
+    "refuse this address (its --allow)",
+    "have no place left (--max-connections)",
+    ...tls === null ? ["speak TLS (then give --tls-ca FILE)"] : [],
+  ];
+  const remedy = `it may ${may.slice(0, -1).join(", ")} or ${may.at(-1)}; its log says which`;
+  return new ConnectionError(code, message, error, remedy);
 }
 
 function notAGreeting(heard: Heard): ProtocolError {

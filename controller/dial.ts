@@ -208,5 +208,8 @@ function tlsRemedy(host: string, why: string): string {
   if (/UnknownIssuer/i.test(why)) return "is --tls-ca the authority that signed the daemon's --tls-cert?";
   if (/KeyMismatch/.test(why)) return "--tls-key has to be the key of --tls-cert";
   if (/name/i.test(why)) return `the daemon's certificate has to name ${host}`;
+  if (/eof|reset|closed|broken/i.test(why)) {
+    return "it may refuse this address (its --allow), have no place left (--max-connections) or speak no TLS; its log says which";
+  }
   return "does the daemon speak TLS (--tls-cert, --tls-key)?";
 }

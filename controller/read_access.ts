@@ -4,9 +4,11 @@
  * @module
  */
 
+import { type Address, formatAddress } from "../config/address.ts";
+import type { OwnKeys } from "../config/host_files.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import { createProver, type Prover, secretFromFile } from "../protocol/auth.ts";
-import type { DaemonAccess } from "./daemon_access.ts";
+import type { DaemonAccess, DaemonKeys } from "./daemon_access.ts";
 import type { Limits } from "./limits.ts";
 import { messageOf } from "./run_error.ts";
 
@@ -21,6 +23,9 @@ export interface KeyFiles {
   requireSecret?: boolean | undefined;
   /** TLS: the certificate authority to trust and no other, and the certificate to show; `null`: plain TCP. */
   tls: RunDescription["tls"];
+  /** Daemons, of which some have files of their own. */
+  clients?: readonly (Address & OwnKeys)[];
+  targets?: readonly (Address & OwnKeys)[];
 }
 
 /**
@@ -37,7 +42,34 @@ export async function readAccess(files: KeyFiles, limits: Limits): Promise<Daemo
     tls: await readTls(files.tls),
     prover: await readSecret(files.secretFile),
     requireSecret: files.requireSecret ?? false,
+    own: await readOwn(files.tls, [...files.clients ?? [], ...files.targets ?? []]),
   };
+}
+
+/** The keys of those daemons that have some of their own; each file is read once. We show all the same certificate. */
+async function readOwn(
+  shared: KeyFiles["tls"],
+  daemons: readonly (Address & OwnKeys)[],
+): Promise<ReadonlyMap<string, DaemonKeys>> {
+  const provers = new Map<string | null, Promise<Prover | null>>();
+  const authorities = new Map<string | null, Promise<DaemonAccess["tls"]>>();
+  const own = new Map<string, DaemonKeys>();
+  for (const { secretFile, tlsCa, ...address } of daemons) {
+    if (secretFile === undefined && tlsCa === undefined) continue;
+    own.set(formatAddress(address), {
+      ...secretFile !== undefined && { prover: await once(provers, secretFile, readSecret) },
+      ...tlsCa !== undefined && {
+        tls: await once(authorities, tlsCa, (ca) => readTls(ca === null ? null : { ...shared, ca })),
+      },
+    });
+  }
+  return own;
+}
+
+function once<K, T>(known: Map<K, Promise<T>>, key: K, make: (key: K) => Promise<T>): Promise<T> {
+  const found = known.get(key) ?? make(key);
+  known.set(key, found);
+  return found;
 }
 
 async function readSecret(path: string | null): Promise<Prover | null> {

@@ -7,6 +7,7 @@
 import { NO_TARGET } from "../config/run_description.ts";
 import type { Extension } from "../protocol/greeting.ts";
 import type { TestSetup } from "../base/test_setup.ts";
+import { accessTo } from "./daemon_access.ts";
 import { ORIGINAL_LOSS_FACTOR } from "./limits.ts";
 import { originalNames, plainArgs } from "./plain_args.ts";
 import { argumentsOf, withSuggestion } from "./misspelt.ts";
@@ -103,7 +104,7 @@ async function greet(session: Session, run: ClientRun | TargetRun, network: Sema
 async function introduce(session: Session, run: ClientRun | TargetRun): Promise<void> {
   const { peer } = run;
   const { reset } = session.parts.description;
-  if (session.parts.access.prover !== null && peer.greeting?.authNonce === null) {
+  if (accessTo(session.parts.access, peer.name).prover !== null && peer.greeting?.authNonce === null) {
     session.warn(
       peer.name,
       "the daemon asks for no secret: anyone who reaches its port can use it, and it may be somebody else " +

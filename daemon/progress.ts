@@ -13,11 +13,13 @@ import type { ProgressReport } from "../protocol/mod.ts";
  * @param host The test's process.
  * @param plugin Its name.
  * @param startedMs When START came, in milliseconds of `Date.now()`; `null` before it.
+ * @param owner Whose test it is, and since when, in milliseconds of `performance.now()`.
  */
 export function describeProgress(
   host: Pick<PluginHost, "pid" | "progress">,
   plugin: string,
   startedMs: number | null,
+  owner: { name: string; sinceMs: number },
 ): ProgressReport {
   const progress = host.progress() ?? NO_PROGRESS;
   return {
@@ -27,5 +29,7 @@ export function describeProgress(
     elapsedNs: progress.elapsedNs === 0 && startedMs !== null
       ? (Date.now() - startedMs) * 1e6
       : progress.elapsedNs,
+    owner: owner.name,
+    heldNs: (performance.now() - owner.sinceMs) * 1e6,
   };
 }

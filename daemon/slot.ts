@@ -24,6 +24,8 @@ import { within } from "./wait.ts";
 
 interface Occupation {
   readonly owner: SlotOwner;
+  /** When it got the slot, in milliseconds of `performance.now()`. */
+  readonly takenMs: number;
   readonly host: SlotHost;
   plugin: string;
   /** What the plugin says of itself, after LOAD. */
@@ -98,6 +100,7 @@ export class TestSlot {
     const host = this.#takeChild();
     const occupation: Occupation = {
       owner,
+      takenMs: performance.now(),
       host,
       plugin: "-",
       info: null,
@@ -261,7 +264,8 @@ export class TestSlot {
   progress(): ProgressReport | null {
     const test = this.#current;
     if (test === null) return null;
-    return describeProgress(test.host, test.plugin, test.run === null ? null : test.runStartMs);
+    const owner = { name: test.owner.name, sinceMs: test.takenMs };
+    return describeProgress(test.host, test.plugin, test.run === null ? null : test.runStartMs, owner);
   }
 
   /**

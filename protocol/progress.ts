@@ -13,6 +13,10 @@ export interface ProgressReport extends TestProgress {
   readonly pid: number;
   /** Name of the test, "-" before LOAD. */
   readonly test: string;
+  /** Whose test it is: the controller's address and port as the daemon sees them; `null` where it does not tell. */
+  readonly owner: string | null;
+  /** How long that controller has had the daemon. */
+  readonly heldNs: number;
 }
 
 /** Keys on the wire and in {@linkcode TestProgress}, in the order they are written. */
@@ -29,6 +33,7 @@ const NUMBERS = [
   ["p99", "p99Ns"],
   ["p999", "p999Ns"],
   ["max", "maxNs"],
+  ["held", "heldNs"],
 ] as const satisfies readonly (readonly [string, keyof ProgressReport])[];
 
 /**
@@ -40,7 +45,11 @@ const NUMBERS = [
 export function formatProgress(report: ProgressReport | null): string {
   if (report === null) return formatReply(150, "idle");
   const numbers = NUMBERS.map(([name, key]) => `${name}=${wholeNumber(report[key])}`);
-  return formatReply(150, `pid=${report.pid} test=${report.test} phase=${report.phase} ${numbers.join(" ")}`);
+  const owner = report.owner === null ? "" : ` of=${report.owner}`;
+  return formatReply(
+    150,
+    `pid=${report.pid} test=${report.test} phase=${report.phase} ${numbers.join(" ")}${owner}`,
+  );
 }
 
 /**
@@ -61,12 +70,15 @@ export function parseProgress(reply: Reply): ProgressReport | null {
     const text = values.get(name) ?? "";
     return [key, /^[0-9]{1,20}$/.test(text) ? wholeNumber(Number(text)) : 0] as const;
   });
+  const owner = values.get("of");
   return {
     ...NO_PROGRESS,
+    heldNs: 0,
     ...Object.fromEntries(numbers),
     pid: Number(pid),
     test: quote(values.get("test") ?? "-").slice(1, -1),
     phase: TEST_PHASES.find((name) => name === values.get("phase")) ?? "idle",
+    owner: owner === undefined ? null : quote(owner).slice(1, -1),
   };
 }
 

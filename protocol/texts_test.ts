@@ -74,6 +74,8 @@ const REPORT: ProgressReport = {
   p99Ns: 48_000,
   p999Ns: 91_000,
   maxNs: 420_000,
+  owner: "[fe80::7]:51234",
+  heldNs: 4_000_000_000,
 };
 
 Deno.test("progress: the typed form, there and back", () => {
@@ -81,16 +83,18 @@ Deno.test("progress: the typed form, there and back", () => {
   assert.equal(
     line,
     "150 PROGRESS (pid=17 test=latency phase=measure elapsed=1500000000 expected=30000000000 sent=15000 ok=14990 " +
-      "lost=3 bad=7 rate=7680000 sentrate=7680100 p50=11000 p99=48000 p999=91000 max=420000)\n",
+      "lost=3 bad=7 rate=7680000 sentrate=7680100 p50=11000 p99=48000 p999=91000 max=420000 held=4000000000 of=[fe80::7]:51234)\n",
   );
   assert.deepEqual(parseProgress(parseReply(line.trim())), REPORT);
   assert.equal(formatProgress(null), "150 PROGRESS (idle)\n");
   assert.equal(parseProgress(parseReply("150 PROGRESS (idle)")), null);
+  const older = parseProgress(parseReply("150 PROGRESS (pid=17 test=latency phase=measure max=420000)"));
+  assert.deepEqual([older?.owner, older?.heldNs, older?.maxNs], [null, 0, 420_000]);
 });
 
 Deno.test("progress: rubbish from shared memory is made whole, rubbish from a peer is no number", () => {
   const line = formatProgress({ ...REPORT, sent: NaN, ok: Infinity, lost: -1, bad: 1.5, maxNs: 2 ** 64 });
-  assert.match(line, / sent=0 ok=0 lost=0 bad=1 .*max=9007199254740991\)/);
+  assert.match(line, / sent=0 ok=0 lost=0 bad=1 .*max=9007199254740991 /);
   const report = parseProgress(
     parseReply("150 PROGRESS (pid=1 test=\u001b[2J phase=x sent=-5 ok=1e9 lost=)"),
   );

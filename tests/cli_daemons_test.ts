@@ -1,5 +1,8 @@
 /** The subcommands that talk to daemons, against real ones. */
 import assert from "node:assert/strict";
+import { openDaemon } from "../controller/daemon_access.ts";
+import { LIMITS } from "../controller/limits.ts";
+import { readAccess } from "../controller/read_access.ts";
 import { type RawClient, runProgram, TestDaemon } from "./util/mod.ts";
 
 /** A port of this machine on which nobody listens. */
@@ -34,11 +37,19 @@ Deno.test("status and abort while somebody runs a test", async () => {
   using owner: RawClient = await tester.greeted();
   assert.deepEqual(await owner.ask("HELLO"), ["200 OK (Ready to go)"]);
   assert.deepEqual(await owner.ask("LOAD dummy"), ["200 OK"]);
-  assert.deepEqual(await owner.ask('SETUP target::127.0.0.1||port::1||args::""'), ["200 OK"]);
+  assert.deepEqual(await owner.ask('SETUP target::127.0.0.1||port::1||args::"seconds=60"'), ["200 OK"]);
   owner.send("START\n");
   const at = `127.0.0.1:${tester.port}`;
   const busy = await runProgram("ipbench", ["status", at]);
-  assert.match(busy.stdout, / {2}tester {2}running a test \(pid \d+\) {2}ipbenchd\//);
+  const pid = await tester.testPid();
+  assert.match(
+    busy.stdout,
+    new RegExp(
+      `  tester  running dummy of 127\\.0\\.0\\.1:\\d+ since \\d\\d:\\d\\d:\\d\\d \\(\\d+ s\\), phase \\w+ \\(pid ${pid}\\)  ipbenchd/`,
+    ),
+  );
+  const check = await runProgram("ipbench", ["check", "-c", at, "-t", "dummy", "-T", "127.0.0.1"]);
+  assert.match(check.stdout, /^WRONG {3}client .* is running dummy of 127\.0\.0\.1:\d+ since .* already$/m);
   const aborted = await runProgram("ipbench", ["abort", at]);
   assert.deepEqual([aborted.code, aborted.stdout], [0, `${at}  aborted\n`]);
   const idle = await runProgram("ipbench", ["status", at]);
@@ -107,8 +118,25 @@ Deno.test("a daemon with a secret: status answers, abort needs the secret", asyn
     const refused = await runProgram("ipbench", ["abort", at, "--secret-file", wrong]);
     assert.match(refused.stdout, / {2}failed: /);
     assert.equal(refused.code, 1);
+    // Whose test it is, and which, is for those alone who have the secret.
+    const access = await readAccess({ secretFile: secret, tls: null }, LIMITS);
+    const { connection } = await openDaemon({ host: "127.0.0.1", port: tester.port }, access);
+    await connection.say({ name: "HELLO" });
+    await connection.hear(LIMITS.replyMs);
+    const pid = await tester.testPid();
+    const running = async (...args: string[]) =>
+      (await runProgram("ipbench", ["status", at, ...args])).stdout.split(/ {2,}/)[2];
+    assert.equal(await running(), `running a test (pid ${pid})`);
+    assert.equal(await running("--secret-file", wrong), `running a test (pid ${pid})`);
+    assert.match(
+      await running("--secret-file", secret) ?? "",
+      new RegExp(
+        `^running a test of 127\\.0\\.0\\.1:\\d+ since \\S+ \\(\\d+ s\\), phase idle \\(pid ${pid}\\)$`,
+      ),
+    );
     const done = await runProgram("ipbench", ["abort", at], { env: { IPBENCH_SECRET_FILE: secret } });
-    assert.deepEqual([done.code, done.stdout], [0, `${at}  there was nothing to abort: it is idle\n`]);
+    assert.deepEqual([done.code, done.stdout], [0, `${at}  aborted\n`]);
+    connection.close();
   } finally {
     await Deno.remove(secret);
     await Deno.remove(wrong);

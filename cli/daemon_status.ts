@@ -1,0 +1,98 @@
+/**
+ * What daemons say of themselves when they are asked: STATUS and, of a test that runs, one report of WATCH.
+ *
+ * @module
+ */
+
+import type { Address } from "../config/address.ts";
+import { formatDuration } from "../config/values.ts";
+import { accessTo, type DaemonAccess, greetDaemon, openDaemon } from "../controller/daemon_access.ts";
+import type { Greeting } from "../protocol/greeting.ts";
+import type { ProgressReport } from "../protocol/progress.ts";
+import { parseStatus, type Status } from "../protocol/texts.ts";
+
+/**
+ * Asks a daemon what it does.
+ *
+ * @param address The daemon.
+ * @param access How to reach it.
+ * @param authenticate Whether to prove the secret where one is asked for; STATUS itself needs none.
+ * @returns Its greeting and its status.
+ * @throws {ConnectionError | ProtocolError} when it cannot be reached or makes no sense.
+ */
+export async function askStatus(
+  address: Address,
+  access: DaemonAccess,
+  authenticate: boolean,
+): Promise<{ greeting: Greeting; status: Status }> {
+  const { connection, greeting } = authenticate
+    ? await openDaemon(address, access)
+    : await greetDaemon(address, access);
+  try {
+    await connection.say({ name: "STATUS" });
+    const answer = await connection.hear(access.limits.replyMs);
+    const status = answer.type === "reply" ? parseStatus(answer.text) : null;
+    if (status === null) throw new Error("the answer to STATUS makes no sense; is that an ipbench daemon?");
+    // An original takes anybody's QUIT for the end of the test that it runs.
+    if (greeting.extensions.size > 0) await connection.say({ name: "QUIT" });
+    return { greeting, status };
+  } finally {
+    connection.close();
+  }
+}
+
+/**
+ * Asks a daemon that runs a test what it says of that.
+ *
+ * @param address The daemon.
+ * @param access How to reach it.
+ * @param greeting What it said of itself before.
+ * @returns Test, owner and phase; `null` where it cannot tell, does not tell us, or has ended the test.
+ */
+export async function askReport(
+  address: Address,
+  access: DaemonAccess,
+  greeting: Greeting,
+): Promise<ProgressReport | null> {
+  const locked = greeting.authNonce !== null && accessTo(access, address).prover === null;
+  if (!greeting.extensions.has("watch") || locked) return null;
+  try {
+    const { connection } = await openDaemon(address, { ...access, requireSecret: false });
+    try {
+      await connection.say({ name: "WATCH" });
+      const heard = await connection.hear(access.limits.replyMs);
+      return heard.type === "progress" ? heard.report : null;
+    } finally {
+      connection.close();
+    }
+  } catch {
+    return null; // The secret is another one, or the daemon has no place left: what STATUS said stays true.
+  }
+}
+
+/**
+ * Says what a daemon is doing.
+ *
+ * @param pid The process of its test, as STATUS told it.
+ * @param report What the test says of itself, where that is known.
+ * @param now The time.
+ * @returns Such as "running latency of 10.0.0.7:51234 since 14:03:22 (12 s), phase measure (pid 4711)".
+ */
+export function describeTest(pid: number, report: ProgressReport | null, now: Date): string {
+  if (report === null) return `running a test (pid ${pid})`;
+  const seconds = report.heldNs / 1e9;
+  const since = report.heldNs === 0
+    ? ""
+    : ` since ${clockTime(new Date(now.getTime() - seconds * 1000), now)} (${formatDuration(seconds)})`;
+  const what = report.test === "-" ? "a test" : report.test;
+  const owner = report.owner === null ? "" : ` of ${report.owner}`;
+  return `running ${what}${owner}${since}, phase ${report.phase} (pid ${report.pid})`;
+}
+
+/** Time of the day where we are; with the date when that is another one. */
+function clockTime(time: Date, now: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = (date: Date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":");
+  return day(time) === day(now) ? clock : `${day(time)} ${clock}`;
+}
