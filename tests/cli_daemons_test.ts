@@ -164,17 +164,13 @@ Deno.test("check: what could run, and what could not", async () => {
   assert.match(good.stdout, new RegExp(`^ok {6}target  127\\.0\\.0\\.1:${target.port}  dummy_target `, "m"));
   assert.equal(good.stderr, "ipbench: this could run\n");
   assert.equal(good.code, 0);
-  const bad = await runProgram("ipbench", [
-    ...base,
-    "--test",
-    "nosuch",
-    "--target-test",
-    "dummy_target",
-    "--target-test-port",
-    String(tester.port),
-  ]);
-  assert.match(bad.stdout, /^WRONG {3}test {4}nosuch: /m);
+  const misplaced = ["--target-test", "dummy_target", "--target-test-port", String(tester.port)];
+  const bad = await runProgram("ipbench", [...base, "--test", "dummy", ...misplaced]);
   assert.match(bad.stdout, /^WRONG {3}target .* is a tester daemon, a target is needed$/m);
-  assert.equal(bad.stderr, "ipbench: 2 of 4 would stop the run\n");
+  assert.equal(bad.stderr, "ipbench: 1 of 4 would stop the run\n");
   assert.equal(bad.code, 1);
+  // A test that this machine lacks is told before anybody is contacted.
+  const unknown = await runProgram("ipbench", [...base, "--test", "nosuch", ...misplaced]);
+  assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
+  assert.match(unknown.stderr, /^ipbench: --test: Can not find plugin: nosuch; /);
 });
