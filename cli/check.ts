@@ -7,10 +7,10 @@
 import type { Command } from "@commander-js/extra-typings";
 import { type Address, formatAddress } from "../config/address.ts";
 import type { RunDescription } from "../config/run_description.ts";
-import { formatDuration } from "../config/values.ts";
+import { formatDuration } from "../base/values.ts";
 import type { DaemonAccess } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
-import { Semaphore } from "../controller/semaphore.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import { PluginHost } from "../ffi/mod.ts";
 import { askReport, askStatus, describeTest } from "./daemon_status.ts";
 import { daemonAccess, wordsOf } from "./daemons.ts";

@@ -9,7 +9,7 @@ import type { ReportPoint } from "../results/report/point.ts";
 import { MetricError, METRICS } from "../results/compare/metrics.ts";
 import { ALLOWABLE } from "../results/compare/pair.ts";
 import { isBlind } from "../results/compare/words.ts";
-import { nearest, suggestion } from "../config/nearest.ts";
+import { nearest, suggestion } from "../base/nearest.ts";
 import { coloured, type Mood } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { wrapWords } from "./format.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../config/address.ts";
-import { formatDuration } from "../config/values.ts";
+import { formatDuration } from "../base/values.ts";
 import { accessTo, type DaemonAccess, greetDaemon, openDaemon } from "../controller/daemon_access.ts";
 import type { Greeting } from "../protocol/greeting.ts";
 import type { ProgressReport } from "../protocol/progress.ts";

@@ -15,7 +15,7 @@ import { ConnectionError } from "../controller/connection_error.ts";
 import type { DaemonAccess } from "../controller/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
 import { type KeyFiles, readAccess } from "../controller/read_access.ts";
-import { Semaphore } from "../controller/semaphore.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText, wrapWords } from "./format.ts";
 import { out, widthOf } from "./io.ts";

@@ -6,7 +6,7 @@
  */
 
 import * as v from "valibot";
-import { suggestion } from "../config/nearest.ts";
+import { suggestion } from "../base/nearest.ts";
 import type { PluginMetric } from "../ffi/mod.ts";
 import type { PluginResults, Summary } from "../results/document.ts";
 import { fieldsOf } from "../results/csv_row.ts";

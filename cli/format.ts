@@ -5,7 +5,7 @@
  */
 
 import { stripVTControlCharacters } from "node:util";
-import { formatNanoseconds, formatQuantity } from "../config/values.ts";
+import { formatNanoseconds, formatQuantity } from "../base/values.ts";
 import type { Counts } from "../results/document.ts";
 
 /** A rate, "9.98 Mbit/s"; "-" when it is not known. */

@@ -5,7 +5,7 @@
  */
 
 import { formatAddress } from "../config/address.ts";
-import { formatDuration } from "../config/values.ts";
+import { formatDuration } from "../base/values.ts";
 import type { TestProgress } from "../base/test_progress.ts";
 import type { PeerName, ProgressEvent, RunPhase } from "../controller/progress.ts";
 import { lossText, plainText, rateText, secondsText, timeText } from "./format.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { suggestion } from "../config/nearest.ts";
+import { suggestion } from "../base/nearest.ts";
 import {
   NEEDY_TESTS,
   type NeedyTest,

@@ -8,7 +8,7 @@ import { ConfigError, formatProblem, type Problem } from "../config/config_error
 import { MAX_PROBLEMS } from "../config/limits.ts";
 import { placed, type Places } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
-import { UnitError } from "../config/values.ts";
+import { UnitError } from "../base/values.ts";
 import { err } from "./io.ts";
 
 /** Errors of these names are about what the user typed. */

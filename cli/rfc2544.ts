@@ -6,12 +6,12 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import type { RunDescription } from "../config/mod.ts";
-import { requireNumber, requireSeconds, requireShare, UnitError } from "../config/values.ts";
+import { requireNumber, requireSeconds, requireShare, UnitError } from "../base/values.ts";
 import { type Carrier, STANDARD_FRAME_SIZES } from "../controller/search/frames.ts";
 import { RFC2544_TESTS, type Rfc2544Options, type Rfc2544Test } from "../controller/search/frame_bench.ts";
 import type { Rfc2544Document } from "../controller/search/rfc2544_document.ts";
 import { rfc2544Table } from "../controller/search/rfc2544_table.ts";
-import { getArg } from "../controller/test_args.ts";
+import { getArg } from "../base/args.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
 import { Problems } from "./problems.ts";

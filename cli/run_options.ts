@@ -9,7 +9,7 @@ import { type CommandLine, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { buildDescription, type Described } from "../config/build_description.ts";
 import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
 import { MAX_CONFIG_BYTES } from "../config/limits.ts";
-import { decodeConfig } from "../config/xml_tree.ts";
+import { decodeConfig } from "../config/xml/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";
 import { completeKeys, warnOfReaders } from "./secret.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { formatQuantity } from "../config/values.ts";
+import { formatQuantity } from "../base/values.ts";
 import type { SearchDocument } from "../controller/search/document.ts";
 import { GoalError } from "../controller/search/goal.ts";
 import { SearchConfigError } from "../controller/search/mlr_search.ts";

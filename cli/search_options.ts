@@ -5,7 +5,7 @@
  */
 
 import type { Problem } from "../config/config_error.ts";
-import { requireNumber, requireSeconds } from "../config/values.ts";
+import { requireNumber, requireSeconds } from "../base/values.ts";
 import { parseGoal, parseLatencyLimit } from "../controller/search/goal.ts";
 import { describeTrial, type TrialShape } from "../controller/search/measure.ts";
 import type { SearchOptions } from "../controller/search/run_search.ts";

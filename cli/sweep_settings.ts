@@ -10,7 +10,7 @@ import type { Problem } from "../config/config_error.ts";
 import type { SweepSection } from "../config/config_file.ts";
 import { parseHostFiles, strayHosts, typedKeys } from "../config/host_files.ts";
 import { checkRunDescription, type Places, type RunDescription } from "../config/mod.ts";
-import { requireNumber, requireSeconds } from "../config/values.ts";
+import { requireNumber, requireSeconds } from "../base/values.ts";
 import { MAX_CHECKED_RUNS } from "../controller/limits.ts";
 import {
   describePoint,

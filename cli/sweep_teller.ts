@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatDuration, formatNanoseconds } from "../config/values.ts";
+import { formatDuration, formatNanoseconds } from "../base/values.ts";
 import type { SweepEvent } from "../controller/sweep/run_sweep.ts";
 import type { IndexPoint } from "../controller/sweep/sweep_index.ts";
 import { codesOf } from "../results/reason_groups.ts";

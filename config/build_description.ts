@@ -22,8 +22,8 @@ import {
   type TargetDescription,
 } from "./run_description.ts";
 import { parseRequire } from "./require.ts";
-import { parseSeconds, parseShare } from "./units.ts";
-import type { ConfigElement } from "./xml_tree.ts";
+import { parseSeconds, parseShare } from "../base/units.ts";
+import type { ConfigElement } from "./xml/xml_tree.ts";
 
 /** A run description, and what the user should know about how it came about. */
 export interface Described {

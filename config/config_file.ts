@@ -5,9 +5,9 @@
  */
 
 import { formatProblem, type Position, type Problem } from "./config_error.ts";
-import { checkTree } from "./schema.ts";
-import { parseValues, UnitError } from "./values.ts";
-import { type ConfigElement, parseXmlTree } from "./xml_tree.ts";
+import { checkTree } from "./xml/schema.ts";
+import { parseValues, UnitError } from "../base/values.ts";
+import { type ConfigElement, parseXmlTree } from "./xml/xml_tree.ts";
 
 /** The `<sweep>` of a file; all texts as written, `over.values` checked. */
 export interface SweepSection {

@@ -9,7 +9,7 @@ import { ConfigError } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { OwnKeys } from "./host_files.ts";
 import { attribute, Checker, ownKeys } from "./inherit.ts";
-import type { ConfigElement } from "./xml_tree.ts";
+import type { ConfigElement } from "./xml/xml_tree.ts";
 
 /** One daemon. */
 export interface DaemonDescription extends OwnKeys {

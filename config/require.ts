@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseShare } from "./units.ts";
+import { parseShare } from "../base/units.ts";
 
 /** "all", a count of clients, or a share of them in (0, 1]. */
 export type Requirement = "all" | { count: number } | { share: number };

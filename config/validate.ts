@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { ConfigError } from "./config_error.ts";
 import { MAX_ARGS_BYTES, MAX_CLIENTS, MAX_TARGETS, MAX_TEST_NAME_LENGTH } from "./limits.ts";
 import { hostProblem } from "./address.ts";
-import { suggestion } from "./nearest.ts";
+import { suggestion } from "../base/nearest.ts";
 import { parseRequire } from "./require.ts";
 import type { RunDescription } from "./run_description.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "../protocol/dialogue.ts";
 import { ProtocolError } from "../protocol/error.ts";
 import { ConnectionError, tooLate } from "./connection_error.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../base/deadline.ts";
 import { dial, type Tls } from "./dial.ts";
 import { messageOf } from "./run_error.ts";
 

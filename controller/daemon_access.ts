@@ -14,7 +14,7 @@ import { Connection, type Heard } from "./connection.ts";
 import { ConnectionError } from "./connection_error.ts";
 import type { Tls } from "./dial.ts";
 import type { Limits } from "./limits.ts";
-import type { Turn } from "./semaphore.ts";
+import type { Turn } from "../base/semaphore.ts";
 
 /** Keys of a daemon. */
 export interface DaemonKeys {

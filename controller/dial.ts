@@ -6,7 +6,7 @@
 
 import { lookup } from "node:dns/promises";
 import { ConnectionError, tooLate } from "./connection_error.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../base/deadline.ts";
 import { hostPort, messageOf } from "./run_error.ts";
 
 /** A certificate and its key, both in PEM. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { pause } from "./deadline.ts";
+import { pause } from "../base/deadline.ts";
 import { openOwnFile } from "./place.ts";
 
 /** Whoever else takes the lock removes its file at the end; after so many such files in a row something is wrong. */

@@ -9,7 +9,7 @@
 import { parseStatus, type Status } from "../protocol/texts.ts";
 import type { Connection } from "./connection.ts";
 import { type DaemonAccess, openDaemon } from "./daemon_access.ts";
-import { pause } from "./deadline.ts";
+import { pause } from "../base/deadline.ts";
 import { FREE_ATTEMPTS, FREE_PAUSE_MS } from "./limits.ts";
 
 /**

@@ -6,14 +6,14 @@
  */
 
 import type { Problem } from "../config/config_error.ts";
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { NO_TARGET, type RunDescription } from "../config/run_description.ts";
 import { PluginError, type PluginErrorCode } from "../ffi/errors.ts";
 import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
 import { LIMITS, MAX_CHECKED_RUNS } from "./limits.ts";
 import type { PluginHalf } from "./plugin_half.ts";
 import { messageOf, RunError } from "./run_error.ts";
-import { getArg } from "./test_args.ts";
+import { getArg } from "../base/args.ts";
 
 /** A call of a half that failed; only some codes are mistakes. */
 interface Failure {

@@ -15,12 +15,12 @@ import type { ClockProbe } from "./clock_estimate.ts";
 import type { Connection, Heard } from "./connection.ts";
 import { ConnectionError } from "./connection_error.ts";
 import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
-import { pause, withDeadline } from "./deadline.ts";
+import { pause, withDeadline } from "../base/deadline.ts";
 import { freeOriginal } from "./free_original.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
 import { codeOf } from "./error_code.ts";
 import { messageOf, RunError, type RunErrorCode } from "./run_error.ts";
-import type { Turn } from "./semaphore.ts";
+import type { Turn } from "../base/semaphore.ts";
 
 /** What the peers of a run share. */
 export interface PeerContext extends DaemonAccess {

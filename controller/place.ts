@@ -9,7 +9,7 @@
  */
 
 import { dirname, isAbsolute, resolve } from "node:path";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../base/deadline.ts";
 
 /** Links that are followed one after another, as many as Linux follows. */
 const MAX_LINKS = 40;

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { parseValue } from "../config/units.ts";
+import { parseValue } from "../base/units.ts";
 import type { PluginOption } from "../ffi/mod.ts";
-import { getArg, removeArgs, setArg } from "./test_args.ts";
+import { getArg, removeArgs, setArg } from "../base/args.ts";
 
 /** Values of these types are numbers; others are texts. */
 const NUMBERS: ReadonlySet<string> = new Set(["int", "size", "rate", "float", "time"]);

@@ -8,7 +8,7 @@ import { PluginError, PluginHost, type PluginInfo, sidesOf } from "../ffi/mod.ts
 import type { PluginResults } from "../results/document.ts";
 import { describeMetrics } from "../results/metrics.ts";
 import { parsePluginResults } from "../results/plugin_results.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../base/deadline.ts";
 import { argumentsOf, withSuggestion } from "./misspelt.ts";
 import type { RawResult } from "./peer.ts";
 import type { RunPhase } from "./progress.ts";

@@ -17,7 +17,7 @@ import { requiredClients } from "./require.ts";
 import { newDocument } from "./run_document.ts";
 import { runSession } from "./run_session.ts";
 import { Session } from "./session.ts";
-import { withCommas } from "./test_args.ts";
+import { withCommas } from "../base/args.ts";
 
 /** Level of a log line. */
 export type LogLevel = "debug" | "info" | "warning" | "error";

@@ -13,13 +13,13 @@ import { originalNames, plainArgs } from "./plain_args.ts";
 import { argumentsOf, withSuggestion } from "./misspelt.ts";
 import type { Half } from "./plugin_half.ts";
 import { messageOf, RunError } from "./run_error.ts";
-import { Semaphore } from "./semaphore.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Session } from "./session.ts";
 import { Stopped } from "./session.ts";
 import { SideChannel } from "./side_channel.ts";
 import { waitForEnough } from "./stragglers.ts";
-import { argValues } from "./test_args.ts";
+import { argValues } from "../base/args.ts";
 import { isMeter, plannedWindow, sampledNs } from "./window_plan.ts";
 
 /** What a second connection is good for. */

@@ -9,7 +9,7 @@ import { checkDepth } from "../results/parse.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { Connection } from "./connection.ts";
 import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../base/deadline.ts";
 
 /** A second connection. What goes wrong with it costs figures, never the run. */
 export class SideChannel {

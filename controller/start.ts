@@ -6,8 +6,8 @@
 
 import { monotonicNowNs } from "../ffi/clock.ts";
 import { combineProbes, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
-import { pause, withDeadline } from "./deadline.ts";
-import { Semaphore } from "./semaphore.ts";
+import { pause, withDeadline } from "../base/deadline.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Session } from "./session.ts";
 import { waitForEnough } from "./stragglers.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { pause } from "./deadline.ts";
+import { pause } from "../base/deadline.ts";
 import type { ClientRun } from "./run_parts.ts";
 import type { Session } from "./session.ts";
 

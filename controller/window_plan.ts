@@ -5,9 +5,9 @@
  * @module
  */
 
-import { parseValue } from "../config/units.ts";
+import { parseValue } from "../base/units.ts";
 import type { PluginInfo, PluginOption } from "../ffi/plugin_info.ts";
-import { argValues } from "./test_args.ts";
+import { argValues } from "../base/args.ts";
 
 /** Offsets from the tester's start, in nanoseconds. */
 export interface PlannedWindow {

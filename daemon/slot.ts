@@ -19,7 +19,7 @@ import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } fr
 import { describeProgress } from "./progress.ts";
 import type { SlotOptions, SlotOwner } from "./slot_types.ts";
 import { type SlotHost, SpareChild } from "./spare.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../base/turns.ts";
 import { within } from "./wait.ts";
 
 interface Occupation {

@@ -6,7 +6,7 @@ import { Connection, type RawConnection, WriteDeadlineError } from "./connection
 import { LOG_QUEUE_RECORDS } from "./limits.ts";
 import { createLogQueue, formatRecord } from "./log.ts";
 import { describeFailure } from "./failure.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../base/turns.ts";
 
 Deno.test("clock: shifted both ways, nonsense refused", () => {
   const clock = createClock("-3000000000", () => 10_000_000_000n);

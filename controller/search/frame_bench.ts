@@ -9,7 +9,7 @@ import type { ResultDocument, Summary } from "../../results/document.ts";
 import { summarize } from "../../results/histogram.ts";
 import { mergeHistograms } from "../../results/histogram_codec.ts";
 import type { Clock, Runner } from "../runner.ts";
-import { removeArgs, setTestArg } from "../test_args.ts";
+import { removeArgs, setTestArg } from "../../base/args.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { type Carrier, type FrameSize, framesPerSecond, fullLoad } from "./frames.ts";
 import { parseGoal } from "./goal.ts";

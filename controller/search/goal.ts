@@ -11,7 +11,7 @@ import {
   requireSeconds,
   requireShare,
   UnitError,
-} from "../../config/values.ts";
+} from "../../base/values.ts";
 
 /** Percentiles that a latency limit may name, as keys of a summary without `_ns`. */
 export const PERCENTILES = ["mean", "p50", "p90", "p99", "p999", "p9999", "p99999", "max"] as const;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { seededRandom } from "../random.ts";
+import { seededRandom } from "../../base/random.ts";
 import { parseGoal, parseLatencyLimit, type SearchGoal } from "./goal.ts";
 import { type GoalResult, MlrSearch, SearchConfigError } from "./mlr_search.ts";
 import { bisect } from "./testing/bisection.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatNanoseconds, formatQuantity } from "../../config/values.ts";
+import { formatNanoseconds, formatQuantity } from "../../base/values.ts";
 import type { FrameRecord, Rfc2544Document } from "./rfc2544_document.ts";
 import { alignColumns } from "./table.ts";
 

@@ -10,7 +10,7 @@ import type { ResultDocument } from "../../results/document.ts";
 import { summarize } from "../../results/histogram.ts";
 import { mergeHistograms } from "../../results/histogram_codec.ts";
 import type { Clock, Runner } from "../runner.ts";
-import { getArg } from "../test_args.ts";
+import { getArg } from "../../base/args.ts";
 import {
   type GoalRecord,
   goalRecord,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../../config/run_description.ts";
 import { FakeClock, fakeDescription, fakeDocument, type FakeRun } from "../testing/fake_run.ts";
-import { getArg } from "../test_args.ts";
+import { getArg } from "../../base/args.ts";
 import type { SearchDocument } from "./document.ts";
 import { parseGoal, parseLatencyLimit } from "./goal.ts";
 import { describeTrial, readOutcome, secondsText } from "./measure.ts";

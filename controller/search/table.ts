@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatNanoseconds, formatQuantity } from "../../config/values.ts";
+import { formatNanoseconds, formatQuantity } from "../../base/values.ts";
 import { codesOf } from "../../results/reason_groups.ts";
 import type { GoalRecord, SearchDocument, TrialRecord } from "./document.ts";
 

@@ -5,9 +5,9 @@
  */
 
 import type { RunDescription } from "../../config/run_description.ts";
-import { parseValues, UnitError } from "../../config/values.ts";
-import { seededRandom } from "../random.ts";
-import { divide, getArg, setTestArg } from "../test_args.ts";
+import { parseValues, UnitError } from "../../base/values.ts";
+import { seededRandom } from "../../base/random.ts";
+import { divide, getArg, setTestArg } from "../../base/args.ts";
 
 /** One argument of the test and the values it takes. */
 export interface Axis {

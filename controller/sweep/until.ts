@@ -4,7 +4,7 @@
  * @module
  */
 
-import { requireQuantity } from "../../config/values.ts";
+import { requireQuantity } from "../../base/values.ts";
 import type { Figures } from "./figures.ts";
 import { SweepError } from "./plan.ts";
 

@@ -15,7 +15,7 @@
  * A range is "LOW..HIGH" in the same notation; either end may be left out.
  * All mistakes of a text are told together, a sentence each: ipb_mistakes_end in ipb_error.h.
  * An empty value is an error; an empty string is name="". The controller reads the same grammar and units from
- * config/units.ts and controller/test_args.ts; tests/fixtures/argument_cases.txt holds both to the same texts.
+ * base/units.ts and base/args.ts; tests/fixtures/argument_cases.txt holds both to the same texts.
  *
  * In the original's spelling (ipb_original_spelling) blanks and tabs separate arguments too, and these are warnings: an
  * unknown argument, which is passed over; a number with something behind it, of which the leading digits count; a word of

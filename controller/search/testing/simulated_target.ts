@@ -5,7 +5,7 @@
  * @module
  */
 
-import { normal, seededRandom } from "../../random.ts";
+import { normal, seededRandom } from "../../../base/random.ts";
 import type { Trial, TrialLatency } from "../classify.ts";
 
 /** What a simulated target is like. Loads in bit/s, times in seconds. */

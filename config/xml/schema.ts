@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Problem } from "./config_error.ts";
-import { suggestion } from "./nearest.ts";
+import type { Problem } from "../config_error.ts";
+import { suggestion } from "../../base/nearest.ts";
 import type { ConfigElement } from "./xml_tree.ts";
 
 /** A problem; harmless where the original, which looks for what it knows, passes over it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ConfigError } from "./config_error.ts";
-import { MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH } from "./limits.ts";
+import { ConfigError } from "../config_error.ts";
+import { MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH } from "../limits.ts";
 import { LineIndex } from "./line_index.ts";
 import { type ConfigElement, decodeConfig, parseXmlTree } from "./xml_tree.ts";
 

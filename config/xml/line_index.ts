@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Position } from "./config_error.ts";
+import type { Position } from "../config_error.ts";
 
 /** Finds line and column of an offset in one text, in logarithmic time however long its lines are. */
 export class LineIndex {

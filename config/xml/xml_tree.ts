@@ -5,8 +5,8 @@
  */
 
 import { parseXml, type XmlElement, XmlError, XmlNode, type XmlText } from "@rgrove/parse-xml";
-import { ConfigError, type Position } from "./config_error.ts";
-import { MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH } from "./limits.ts";
+import { ConfigError, type Position } from "../config_error.ts";
+import { MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH } from "../limits.ts";
 import { LineIndex } from "./line_index.ts";
 import { attributeOffsets, scanShape } from "./xml_scan.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { divide, getArg, removeArgs, setArg, setTestArg } from "./test_args.ts";
+import { divide, getArg, removeArgs, setArg, setTestArg } from "./args.ts";
 
 Deno.test("an argument is replaced in its place, or added at the end", () => {
   assert.equal(setArg("", "bps", "10"), "bps=10");

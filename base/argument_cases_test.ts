@@ -1,7 +1,7 @@
 /** The texts that the C plugins read, too: see the fixture. */
 import assert from "node:assert/strict";
-import { parseValue } from "../config/units.ts";
-import { splitArgs } from "./test_args.ts";
+import { parseValue } from "./units.ts";
+import { splitArgs } from "./args.ts";
 
 const FIXTURE = new URL("../tests/fixtures/argument_cases.txt", import.meta.url);
 

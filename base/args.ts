@@ -89,7 +89,7 @@ export function getArg(args: string, name: string): string | null {
  *
  * @example
  * ```ts
- * import { setArg } from "./test_args.ts";
+ * import { setArg } from "./args.ts";
  * setArg("socktype=udp,bps=10", "bps", "20"); // "socktype=udp,bps=20"
  * ```
  */
