@@ -6,7 +6,7 @@
 
 import { Argument, type Command } from "@commander-js/extra-typings";
 import { PluginError, PluginHost } from "../ffi/mod.ts";
-import { VERSION } from "../ffi/version.ts";
+import { VERSION } from "../ffi/self/version.ts";
 import { type CommandInfo, commandTree } from "./command_tree.ts";
 import { out } from "./io.ts";
 import { CONTROLLER_PAGE, DAEMON_PAGE, manualPage } from "./manual_page.ts";

@@ -8,7 +8,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { createHash } from "node:crypto";
 import { parseSeconds } from "../base/units.ts";
 import { Semaphore } from "../base/semaphore.ts";
-import { selfPath } from "../ffi/self.ts";
+import { selfPath } from "../ffi/self/self.ts";
 import { deployProblems, type DeployWishes, readDeployFiles } from "./deploy_files.ts";
 import { type Deployment, deployTo } from "./deploy_host.ts";
 import { openDeployProgress } from "./deploy_progress.ts";

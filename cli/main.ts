@@ -7,7 +7,7 @@
 
 import { setProcessTitle } from "../ffi/process_title.ts";
 import { PluginError } from "../ffi/errors.ts";
-import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self.ts";
+import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self/self.ts";
 import { expandAbbreviations, ORIGINAL_OPTIONS, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { EXIT, ExitError } from "./exit.ts";

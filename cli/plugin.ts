@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import { embedded } from "../ffi/embedded.ts";
+import { embedded } from "../ffi/self/embedded.ts";
 import { parseAddress } from "../config/address.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { embedded } from "../ffi/embedded.ts";
+import { embedded } from "../ffi/self/embedded.ts";
 import { rename } from "./plugin.ts";
 
 Deno.test("plugin new: the template's name is gone, identifiers of C stay identifiers", async () => {

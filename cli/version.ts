@@ -4,7 +4,7 @@
  * @module
  */
 
-import { buildInfo } from "../ffi/self.ts";
+import { buildInfo } from "../ffi/self/self.ts";
 
 /**
  * @param program name under which the program was started

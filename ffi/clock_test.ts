@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { monotonicNowNs } from "./clock.ts";
-import { sdNotify } from "./notify.ts";
+import { sdNotify } from "./self/notify.ts";
 
 Deno.test("clock: CLOCK_MONOTONIC never goes back, and is the one of /proc/uptime", () => {
   const first = monotonicNowNs();

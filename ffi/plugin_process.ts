@@ -8,8 +8,8 @@ import { PluginError, type PluginErrorCode } from "./errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "./frame.ts";
 import type { HostDeadlines } from "./limits.ts";
 import { LogLines } from "./log_lines.ts";
-import { PLUGIN_HOST_ARGUMENT, selfCommand, selfPath } from "./self.ts";
-import { killGroup } from "./signals.ts";
+import { PLUGIN_HOST_ARGUMENT, selfCommand, selfPath } from "./self/self.ts";
+import { killGroup } from "./self/signals.ts";
 
 /** Tells plugins which file to name where a person has to grant something to the program (ipb_error.h). */
 const PROGRAM_VARIABLE = "IPBENCH_PROGRAM";

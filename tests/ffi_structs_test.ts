@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import * as structs from "../ffi/structs.ts";
 import { PROGRESS_BYTES } from "../ffi/plugin_info.ts";
 
-import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../ffi/version.ts";
+import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../ffi/self/version.ts";
 import { projectRoot } from "./util/mod.ts";
 
 /** Names of C: structure, and fields where they differ from ours. */

@@ -6,7 +6,7 @@
 
 import { PluginError } from "../errors.ts";
 import type { Finding, PluginInfo, PluginOption } from "../plugin_info.ts";
-import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../version.ts";
+import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../self/version.ts";
 import type { Library } from "./library.ts";
 import { NotAPlugin, type OpenPlugin, openPlugin } from "./plugin_file.ts";
 

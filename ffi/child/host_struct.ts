@@ -7,7 +7,7 @@
 import { ERROR_BYTES } from "../limits.ts";
 import { printable } from "../log_lines.ts";
 import { HOST } from "../structs.ts";
-import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../version.ts";
+import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../self/version.ts";
 
 /** The structure and the buffer for the plugin's sentence; both live as long as the process. */
 export class HostStruct {

@@ -5,7 +5,7 @@
  */
 
 import { PluginError } from "../errors.ts";
-import { embedded } from "../embedded.ts";
+import { embedded } from "../self/embedded.ts";
 import { privateFile } from "./private_file.ts";
 import { cString, libc, writeAll } from "./libc.ts";
 

@@ -10,7 +10,7 @@ import { PluginError, type PluginErrorCode } from "../errors.ts";
 import { MAX_BODY_BYTES, MAX_OUTPUT_BYTES, MAX_RESULTS_BYTES } from "../limits.ts";
 import type { PluginInfo, Side } from "../plugin_info.ts";
 import { CLIENT_DATA, HOST_START, TIMEVAL, TYPE_CLIENT, TYPE_TARGET } from "../structs.ts";
-import { INTERFACE_MAJOR } from "../version.ts";
+import { INTERFACE_MAJOR } from "../self/version.ts";
 import { callable, mutableCopy, PointerCell } from "./call.ts";
 import { HostStruct } from "./host_struct.ts";
 import { cString, libc } from "./libc.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isRaised } from "../self.ts";
+import { isRaised } from "../self/self.ts";
 
 /**
  * @returns the path of a folder that only this user can enter

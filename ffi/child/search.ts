@@ -4,7 +4,7 @@
  * @module
  */
 
-import { embedded } from "../embedded.ts";
+import { embedded } from "../self/embedded.ts";
 import { PluginError } from "../errors.ts";
 import { MAX_FOLDER_ENTRIES, MAX_PLUGIN_BYTES } from "../limits.ts";
 import { NEEDY_TESTS } from "../needs.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isRaised, selfPath } from "../self.ts";
+import { isRaised, selfPath } from "../self/self.ts";
 
 /** Who may own what is opened, beside root; `null`: anything may be opened. */
 export interface Trust {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import config from "../deno.json" with { type: "json" };
+import config from "../../deno.json" with { type: "json" };
 
 /** Version of ipbench, as `deno.json` has it. */
 export const VERSION: string = config.version;

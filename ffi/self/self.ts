@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isGranted } from "./granted.ts";
+import { isGranted } from "../granted.ts";
 import { INTERFACE_MAJOR, INTERFACE_MINOR, VERSION } from "./version.ts";
 
 /** First argument that makes the program host a plugin instead of doing its usual work. */
@@ -96,7 +96,7 @@ export function selfCommand(extraArgs: string[]): SelfCommand {
     return { path: "/proc/self/exe", args: [...launcher.run.split(" "), launcher.loader, ...extraArgs], env };
   }
   if (isStandalone()) return { path: Deno.execPath(), args: extraArgs, env: {} };
-  const entry = new URL("../cli/main.ts", import.meta.url);
+  const entry = new URL("../../cli/main.ts", import.meta.url);
   const args = ["run", "--allow-all", "--no-prompt", "--quiet", "--no-check"];
   return {
     path: Deno.execPath(),
