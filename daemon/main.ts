@@ -19,12 +19,12 @@ import {
   secretFromFile,
   socketAddress,
 } from "../protocol/mod.ts";
-import { canAskForCertificates, clientAuthorities } from "./certified_listener.ts";
+import { canAskForCertificates, clientAuthorities } from "./link/certified_listener.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
-import { Deliveries } from "./deliveries.ts";
+import { Deliveries } from "./link/deliveries.ts";
 import { messageOf } from "./failure.ts";
-import { AuthGuard } from "./guard.ts";
-import { GuestPolicy } from "./guests.ts";
+import { AuthGuard } from "./access/guard.ts";
+import { GuestPolicy } from "./access/guests.ts";
 import { continueOnEnter } from "./terminal.ts";
 import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, OTHER_FILES, SHUTDOWN_MS } from "./limits.ts";
 import { configureLog, daemonLog } from "./log.ts";

@@ -5,8 +5,8 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { DaemonRole } from "../protocol/mod.ts";
-import { type Cidr, isLoopback, parseCidr } from "./cidr.ts";
-import { type AllowedTarget, parseAllowedTarget } from "./guests.ts";
+import { type Cidr, isLoopback, parseCidr } from "./access/cidr.ts";
+import { type AllowedTarget, parseAllowedTarget } from "./access/guests.ts";
 import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, MAX_RESULT_BYTES, MAX_TEST_MS } from "./limits.ts";
 
 /** What the operator wants. */

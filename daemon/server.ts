@@ -6,12 +6,12 @@
 import { setImmediate } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import { socketAddress } from "../protocol/mod.ts";
-import type { CertifiedConnection } from "./certified_connection.ts";
-import { CertifiedListener } from "./certified_listener.ts";
-import { type Cidr, isInRanges, sourceOf } from "./cidr.ts";
-import { Connection, type RawConnection } from "./connection.ts";
+import type { CertifiedConnection } from "./link/certified_connection.ts";
+import { CertifiedListener } from "./link/certified_listener.ts";
+import { type Cidr, isInRanges, sourceOf } from "./access/cidr.ts";
+import { Connection, type RawConnection } from "./link/connection.ts";
 import { messageOf } from "./failure.ts";
-import { withKeepalive } from "./keepalive.ts";
+import { withKeepalive } from "./link/keepalive.ts";
 import { ACCEPT_PAUSE_MS, MAX_LINGERING, TICK_MS, TLS_HANDSHAKE_MS } from "./limits.ts";
 import { findLeaver, type Tenant } from "./places.ts";
 import { Session, type SessionContext } from "./session.ts";

@@ -24,10 +24,10 @@ import {
   WATCH_PER_SECOND,
 } from "../protocol/mod.ts";
 import type { DaemonClock } from "./clock.ts";
-import { sourceOf } from "./cidr.ts";
-import type { Connection } from "./connection.ts";
+import { sourceOf } from "./access/cidr.ts";
+import type { Connection } from "./link/connection.ts";
 import { messageOf, SlotBusyError, TestError } from "./failure.ts";
-import type { AuthGuard, Refusal } from "./guard.ts";
+import type { AuthGuard, Refusal } from "./access/guard.ts";
 import {
   IDLE_OWNER_MS,
   LINES_AT_ONCE,
@@ -39,7 +39,7 @@ import {
 } from "./limits.ts";
 import type { TestSlot } from "./slot.ts";
 import type { SlotOwner } from "./slot_types.ts";
-import type { Deliveries } from "./deliveries.ts";
+import type { Deliveries } from "./link/deliveries.ts";
 import type { Standing, Tenant } from "./places.ts";
 import { delay, within } from "./wait.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createNonce, createProver } from "../protocol/mod.ts";
 import { createClock } from "./clock.ts";
-import { Connection } from "./connection.ts";
-import { Deliveries } from "./deliveries.ts";
-import { AuthGuard } from "./guard.ts";
+import { Connection } from "./link/connection.ts";
+import { Deliveries } from "./link/deliveries.ts";
+import { AuthGuard } from "./access/guard.ts";
 import { IDLE_OWNER_MS, LINES_AT_ONCE, UNAUTHENTICATED_MS } from "./limits.ts";
 import { daemonLog } from "./log.ts";
 import { Session, type SessionContext } from "./session.ts";

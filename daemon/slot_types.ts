@@ -6,7 +6,7 @@
 import type { PluginHostOptions } from "../ffi/mod.ts";
 import type { DaemonRole } from "../protocol/mod.ts";
 import type { DaemonClock } from "./clock.ts";
-import type { GuestPolicy } from "./guests.ts";
+import type { GuestPolicy } from "./access/guests.ts";
 import type { SlotHost } from "./spare.ts";
 
 /** Who can have the slot: a session. */

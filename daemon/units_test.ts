@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { LogRecord } from "@logtape/logtape";
 import { PluginError } from "../ffi/errors.ts";
 import { createClock } from "./clock.ts";
-import { Connection, type RawConnection, WriteDeadlineError } from "./connection.ts";
+import { Connection, type RawConnection, WriteDeadlineError } from "./link/connection.ts";
 import { LOG_QUEUE_RECORDS } from "./limits.ts";
 import { createLogQueue, formatRecord } from "./log.ts";
 import { describeFailure } from "./failure.ts";

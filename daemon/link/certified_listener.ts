@@ -8,7 +8,7 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { CertifiedConnection, type CertifiedTls } from "./certified_connection.ts";
-import { MAX_UNACCEPTED } from "./limits.ts";
+import { MAX_UNACCEPTED } from "../limits.ts";
 
 /** The first version of the runtime whose `node:tls` asks for certificates as it is counted on here. */
 const SINCE = [2, 9, 0] as const;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LINGER_MS, READ_BYTES, WRITE_MS } from "./limits.ts";
+import { LINGER_MS, READ_BYTES, WRITE_MS } from "../limits.ts";
 
 /** What this module needs of a connection of the runtime. */
 export type RawConnection = Pick<

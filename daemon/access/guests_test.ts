@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { PluginInfo } from "../ffi/mod.ts";
+import type { PluginInfo } from "../../ffi/mod.ts";
 import { GuestPolicy, type OwnAddress, parseAllowedTarget } from "./guests.ts";
 
 const OWN: OwnAddress[] = [

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { PluginInfo } from "../ffi/mod.ts";
+import type { PluginInfo } from "../../ffi/mod.ts";
 import { type Cidr, isInRanges, parseCidr } from "./cidr.ts";
-import type { SlotHost } from "./spare.ts";
+import type { SlotHost } from "../spare.ts";
 
 /** What `--allow-target` names. */
 export type AllowedTarget =

@@ -6,7 +6,7 @@ import {
   AUTH_MAX_ADDRESSES,
   AUTH_MAX_DELAY_MS,
   AUTH_MAX_PENDING,
-} from "./limits.ts";
+} from "../limits.ts";
 
 /** One refusal. */
 function refused(guard: AuthGuard, address: string, nowMs: number): Refusal {

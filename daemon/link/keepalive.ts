@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { KEEPALIVE_COUNT, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S } from "./limits.ts";
+import { KEEPALIVE_COUNT, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S } from "../limits.ts";
 
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;

@@ -12,7 +12,7 @@ import {
   AUTH_MAX_ADDRESSES,
   AUTH_MAX_DELAY_MS,
   AUTH_MAX_PENDING,
-} from "./limits.ts";
+} from "../limits.ts";
 
 /** What is known of one source of refusals. */
 class Source {

@@ -6,7 +6,7 @@
  */
 
 import type { Connection } from "./connection.ts";
-import { RESULT_CHUNK_BYTES, RESULT_MIN_RATE, WRITE_MS } from "./limits.ts";
+import { RESULT_CHUNK_BYTES, RESULT_MIN_RATE, WRITE_MS } from "../limits.ts";
 
 /** A result on its way. */
 export interface Delivery {
