@@ -41,7 +41,7 @@ export {
   type RunDescription,
   type TargetDescription,
 } from "./config/mod.ts";
-export * from "./results/document.ts";
+export * from "./results/document/document.ts";
 export {
   type ComparedResults,
   compareResults,
@@ -58,7 +58,7 @@ export type { Comparison, Row } from "./results/compare/compare.ts";
 export type { Failure } from "./results/compare/fail_if.ts";
 export { type ComparedMetric, MetricError } from "./results/compare/metrics.ts";
 export { SameSeriesError } from "./results/export/prometheus.ts";
-export { parseDocument } from "./results/parse.ts";
+export { parseDocument } from "./results/document/parse.ts";
 export { type Clock, type Runner, SYSTEM_CLOCK } from "./controller/runner.ts";
 export {
   type LatencyLimit,

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { ResultDocument } from "../results/document.ts";
-import { parseDocument } from "../results/parse.ts";
+import type { ResultDocument } from "../results/document/document.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { xmlOf } from "../tests/fixtures/run_config.ts";
 import { isDead, startSwarm, swarmAddress } from "../tests/fixtures/swarm.ts";
 import { realAnswers } from "../tests/fixtures/swarm_answers.ts";

@@ -5,9 +5,9 @@
  */
 
 import type { RunDescription } from "../config/run_description.ts";
-import { csvAppend, csvMismatch } from "../results/csv_file.ts";
-import { csvLine } from "../results/csv_row.ts";
-import type { ResultDocument } from "../results/document.ts";
+import { csvAppend, csvMismatch } from "../results/export/csv_file.ts";
+import { csvLine } from "../results/export/csv_row.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { Output } from "./result_files.ts";
 import { reasonOf } from "./run_options.ts";

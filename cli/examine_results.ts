@@ -8,11 +8,11 @@
 import * as v from "valibot";
 import { suggestion } from "../base/nearest.ts";
 import type { PluginMetric } from "../ffi/mod.ts";
-import type { PluginResults, Summary } from "../results/document.ts";
-import { fieldsOf } from "../results/csv_row.ts";
-import { decodeHistogram } from "../results/histogram_codec.ts";
-import { describeMetrics } from "../results/metrics.ts";
-import { checkDepth } from "../results/parse.ts";
+import type { PluginResults, Summary } from "../results/document/document.ts";
+import { fieldsOf } from "../results/export/csv_row.ts";
+import { decodeHistogram } from "../results/document/histogram_codec.ts";
+import { describeMetrics } from "../results/document/metrics.ts";
+import { checkDepth } from "../results/document/parse.ts";
 import {
   confidence,
   counts,
@@ -25,7 +25,7 @@ import {
   reason,
   summary,
   window,
-} from "../results/schema.ts";
+} from "../results/document/schema.ts";
 
 /** Faults of one kind in a list are told so many times: a hundred metrics have the same one. */
 const MOST_FAULTS = 20;

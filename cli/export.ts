@@ -5,7 +5,7 @@
  */
 import { type Command, Option } from "@commander-js/extra-typings";
 import { type ExportFormat, type ExportOptions, exportResults } from "../results/answers.ts";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note, out } from "./io.ts";
 import { readDocuments, type ReadResult } from "./read_documents.ts";

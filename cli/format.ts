@@ -6,7 +6,7 @@
 
 import { stripVTControlCharacters } from "node:util";
 import { formatNanoseconds, formatQuantity } from "../base/values.ts";
-import type { Counts } from "../results/document.ts";
+import type { Counts } from "../results/document/document.ts";
 
 /** A rate, "9.98 Mbit/s"; "-" when it is not known. */
 export function rateText(bps: number | null | undefined): string {

@@ -5,8 +5,8 @@
  */
 import { isUnfinished, runIdOf } from "../controller/journal.ts";
 import { recoverDocument } from "../controller/save.ts";
-import type { ResultDocument } from "../results/document.ts";
-import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/parse.ts";
+import type { ResultDocument } from "../results/document/document.ts";
+import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/document/parse.ts";
 import { note } from "./io.ts";
 
 /** Ending of what a running run, or one that died, has written so far. */

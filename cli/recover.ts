@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { colourVerdict } from "./colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./io.ts";

@@ -9,7 +9,7 @@ import { formatAddress } from "../config/address.ts";
 import { ConfigError, type Problem } from "../config/config_error.ts";
 import { placed } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import type { LogLevel, RunOptions } from "../controller/run.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { colourVerdict } from "./colours.ts";

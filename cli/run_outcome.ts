@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { ResultDocument } from "../results/document.ts";
-import { byLimits, presetsOf } from "../results/limit_presets.ts";
-import { groupReasons } from "../results/reason_groups.ts";
+import type { ResultDocument } from "../results/document/document.ts";
+import { byLimits, presetsOf } from "../results/document/limit_presets.ts";
+import { groupReasons } from "../results/document/reason_groups.ts";
 import { EXIT } from "./exit.ts";
 import { lossText, plainText, rateText, timeText } from "./format.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RESULT_FORMAT, type ResultDocument } from "../results/document.ts";
+import { RESULT_FORMAT, type ResultDocument } from "../results/document/document.ts";
 import { exitStatus, figuresLine, outcomeLines } from "./run_outcome.ts";
 
 function documentWith(

@@ -11,7 +11,7 @@ import { GoalError } from "../controller/search/goal.ts";
 import { SearchConfigError } from "../controller/search/mlr_search.ts";
 import type { SearchEvent, SearchOptions } from "../controller/search/run_search.ts";
 import { requestText, searchTable, trialLine } from "../controller/search/table.ts";
-import { groupRuns } from "../results/reason_groups.ts";
+import { groupRuns } from "../results/document/reason_groups.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { note } from "./io.ts";

@@ -8,7 +8,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { SweepError } from "../controller/sweep/plan.ts";
 import type { SweepOptions } from "../controller/sweep/run_sweep.ts";
 import type { IndexPoint, SweepIndex } from "../controller/sweep/sweep_index.ts";
-import { groupRuns } from "../results/reason_groups.ts";
+import { groupRuns } from "../results/document/reason_groups.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./format.ts";
 import { note, out } from "./io.ts";

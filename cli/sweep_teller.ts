@@ -7,7 +7,7 @@
 import { formatDuration, formatNanoseconds } from "../base/values.ts";
 import type { SweepEvent } from "../controller/sweep/run_sweep.ts";
 import type { IndexPoint } from "../controller/sweep/sweep_index.ts";
-import { codesOf } from "../results/reason_groups.ts";
+import { codesOf } from "../results/document/reason_groups.ts";
 import { TrialTeller } from "./trial_teller.ts";
 
 /** Says on stderr how far the sweep is. */

@@ -6,7 +6,7 @@
 
 import { monotonicNowNs } from "../ffi/clock.ts";
 import type { ProgressReport } from "../protocol/progress.ts";
-import type { PluginResults, Reason } from "../results/document.ts";
+import type { PluginResults, Reason } from "../results/document/document.ts";
 import { combineProbes, offsetAt, type OffsetInterval, roundsAgree } from "./clock_estimate.ts";
 import { clientPart, packed, targetPart, timing } from "./result_parts.ts";
 import { pause, withDeadline } from "../base/deadline.ts";

@@ -5,9 +5,9 @@
  */
 
 import { PluginError, PluginHost, type PluginInfo, sidesOf } from "../ffi/mod.ts";
-import type { PluginResults } from "../results/document.ts";
-import { describeMetrics } from "../results/metrics.ts";
-import { parsePluginResults } from "../results/plugin_results.ts";
+import type { PluginResults } from "../results/document/document.ts";
+import { describeMetrics } from "../results/document/metrics.ts";
+import { parsePluginResults } from "../results/document/plugin_results.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { argumentsOf, withSuggestion } from "./misspelt.ts";
 import type { RawResult } from "./peer.ts";

@@ -5,8 +5,8 @@
  */
 
 import type { ResultStamps } from "../protocol/result.ts";
-import type { ClientResult, PluginResults, TargetResult } from "../results/document.ts";
-import { packHistogram } from "../results/histogram_codec.ts";
+import type { ClientResult, PluginResults, TargetResult } from "../results/document/document.ts";
+import { packHistogram } from "../results/document/histogram_codec.ts";
 import { driftPpm, offsetAt, type OffsetInterval } from "./clock_estimate.ts";
 import type { ClientRun, TargetRun } from "./run_parts.ts";
 import type { Agreement } from "./start.ts";

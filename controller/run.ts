@@ -7,7 +7,7 @@
 import { ConfigError } from "../config/config_error.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import { PluginError } from "../ffi/mod.ts";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { closeHalves, type Halves, makeHalves } from "./halves.ts";
 import { findMistakes } from "./mistakes.ts";

@@ -6,9 +6,9 @@
 
 import type { RunDescription } from "../config/run_description.ts";
 import { buildInfo } from "../ffi/mod.ts";
-import { RESULT_FORMAT, type ResultDocument } from "../results/document.ts";
-import { totalMetrics } from "../results/metrics.ts";
-import { type HostReason, judge } from "../results/verdict.ts";
+import { RESULT_FORMAT, type ResultDocument } from "../results/document/document.ts";
+import { totalMetrics } from "../results/document/metrics.ts";
+import { type HostReason, judge } from "../results/document/verdict.ts";
 import { hostPort, RunError } from "./run_error.ts";
 import type { Session } from "./session.ts";
 

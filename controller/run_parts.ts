@@ -6,7 +6,7 @@
 
 import type { ClientDescription, RunDescription, TargetDescription } from "../config/run_description.ts";
 import type { ResultStamps } from "../protocol/result.ts";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import type { OffsetInterval } from "./clock_estimate.ts";
 import type { Limits } from "./limits.ts";
 import type { Peer, PeerContext, ResultHead } from "./peer.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { csvHeader } from "../results/csv_row.ts";
-import type { ResultDocument } from "../results/document.ts";
+import { csvHeader } from "../results/export/csv_row.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { collectAll } from "./collect.ts";
 import { finishDocument } from "./run_document.ts";
 import { messageOf } from "./run_error.ts";

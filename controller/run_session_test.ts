@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { defaultRun } from "../config/run_description.ts";
 import { monotonicNowNs } from "../ffi/clock.ts";
 import { PluginError, type PluginInfo } from "../ffi/mod.ts";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import type { RawResult } from "./peer.ts";
 import type { Half } from "./plugin_half.ts";

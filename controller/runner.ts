@@ -5,7 +5,7 @@
  */
 
 import type { RunDescription } from "../config/run_description.ts";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import type { ProgressEvent } from "./progress.ts";
 
 /** What a runner is told beside the description. */

@@ -12,10 +12,10 @@
  * @module
  */
 
-import type { ClientResult, ResultDocument, TargetResult } from "../results/document.ts";
-import { totalMetrics } from "../results/metrics.ts";
-import { parseDocument } from "../results/parse.ts";
-import { judge } from "../results/verdict.ts";
+import type { ClientResult, ResultDocument, TargetResult } from "../results/document/document.ts";
+import { totalMetrics } from "../results/document/metrics.ts";
+import { parseDocument } from "../results/document/parse.ts";
+import { judge } from "../results/document/verdict.ts";
 import { writeFileAtomic, writePieces } from "./atomic_file.ts";
 import { asidePath, isRegular, isUnfinished, journalPath, runIdOf } from "./journal.ts";
 import { openOwnFile } from "./place.ts";

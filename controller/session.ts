@@ -5,8 +5,8 @@
  */
 
 import { PluginError } from "../ffi/errors.ts";
-import type { ClientResult, TargetResult } from "../results/document.ts";
-import type { HostReason } from "../results/verdict.ts";
+import type { ClientResult, TargetResult } from "../results/document/document.ts";
+import type { HostReason } from "../results/document/verdict.ts";
 import { targetKey } from "./halves.ts";
 import { Peer, type PeerContext } from "./peer.ts";
 import type { PeerName, RunPhase } from "./progress.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { ProgressReport } from "../protocol/progress.ts";
-import { checkDepth } from "../results/parse.ts";
+import { checkDepth } from "../results/document/parse.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { Connection } from "./connection.ts";
 import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 
 /** Reasons by which the tests say that the target gave way. */
 const TARGET_FAULTS: ReadonlySet<string> = new Set([

@@ -12,10 +12,10 @@ import type {
   Rates,
   ResultDocument,
   Summary,
-} from "../results/document.ts";
-import { commonWindow, rateFactor, type Window } from "../results/common_window.ts";
-import { DEFAULT_LAYOUT, Histogram, summarizeMerged } from "../results/histogram.ts";
-import { decodeHistogram, encodeHistogram } from "../results/histogram_codec.ts";
+} from "../results/document/document.ts";
+import { commonWindow, rateFactor, type Window } from "../results/document/common_window.ts";
+import { DEFAULT_LAYOUT, Histogram, summarizeMerged } from "../results/document/histogram.ts";
+import { decodeHistogram, encodeHistogram } from "../results/document/histogram_codec.ts";
 
 const KINDS = ["response", "service", "lateness"] as const;
 type Kind = typeof KINDS[number];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { ClientResult, Summary } from "../results/document.ts";
-import { DEFAULT_LAYOUT, Histogram, summarize } from "../results/histogram.ts";
-import { decodeHistogram, encodeHistogram } from "../results/histogram_codec.ts";
+import type { ClientResult, Summary } from "../results/document/document.ts";
+import { DEFAULT_LAYOUT, Histogram, summarize } from "../results/document/histogram.ts";
+import { decodeHistogram, encodeHistogram } from "../results/document/histogram_codec.ts";
 import { packed } from "./result_parts.ts";
 import { Merger } from "./totals.ts";
 

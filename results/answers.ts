@@ -6,7 +6,7 @@
  */
 import type { Comparison } from "./compare/compare.ts";
 import type { Failure } from "./compare/fail_if.ts";
-import type { ResultDocument } from "./document.ts";
+import type { ResultDocument } from "./document/document.ts";
 import type { JUnitCase } from "./export/junit.ts";
 
 /** A result document and the name by which texts call it: a file's, say. */

@@ -3,7 +3,7 @@
  * end with a status that is not 0; what is in the folder is whole. The disk is a small tmpfs in a mount namespace.
  */
 import assert from "node:assert/strict";
-import { parseDocument } from "../results/parse.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { hasNamespaces, kill, programCommand, TestDaemon } from "./util/mod.ts";

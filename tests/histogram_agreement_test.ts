@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import { inflateSync } from "node:zlib";
 import * as hdr from "hdr-histogram-js";
-import { Histogram } from "../results/histogram.ts";
-import { decodeHistogram, encodeHistogram } from "../results/histogram_codec.ts";
+import { Histogram } from "../results/document/histogram.ts";
+import { decodeHistogram, encodeHistogram } from "../results/document/histogram_codec.ts";
 
 const TOOL = new URL("../build/hist_tool", import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 /** The sets of limits by which testers are judged, as a user sees them. */
 import assert from "node:assert/strict";
-import { parseDocument } from "../results/parse.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { runProgram, TestDaemon } from "./util/mod.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { lchownSync } from "node:fs";
-import { parseDocument } from "../results/parse.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { xmlOf } from "./fixtures/run_config.ts";

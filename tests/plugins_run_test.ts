@@ -1,6 +1,6 @@
 /** Each of the lesser tests in a whole run with `dist/`, and plugins written for the original. */
 import assert from "node:assert/strict";
-import type { Metric } from "../results/document.ts";
+import type { Metric } from "../results/document/document.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { fixturePlugins, runProgram, TestDaemon, until } from "./util/mod.ts";
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { Veth } from "./fixtures/veth.ts";
-import { parseDocument } from "../results/parse.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { hasNamespaces, runProgram, TestDaemon } from "./util/mod.ts";
 
 const PORT = 8036;

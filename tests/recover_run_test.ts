@@ -1,6 +1,6 @@
 /** A controller that dies leaves what had come in, and its daemons are free again. */
 import assert from "node:assert/strict";
-import { parseDocument } from "../results/parse.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { RunningRun } from "./fixtures/running_run.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type Browser, chromium } from "playwright-core";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { makeDocument, makeSweep } from "./fixtures/documents.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { emptyCharts, focusedText, overlaps, pageWidth } from "./fixtures/page_checks.js";

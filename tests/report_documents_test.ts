@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ResultDocument } from "../results/document.ts";
+import type { ResultDocument } from "../results/document/document.ts";
 import { makeDocument, makeSweep } from "./fixtures/documents.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { programCommand, runProgram } from "./util/mod.ts";

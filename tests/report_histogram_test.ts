@@ -4,9 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Histogram, summarize } from "../results/histogram.ts";
-import { decodeHistogram, encodeHistogram } from "../results/histogram_codec.ts";
-import { seededUniform } from "../results/testing.ts";
+import { Histogram, summarize } from "../results/document/histogram.ts";
+import { decodeHistogram, encodeHistogram } from "../results/document/histogram_codec.ts";
+import { seededUniform } from "../results/stats/testing.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { projectRoot } from "./util/mod.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { parseDocument } from "../results/parse.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";
 import { xmlOf } from "./fixtures/run_config.ts";
 import { isDead, startSwarm, swarmAddress } from "./fixtures/swarm.ts";

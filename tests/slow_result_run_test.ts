@@ -1,6 +1,6 @@
 /** A result that trickles in costs nobody else's: large results wait on disk, not in their daemons. */
 import assert from "node:assert/strict";
-import { parseDocument } from "../results/parse.ts";
+import { parseDocument } from "../results/document/parse.ts";
 import { FaultProxy } from "./fixtures/fault_proxy.ts";
 import { xmlOf } from "./fixtures/run_config.ts";
 import { fixturePlugins, runProgram, TestDaemon, until } from "./util/mod.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { TargetResult } from "../results/document.ts";
+import type { TargetResult } from "../results/document/document.ts";
 import { Burner, type KernelCounts, whileCounting } from "./fixtures/kernel_counts.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { near, within } from "./fixtures/samples.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Metric } from "../results/document.ts";
+import type { Metric } from "../results/document/document.ts";
 import { output } from "./fixtures/output.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { within } from "./fixtures/samples.ts";

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import * as hdr from "hdr-histogram-js";
-import type { ClientResult, ResultDocument } from "../results/document.ts";
+import type { ClientResult, ResultDocument } from "../results/document/document.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { realtimeAheadNs } from "./fixtures/monotonic.ts";
 import { flowsOf, type Passage, passagesByNumber } from "./fixtures/passages.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { ResultDocument } from "../results/document.ts";
-import { clock, confidence, counts, rates, start, SUMMARY_KEYS, window } from "../results/schema.ts";
+import type { ResultDocument } from "../results/document/document.ts";
+import { clock, confidence, counts, rates, start, SUMMARY_KEYS, window } from "../results/document/schema.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { projectRoot, runProgram, TestDaemon } from "./util/mod.ts";

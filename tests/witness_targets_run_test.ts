@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Metric, Rates } from "../results/document.ts";
+import type { Metric, Rates } from "../results/document/document.ts";
 import { drive, drivenRow } from "./fixtures/driven.ts";
 import { near } from "./fixtures/samples.ts";
 import { Veth } from "./fixtures/veth.ts";

@@ -1,6 +1,6 @@
 /** The wrapper tests in daemons of `dist/`: results, log, and that nothing is left of the programs. */
 import assert from "node:assert/strict";
-import type { Metric } from "../results/document.ts";
+import type { Metric } from "../results/document/document.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import {
   handshake,

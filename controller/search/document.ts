@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Counts, Summary, Verdict } from "../../results/document.ts";
-import type { GroupedReason } from "../../results/reason_groups.ts";
+import type { Counts, Summary, Verdict } from "../../results/document/document.ts";
+import type { GroupedReason } from "../../results/document/reason_groups.ts";
 import type { TrialLatency } from "./classify.ts";
 import { formatLatencyLimit, type SearchGoal } from "./goal.ts";
 import type { GoalResult, StopCode } from "./mlr_search.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Summary } from "../../results/document.ts";
+import type { Summary } from "../../results/document/document.ts";
 import type { BackToBack } from "./back_to_back.ts";
 import type { LossPoint } from "./loss_curve.ts";
 import type { StopCode } from "./mlr_search.ts";

@@ -6,9 +6,9 @@
  */
 
 import type { RunDescription } from "../../config/run_description.ts";
-import type { ResultDocument } from "../../results/document.ts";
-import { summarize } from "../../results/histogram.ts";
-import { mergeHistograms } from "../../results/histogram_codec.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
+import { summarize } from "../../results/document/histogram.ts";
+import { mergeHistograms } from "../../results/document/histogram_codec.ts";
 import type { Clock, Runner } from "../runner.ts";
 import { getArg } from "../../base/args.ts";
 import {

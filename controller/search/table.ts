@@ -5,7 +5,7 @@
  */
 
 import { formatNanoseconds, formatQuantity } from "../../base/values.ts";
-import { codesOf } from "../../results/reason_groups.ts";
+import { codesOf } from "../../results/document/reason_groups.ts";
 import type { GoalRecord, SearchDocument, TrialRecord } from "./document.ts";
 
 const NONE = "-";

@@ -5,7 +5,7 @@
  */
 
 import type { RunDescription } from "../../config/run_description.ts";
-import type { ResultDocument } from "../../results/document.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
 import type { Clock, Runner } from "../runner.ts";
 import type { Outcome } from "./measure.ts";
 

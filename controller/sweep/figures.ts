@@ -4,8 +4,8 @@
  * @module
  */
 
-import { cpuUse } from "../../results/cpu_use.ts";
-import type { ResultDocument } from "../../results/document.ts";
+import { cpuUse } from "../../results/document/cpu_use.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
 
 /** Over all clients; `null` where it is not known. Times are response times. */
 export interface Figures {

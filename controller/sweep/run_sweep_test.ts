@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../../config/run_description.ts";
-import type { ResultDocument } from "../../results/document.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
 import { FakeClock, fakeDescription, fakeDocument, type FakeRun } from "../testing/fake_run.ts";
 import { getArg } from "../../base/args.ts";
 import { parseAxis, SweepError } from "./plan.ts";

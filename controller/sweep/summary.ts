@@ -4,7 +4,7 @@
  * @module
  */
 
-import { figure } from "../../results/csv_file.ts";
+import { figure } from "../../results/export/csv_file.ts";
 import type { Figures } from "./figures.ts";
 import type { IndexPoint, SweepIndex } from "./sweep_index.ts";
 

@@ -7,8 +7,8 @@
 
 import * as v from "valibot";
 import type { RunDescription } from "../../config/run_description.ts";
-import type { Verdict } from "../../results/document.ts";
-import type { GroupedReason } from "../../results/reason_groups.ts";
+import type { Verdict } from "../../results/document/document.ts";
+import type { GroupedReason } from "../../results/document/reason_groups.ts";
 import type { Figures } from "./figures.ts";
 import { type PlannedPoint, planPoints, SweepError, type SweepPlan } from "./plan.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { defaultRun, type RunDescription } from "../../config/run_description.ts";
-import type { ResultDocument, Summary, Verdict } from "../../results/document.ts";
+import type { ResultDocument, Summary, Verdict } from "../../results/document/document.ts";
 import type { Clock } from "../runner.ts";
 
 /** What a fake run is to say. */

@@ -4,10 +4,10 @@
  * @module
  */
 import type { ReportPoint } from "../report/point.ts";
-import { minimalDetectableChange, relativeShift } from "../effect.ts";
-import { holm, mannWhitney, wilcoxonSignedRank } from "../rank_test.ts";
-import { describe, median } from "../welford.ts";
-import { studentTQuantile } from "../distributions.ts";
+import { minimalDetectableChange, relativeShift } from "../stats/effect.ts";
+import { holm, mannWhitney, wilcoxonSignedRank } from "../stats/rank_test.ts";
+import { describe, median } from "../stats/welford.ts";
+import { studentTQuantile } from "../stats/distributions.ts";
 import { type ComparedMetric, defaultMetrics, metricOf, metricsOf } from "./metrics.ts";
 import { type Pair, type Pairing, pairPoints } from "./pair.ts";
 

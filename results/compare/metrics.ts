@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Summary } from "../document.ts";
-import { cpuUse } from "../cpu_use.ts";
+import type { Summary } from "../document/document.ts";
+import { cpuUse } from "../document/cpu_use.ts";
 import { lossOf } from "../report/model.ts";
 import { figureKey, figuresBesideCpu, ownFigures } from "../report/own_figures.ts";
 import type { ReportPoint } from "../report/point.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { ResultDocument } from "../document.ts";
-import { hostNames } from "../host_names.ts";
-import { decodeHistogram, encodeHistogram, HistogramError } from "../histogram_codec.ts";
+import type { ResultDocument } from "../document/document.ts";
+import { hostNames } from "../document/host_names.ts";
+import { decodeHistogram, encodeHistogram, HistogramError } from "../document/histogram_codec.ts";
 
 /** Values are nanoseconds; the log's maxima are milliseconds, as its readers expect. */
 const MAX_VALUE_RATIO = 1e6;

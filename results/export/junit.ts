@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ResultDocument } from "../document.ts";
+import type { ResultDocument } from "../document/document.ts";
 import { formatMetric, formatRate, formatShare, formatTime } from "../report/figures.ts";
 import { escapeHtml } from "../report/markup.ts";
 import { lossOf } from "../report/model.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { csvLine } from "../csv_row.ts";
-import type { ResultDocument } from "../document.ts";
+import { csvLine } from "./csv_row.ts";
+import type { ResultDocument } from "../document/document.ts";
 import { parseArgs } from "../report/args.ts";
 
 /** Columns of a latency row. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { ResultDocument, Summary } from "../document.ts";
-import { cpuUse } from "../cpu_use.ts";
-import { figure } from "../csv_file.ts";
+import type { ResultDocument, Summary } from "../document/document.ts";
+import { cpuUse } from "../document/cpu_use.ts";
+import { figure } from "./csv_file.ts";
 import { type ReportPoint, reportPoint } from "../report/point.ts";
 
 type Labels = Record<string, string>;

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { csvRow, figure } from "../csv_file.ts";
-import { byLimits } from "../limit_presets.ts";
-import { groupReasons } from "../reason_groups.ts";
-import { SUMMARY_KEYS } from "../schema.ts";
+import { csvRow, figure } from "../export/csv_file.ts";
+import { byLimits } from "../document/limit_presets.ts";
+import { groupReasons } from "../document/reason_groups.ts";
+import { SUMMARY_KEYS } from "../document/schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
 import { formatCount, formatDate, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
-import { cpuUse } from "../cpu_use.ts";
+import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, lossOf, type ReportModel } from "./model.ts";
 import { figuresBesideCpu, ownFigures } from "./own_figures.ts";
 import type { ReportPoint } from "./point.ts";

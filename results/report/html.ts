@@ -4,8 +4,8 @@
  * @module
  */
 import type { Chart, LegendEntry } from "./chart.ts";
-import { byLimits } from "../limit_presets.ts";
-import { groupReasons } from "../reason_groups.ts";
+import { byLimits } from "../document/limit_presets.ts";
+import { groupReasons } from "../document/reason_groups.ts";
 import type { ReportPoint } from "./point.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { type ChartSection, chartSections } from "./charts/all.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ResultDocument, Verdict } from "../document.ts";
+import type { ResultDocument, Verdict } from "../document/document.ts";
 import { middle } from "./figures.ts";
 import { type ReportPoint, reportPoint, shorten } from "./point.ts";
 

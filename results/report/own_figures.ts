@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { isCpuUse } from "../cpu_use.ts";
-import type { TotalMetric } from "../document.ts";
+import { isCpuUse } from "../document/cpu_use.ts";
+import type { TotalMetric } from "../document/document.ts";
 import type { ReportPoint } from "./point.ts";
 
 /** Figures that get a column, a card or a curve of their own. */

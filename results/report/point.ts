@@ -14,13 +14,13 @@ import type {
   TargetResult,
   TotalMetric,
   Verdict,
-} from "../document.ts";
-import { hostNames } from "../host_names.ts";
-import { totalMetrics } from "../metrics.ts";
-import { HistogramError, mergeHistograms } from "../histogram_codec.ts";
-import { encodeHistogram } from "../histogram_codec.ts";
-import type { GroupedReason } from "../reason_groups.ts";
-import { limitTexts, presetsOf } from "../limit_presets.ts";
+} from "../document/document.ts";
+import { hostNames } from "../document/host_names.ts";
+import { totalMetrics } from "../document/metrics.ts";
+import { HistogramError, mergeHistograms } from "../document/histogram_codec.ts";
+import { encodeHistogram } from "../document/histogram_codec.ts";
+import type { GroupedReason } from "../document/reason_groups.ts";
+import { limitTexts, presetsOf } from "../document/limit_presets.ts";
 import { parseArgs } from "./args.ts";
 import { flatten } from "./flatten.ts";
 

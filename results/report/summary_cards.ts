@@ -4,7 +4,7 @@
  * @module
  */
 import { formatCount, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
-import { cpuUse } from "../cpu_use.ts";
+import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, lossOf, type ReportModel } from "./model.ts";
 import { type OwnFigure, ownFigures } from "./own_figures.ts";
 import type { ReportPoint } from "./point.ts";

@@ -5,7 +5,7 @@
  */
 import { digits, formatCount, formatMetric, formatRate, formatShare, formatTime, middle } from "./figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
-import { cpuUse } from "../cpu_use.ts";
+import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, lossOf, type ReportModel } from "./model.ts";
 import { ownFigures } from "./own_figures.ts";
 import type { ClientRow, ReportPoint } from "./point.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
-import type { ResultDocument } from "../document.ts";
+import type { ResultDocument } from "../document/document.ts";
 import { ReportBuilder } from "./model.ts";
 import { warningsOf } from "./warnings.ts";
 

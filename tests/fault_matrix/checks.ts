@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { ClientResult, ResultDocument, TargetResult } from "../../results/document.ts";
+import type { ClientResult, ResultDocument, TargetResult } from "../../results/document/document.ts";
 import { afterStart, type Cell, culpritOf, outcomeOf } from "./cells.ts";
 import { boundMs, isQuiet } from "./times.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { recoverDocument } from "../../controller/save.ts";
-import type { ResultDocument } from "../../results/document.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
 import { EchoProcess } from "../fixtures/echo_process.ts";
 import { FaultProxy, type Moment } from "../fixtures/fault_proxy.ts";
 import { xmlOf } from "../fixtures/run_config.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Histogram } from "../../histogram.ts";
+import type { Histogram } from "../../document/histogram.ts";
 import { axis, type Chart, type EChartsOptions, grid, logTicks } from "../chart.ts";
 import { formatTime } from "../figures.ts";
 import type { ReportModel } from "../model.ts";

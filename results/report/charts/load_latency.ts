@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Summary } from "../../document.ts";
+import type { Summary } from "../../document/document.ts";
 import { axis, type Chart, curve, type EChartsOptions, grid, type LegendEntry, logTicks } from "../chart.ts";
 import { formatTime, rateUnit } from "../figures.ts";
 import { cellFigure, type Group, type ReportModel } from "../model.ts";

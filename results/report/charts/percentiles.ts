@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Histogram } from "../../histogram.ts";
+import type { Histogram } from "../../document/histogram.ts";
 import { axis, type Chart, curve, type EChartsOptions, grid, type LegendEntry, logTicks } from "../chart.ts";
 import type { ReportModel } from "../model.ts";
 import { logAxis } from "./load_latency.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Histogram } from "../../histogram.ts";
-import { HistogramError, mergeHistograms } from "../../histogram_codec.ts";
+import type { Histogram } from "../../document/histogram.ts";
+import { HistogramError, mergeHistograms } from "../../document/histogram_codec.ts";
 import { formatRate } from "../figures.ts";
 import type { Cell, Group, ReportModel } from "../model.ts";
 import { type ColourName, ramp } from "../palette.ts";

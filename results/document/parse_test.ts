@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { makeDocument } from "../tests/fixtures/documents.ts";
+import { makeDocument } from "../../tests/fixtures/documents.ts";
 import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "./parse.ts";
 import { parsePluginResults, PluginResultsError } from "./plugin_results.ts";
 

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Interval } from "./document.ts";
+import type { Interval } from "../document/document.ts";
 import { studentTQuantile } from "./distributions.ts";
 import { describe, median } from "./welford.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { makeDocument } from "../tests/fixtures/documents.ts";
+import { makeDocument } from "../../tests/fixtures/documents.ts";
 import type { ResultDocument } from "./document.ts";
 import { judge, verdictOf } from "./verdict.ts";
 

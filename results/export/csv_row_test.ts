@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { TargetResult } from "./document.ts";
+import type { TargetResult } from "../document/document.ts";
 import { csvHeader, csvLine, type Printed } from "./csv_row.ts";
 
 /** The row and the header of what was printed, as the document keeps them. */

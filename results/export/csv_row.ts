@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ResultDocument } from "./document.ts";
+import type { ResultDocument } from "../document/document.ts";
 
 /** What one plugin printed. */
 export interface Printed {
