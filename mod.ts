@@ -21,13 +21,13 @@
  * @module
  */
 
-export { type LogLevel, runBenchmark, type RunOptions } from "./controller/run.ts";
+export { type LogLevel, runBenchmark, type RunOptions } from "./controller/run/run.ts";
 export type { TestPhase, TestProgress } from "./base/test_progress.ts";
-export type { PeerName, ProgressEvent, RunPhase } from "./controller/progress.ts";
+export type { PeerName, ProgressEvent, RunPhase } from "./controller/run/progress.ts";
 export { LIMITS, type Limits } from "./controller/limits.ts";
-export { FileLock, FileLockedError } from "./controller/file_lock.ts";
-export { DocumentSaver, recoverDocument, saveDocument } from "./controller/save.ts";
-export { RunError, type RunErrorCode } from "./controller/run_error.ts";
+export { FileLock, FileLockedError } from "./controller/store/file_lock.ts";
+export { DocumentSaver, recoverDocument, saveDocument } from "./controller/store/save.ts";
+export { RunError, type RunErrorCode } from "./controller/run/run_error.ts";
 export { PluginError, type PluginErrorCode } from "./ffi/mod.ts";
 export {
   buildDescription,
@@ -59,7 +59,7 @@ export type { Failure } from "./results/compare/fail_if.ts";
 export { type ComparedMetric, MetricError } from "./results/compare/metrics.ts";
 export { SameSeriesError } from "./results/export/prometheus.ts";
 export { parseDocument } from "./results/document/parse.ts";
-export { type Clock, type Runner, SYSTEM_CLOCK } from "./controller/runner.ts";
+export { type Clock, type Runner, SYSTEM_CLOCK } from "./controller/run/runner.ts";
 export {
   type LatencyLimit,
   parseGoal,

@@ -6,9 +6,9 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import type { Address } from "../config/address.ts";
-import type { Connection } from "../controller/connection.ts";
-import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
-import { freeOriginal } from "../controller/free_original.ts";
+import type { Connection } from "../controller/link/daemon_link.ts";
+import { type DaemonAccess, openDaemon } from "../controller/link/daemon_access.ts";
+import { freeOriginal } from "../controller/link/free_original.ts";
 import { parseStatus } from "../protocol/texts.ts";
 import { addDaemonCommand, type DaemonLine } from "./daemons.ts";
 

@@ -8,7 +8,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { type Address, formatAddress } from "../config/address.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import { formatDuration } from "../base/values.ts";
-import type { DaemonAccess } from "../controller/daemon_access.ts";
+import type { DaemonAccess } from "../controller/link/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import { PluginHost } from "../ffi/mod.ts";

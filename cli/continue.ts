@@ -6,7 +6,7 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import type { Address } from "../config/address.ts";
-import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
+import { type DaemonAccess, openDaemon } from "../controller/link/daemon_access.ts";
 import { addDaemonCommand, type DaemonLine } from "./daemons.ts";
 
 const HELP = `

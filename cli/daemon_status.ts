@@ -6,7 +6,7 @@
 
 import type { Address } from "../config/address.ts";
 import { formatDuration } from "../base/values.ts";
-import { accessTo, type DaemonAccess, greetDaemon, openDaemon } from "../controller/daemon_access.ts";
+import { accessTo, type DaemonAccess, greetDaemon, openDaemon } from "../controller/link/daemon_access.ts";
 import type { Greeting } from "../protocol/greeting.ts";
 import type { ProgressReport } from "../protocol/progress.ts";
 import { parseStatus, type Status } from "../protocol/texts.ts";

@@ -5,7 +5,7 @@
  */
 
 import { formatAddress } from "../config/address.ts";
-import type { PeerName, ProgressEvent } from "../controller/progress.ts";
+import type { PeerName, ProgressEvent } from "../controller/run/progress.ts";
 import { coloured, colourOutcome } from "./colours.ts";
 import { plainText } from "./format.ts";
 import { canRewrite, err, note } from "./io.ts";

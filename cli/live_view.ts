@@ -7,7 +7,7 @@
 import { formatAddress } from "../config/address.ts";
 import { formatDuration } from "../base/values.ts";
 import type { TestProgress } from "../base/test_progress.ts";
-import type { PeerName, ProgressEvent, RunPhase } from "../controller/progress.ts";
+import type { PeerName, ProgressEvent, RunPhase } from "../controller/run/progress.ts";
 import { lossText, plainText, rateText, secondsText, timeText } from "./format.ts";
 import { joinParts, type LinePart, type LiveColumn, type LiveLine, LiveTable } from "./live_table.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestProgress } from "../base/test_progress.ts";
-import type { PeerName } from "../controller/progress.ts";
+import type { PeerName } from "../controller/run/progress.ts";
 import { LiveView } from "./live_view.ts";
 
 const peer = (index: number, host = `10.0.0.${index}`): PeerName => ({

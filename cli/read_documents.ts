@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { isUnfinished, runIdOf } from "../controller/journal.ts";
-import { recoverDocument } from "../controller/save.ts";
+import { isUnfinished, runIdOf } from "../controller/store/journal.ts";
+import { recoverDocument } from "../controller/store/save.ts";
 import type { ResultDocument } from "../results/document/document.ts";
 import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/document/parse.ts";
 import { note } from "./io.ts";

@@ -37,13 +37,13 @@ export function register(program: Command): void {
 }
 
 async function recover(name: string): Promise<void> {
-  const { findPlace } = await import("../controller/place.ts");
+  const { findPlace } = await import("../controller/store/place.ts");
   // The run kept its journal beside the file that links lead to.
   const { kind, path } = await findPlace(name).catch((cause) => {
     throw new ExitError(EXIT.FAILED, `nothing to recover: ${name}: ${reasonOf(cause)}`, { cause });
   });
   if (kind !== "file") throw new ExitError(EXIT.FAILED, `nothing to recover: ${name} is no regular file`);
-  const { DocumentSaver, recoverDocument } = await import("../controller/save.ts");
+  const { DocumentSaver, recoverDocument } = await import("../controller/store/save.ts");
   await using _held = await holdDead(path);
   const found = await recoverDocument(path).catch((cause) => {
     const reason = cause instanceof Deno.errors.NotFound
@@ -73,7 +73,7 @@ async function recover(name: string): Promise<void> {
 
 /** A run that is alive is not recovered, and none begins meanwhile. */
 async function holdDead(path: string): Promise<AsyncDisposable | null> {
-  const { FileLock, FileLockedError } = await import("../controller/file_lock.ts");
+  const { FileLock, FileLockedError } = await import("../controller/store/file_lock.ts");
   return await FileLock.take(path).catch((cause) => {
     if (!(cause instanceof FileLockedError)) return null; // What it is is seen when the document is read or written.
     throw new ExitError(EXIT.FAILED, `nothing to recover: ${cause.message}`, { cause });
@@ -82,7 +82,7 @@ async function holdDead(path: string): Promise<AsyncDisposable | null> {
 
 /** What the run that died would have replaced is a whole result, which what is left of it may not be. */
 async function keepEarlier(path: string, runId: string): Promise<void> {
-  const { asidePath, runIdOf } = await import("../controller/journal.ts");
+  const { asidePath, runIdOf } = await import("../controller/store/journal.ts");
   const earlier = await runIdOf(path);
   if (earlier === null || earlier === runId) return;
   const aside = asidePath(path, earlier);
@@ -92,7 +92,7 @@ async function keepEarlier(path: string, runId: string): Promise<void> {
 
 /** A document of nothing would only hide the result of an earlier run. */
 async function tellNothingCame(path: string, { id, started }: ResultDocument["run"]): Promise<never> {
-  const { runIdOf } = await import("../controller/journal.ts");
+  const { runIdOf } = await import("../controller/store/journal.ts");
   const earlier = await runIdOf(path);
   await removeJournal(path);
   const rest = earlier === null ? "" : `; ${path} is the result of an earlier run and stays as it is`;

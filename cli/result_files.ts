@@ -5,8 +5,8 @@
  */
 
 import { dirname } from "node:path";
-import { writeFileAtomic, writePieces } from "../controller/atomic_file.ts";
-import { findPlace, openStream, type Place } from "../controller/place.ts";
+import { writeFileAtomic, writePieces } from "../controller/store/atomic_file.ts";
+import { findPlace, openStream, type Place } from "../controller/store/place.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { err, note, out } from "./io.ts";
 import { labelled } from "./live_screen.ts";
@@ -105,7 +105,7 @@ async function placeOf(name: string): Promise<"stdout" | "stderr" | Place> {
 }
 
 async function hold(name: string, path: string): Promise<AsyncDisposable> {
-  const { FileLock, FileLockedError } = await import("../controller/file_lock.ts");
+  const { FileLock, FileLockedError } = await import("../controller/store/file_lock.ts");
   const lock = await FileLock.take(path).catch((cause) => {
     throw new ExitError(
       EXIT.USAGE,

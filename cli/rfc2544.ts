@@ -157,7 +157,7 @@ async function run(
   unwritten: Unwritten,
 ): Promise<Rfc2544Document> {
   const { runRfc2544 } = await import("../controller/search/rfc2544.ts");
-  const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
+  const { SYSTEM_CLOCK } = await import("../controller/run/runner.ts");
   await using keeper = await keeperOf(given.out, unwritten);
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)

@@ -10,7 +10,7 @@ import { ConfigError, type Problem } from "../config/config_error.ts";
 import { placed } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import type { ResultDocument } from "../results/document/document.ts";
-import type { LogLevel, RunOptions } from "../controller/run.ts";
+import type { LogLevel, RunOptions } from "../controller/run/run.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { colourVerdict } from "./colours.ts";
 import { CsvOutput } from "./csv_output.ts";
@@ -121,8 +121,8 @@ async function runAndSave(
   json: Output | null,
   progress: Progress,
 ): Promise<{ document: ResultDocument; problem: Error | null }> {
-  const { runBenchmark } = await import("../controller/run.ts");
-  const { documentText, DocumentSaver } = await import("../controller/save.ts");
+  const { runBenchmark } = await import("../controller/run/run.ts");
+  const { documentText, DocumentSaver } = await import("../controller/store/save.ts");
   const tell = (sentence: string) => progress.line(labelled("warning", sentence));
   const file = json?.file ?? null;
   const saver = file === null ? null : new DocumentSaver(file, tell);

@@ -109,7 +109,7 @@ async function run(
   unwritten: Unwritten,
 ): Promise<SearchDocument> {
   const { runSearch } = await import("../controller/search/run_search.ts");
-  const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
+  const { SYSTEM_CLOCK } = await import("../controller/run/runner.ts");
   await using keeper = await keeperOf(given.out, unwritten);
   using interruption = catchInterruption((name) =>
     note(`ipbench: ${name}: ending this trial (once more: at once)`)

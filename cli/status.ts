@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
-import type { DaemonAccess } from "../controller/daemon_access.ts";
+import type { DaemonAccess } from "../controller/link/daemon_access.ts";
 import type { Address } from "../config/address.ts";
 import { askReport, askStatus, describeTest } from "./daemon_status.ts";
 import { addDaemonCommand, type DaemonLine } from "./daemons.ts";

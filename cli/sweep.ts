@@ -96,7 +96,7 @@ async function runIn(
 ): Promise<SweepIndex> {
   const { runSweep } = await import("../controller/sweep/run_sweep.ts");
   const { FolderStore } = await import("../controller/sweep/store.ts");
-  const { SYSTEM_CLOCK } = await import("../controller/runner.ts");
+  const { SYSTEM_CLOCK } = await import("../controller/run/runner.ts");
   const teller = new SweepTeller(options.quiet === true);
   using interruption = catchInterruption((name) =>
     teller.line(`ipbench: ${name}: ending this point; what is measured is kept (once more: at once)`)

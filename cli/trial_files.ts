@@ -19,7 +19,7 @@ import type { Unwritten } from "./unwritten.ts";
  */
 export async function keeperOf(folder: string | undefined, unwritten: Unwritten) {
   if (folder === undefined) return null;
-  const { writeFileAtomic } = await import("../controller/atomic_file.ts");
+  const { writeFileAtomic } = await import("../controller/store/atomic_file.ts");
   const pathOf = (name: string) => `${folder}/${name}`;
   const nameOf = (n: number) => `trial-${String(n).padStart(4, "0")}.json`;
   try {

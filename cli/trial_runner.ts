@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Runner } from "../controller/runner.ts";
+import type { Runner } from "../controller/run/runner.ts";
 import { buildInfo } from "../ffi/mod.ts";
 import { MAX_WARNINGS } from "../controller/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -18,7 +18,7 @@ import { labelled, warningLine } from "./live_screen.ts";
  * @returns A function that runs one benchmark.
  */
 export async function runnerOf(debug: boolean): Promise<Runner> {
-  const { runBenchmark } = await import("../controller/run.ts");
+  const { runBenchmark } = await import("../controller/run/run.ts");
   const warned = new Set<string>();
   const isNew = (line: string) => {
     if (warned.has(line) || warned.size >= MAX_WARNINGS) return false;

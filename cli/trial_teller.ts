@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Runner } from "../controller/runner.ts";
+import type { Runner } from "../controller/run/runner.ts";
 import { colourVerdict } from "./colours.ts";
 import { plainText } from "./format.ts";
 import { canRewrite, note } from "./io.ts";

@@ -6,7 +6,7 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { type Address, formatAddress } from "../config/address.ts";
-import { type DaemonAccess, openDaemon } from "../controller/daemon_access.ts";
+import { type DaemonAccess, openDaemon } from "../controller/link/daemon_access.ts";
 import type { ProgressReport } from "../protocol/progress.ts";
 import { addDaemonsCommand, type DaemonOptions, wordsOf } from "./daemons.ts";
 import { EXIT, ExitError } from "./exit.ts";

@@ -11,8 +11,8 @@ import { NO_TARGET, type RunDescription } from "../config/run_description.ts";
 import { PluginError, type PluginErrorCode } from "../ffi/errors.ts";
 import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
 import { LIMITS, MAX_CHECKED_RUNS } from "./limits.ts";
-import type { PluginHalf } from "./plugin_half.ts";
-import { messageOf, RunError } from "./run_error.ts";
+import type { PluginHalf } from "./run/plugin_half.ts";
+import { messageOf, RunError } from "./run/run_error.ts";
 import { getArg } from "../base/args.ts";
 
 /** A call of a half that failed; only some codes are mistakes. */

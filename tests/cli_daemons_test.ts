@@ -1,8 +1,8 @@
 /** The subcommands that talk to daemons, against real ones. */
 import assert from "node:assert/strict";
-import { openDaemon } from "../controller/daemon_access.ts";
+import { openDaemon } from "../controller/link/daemon_access.ts";
 import { LIMITS } from "../controller/limits.ts";
-import { readAccess } from "../controller/read_access.ts";
+import { readAccess } from "../controller/link/read_access.ts";
 import { type RawClient, runProgram, TestDaemon } from "./util/mod.ts";
 
 /** A port of this machine on which nobody listens. */

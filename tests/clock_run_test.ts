@@ -3,7 +3,7 @@
  * daemons' clocks are shifted by a hook for tests; on one machine the shift is the true offset.
  */
 import assert from "node:assert/strict";
-import { runBenchmark } from "../controller/run.ts";
+import { runBenchmark } from "../controller/run/run.ts";
 import { dummyConfig, dummyDescription } from "./fixtures/dummy_run.ts";
 import { runConfig } from "./fixtures/run_config.ts";
 import { TestDaemon } from "./util/mod.ts";

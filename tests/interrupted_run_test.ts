@@ -1,6 +1,6 @@
 /** A run that is interrupted leaves what was measured until then, and a second signal ends it at once. */
 import assert from "node:assert/strict";
-import { scriptedDaemon } from "../controller/testing.ts";
+import { scriptedDaemon } from "./fixtures/scripted_daemon.ts";
 import { parseDocument } from "../results/document/parse.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import type { RunConfig } from "./fixtures/run_config.ts";

@@ -1,7 +1,7 @@
 /** Testers that claim what they cannot have measured: the built controller refuses it, and says who it was. */
 import assert from "node:assert/strict";
 import { LIMITS } from "../controller/limits.ts";
-import { type ScriptedDaemon, scriptedDaemon } from "../controller/testing.ts";
+import { type ScriptedDaemon, scriptedDaemon } from "./fixtures/scripted_daemon.ts";
 import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { RunningRun } from "./fixtures/running_run.ts";
 import { runProgram, TestDaemon, until } from "./util/mod.ts";

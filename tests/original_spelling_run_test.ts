@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { runBenchmark } from "../controller/run.ts";
+import { runBenchmark } from "../controller/run/run.ts";
 import { EchoProcess } from "./fixtures/echo_process.ts";
 import { runOriginalController } from "./fixtures/original_controller.ts";
 import { dummyDescription } from "./fixtures/dummy_run.ts";

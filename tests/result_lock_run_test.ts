@@ -1,6 +1,6 @@
 /** Two runs at the same time that are to write one file: the second is refused, before it does anything. */
 import assert from "node:assert/strict";
-import { FileLock } from "../controller/file_lock.ts";
+import { FileLock } from "../controller/store/file_lock.ts";
 import { parseDocument } from "../results/document/parse.ts";
 import { dummyConfig } from "./fixtures/dummy_run.ts";
 import { TemporaryFolder } from "./fixtures/folders.ts";

@@ -1,6 +1,6 @@
 /** What a person sees on a terminal, made by script(1): nothing that ipbench itself did not write. */
 import assert from "node:assert/strict";
-import { scriptedDaemon } from "../controller/testing.ts";
+import { scriptedDaemon } from "./fixtures/scripted_daemon.ts";
 import { isInstalled, programCommand, runProgram, runtimeWarnings } from "./util/mod.ts";
 
 const ignore = !isInstalled("script");

@@ -3,7 +3,7 @@
  * contacted.
  */
 import assert from "node:assert/strict";
-import { runBenchmark } from "../controller/run.ts";
+import { runBenchmark } from "../controller/run/run.ts";
 import { ConfigError, defaultRun } from "../config/mod.ts";
 import { type Finished, isInstalled, programCommand, runProgram, TestDaemon } from "./util/mod.ts";
 

@@ -8,7 +8,7 @@ import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument, Summary } from "../../results/document/document.ts";
 import { summarize } from "../../results/document/histogram.ts";
 import { mergeHistograms } from "../../results/document/histogram_codec.ts";
-import type { Clock, Runner } from "../runner.ts";
+import type { Clock, Runner } from "../run/runner.ts";
 import { removeArgs, setTestArg } from "../../base/args.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { type Carrier, type FrameSize, framesPerSecond, fullLoad } from "./frames.ts";

@@ -8,7 +8,7 @@ import type { RunDescription } from "../../config/run_description.ts";
 import type { ClientResult, Counts, ResultDocument } from "../../results/document/document.ts";
 import { hostNames } from "../../results/document/host_names.ts";
 import { divide, getArg, removeArgs, setTestArg } from "../../base/args.ts";
-import { isTargetFault } from "../target_fault.ts";
+import { isTargetFault } from "../outcome/target_fault.ts";
 import { exceeds, type Trial } from "./classify.ts";
 import type { SearchGoal } from "./goal.ts";
 

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { seededRandom } from "../../base/random.ts";
 import { parseGoal, parseLatencyLimit, type SearchGoal } from "./goal.ts";
 import { type GoalResult, MlrSearch, SearchConfigError } from "./mlr_search.ts";
-import { bisect } from "./testing/bisection.ts";
-import { SimulatedTarget, type SimulatedTargetOptions } from "./testing/simulated_target.ts";
+import { bisect } from "../../tests/fixtures/bisection.ts";
+import { SimulatedTarget, type SimulatedTargetOptions } from "../../tests/fixtures/simulated_target.ts";
 
 const MIN = 10e6;
 const MAX = 1e9;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../../config/run_description.ts";
-import { FakeClock, fakeDescription, fakeDocument } from "../testing/fake_run.ts";
+import { FakeClock, fakeDescription, fakeDocument } from "../../tests/fixtures/fake_run.ts";
 import { getArg } from "../../base/args.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { frameSize, framesPerSecond, fullLoad, STANDARD_FRAME_SIZES } from "./frames.ts";

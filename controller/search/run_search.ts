@@ -9,7 +9,7 @@ import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { summarize } from "../../results/document/histogram.ts";
 import { mergeHistograms } from "../../results/document/histogram_codec.ts";
-import type { Clock, Runner } from "../runner.ts";
+import type { Clock, Runner } from "../run/runner.ts";
 import { getArg } from "../../base/args.ts";
 import {
   type GoalRecord,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../../config/run_description.ts";
-import { FakeClock, fakeDescription, fakeDocument, type FakeRun } from "../testing/fake_run.ts";
+import { FakeClock, fakeDescription, fakeDocument, type FakeRun } from "../../tests/fixtures/fake_run.ts";
 import { getArg } from "../../base/args.ts";
 import type { SearchDocument } from "./document.ts";
 import { parseGoal, parseLatencyLimit } from "./goal.ts";

@@ -6,7 +6,7 @@
 
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
-import type { Clock, Runner } from "../runner.ts";
+import type { Clock, Runner } from "../run/runner.ts";
 import type { Outcome } from "./measure.ts";
 
 /** What trials are run with. */

@@ -6,9 +6,9 @@
 
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
-import type { ProgressEvent } from "../progress.ts";
-import type { Clock, Runner } from "../runner.ts";
-import { isTargetFault } from "../target_fault.ts";
+import type { ProgressEvent } from "../run/progress.ts";
+import type { Clock, Runner } from "../run/runner.ts";
+import { isTargetFault } from "../outcome/target_fault.ts";
 import { figuresOf } from "./figures.ts";
 import { branchOf, describePoint, executionOrder, rankOf, SweepError, type SweepPlan } from "./plan.ts";
 import { checkSame, type IndexPoint, newIndex, type SweepIndex } from "./sweep_index.ts";

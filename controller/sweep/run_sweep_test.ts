@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
-import { FakeClock, fakeDescription, fakeDocument, type FakeRun } from "../testing/fake_run.ts";
+import { FakeClock, fakeDescription, fakeDocument, type FakeRun } from "../../tests/fixtures/fake_run.ts";
 import { getArg } from "../../base/args.ts";
 import { parseAxis, SweepError } from "./plan.ts";
 import {

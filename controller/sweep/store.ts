@@ -6,7 +6,7 @@
 
 import type { ResultDocument } from "../../results/document/document.ts";
 import { DocumentError, parseDocument } from "../../results/document/parse.ts";
-import { writeFileAtomic } from "../atomic_file.ts";
+import { writeFileAtomic } from "../store/atomic_file.ts";
 import { parseIndex, type SweepIndex } from "./sweep_index.ts";
 import type { SweepStore } from "./run_sweep.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fakeDescription } from "../testing/fake_run.ts";
+import { fakeDescription } from "../../tests/fixtures/fake_run.ts";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import { figuresOf } from "./figures.ts";
 import { parseAxis } from "./plan.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { recoverDocument } from "../../controller/save.ts";
+import { recoverDocument } from "../../controller/store/save.ts";
 import { EchoProcess } from "../fixtures/echo_process.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { xmlOf } from "../fixtures/run_config.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { recoverDocument } from "../../controller/save.ts";
+import { recoverDocument } from "../../controller/store/save.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { EchoProcess } from "../fixtures/echo_process.ts";
 import { FaultProxy, type Moment } from "../fixtures/fault_proxy.ts";

@@ -1,0 +1,286 @@
+/**
+ * One control connection: lines and counted bytes over TCP or TLS, each wait bounded, each buffer limited.
+ *
+ * @module
+ */
+
+import { monotonicNowNs } from "../../ffi/clock.ts";
+import { ReplyReader, type ReplyToken } from "../../protocol/reply_reader.ts";
+import type { Command } from "../../protocol/command.ts";
+import {
+  type DialogueEffect,
+  type DialogueEvent,
+  type DialogueState,
+  dialogueTransition,
+  INITIAL_DIALOGUE,
+} from "../../protocol/dialogue.ts";
+import { ProtocolError } from "../../protocol/error.ts";
+import { ConnectionError, tooLate } from "./connection_error.ts";
+import { withDeadline } from "../../base/deadline.ts";
+import { dial, type Tls } from "./dial.ts";
+import { messageOf } from "../run/run_error.ts";
+
+/** How to connect. */
+export interface ConnectOptions {
+  /** Bound of the whole attempt, TLS included. */
+  connectMs: number;
+  /** Longest line. */
+  lineBytes: number;
+  /** Largest result. */
+  resultBytes: number;
+  tls: Tls;
+}
+
+const READ_CHUNK_BYTES = 512;
+const BODY_CHUNK_BYTES = 16 * 1024;
+
+type HeardEffect = Exclude<DialogueEffect, { type: "broken" }>;
+
+/** What {@linkcode Connection.hear} gives. */
+export type Heard = Exclude<HeardEffect, { type: "send" | "data" | "end" }>;
+
+const encoder = new TextEncoder();
+
+/** One control connection. Not for several readers at the same time. */
+export class Connection {
+  #conn: Deno.TcpConn | Deno.TlsConn;
+  #reader: ReplyReader;
+  #state: DialogueState = INITIAL_DIALOGUE;
+  #effects: DialogueEffect[] = [];
+  #closed = false;
+  /** For all reads but a result's: there is one reader at a time. */
+  #chunk = new Uint8Array(READ_CHUNK_BYTES);
+  /** CLOCK_MONOTONIC when the latest bytes had been read. */
+  lastReadNs = 0n;
+  /** CLOCK_MONOTONIC just before the latest command was written. */
+  lastWriteNs = 0n;
+
+  private constructor(conn: Deno.TcpConn | Deno.TlsConn, options: ConnectOptions) {
+    this.#conn = conn;
+    this.#reader = new ReplyReader({ maxLine: options.lineBytes, maxResult: options.resultBytes });
+  }
+
+  /**
+   * Connects, trying each address of a name in turn.
+   *
+   * @param host name or address
+   * @param port port number
+   * @param options bounds and TLS
+   * @returns the connection, with Nagle's algorithm off
+   * @throws {ConnectionError} when no address answers in time
+   */
+  static async open(host: string, port: number, options: ConnectOptions): Promise<Connection> {
+    return new Connection(await dial(host, port, options.connectMs, options.tls), options);
+  }
+
+  /** Address and port of this end. */
+  get localAddr(): Deno.NetAddr {
+    return this.#conn.localAddr as Deno.NetAddr;
+  }
+
+  /** Address and port of the daemon. */
+  get remoteAddr(): Deno.NetAddr {
+    return this.#conn.remoteAddr as Deno.NetAddr;
+  }
+
+  /** Whether this end has closed it. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Says one command, in one write.
+   *
+   * @param command what to say
+   * @throws {ProtocolError} when it cannot be said now
+   * @throws {ConnectionError} when the connection is gone
+   */
+  async say(command: Command): Promise<void> {
+    const [state, effects] = dialogueTransition(this.#state, { type: "command", command });
+    this.#state = state;
+    for (const effect of effects) if (effect.type === "send") await this.write(effect.text);
+  }
+
+  /**
+   * Writes text as it is, in one piece.
+   *
+   * @param text a line with its end
+   * @throws {ConnectionError} when the connection is gone
+   */
+  async write(text: string): Promise<void> {
+    const bytes = encoder.encode(text);
+    this.lastWriteNs = monotonicNowNs();
+    try {
+      for (let done = 0; done < bytes.length;) done += await this.#conn.write(bytes.subarray(done));
+    } catch (error) {
+      throw this.#failure(error, "while a command was being sent");
+    }
+  }
+
+  /**
+   * Reads the next thing the daemon says.
+   *
+   * @param ms bound of the wait, in milliseconds; `null`: none (another wait bounds it)
+   * @returns the greeting, an answer, a report, or the head of a result
+   * @throws {ConnectionError} when it does not come in time or breaks the protocol
+   */
+  hear(ms: number | null): Promise<Heard> {
+    const heard = this.#hear();
+    return ms === null ? heard : withDeadline(heard, ms, () => tooLate(ms));
+  }
+
+  async #hear(): Promise<Heard> {
+    const chunk = this.#chunk;
+    for (;;) {
+      const effect = this.#step();
+      if (effect === null) this.#feed(chunk, await this.#read(chunk));
+      else if (effect.type !== "send" && effect.type !== "data" && effect.type !== "end") return effect;
+    }
+  }
+
+  /**
+   * Reads the bytes of the record whose beginning has just been heard.
+   *
+   * @param size how many were announced
+   * @param stallMs longest wait for the next piece, in milliseconds
+   * @param wholeMs longest wait for all of it
+   * @returns the bytes
+   * @throws {ConnectionError} when the daemon closes early or stops sending
+   */
+  async readBody(size: number, stallMs: number, wholeMs: number): Promise<Uint8Array<ArrayBuffer>> {
+    const body = new Uint8Array(size);
+    let filled = 0;
+    await this.passBody(size, stallMs, wholeMs, (chunk) => {
+      body.set(chunk, filled);
+      filled += chunk.length;
+      return Promise.resolve();
+    });
+    return body;
+  }
+
+  /**
+   * Passes on, piece by piece, the bytes of the result whose beginning has just been heard.
+   *
+   * @param size how many were announced
+   * @param stallMs longest wait for the next piece, in milliseconds
+   * @param wholeMs longest wait for all of it
+   * @param take gets each piece, valid until what it returns has settled
+   * @throws {ConnectionError} when the daemon closes early or stops sending
+   * @throws what `take` throws
+   */
+  async passBody(
+    size: number,
+    stallMs: number,
+    wholeMs: number,
+    take: (chunk: Uint8Array) => Promise<void>,
+  ): Promise<void> {
+    const deadline = performance.now() + wholeMs;
+    const chunk = new Uint8Array(Math.max(1, Math.min(size, BODY_CHUNK_BYTES)));
+    for (let passed = 0;;) {
+      const effect = this.#step();
+      if (effect?.type === "end") return;
+      if (effect?.type === "data") {
+        await take(effect.chunk);
+        passed += effect.chunk.length;
+        continue;
+      }
+      const had = passed;
+      const got = await withDeadline(
+        this.#read(chunk),
+        Math.min(stallMs, deadline - performance.now()),
+        () => new ConnectionError("timeout", `stopped sending its result after ${had} of ${size} bytes`),
+      );
+      this.#feed(chunk, got);
+    }
+  }
+
+  /**
+   * Waits for the daemon to close; what it still sends is thrown away.
+   *
+   * @param ms bound of the wait
+   * @returns whether it closed in time
+   */
+  async drain(ms: number): Promise<boolean> {
+    const deadline = performance.now() + ms;
+    const chunk = this.#chunk;
+    try {
+      for (let left = ms; left > 0; left = deadline - performance.now()) {
+        if (await withDeadline(this.#read(chunk), left, () => tooLate(ms)) === null) return true;
+      }
+      return false;
+    } catch (error) {
+      return error instanceof ConnectionError && error.code !== "timeout";
+    }
+  }
+
+  /** Closes this end; what is waiting fails. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#conn.close();
+    } catch {
+      // Deno throws when the runtime has closed it already; it is closed, which is what was wanted.
+    }
+  }
+
+  /** Gives the parser what was read; the end of file goes through the dialogue, which knows what it means. */
+  #feed(chunk: Uint8Array, got: number | null): void {
+    if (got !== null) return this.#reader.push(chunk.subarray(0, got));
+    try {
+      this.#reader.end();
+    } catch (error) {
+      throw new ConnectionError("closed", messageOf(error), error);
+    }
+    this.#take({ type: "eof" });
+  }
+
+  async #read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    try {
+      const got = await this.#conn.read(into);
+      this.lastReadNs = monotonicNowNs();
+      return got;
+    } catch (error) {
+      throw this.#failure(error, "while an answer was awaited");
+    }
+  }
+
+  /** The next effect of what has come so far; `null` when more bytes are needed. */
+  #step(): HeardEffect | null {
+    for (;;) {
+      const effect = this.#effects.shift();
+      if (effect?.type === "broken") throw brokenConnection(effect.error);
+      if (effect !== undefined) return effect;
+      let token: ReplyToken | null;
+      try {
+        token = this.#reader.next();
+      } catch (error) {
+        throw error instanceof ProtocolError ? brokenConnection(error) : error;
+      }
+      if (token === null) return null;
+      this.#take({ type: "token", token });
+    }
+  }
+
+  #take(event: DialogueEvent): void {
+    const [state, effects] = dialogueTransition(this.#state, event);
+    this.#state = state;
+    this.#effects.push(...effects);
+  }
+
+  #failure(error: unknown, when: string): ConnectionError {
+    if (this.#closed) return new ConnectionError("closed", `the connection was given up ${when}`, error);
+    if (error instanceof ConnectionError) return error;
+    const reset = error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe;
+    return new ConnectionError(
+      reset ? "reset" : "closed",
+      `lost the connection ${when} (${messageOf(error)})`,
+      error,
+    );
+  }
+}
+
+function brokenConnection(error: ProtocolError): ConnectionError {
+  const code = error.code === "eof" ? "closed" : error.code === "limit" ? "limit" : "rubbish";
+  return new ConnectionError(code, error.message, error);
+}

@@ -1,0 +1,128 @@
+/**
+ * A second connection to a daemon while its test runs: progress, and afterwards its clock.
+ *
+ * @module
+ */
+
+import type { ProgressReport } from "../../protocol/progress.ts";
+import { checkDepth } from "../../results/document/parse.ts";
+import type { ClockProbe } from "./clock_estimate.ts";
+import type { Connection } from "./daemon_link.ts";
+import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
+import { withDeadline } from "../../base/deadline.ts";
+
+/** A second connection. What goes wrong with it costs figures, never the run. */
+export class SideChannel {
+  #watching: Promise<void> | null = null;
+  #ending: Promise<void> | null = null;
+  /** Whether further commands can be said: no answer is missing. */
+  usable = true;
+
+  private constructor(readonly connection: Connection, readonly access: DaemonAccess) {}
+
+  /**
+   * Connects a second time.
+   *
+   * @param at the daemon's host and port
+   * @param access limits, TLS and secret
+   * @returns the channel, or `null` when the daemon takes no second connection
+   */
+  static async open(at: { host: string; port: number }, access: DaemonAccess): Promise<SideChannel | null> {
+    try {
+      const { connection } = await openDaemon(at, access);
+      return new SideChannel(connection, access);
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * Asks for the machine's environment.
+   *
+   * @param iface the network interface that is used; `null`: whichever leads to the target
+   * @param target the machine under test; `null`: none
+   * @returns the record
+   * @throws {Error} when there is none
+   */
+  async environment(iface: string | null, target: string | null): Promise<Record<string, unknown>> {
+    const { replyMs, environmentBytes, transferStallMs } = this.access.limits;
+    this.usable = false;
+    await this.connection.say({ name: "ENV", iface, target });
+    const heard = await this.connection.hear(replyMs);
+    this.usable = heard.type === "reply";
+    if (heard.type !== "begin") {
+      throw new Error("reply" in heard ? heard.reply.message ?? heard.reply.text : `it sent a ${heard.type}`);
+    }
+    if (heard.length > environmentBytes) {
+      throw new RangeError(`a record of ${heard.length} bytes is too large`);
+    }
+    const body = await this.connection.readBody(heard.length, transferStallMs, replyMs);
+    this.usable = true;
+    const record: unknown = JSON.parse(new TextDecoder().decode(body));
+    if (typeof record !== "object" || record === null || Array.isArray(record)) {
+      throw new TypeError("its record is no JSON object");
+    }
+    checkDepth(record);
+    return record as Record<string, unknown>;
+  }
+
+  /**
+   * Begins to watch.
+   *
+   * @param onReport called for each report of a running test
+   */
+  watch(onReport: (report: ProgressReport) => void): void {
+    this.#watching = this.#watch(onReport).catch(() => {});
+  }
+
+  async #watch(onReport: (report: ProgressReport) => void): Promise<void> {
+    await this.connection.say({ name: "WATCH" });
+    for (let heard = await this.connection.hear(null); heard.type === "progress";) {
+      if (heard.report !== null) onReport(heard.report);
+      heard = await this.connection.hear(null);
+    }
+  }
+
+  /**
+   * Ends the watching. Of a test that is over there is nothing to see, and a thousand daemons that go on telling it would
+   * keep the controller from collecting.
+   *
+   * @throws {Error} when the daemon does not end it within half of `finishMs`
+   */
+  endWatch(): Promise<void> {
+    this.#ending ??= this.#endWatch();
+    return this.#ending;
+  }
+
+  async #endWatch(): Promise<void> {
+    if (this.#watching === null) return;
+    await this.connection.write("\n");
+    const ms = this.access.limits.finishMs / 2;
+    await withDeadline(this.#watching, ms, () => new Error("the daemon does not end WATCH"));
+  }
+
+  /**
+   * Ends the watching and asks for the clock once more, all within `finishMs`.
+   *
+   * @param probes how many times
+   * @returns the probes; none when the daemon does not answer
+   */
+  async finish(probes: number): Promise<ClockProbe[]> {
+    // Half of the time for the end of WATCH and the questions, the other half for the last answer.
+    const replyMs = this.access.limits.finishMs / 2;
+    const askUntil = performance.now() + replyMs;
+    try {
+      await this.endWatch();
+      return await probeClock(this.connection, { probes, askUntil, replyMs });
+    } catch {
+      return [];
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Closes it. */
+  close(): void {
+    this.connection.close();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The document of a run: as it is at the beginning, and as it is at the end.
+ *
+ * @module
+ */
+
+import type { RunDescription } from "../../config/run_description.ts";
+import { buildInfo } from "../../ffi/mod.ts";
+import { RESULT_FORMAT, type ResultDocument } from "../../results/document/document.ts";
+import { totalMetrics } from "../../results/document/metrics.ts";
+import { type HostReason, judge } from "../../results/document/verdict.ts";
+import { hostPort, RunError } from "../run/run_error.ts";
+import type { Session } from "../run/run_state.ts";
+
+/** How far begin and end of a meter's window may be from the testers' common one in all, as a share of the latter. */
+const TARGET_WINDOW_SHARE = 0.02;
+
+/**
+ * Makes the document of a run that has not begun.
+ *
+ * @param description what will be run
+ * @param runId number of the run
+ * @param now the time
+ * @returns the document, every client and target with nothing known
+ */
+export function newDocument(description: RunDescription, runId: bigint, now: Date): ResultDocument {
+  const { version, kind, deno, platform } = buildInfo();
+  return {
+    format: RESULT_FORMAT,
+    ipbench: { version, build: `${kind}, Deno ${deno}, ${platform}` },
+    run: {
+      id: runId.toString(16).padStart(16, "0"),
+      started: now.toISOString(),
+      ended: now.toISOString(),
+      verdict: "INVALID",
+      reasons: ["the run has not come to its end"],
+      failed: true,
+    },
+    config: description,
+    test: { name: description.test, args: description.clients[0]?.args ?? "" },
+    clients: description.clients.map(({ host, port, args }) => ({
+      host,
+      port,
+      args,
+      peer: null,
+      clock: null,
+      start: null,
+      counts: null,
+      rates: null,
+      pacing: null,
+      latency: null,
+      histograms: null,
+      metrics: [],
+    })),
+    targets: description.targets.map(({ host, port, test, args }) => ({
+      host,
+      port,
+      test,
+      args,
+      peer: null,
+      metrics: [],
+      text: null,
+      environment: null,
+    })),
+    total: { counts: null, rates: null, latency: { response: null, service: null } },
+    csv: "",
+    csv_header: null,
+  };
+}
+
+/**
+ * Completes the document of a run that is over, in whichever way.
+ *
+ * @param session the run
+ * @returns its document, judged
+ */
+export function finishDocument(session: Session): ResultDocument {
+  const { document } = session.parts;
+  const failed = session.failure !== null;
+  for (const run of [...session.clients, ...session.targets]) {
+    const place = "done" in run ? document.clients[run.index]! : document.targets[run.index]!;
+    const peer = place.peer ?? run.peer.greeting?.peer ?? null;
+    if (peer === place.peer) continue;
+    // A new object: whoever keeps a journal sees by that what is new.
+    if ("done" in run) document.clients[run.index] = { ...document.clients[run.index]!, peer };
+    else document.targets[run.index] = { ...document.targets[run.index]!, peer };
+  }
+  document.run.ended = new Date().toISOString();
+  delete document.run.failed;
+  if (failed) document.run.failed = true;
+  if (session.interrupted) document.run.interrupted = true;
+  const clients = document.clients.filter((_, index) => session.clients[index]!.done);
+  document.total = session.merger.total(clients);
+  document.total.metrics = totalMetrics(document.test.name, clients, document.targets);
+  const extra = [...failureReasons(session), ...session.reasons, ...windowReasons(session)];
+  const { verdict, reasons, details } = judge(document, {}, extra);
+  Object.assign(document.run, { verdict, reasons, details });
+  return document;
+}
+
+/** Why the run ended early, unless a client's or target's own error says it already. */
+function failureReasons(session: Session): HostReason[] {
+  const { failure, interrupted } = session;
+  if (failure === null || interrupted) return [];
+  if (failure instanceof RunError && failure.peer !== null) {
+    const host = hostPort(failure.peer.host, failure.peer.port);
+    return [{
+      level: "INVALID",
+      code: `${failure.peer.role}-${failure.code}`,
+      text: `the run ended early: ${failure.message}`,
+      host,
+    }];
+  }
+  return [{ level: "INVALID", code: "failed", text: `the run ended early: ${failure.message}` }];
+}
+
+/**
+ * Says of each meter how far its window is from the testers' common one, and gives a reason where that is much: a figure
+ * for another time says little about them.
+ */
+function windowReasons(session: Session): HostReason[] {
+  const { document } = session.parts;
+  const common = document.total.window ?? null;
+  if (common === null || common.end_ns <= common.start_ns) return [];
+  const reasons: HostReason[] = [];
+  for (const target of session.targets) {
+    const part = document.targets[target.index]!;
+    if (!target.meter || part.window === undefined) continue;
+    const off = Math.abs(part.window.start_ns - common.start_ns) +
+      Math.abs(part.window.end_ns - common.end_ns);
+    document.targets[target.index] = { ...part, window_off_ns: off };
+    const share = off / (common.end_ns - common.start_ns);
+    if (share <= TARGET_WINDOW_SHARE) continue;
+    reasons.push({
+      level: "SUSPECT",
+      code: "target-window",
+      text: `it did not measure when the testers did: ` +
+        `its begin and end are ${(off / 1e6).toFixed(0)} ms away in all, ${
+          (100 * share).toFixed(1)
+        } % of their time`,
+      host: session.hostOf(target.peer),
+    });
+  }
+  return reasons;
+}

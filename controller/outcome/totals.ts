@@ -1,0 +1,192 @@
+/**
+ * All testers together: counts added, histograms merged as they come in, rates added over the one common window.
+ *
+ * @module
+ */
+
+import type {
+  ClientResult,
+  Counts,
+  Interval,
+  PluginResults,
+  Rates,
+  ResultDocument,
+  Summary,
+} from "../../results/document/document.ts";
+import { commonWindow, rateFactor, type Window } from "../../results/document/common_window.ts";
+import { DEFAULT_LAYOUT, Histogram, summarizeMerged } from "../../results/document/histogram.ts";
+import { decodeHistogram, encodeHistogram } from "../../results/document/histogram_codec.ts";
+
+const KINDS = ["response", "service", "lateness"] as const;
+type Kind = typeof KINDS[number];
+
+/** Keeps one merged histogram of each kind, however many testers there are. */
+export class Merger {
+  #merged = new Map<Kind, Histogram>();
+
+  /**
+   * Adds what one tester's plugin said.
+   *
+   * @param results its results
+   * @throws {HistogramError} when a histogram cannot be read; then it adds nothing
+   */
+  add(results: PluginResults | null): void {
+    for (const kind of KINDS) {
+      const text = results?.histograms?.[kind];
+      if (text === undefined || text === null) continue;
+      const into = this.#merged.get(kind) ?? new Histogram(DEFAULT_LAYOUT);
+      decodeHistogram(text, into);
+      this.#merged.set(kind, into);
+    }
+  }
+
+  /**
+   * Sums up.
+   *
+   * @param all every client's part of the document, failed ones too
+   * @returns the document's `total`
+   */
+  total(all: readonly ClientResult[]): ResultDocument["total"] {
+    const clients = all.filter((client) => client.error === undefined && client.peer !== null);
+    const window = commonWindow(clients);
+    const response = this.#summary("response", clients);
+    return {
+      counts: addCounts(clients),
+      rates: addRates(clients, window),
+      latency: {
+        response,
+        service: this.#summary("service", clients),
+      },
+      histograms: {
+        response: this.#encoded("response"),
+        service: this.#encoded("service"),
+        lateness: this.#encoded("lateness"),
+      },
+      confidence: {
+        mean: poolMeans(clients),
+        median: poolMedians(clients, this.#merged.get("response"), response),
+      },
+      window,
+    };
+  }
+
+  #encoded(kind: Kind): string | null {
+    const histogram = this.#merged.get(kind);
+    return histogram === undefined ? null : encodeHistogram(histogram);
+  }
+
+  #summary(kind: "response" | "service", clients: readonly ClientResult[]): Summary | null {
+    const merged = this.#merged.get(kind);
+    const parts = clients.flatMap((client) => client.latency?.[kind] ?? []);
+    if (merged !== undefined) return summarizeMerged(merged, parts);
+    return parts.length === 1 && clients.length === 1 ? parts[0]! : null;
+  }
+}
+
+/** Without any tester that counts, or with one that cannot tell: `null`. */
+function addCounts(clients: readonly ClientResult[]): Counts | null {
+  const total: Counts = { sent: 0, ok: 0, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
+  if (clients.length === 0) return null;
+  for (const { counts } of clients) {
+    if (counts === null) return null;
+    for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[key];
+  }
+  return total;
+}
+
+/** Rates are added over the common window; of testers that share none, only what was requested can be added. */
+function addRates(clients: readonly ClientResult[], window: Window | null): Rates | null {
+  if (clients.length === 0 || clients.every((client) => client.rates === null)) return null;
+  const add = (key: keyof Rates, factor: (client: ClientResult) => number) => {
+    let sum = 0;
+    for (const client of clients) {
+      const rate = client.rates?.[key] ?? null;
+      if (rate === null) return null;
+      sum += rate * factor(client);
+    }
+    return sum;
+  };
+  const requested_bps = add("requested_bps", () => 1);
+  if (window !== null && window.end_ns <= window.start_ns) {
+    return { requested_bps, sent_bps: null, received_bps: null };
+  }
+  const within = (key: "sent" | "ok") => (client: ClientResult) =>
+    window === null ? 1 : rateFactor(client, window, key);
+  return {
+    requested_bps,
+    sent_bps: add("sent_bps", within("sent")),
+    received_bps: add("received_bps", within("ok")),
+  };
+}
+
+interface Part {
+  interval: Interval;
+  /** Its tester's share of all values. */
+  share: number;
+}
+
+/** Every tester's interval, `null` when one has none. */
+function intervals(clients: readonly ClientResult[], key: "mean" | "median"): Part[] | null {
+  const weights = clients.map((client) => client.latency?.response?.count ?? 0);
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
+  const parts: Part[] = [];
+  for (const [index, client] of clients.entries()) {
+    const interval = client.confidence?.[key] ?? null;
+    if (interval === null) return null;
+    parts.push({ interval, share: weights[index]! / all });
+  }
+  return parts.length === 0 || all === 0 ? null : parts;
+}
+
+function methodOf(parts: readonly Part[]): string {
+  return `${parts[0]!.interval.method}; ${parts.length} testers, widths added by their share of the values`;
+}
+
+/**
+ * The pooled values' mean is the testers' means weighted by their numbers of values. Their errors are added as they
+ * are, not in squares: testers that ask one target at one time meet the same disturbances, and a sum's deviation is
+ * never more than the sum of the deviations, however alike they are.
+ */
+function poolMeans(clients: readonly ClientResult[]): Interval | null {
+  const parts = intervals(clients, "mean");
+  if (parts === null || parts.length === 1) return parts?.[0]?.interval ?? null;
+  let estimate = 0, half = 0;
+  for (const { interval, share } of parts) {
+    estimate += share * interval.estimate_ns;
+    half += share * (interval.high_ns - interval.estimate_ns); // the low end may be cut off at 0
+  }
+  return {
+    estimate_ns: estimate,
+    low_ns: Math.max(0, estimate - half),
+    high_ns: estimate + half,
+    method: methodOf(parts),
+  };
+}
+
+/**
+ * The median of the merged histogram; never one made of medians. Its interval is Woodruff's (J. Amer. Statist. Assoc.
+ * 47, 1952): the interval of the share of values below it, read back as quantiles. That share is the testers' shares
+ * weighted, and so is its error, added as for the mean; each tester tells it at its own median, where it is greatest.
+ */
+function poolMedians(
+  clients: readonly ClientResult[],
+  merged: Histogram | undefined,
+  summary: Summary | null,
+): Interval | null {
+  const parts = intervals(clients, "median");
+  if (parts === null || parts.length === 1) return parts?.[0]?.interval ?? null;
+  if (merged === undefined || summary === null) return null;
+  let half = 0;
+  for (const { interval, share } of parts) {
+    if (interval.half_share === undefined) return null;
+    half += share * interval.half_share;
+  }
+  const [low, high] = merged.valuesAtPercentiles([50 - 100 * half, 50 + 100 * half]);
+  return {
+    estimate_ns: summary.p50_ns,
+    low_ns: Math.max(low!, summary.min_ns),
+    high_ns: Math.min(high!, summary.max_ns),
+    half_share: half,
+    method: methodOf(parts),
+  };
+}

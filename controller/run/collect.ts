@@ -1,0 +1,313 @@
+/**
+ * From START to the last result: clients as they come in, then the targets.
+ *
+ * @module
+ */
+
+import { monotonicNowNs } from "../../ffi/clock.ts";
+import type { ProgressReport } from "../../protocol/progress.ts";
+import type { PluginResults, Reason } from "../../results/document/document.ts";
+import { combineProbes, offsetAt, type OffsetInterval, roundsAgree } from "../link/clock_estimate.ts";
+import { clientPart, packed, targetPart, timing } from "../outcome/parts.ts";
+import { pause, withDeadline } from "../../base/deadline.ts";
+import { wrongStamps, wrongWindow } from "../outcome/plausible.ts";
+import type { Peer, RawResult, ResultHead } from "../link/peer.ts";
+import { ResultStore } from "../store/result_store.ts";
+import { Semaphore } from "../../base/semaphore.ts";
+import type { ClientRun, TargetRun } from "./participants.ts";
+import type { Session } from "./run_state.ts";
+import type { Agreement } from "./start.ts";
+
+/** How long before its end a meter is told when to stop. */
+const STOP_NOTICE_MS = 2_000;
+/** Phases of a test after the measured one. */
+const AFTER_MEASURED = ["cooldown", "drain", "done"];
+
+/**
+ * Collects every client's result as it comes while watching the targets for errors; then stops the targets and
+ * collects theirs.
+ *
+ * @param session the run, started
+ * @param agreement when it was started
+ * @throws {Stopped} when the run ends early
+ */
+export async function collectAll(session: Session, agreement: Agreement): Promise<void> {
+  const clients = session.clients.filter((client) => client.ready);
+  announce(session, clients, agreement);
+  const store = new ResultStore(session.parts.limits);
+  // A result in each hand: a large one of a tester and one of a target are in memory as a whole, further ones wait. Small
+  // ones come in handfuls: while the plugin reads one, the controller is done with the one before and has the next ready.
+  const readers = { store, turn: new Semaphore(session.parts.limits.handBytes) };
+  const shows = { store, turn: new Semaphore(session.parts.limits.handBytes) };
+  const meters = session.targets.map((target) => collectTarget(session, target, agreement, shows));
+  for (const client of clients) client.side?.watch((report) => hear(session, client, report));
+  const collected = clients.map((client) =>
+    session.clientStep(client, () => collectClient(session, client, agreement, readers))
+  );
+  session.halt = () => halt(session, clients, collected);
+  await session.unlessStopped(Promise.all(collected));
+  session.halt = null;
+  // Everybody has given what there was: the end of the run is only moments away.
+  if (session.interrupted) await session.unlessStopped(new Promise<void>(() => {}));
+  session.check();
+  if (session.targets.length > 0) session.phase("stop", `stopping ${session.targets.length} target(s)`);
+  await Promise.all(session.targets.map((target) => session.targetStep(target, () => stopTarget(target))));
+  await session.unlessStopped(Promise.all(meters));
+  session.check();
+}
+
+/** Asks testers that can for what they have measured so far. Originals know no such question. */
+async function halt(
+  session: Session,
+  clients: readonly ClientRun[],
+  collected: readonly Promise<void>[],
+): Promise<void> {
+  const asked = clients.flatMap((client, n) =>
+    client.ready && !client.done && client.peer.has("stop") ? [{ client, result: collected[n] }] : []
+  );
+  session.phase("stop", `asking ${asked.length} client(s) for what they have measured`);
+  await Promise.all(asked.map(({ client }) => client.peer.stop(null).catch(() => {})));
+  const all = Promise.all(asked.map(({ result }) => result));
+  await withDeadline(all, session.parts.limits.haltMs, () => new Error("late")).catch(() => {});
+}
+
+function announce(session: Session, clients: readonly ClientRun[], agreement: Agreement): void {
+  const expected = clients.map((client) => client.expectedNs);
+  const known = expected.every((ns) => ns !== null && ns > 0);
+  const longest = Math.max(...clients.map((client) => deadlineMs(session, client, agreement)));
+  session.parts.emit({
+    kind: "schedule",
+    leadNs: Math.max(0, Number(agreement.startNs - monotonicNowNs())),
+    expectedNs: known ? Math.max(...expected.map((ns) => ns ?? 0)) : null,
+    deadlineNs: longest * 1e6,
+  });
+  session.phase("run", `running ${session.parts.description.test}`);
+}
+
+/** Milliseconds from now until a client is given up. */
+function deadlineMs(session: Session, client: ClientRun, agreement: Agreement): number {
+  const { description, limits } = session.parts;
+  const leadMs = Math.max(0, Number(agreement.startNs - monotonicNowNs()) / 1e6);
+  if (description.timeoutSeconds !== null) return leadMs + description.timeoutSeconds * 1000;
+  const { expectedNs } = client;
+  if (expectedNs === null || expectedNs === 0) return leadMs + limits.unknownDurationMs;
+  return leadMs + (expectedNs + client.patienceNs) / 1e6 + limits.graceMs;
+}
+
+/** Where results wait, and whose turn it is to be read by the plugin. */
+interface Readers {
+  store: ResultStore;
+  turn: Semaphore;
+}
+
+async function collectClient(
+  session: Session,
+  client: ClientRun,
+  agreement: Agreement,
+  readers: Readers,
+): Promise<void> {
+  const times = await takeResult(session, client, agreement, readers);
+  // The result is safe; what the clock says now makes its times more exact.
+  const after = await clockAfter(session, client);
+  if (after !== null) await session.setClient(client.index, timing(client, times, agreement, after));
+}
+
+/** Gives the times alone: what the plugin said is large, and a thousand clients may wait for their clocks. */
+async function takeResult(
+  session: Session,
+  client: ClientRun,
+  agreement: Agreement,
+  readers: Readers,
+): Promise<Parameters<typeof timing>[1]> {
+  const { peer } = client;
+  peer.phase = "run";
+  const ms = deadlineMs(session, client, agreement);
+  const remark = remarkOnPatience(session, client, ms);
+  const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms))
+    .finally(() => clearTimeout(remark));
+  checkStamps(peer, head);
+  client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
+  const results = await receive(peer, head, readers, async (raw) => {
+    const read = await session.parts.clientHalf.unmarshall(client.index, raw);
+    checkWindow(peer, read, raw, client.expectedNs);
+    session.merger.add(read);
+    return packed(read);
+  });
+  client.done = true;
+  noteInvalid(session, peer, head.valid, results?.reasons);
+  await session.setClient(client.index, clientPart(client, { results, stamps: head.stamps }, agreement));
+  session.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
+  return { stamps: head.stamps, window: results?.window };
+}
+
+/** Takes a result as fast as it comes, whoever else is being read, and has it read when it is its turn. */
+async function receive<T>(
+  peer: Peer,
+  head: ResultHead,
+  { store, turn }: Readers,
+  read: (raw: RawResult) => Promise<T>,
+): Promise<T> {
+  const stored = await store.open(head.length);
+  try {
+    await peer.resultBody(head, (chunk) => stored.write(chunk));
+    return await turn.run(async () => {
+      peer.phase = "unmarshall";
+      return await read({ valid: head.valid, stamps: head.stamps, data: await stored.bytes() });
+    }, Math.max(1, head.length));
+  } finally {
+    stored.close();
+  }
+}
+
+/** @throws {RunError} when the test cannot have run when its daemon says that it did */
+function checkStamps(peer: Peer, { stamps }: ResultHead): void {
+  const sinceStartNs = monotonicNowNs() - peer.startSentNs;
+  const wrong = wrongStamps(stamps, { toldNs: peer.toldNs, sinceStartNs });
+  if (wrong !== null) throw peer.fail("protocol", wrong, "see the daemon's log");
+}
+
+/** @throws {RunError} when the measured phase that a plugin tells cannot be one of this run */
+function checkWindow(
+  peer: Peer,
+  results: PluginResults | null,
+  { stamps }: Pick<RawResult, "stamps">,
+  expectedNs: number | null,
+): void {
+  const wrong = wrongWindow(results?.window, stamps, expectedNs);
+  if (wrong !== null) throw peer.fail("protocol", wrong, "see the daemon's log");
+}
+
+function noteInvalid(session: Session, peer: Peer, valid: boolean, reasons: readonly Reason[] = []): void {
+  if (valid || reasons.some((reason) => reason.level === "INVALID")) return;
+  session.reasons.push({
+    level: "INVALID",
+    code: "invalid-data",
+    text: `the ${peer.name.role === "client" ? "tester" : "target"} said that its data is not valid (221)`,
+    host: session.hostOf(peer),
+  });
+}
+
+/** The clock after the run; whatever is wrong with it costs figures, never the run. */
+async function clockAfter(session: Session, run: ClientRun | TargetRun): Promise<OffsetInterval | null> {
+  const probes = run.side === null ? [] : await run.side.finish(probesAfter(session));
+  let after: OffsetInterval | null = null, sound = run.before?.consistent !== false;
+  try {
+    after = probes.length === 0 ? null : combineProbes(probes);
+    if (after !== null) sound &&= after.consistent && (run.before === null || roundsAgree(run.before, after));
+  } catch {
+    sound = false;
+  }
+  if (!sound) {
+    session.reasons.push({
+      level: "SUSPECT",
+      code: "clock-inconsistent",
+      text: "its clock was stepped, or its answers contradict each other",
+      host: session.hostOf(run.peer),
+    });
+  }
+  return after;
+}
+
+function probesAfter(session: Session): number {
+  return Math.min(session.parts.limits.clockProbes, session.clients.length > 64 ? 8 : Infinity);
+}
+
+/** Tells, when a test of an original tester should be over, why it is not yet given up. */
+function remarkOnPatience(
+  session: Session,
+  { patienceNs, peer }: ClientRun,
+  ms: number,
+): ReturnType<typeof setTimeout> | undefined {
+  if (patienceNs === 0 || session.parts.description.timeoutSeconds !== null) return undefined;
+  const text =
+    "no result yet: an original tester waits until all its samples are in, so its target may be losing " +
+    `packets; it is given up in ${(patienceNs / 1e9).toFixed(0)} s (--timeout sets another bound)`;
+  return setTimeout(() => session.warn(peer.name, text), ms - patienceNs / 1e6);
+}
+
+function noResult(session: Session, client: ClientRun, ms: number): Error {
+  const { timeoutSeconds } = session.parts.description;
+  const { expectedNs, peer } = client;
+  const says = expectedNs === null || expectedNs === 0
+    ? ""
+    : `, the test takes ${(expectedNs / 1e9).toFixed(1)} s at most${
+      client.patienceNs === 0 ? "" : " where nothing is lost"
+    }`;
+  const remedy = timeoutSeconds === null
+    ? "is the daemon, its network or its test stuck? --timeout sets another bound"
+    : "is --timeout too short, or the daemon, its network or its test stuck?";
+  return peer.fail("timeout", `no result ${(ms / 1000).toFixed(1)} s after START${says}`, remedy);
+}
+
+function hear(session: Session, client: ClientRun, report: ProgressReport): void {
+  session.parts.emit({ kind: "progress", peer: client.peer.name, progress: report });
+  if (!AFTER_MEASURED.includes(report.phase)) return;
+  // The first tester that leaves its measured phase ends the common one.
+  for (const target of session.targets) {
+    if (target.meter && !target.stopped && target.peer.has("at")) {
+      void session.targetStep(target, () => stopTarget(target));
+    }
+  }
+}
+
+async function stopTarget(target: TargetRun, atNs: bigint | null = null, noticeMs = 0): Promise<void> {
+  if (target.stopped) return;
+  target.stopped = true;
+  target.stopSent.resolve(noticeMs);
+  await target.peer.stop(atNs);
+}
+
+/** From START of one target until its result has come; any end before STOP is an error. */
+async function collectTarget(
+  session: Session,
+  target: TargetRun,
+  agreement: Agreement,
+  shows: Readers,
+): Promise<void> {
+  await session.targetStep(target, async () => {
+    const { peer, half } = target;
+    const timely = stopMeterInTime(session, target, agreement);
+    timely.catch(() => {});
+    const head = await headAfterStop(session, target);
+    checkStamps(peer, head);
+    await timely;
+    const shown = await receive(peer, head, shows, (raw) => half.show(raw));
+    checkWindow(peer, shown.results, head, null);
+    target.stamps = head.stamps;
+    noteInvalid(session, peer, head.valid, shown.results?.reasons);
+    await session.setTarget(target.index, targetPart(target, shown, agreement));
+    session.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
+    const after = await clockAfter(session, target);
+    if (after === null) return;
+    await session.setTarget(
+      target.index,
+      timing(target, { stamps: head.stamps, window: shown.results?.window }, agreement, after),
+    );
+  });
+}
+
+async function headAfterStop(session: Session, target: TargetRun): Promise<ResultHead> {
+  const { stopMs } = session.parts.limits;
+  const head = target.head!;
+  const noticeMs = await Promise.race([head.then(() => null), target.stopSent.promise]);
+  if (noticeMs === null) {
+    throw target.peer.fail("protocol", "the target ended its test before STOP", "see the daemon's log");
+  }
+  return await withDeadline(
+    head,
+    stopMs + noticeMs,
+    () => target.peer.fail("timeout", `no result ${stopMs / 1000} s after STOP`, "see the daemon's log"),
+  );
+}
+
+/** Tells a meter, a little ahead, when the measured phase ends. */
+async function stopMeterInTime(session: Session, target: TargetRun, agreement: Agreement): Promise<void> {
+  const { window, startNs } = agreement;
+  const { before, peer } = target;
+  if (!target.meter || before === null || !peer.has("at") || window === null || window.endNs === null) return;
+  const endNs = startNs + BigInt(Math.round(window.endNs));
+  await pause(Number(endNs - monotonicNowNs()) / 1e6 - STOP_NOTICE_MS, session.signal);
+  session.check();
+  const noticeMs = Math.max(0, Number(endNs - monotonicNowNs()) / 1e6);
+  await stopTarget(target, endNs + offsetAt(endNs, before, null).offsetNs, noticeMs);
+}

@@ -1,0 +1,81 @@
+/**
+ * Who takes part in a run, and what a session is made from.
+ *
+ * @module
+ */
+
+import type { ClientDescription, RunDescription, TargetDescription } from "../../config/run_description.ts";
+import type { ResultStamps } from "../../protocol/result.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
+import type { OffsetInterval } from "../link/clock_estimate.ts";
+import type { Limits } from "../limits.ts";
+import type { Peer, PeerContext, ResultHead } from "../link/peer.ts";
+import type { Half } from "./plugin_half.ts";
+import type { ProgressEvent } from "./progress.ts";
+import type { SideChannel } from "../link/side_channel.ts";
+import type { PlannedWindow } from "../outcome/window_plan.ts";
+
+/** One tester's part in a run. */
+export interface ClientRun {
+  readonly index: number;
+  readonly description: ClientDescription;
+  readonly peer: Peer;
+  side: SideChannel | null;
+  /** Nanoseconds from START to its end; `null` unknown, 0 until stopped. */
+  expectedNs: number | null;
+  window: PlannedWindow | null;
+  /** Nanoseconds that an original tester may take longer than that, because it waits for what its target loses. */
+  patienceNs: number;
+  before: OffsetInterval | null;
+  environment: Record<string, unknown> | null;
+  /** Settled when `environment` is known, or will not be. */
+  described: Promise<void>;
+  /** Why it will not be, in a sentence. */
+  undescribed: string | null;
+  /** Set up and not failed. */
+  ready: boolean;
+  /** Its result is in the document. */
+  done: boolean;
+}
+
+/** One target's part in a run. */
+export interface TargetRun {
+  readonly index: number;
+  readonly description: TargetDescription;
+  readonly peer: Peer;
+  readonly half: Half;
+  side: SideChannel | null;
+  /** Its figure is to cover the testers' measured phase alone. */
+  meter: boolean;
+  before: OffsetInterval | null;
+  environment: Record<string, unknown> | null;
+  /** Settled when `environment` is known, or will not be. */
+  described: Promise<void>;
+  /** Why it will not be, in a sentence. */
+  undescribed: string | null;
+  /** The beginning of its result, awaited from START on. */
+  head: Promise<ResultHead> | null;
+  stopped: boolean;
+  /** Resolved when STOP goes out, with how long before its instant that is, in milliseconds. */
+  readonly stopSent: PromiseWithResolvers<number>;
+  /** When it was to start, started and ended, if it can tell; known with its result. */
+  stamps: ResultStamps | null;
+}
+
+/** What a session is made from. */
+export interface SessionParts {
+  description: RunDescription;
+  limits: Limits;
+  access: Omit<PeerContext, "onPhase" | "debug">;
+  clientHalf: Half;
+  /** The half of each target test, by {@linkcode targetKey}. */
+  targetHalves: Map<string, Half>;
+  required: number;
+  /** How long the client test takes with these arguments, see {@linkcode Half}. */
+  expectedNs: (args: string) => Promise<number | null>;
+  runId: bigint;
+  document: ResultDocument;
+  emit: (event: ProgressEvent) => void;
+  save: (document: ResultDocument) => Promise<void>;
+  debug: (message: string) => void;
+}

@@ -1,0 +1,138 @@
+/**
+ * A run from beginning to end.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../../config/config_error.ts";
+import type { RunDescription } from "../../config/run_description.ts";
+import { PluginError } from "../../ffi/mod.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
+import { LIMITS, type Limits } from "../limits.ts";
+import { closeHalves, type Halves, makeHalves } from "../halves.ts";
+import { findMistakes } from "../mistakes.ts";
+import type { ProgressEvent } from "./progress.ts";
+import { readAccess } from "../link/read_access.ts";
+import { requiredClients } from "./require.ts";
+import { newDocument } from "../outcome/run_document.ts";
+import { runSession } from "./steps.ts";
+import { Session } from "./run_state.ts";
+import { withCommas } from "../../base/args.ts";
+
+/** Level of a log line. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** How a run is watched, steered and ended early. */
+export interface RunOptions {
+  /** Aborting ends the test on every daemon and gives the document with what came in, `run.interrupted` set. */
+  signal?: AbortSignal;
+  /** Called for each event; must not throw, must return quickly. */
+  onProgress?: (event: ProgressEvent) => void;
+  /**
+   * Called with the document as it is when the run begins and each time a result has come in, and awaited before the run
+   * goes on.
+   */
+  onDocument?: (partial: ResultDocument) => Promise<void>;
+  /** Gets diagnostic lines; `debug` ones are worded as the original's ("[send_command] : START"). */
+  log?: (level: LogLevel, message: string) => void;
+  /** Deadlines and sizes that differ from the defaults. */
+  limits?: Partial<Limits>;
+}
+
+/**
+ * Runs one benchmark on the daemons that the description names.
+ *
+ * @param description what to run, validated, with all defaults applied
+ * @param options how to watch and end it
+ * @returns the result document; it also says so when the run failed, was interrupted or is not valid
+ * @throws {ConfigError} with every wrong argument of a test, a test that is not there and a target that a test needs,
+ * before anybody is contacted
+ * @throws {TypeError} when the description cannot be run at all (no client, an unreadable secret file)
+ * @throws {PluginError} "not-built" when ipbench runs from sources that are not built and has no tests
+ */
+export async function runBenchmark(
+  description: RunDescription,
+  options: RunOptions = {},
+): Promise<ResultDocument> {
+  const given = inOurSpelling(description);
+  const halves = makeHalves(given, { ...LIMITS, ...options.limits }, options.log ?? (() => {}));
+  try {
+    const session = await openSession(given, halves, options);
+    await refuseMistakes(given, halves, options.signal);
+    await session.begin();
+    const document = await runSession(session, options.signal);
+    const { cause } = session.failure ?? {};
+    if (cause instanceof PluginError && cause.code === "not-built") throw cause;
+    return document;
+  } finally {
+    await closeHalves(halves);
+  }
+}
+
+/** Whoever does not want the run any more does not wait for what is wrong with it. */
+async function refuseMistakes(
+  description: RunDescription,
+  halves: Halves,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const aborted = new Promise<[]>((resolve) => {
+    if (signal?.aborted === true) resolve([]);
+    signal?.addEventListener("abort", () => resolve([]), { once: true });
+  });
+  const problems = await Promise.race([findMistakes(description, halves), aborted]);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** In the original's spelling blanks separate arguments, too; everything below knows commas alone. */
+function inOurSpelling(description: RunDescription): RunDescription {
+  if (description.originalSpelling !== true) return description;
+  const clients = description.clients.map((client) => ({ ...client, args: withCommas(client.args) }));
+  const targets = description.targets.map((target) => ({ ...target, args: withCommas(target.args) }));
+  return { ...description, clients, targets };
+}
+
+async function openSession(
+  description: RunDescription,
+  { client: clientHalf, targets: targetHalves }: Halves,
+  options: RunOptions,
+): Promise<Session> {
+  if (description.clients.length === 0) throw new TypeError("a run needs at least one client");
+  const limits = shorten({ ...LIMITS, ...options.limits }, description.timeoutSeconds);
+  const log = options.log ?? (() => {});
+  const required = requiredClients(description.require, description.clients.length);
+  const access = await readAccess(description, limits);
+  const runId = crypto.getRandomValues(new BigUint64Array(1))[0]!;
+  return new Session({
+    description,
+    limits,
+    access,
+    clientHalf,
+    targetHalves,
+    required,
+    runId,
+    document: newDocument(description, runId, new Date()),
+    expectedNs: (args) => clientHalf.expectedNs(args),
+    emit: options.onProgress ?? (() => {}),
+    save: options.onDocument ?? (() => Promise.resolve()),
+    debug: (message) => log("debug", message),
+  });
+}
+
+/** A time-out given by the user bounds the steps of set-up too. */
+function shorten(limits: Limits, timeoutSeconds: number | null): Limits {
+  if (timeoutSeconds === null) return limits;
+  const ms = timeoutSeconds * 1000;
+  const { connectMs, greetingMs, clockMs, finishMs, replyMs, loadMs, setupMs, stopMs, transferMs } = limits;
+  return {
+    ...limits,
+    connectMs: Math.min(connectMs, ms),
+    greetingMs: Math.min(greetingMs, ms),
+    clockMs: Math.min(clockMs, ms),
+    finishMs: Math.min(finishMs, ms),
+    replyMs: Math.min(replyMs, ms),
+    loadMs: Math.min(loadMs, ms),
+    setupMs: Math.min(setupMs, ms),
+    stopMs: Math.min(stopMs, ms),
+    transferMs: Math.min(transferMs, ms),
+  };
+}

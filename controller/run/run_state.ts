@@ -1,0 +1,292 @@
+/**
+ * What the parts of a run share: who takes part, what has come in, and how the run ends early.
+ *
+ * @module
+ */
+
+import { PluginError } from "../../ffi/errors.ts";
+import type { ClientResult, TargetResult } from "../../results/document/document.ts";
+import type { HostReason } from "../../results/document/verdict.ts";
+import { targetKey } from "../halves.ts";
+import { Peer, type PeerContext } from "../link/peer.ts";
+import type { PeerName, RunPhase } from "./progress.ts";
+import { describePeer, hostPort, messageOf, RunError } from "./run_error.ts";
+import type { ClientRun, SessionParts, TargetRun } from "./participants.ts";
+import { Merger } from "../outcome/totals.ts";
+
+/** The run ends early: because of an error, or because somebody interrupted it. */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+}
+
+/** Everything about one run while it goes on. */
+export class Session {
+  readonly clients: ClientRun[];
+  readonly targets: TargetRun[];
+  /** Reasons of the controller's own, for the verdict. */
+  readonly reasons: HostReason[] = [];
+  readonly merger = new Merger();
+  /** Daemons that are being freed while the run goes on without them. */
+  readonly endings: Promise<unknown>[] = [];
+  /** What ended the run early. */
+  failure: Error | null = null;
+  interrupted = false;
+  /** Asks the running tests for what they have so far, and waits for it; bounded, never rejects. */
+  halt: (() => Promise<void>) | null = null;
+  readonly #stop = new AbortController();
+  /** What came in could not be kept on disk: it is not tried again, so that what is there stays in order. */
+  #unsaved = false;
+  /** Clients whose failure is noted: what follows from their being given up is none of their own. */
+  readonly #failed = new Set<ClientRun>();
+
+  /** @param parts what it is made from */
+  constructor(readonly parts: SessionParts) {
+    const { description, access, emit, debug } = parts;
+    const context: PeerContext = {
+      ...access,
+      debug,
+      onPhase: (peer, phase) => emit({ kind: "peer", peer, phase }),
+    };
+    this.clients = description.clients.map((client, index) => ({
+      index,
+      description: client,
+      peer: new Peer({ role: "client", index, host: client.host, port: client.port }, context),
+      side: null,
+      expectedNs: null,
+      window: null,
+      patienceNs: 0,
+      before: null,
+      environment: null,
+      described: Promise.resolve(),
+      undescribed: null,
+      ready: false,
+      done: false,
+    }));
+    this.targets = description.targets.map((target, index) => ({
+      index,
+      description: target,
+      peer: new Peer({ role: "target", index, host: target.host, port: target.port }, context),
+      half: parts.targetHalves.get(targetKey(target))!,
+      side: null,
+      meter: false,
+      before: null,
+      environment: null,
+      described: Promise.resolve(),
+      undescribed: null,
+      head: null,
+      stopped: false,
+      stopSent: Promise.withResolvers<number>(),
+      stamps: null,
+    }));
+  }
+
+  /** Aborted when the run ends early. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Tells whoever watches that the run enters a phase. */
+  phase(phase: RunPhase, text: string): void {
+    this.parts.emit({ kind: "phase", phase, text });
+  }
+
+  /** Tells of something that does not end the run. */
+  warn(peer: PeerName | null, text: string): void {
+    this.parts.emit({ kind: "warning", peer, text });
+  }
+
+  /** Who takes part, for people. */
+  everybody(clients = this.clients.length): string {
+    const targets = this.targets.length;
+    return `${clients} client(s)${targets === 0 ? "" : ` and ${targets} target(s)`}`;
+  }
+
+  /** Clients that have not failed. */
+  alive(): ClientRun[] {
+    return this.clients.filter((client) => client.peer.error === null);
+  }
+
+  /**
+   * Ends the run because somebody asked for it: at once, or, while tests run, when those that can have given what they
+   * measured until then.
+   */
+  async interrupt(): Promise<void> {
+    if (this.interrupted || this.signal.aborted) return;
+    this.interrupted = true;
+    await this.halt?.();
+    this.end(new RunError(null, "run", "interrupted", "the run was interrupted"), true);
+  }
+
+  /**
+   * Ends the run early; only the first reason counts.
+   *
+   * @param error why
+   * @param interrupted whether somebody asked for it, rather than something having failed
+   */
+  end(error: Error, interrupted = false): void {
+    if (this.#stop.signal.aborted) return;
+    this.failure = error;
+    this.interrupted ||= interrupted;
+    this.#stop.abort();
+  }
+
+  /**
+   * Notes that a client failed; ends the run when too few are left.
+   *
+   * @param client which one
+   * @param error why
+   */
+  async clientFailed(client: ClientRun, error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted || client.done || this.#failed.has(client)) return;
+    if (this.#ownFault(client.peer, error)) return;
+    this.#failed.add(client);
+    const failure = this.#note(client.peer, error);
+    client.ready = false;
+    await this.setClient(client.index, { error: failure.message, peer: client.peer.greeting?.peer ?? null });
+    client.side?.close();
+    if (this.alive().length < this.parts.required) this.end(failure);
+    else this.endings.push(client.peer.abort());
+  }
+
+  /**
+   * Notes that a target failed, which ends the run.
+   *
+   * @param target which one
+   * @param error why
+   */
+  async targetFailed(target: TargetRun, error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    if (this.#ownFault(target.peer, error)) return;
+    const failure = this.#note(target.peer, error);
+    await this.setTarget(target.index, { error: failure.message, peer: target.peer.greeting?.peer ?? null });
+    this.end(failure);
+  }
+
+  /**
+   * A half of the controller's own that died or hangs ends the run, and is nobody else's fault; whose data it was given
+   * is named all the same, because that is where to look.
+   */
+  #ownFault(peer: Peer, error: unknown): boolean {
+    if (!(error instanceof RunError) || error.peer !== null) return false;
+    if (!(error.cause instanceof PluginError) || !["crash", "timeout"].includes(error.cause.code)) {
+      return false;
+    }
+    const reason = `${error.reason}, with what ${describePeer(peer.name)} sent or is to do`;
+    const failure = new RunError(null, error.phase, error.code, reason, error.remedy, error.cause);
+    this.parts.emit({ kind: "error", peer: null, phase: failure.phase, text: failure.message });
+    this.end(failure);
+    return true;
+  }
+
+  /** Whatever fails in a step of one daemon is about that daemon, also where the controller noticed it. */
+  #note(peer: Peer, error: unknown): RunError {
+    let failure: RunError;
+    if (!(error instanceof RunError)) {
+      failure = new RunError(peer.name, peer.phase, "protocol", messageOf(error), "", error);
+    } else if (error.peer !== null) failure = error;
+    else failure = new RunError(peer.name, error.phase, error.code, error.reason, error.remedy, error.cause);
+    peer.error ??= failure;
+    this.parts.emit({ kind: "error", peer: peer.name, phase: failure.phase, text: failure.message });
+    return failure;
+  }
+
+  /** Has it kept that the run has begun, so that a run which dies leaves at least that. */
+  async begin(): Promise<void> {
+    await this.#save();
+  }
+
+  /** Puts what is known of a client into the document and has it saved. */
+  async setClient(index: number, part: Partial<ClientResult>): Promise<void> {
+    const { document } = this.parts;
+    document.clients[index] = { ...document.clients[index]!, ...part };
+    await this.#save();
+  }
+
+  /** Puts what is known of a target into the document and has it saved. */
+  async setTarget(index: number, part: Partial<TargetResult>): Promise<void> {
+    const { document } = this.parts;
+    document.targets[index] = { ...document.targets[index]!, ...part };
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    if (this.#unsaved) return;
+    try {
+      await this.parts.save(this.parts.document);
+    } catch (error) {
+      if (this.#unsaved) return;
+      // What has come in is in memory: the run is worth its end, and its row.
+      this.#unsaved = true;
+      this.warn(
+        null,
+        `what comes in cannot be kept on disk (${
+          messageOf(error)
+        }): the run goes on, and would be lost if it died`,
+      );
+    }
+  }
+
+  /**
+   * Waits for something, but not beyond the early end of the run.
+   *
+   * @param work what to wait for
+   * @returns what it gives
+   * @throws {Stopped} when the run ends early
+   */
+  async unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this;
+    if (signal.aborted) {
+      work.catch(() => {});
+      throw new Stopped("the run has ended early");
+    }
+    let onAbort: (() => void) | undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      onAbort = () => reject(new Stopped("the run has ended early"));
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      signal.removeEventListener("abort", onAbort!);
+      work.catch(() => {});
+    }
+  }
+
+  /**
+   * Runs one step of one client; its failure is noted, and the others go on.
+   *
+   * @param client which one
+   * @param step what to do
+   */
+  async clientStep(client: ClientRun, step: () => Promise<void>): Promise<void> {
+    try {
+      await this.unlessStopped(step());
+    } catch (error) {
+      if (!(error instanceof Stopped)) await this.clientFailed(client, error);
+    }
+  }
+
+  /**
+   * Runs one step of one target; its failure ends the run.
+   *
+   * @param target which one
+   * @param step what to do
+   */
+  async targetStep(target: TargetRun, step: () => Promise<void>): Promise<void> {
+    try {
+      await this.unlessStopped(step());
+    } catch (error) {
+      if (!(error instanceof Stopped)) await this.targetFailed(target, error);
+    }
+  }
+
+  /** @throws {Stopped} when the run ends early */
+  check(): void {
+    if (this.signal.aborted) throw new Stopped("the run has ended early");
+  }
+
+  /** Name of a host for reasons. */
+  hostOf(peer: Peer): string {
+    return hostPort(peer.name.host, peer.name.port);
+  }
+}

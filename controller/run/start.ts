@@ -1,0 +1,132 @@
+/**
+ * The agreed instant: clocks are compared, an instant is chosen, everybody is told.
+ *
+ * @module
+ */
+
+import { monotonicNowNs } from "../../ffi/clock.ts";
+import { combineProbes, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";
+import { pause, withDeadline } from "../../base/deadline.ts";
+import { Semaphore } from "../../base/semaphore.ts";
+import type { ClientRun, TargetRun } from "./participants.ts";
+import type { Session } from "./run_state.ts";
+import { waitForEnough } from "./stragglers.ts";
+import { commonPlan, type PlannedWindow } from "../outcome/window_plan.ts";
+
+/** How many clocks are compared at the same time: more would lengthen each other's round trips. */
+const PARALLEL_PROBES = 4;
+/** After this a daemon goes on beside the others: what it waits for is far away, or silent, and not this machine. */
+const LANE_MS = 50;
+/** Above this many daemons each clock is asked fewer times. */
+const MANY_DAEMONS = 64;
+/** How many times then. */
+const FEW_PROBES = 8;
+/** Time that telling one daemon costs the controller, generously. */
+const TELL_NS = 200_000n;
+
+/** What everybody was told. */
+export interface Agreement {
+  /** The instant, on the controller's clock. */
+  startNs: bigint;
+  /** The testers' common measured phase, from the instant; `null`: not known beforehand. */
+  window: PlannedWindow | null;
+}
+
+/**
+ * Compares clocks and starts targets, then clients.
+ *
+ * @param session the run, with everybody ready
+ * @returns what was agreed
+ * @throws {Stopped} when the run ends early
+ */
+export async function startAll(session: Session): Promise<Agreement> {
+  await compareClocks(session);
+  const clients = session.clients.filter((client) => client.ready);
+  const startNs = monotonicNowNs() + leadNs(session, clients);
+  const agreement = { startNs, window: commonPlan(clients.map((client) => client.window)) };
+  session.phase("start", `starting ${session.everybody(clients.length)}`);
+  await session.unlessStopped(Promise.all(
+    session.targets.map((target) =>
+      session.targetStep(target, async () => {
+        await target.peer.start(targetInstant(target, agreement));
+        target.head = target.peer.resultHead();
+        target.head.catch(() => {});
+      })
+    ),
+  ));
+  session.check();
+  const agreed = clients.filter((client) => client.peer.has("at") && client.before !== null);
+  const plain = clients.filter((client) => !agreed.includes(client));
+  await session.unlessStopped(Promise.all(agreed.map((client) =>
+    session.clientStep(
+      client,
+      () => client.peer.start(startNs + offsetAt(startNs, client.before!, null).offsetNs),
+    )
+  )));
+  // A daemon that knows no instant is told at the instant.
+  if (agreed.length > 0 && plain.length > 0) {
+    await pause(Number(startNs - monotonicNowNs()) / 1e6, session.signal);
+  }
+  await session.unlessStopped(
+    Promise.all(plain.map((client) => session.clientStep(client, () => client.peer.start(null)))),
+  );
+  return agreed.length > 0 ? agreement : { ...agreement, startNs: monotonicNowNs() };
+}
+
+/** A meter starts with the measured phase, everything else at once, so that it is there before the first packet. */
+function targetInstant(target: TargetRun, agreement: Agreement): bigint | null {
+  const { window, startNs } = agreement;
+  if (!target.meter || window === null || !target.peer.has("at") || target.before === null) return null;
+  const at = startNs + BigInt(window.startNs);
+  // The protocol refuses an instant that is more than a minute away; a longer warm-up is then measured with the rest.
+  if (window.startNs > FARTHEST_START_NS) return null;
+  return at + offsetAt(at, target.before, null).offsetNs;
+}
+
+/** Farthest instant that is told to a meter, in nanoseconds from the start. */
+const FARTHEST_START_NS = 50e9;
+
+async function compareClocks(session: Session): Promise<void> {
+  const clients = session.clients.filter((client) => client.ready);
+  const many = session.targets.length + clients.length > MANY_DAEMONS;
+  const { limits } = session.parts;
+  const probes = many ? Math.min(FEW_PROBES, limits.clockProbes) : limits.clockProbes;
+  const askUntil = performance.now() + limits.clockMs;
+  session.phase("clock", "comparing clocks");
+  const lanes = new Semaphore(PARALLEL_PROBES);
+  const compared = new Set<ClientRun | TargetRun>();
+  const compare = async (run: ClientRun | TargetRun) => {
+    await inLane(lanes, async () => {
+      const made = await run.peer.probeClock(probes, askUntil);
+      run.before = made.length === 0 ? null : combineProbes(made);
+    });
+    compared.add(run);
+  };
+  const targets = session.targets.map((target) => session.targetStep(target, () => compare(target)));
+  const steps = clients.map((client) => session.clientStep(client, () => compare(client)));
+  await session.unlessStopped(
+    Promise.all([...targets, waitForEnough(session, steps, (client) => compared.has(client))]),
+  );
+  session.check();
+}
+
+/** Runs a task in a lane, which it leaves after a while without being done. */
+async function inLane(lanes: Semaphore, task: () => Promise<void>): Promise<void> {
+  let work = Promise.resolve();
+  await lanes.run(async () => {
+    work = task();
+    // What it fails of is heard below.
+    await withDeadline(work, LANE_MS, () => new Error("goes on beside the others")).catch(() => {});
+  });
+  await work;
+}
+
+/** Long enough for everybody to be told: the slowest way there many times over, and the telling itself. */
+function leadNs(session: Session, clients: readonly ClientRun[]): bigint {
+  const { minLeadMs, maxLeadMs } = session.parts.limits;
+  const all: (OffsetInterval | null)[] = [...clients, ...session.targets].map((run) => run.before);
+  const worst = all.reduce((most, seen) => seen !== null && seen.minRttNs > most ? seen.minRttNs : most, 0n);
+  const wanted = BigInt(minLeadMs) * 1_000_000n + 4n * worst + TELL_NS * BigInt(all.length);
+  const most = BigInt(maxLeadMs) * 1_000_000n;
+  return all.every((seen) => seen === null) ? 0n : wanted > most ? most : wanted;
+}

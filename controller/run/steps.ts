@@ -1,0 +1,83 @@
+/**
+ * A run's steps in their order, and its end, whichever way it comes.
+ *
+ * @module
+ */
+
+import { csvHeader } from "../../results/export/csv_row.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
+import { collectAll } from "./collect.ts";
+import { finishDocument } from "../outcome/run_document.ts";
+import { messageOf } from "./run_error.ts";
+import { type Session, Stopped } from "./run_state.ts";
+import { setUp } from "./set_up.ts";
+import { startAll } from "./start.ts";
+
+/**
+ * Runs a session to its end.
+ *
+ * @param session everything that takes part
+ * @param signal ends it early
+ * @returns the finished document; never throws for a run that fails
+ */
+export async function runSession(session: Session, signal?: AbortSignal): Promise<ResultDocument> {
+  const interrupt = () => void session.interrupt();
+  signal?.addEventListener("abort", interrupt, { once: true });
+  if (signal?.aborted === true) interrupt();
+  try {
+    await setUp(session);
+    const agreement = await startAll(session);
+    await collectAll(session, agreement);
+    await session.unlessStopped(printAll(session));
+    session.phase("close", "closing");
+    await Promise.all([...session.clients, ...session.targets].map((run) => run.peer.quit()));
+  } catch (error) {
+    if (!(error instanceof Stopped)) {
+      session.end(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
+    await cleanUp(session);
+  }
+  return finishDocument(session);
+}
+
+/** Has the plugins print: the client row first, then what each target printed. */
+async function printAll(session: Session): Promise<void> {
+  const { clientHalf, document } = session.parts;
+  session.phase("output", "printing the result");
+  const done = session.clients.filter((client) => client.done).map((client) => client.index);
+  const texts = document.targets.map((target) => target.text ?? "").join("");
+  try {
+    const row = await clientHalf.output(done);
+    document.csv = row + texts;
+  } catch (error) {
+    const failure = error instanceof Error ? error : new Error(messageOf(error));
+    session.parts.emit({ kind: "error", peer: null, phase: "output", text: failure.message });
+    session.end(failure);
+    throw new Stopped("the row could not be printed");
+  }
+  document.csv_header = csvHeader(
+    {
+      test: clientHalf.info.name,
+      text: document.csv.slice(0, document.csv.length - texts.length),
+      names: clientHalf.info.csvHeader,
+    },
+    session.targets.map(({ index, half }) => ({
+      test: half.info.name,
+      text: document.targets[index]!.text ?? "",
+      names: half.info.csvHeader,
+    })),
+  );
+}
+
+/** Ends every test that is still ours, and the controller's halves. Bounded; never throws. */
+async function cleanUp(session: Session): Promise<void> {
+  const { clientHalf, targetHalves } = session.parts;
+  const ending = [...session.clients, ...session.targets].map(async (run) => {
+    run.side?.close();
+    await run.peer.abort();
+  });
+  const closing = [clientHalf, ...targetHalves.values()].map((half) => half.close());
+  await Promise.allSettled([...ending, ...closing, ...session.endings]);
+}
