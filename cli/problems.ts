@@ -9,7 +9,7 @@ import { MAX_PROBLEMS } from "../config/limits.ts";
 import { placed, type Places } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import { UnitError } from "../base/values.ts";
-import { err } from "./io.ts";
+import { err } from "./terminal/io.ts";
 
 /** Errors of these names are about what the user typed. */
 const WRONG_USE = ["UnitError", "SweepError", "GoalError", "SearchConfigError", "RangeError"];

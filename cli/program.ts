@@ -6,7 +6,7 @@
 
 import { Command } from "@commander-js/extra-typings";
 import { type CommandModule, COMMANDS } from "./commands.ts";
-import { err, helpColumns, out } from "./io.ts";
+import { err, helpColumns, out } from "./terminal/io.ts";
 
 const EXAMPLES = `
 Examples:

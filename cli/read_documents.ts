@@ -7,7 +7,7 @@ import { isUnfinished, runIdOf } from "../controller/store/journal.ts";
 import { recoverDocument } from "../controller/store/save.ts";
 import type { ResultDocument } from "../results/document/document.ts";
 import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/document/parse.ts";
-import { note } from "./io.ts";
+import { note } from "./terminal/io.ts";
 
 /** Ending of what a running run, or one that died, has written so far. */
 const JOURNAL = ".journal";

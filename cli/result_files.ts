@@ -8,8 +8,8 @@ import { dirname } from "node:path";
 import { writeFileAtomic, writePieces } from "../controller/store/atomic_file.ts";
 import { findPlace, openStream, type Place } from "../controller/store/place.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { err, note, out } from "./io.ts";
-import { labelled } from "./live_screen.ts";
+import { err, note, out } from "./terminal/io.ts";
+import { labelled } from "./terminal/live_screen.ts";
 import { reasonOf } from "./run_options.ts";
 
 /** Names of the standard streams. What is behind them may be a pipe, or a file that the shell has opened. */

@@ -11,8 +11,8 @@ import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/c
 import { MAX_CONFIG_BYTES } from "../config/limits.ts";
 import { decodeConfig } from "../config/xml/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note } from "./io.ts";
-import { completeKeys, warnOfReaders } from "./secret.ts";
+import { note } from "./terminal/io.ts";
+import { completeKeys, warnOfReaders } from "./commands/secret.ts";
 
 /** The options as commander gives them. */
 export interface RunOptionValues extends CommandLine {

@@ -8,7 +8,7 @@ import type { ResultDocument } from "../results/document/document.ts";
 import { byLimits, presetsOf } from "../results/document/limit_presets.ts";
 import { groupReasons } from "../results/document/reason_groups.ts";
 import { EXIT } from "./exit.ts";
-import { lossText, plainText, rateText, timeText } from "./format.ts";
+import { lossText, plainText, rateText, timeText } from "./terminal/format.ts";
 
 /** Most reasons shown; the document has all of them. */
 const MAX_REASONS = 20;

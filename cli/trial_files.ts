@@ -4,10 +4,10 @@
  * @module
  */
 
-import { colourRegular } from "./colours.ts";
+import { colourRegular } from "./terminal/colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { wrapWords } from "./format.ts";
-import { out, print, widthOf } from "./io.ts";
+import { wrapWords } from "./terminal/format.ts";
+import { out, print, widthOf } from "./terminal/io.ts";
 import { Output } from "./result_files.ts";
 import { reasonOf } from "./run_options.ts";
 import type { Unwritten } from "./unwritten.ts";

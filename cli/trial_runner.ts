@@ -8,8 +8,8 @@ import type { Runner } from "../controller/run/runner.ts";
 import { buildInfo } from "../ffi/mod.ts";
 import { MAX_WARNINGS } from "../controller/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { note } from "./io.ts";
-import { labelled, warningLine } from "./live_screen.ts";
+import { note } from "./terminal/io.ts";
+import { labelled, warningLine } from "./terminal/live_screen.ts";
 
 /**
  * The runner of the product. What many runs warn of alike is shown once.

@@ -6,8 +6,8 @@
  */
 
 import { EXIT, ExitError } from "./exit.ts";
-import { note } from "./io.ts";
-import { labelled } from "./live_screen.ts";
+import { note } from "./terminal/io.ts";
+import { labelled } from "./terminal/live_screen.ts";
 import { reasonOf } from "./run_options.ts";
 
 /** Most names of files in the last sentence. */

@@ -80,7 +80,7 @@ const ENTRIES = {
 import { main } from "../../ffi/child/main.ts";
 main(Deno.args.slice(1)).then(Deno.exit);
 `,
-  entry_version: `import { versionLine } from "../../cli/version.ts";
+  entry_version: `import { versionLine } from "../../cli/commands/version.ts";
 import { programName } from "../../ffi/self/self.ts";
 try {
   console.log(versionLine(programName()));

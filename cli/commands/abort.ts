@@ -1,0 +1,79 @@
+/**
+ * `ipbench abort`: ends whatever runs on daemons.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import type { Address } from "../../config/address.ts";
+import type { Connection } from "../../controller/link/daemon_link.ts";
+import { type DaemonAccess, openDaemon } from "../../controller/link/daemon_access.ts";
+import { freeOriginal } from "../../controller/link/free_original.ts";
+import { parseStatus } from "../../protocol/texts.ts";
+import { addDaemonCommand, type DaemonLine } from "../daemons.ts";
+
+const HELP = `
+Ends the test that each daemon runs, whoever started it; a daemon that runs nothing says so.
+
+Examples:
+  ipbench abort 10.0.0.2 10.0.0.3
+  ipbench abort --target 10.0.0.9
+  ipbench abort lab.xml
+
+Exit status: 0 all did it, 1 one did not, 2 wrong use.
+`;
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  addDaemonCommand(
+    program,
+    { name: "abort", description: "end the test that runs on daemons", help: HELP },
+    abort,
+  );
+}
+
+async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine> {
+  const { connection, greeting } = await openDaemon(address, access);
+  try {
+    const isOriginal = greeting.extensions.size === 0;
+    const ms = access.limits.replyMs;
+    const free = await runsNothing(connection, ms) && (isOriginal || await isFree(connection, ms));
+    if (free) return { ok: true, text: "there was nothing to abort: it is idle" };
+    if (isOriginal) {
+      connection.close();
+      return await freeOriginal(address, access)
+        ? { ok: true, text: "aborted" }
+        : { ok: false, text: "failed: the daemon still says that it runs a test; start it anew" };
+    }
+    await connection.say({ name: "ABORT" });
+    return await connection.drain(ms)
+      ? { ok: true, text: "aborted" }
+      : { ok: false, text: "failed: the daemon did not close after ABORT" };
+  } finally {
+    connection.close();
+  }
+}
+
+/** Whether the daemon says that it runs no test; small targets say nothing. */
+async function runsNothing(connection: Connection, ms: number): Promise<boolean> {
+  try {
+    await connection.say({ name: "STATUS" });
+    const answer = await connection.hear(ms);
+    return answer.type === "reply" && parseStatus(answer.text)?.pid === null;
+  } catch {
+    return false;
+  }
+}
+
+/** A controller may have taken the daemon and not begun its test yet: that is seen by asking for it oneself. */
+async function isFree(connection: Connection, ms: number): Promise<boolean> {
+  await connection.say({ name: "HELLO" });
+  const answer = await connection.hear(ms);
+  if (answer.type !== "reply" || answer.reply.code !== 200) return false;
+  await connection.say({ name: "QUIT" });
+  return true;
+}

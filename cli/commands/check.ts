@@ -1,0 +1,146 @@
+/**
+ * `ipbench check`: everything of a run but the run.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import { type Address, formatAddress } from "../../config/address.ts";
+import type { RunDescription } from "../../config/run_description.ts";
+import { formatDuration } from "../../base/values.ts";
+import type { DaemonAccess } from "../../controller/link/daemon_access.ts";
+import { LIMITS } from "../../controller/limits.ts";
+import { Semaphore } from "../../base/semaphore.ts";
+import { PluginHost } from "../../ffi/mod.ts";
+import { askReport, askStatus, describeTest } from "../daemon_status.ts";
+import { daemonAccess, wordsOf } from "../daemons.ts";
+import { EXIT, ExitError } from "../exit.ts";
+import { plainText } from "../terminal/format.ts";
+import { note, out } from "../terminal/io.ts";
+import { Problems, problemsOfRuns } from "../problems.ts";
+import { addRunOptions, describeRun, type RunOptionValues } from "../run_options.ts";
+
+const HELP = `
+Reads the configuration, asks every daemon whether it is there and free, opens the tests' controller halves, and
+prints what would run, a line each, on stdout. It takes no daemon and starts nothing.
+
+Examples:
+  ipbench check lab.xml
+  ipbench check --client 10.0.0.2 --test latency --test-target 10.0.0.9
+
+Exit status: 0 it could run, 1 a daemon or a test is missing or busy, 2 wrong use or configuration.
+`;
+
+/** One line of the answer. */
+interface Finding {
+  ok: boolean;
+  text: string;
+}
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("check").description("check a configuration and its daemons, run nothing")
+    .argument("[config]", "configuration file; - for stdin");
+  addRunOptions(command as unknown as Command).addHelpText("after", HELP)
+    .action(async (...args: unknown[]) => {
+      const options = args[1] as RunOptionValues;
+      const { description, places } = await describeRun(options, args[0] as string | undefined);
+      const problems = new Problems();
+      problems.add(...await problemsOfRuns(description, places));
+      problems.end();
+      await check(description, await daemonAccess(description));
+    });
+}
+
+async function check(description: RunDescription, access: DaemonAccess): Promise<void> {
+  const lanes = new Semaphore(LIMITS.parallel);
+  const daemon = (address: Address, role: "tester" | "target", does: string) =>
+    lanes.run(() => findDaemon(address, role, access)).then(({ ok, text }) => ({
+      ok,
+      text: `${does}  ${text}`,
+    }));
+  const findings = await Promise.all([
+    ...findTests(description),
+    ...description.clients.map((client) => {
+      const port = client.targetPort === null ? "" : `:${client.targetPort}`;
+      const does = `client  ${formatAddress(client)}  tests ${client.target}${port}  ${
+        client.args || "(no arguments)"
+      }`;
+      return daemon(client, "tester", does);
+    }),
+    ...description.targets.map((target) =>
+      daemon(
+        target,
+        "target",
+        `target  ${formatAddress(target)}  ${target.test}  ${target.args || "(no arguments)"}`,
+      )
+    ),
+  ]);
+  for (const { ok, text } of findings) out(`${ok ? "ok    " : "WRONG "}  ${plainText(text)}\n`);
+  const wrong = findings.filter(({ ok }) => !ok).length;
+  if (wrong > 0) throw new ExitError(EXIT.FAILED, `${wrong} of ${findings.length} would stop the run`);
+  note("ipbench: this could run");
+}
+
+/** Opens each test's controller half once. */
+function findTests(description: RunDescription): Promise<Finding>[] {
+  const found = new Map<string, Promise<Finding>>();
+  const once = (key: string, ask: () => Promise<Finding>) => found.has(key) || found.set(key, ask());
+  for (const { args } of description.clients) {
+    once(`client ${args}`, () => findTest(description, description.test, "client", args));
+  }
+  for (const { test, args } of description.targets) {
+    once(`target ${test} ${args}`, () => findTest(description, test, "target", args));
+  }
+  return Array.from(found.values());
+}
+
+async function findTest(
+  { pluginDirs, debug }: RunDescription,
+  name: string,
+  side: "client" | "target",
+  args: string,
+): Promise<Finding> {
+  const host = PluginHost.spawn({
+    pluginDirs,
+    debug,
+    log: (level, message) => {
+      if (level !== "debug" || debug) note(`ipbench: ${message}`);
+    },
+  });
+  const what = `${side === "client" ? "test  " : "test on target"}  ${name}`;
+  try {
+    const info = await host.load(name, side);
+    const expected = await host.expectedDuration(args);
+    const takes = expected === null || expected.ns === 0n
+      ? ""
+      : `, takes at most ${formatDuration(Number(expected.ns) / 1e9)}`;
+    return { ok: true, text: `${what} ${info.version ?? ""} (${info.origin})${takes}` };
+  } catch (error) {
+    return { ok: false, text: `${what}: ${error instanceof Error ? error.message : String(error)}` };
+  } finally {
+    await host.kill();
+  }
+}
+
+async function findDaemon(
+  address: Address,
+  role: "tester" | "target",
+  access: DaemonAccess,
+): Promise<Finding> {
+  try {
+    const { status, greeting } = await askStatus(address, access, true);
+    if (status.role !== role) return { ok: false, text: `is a ${status.role} daemon, a ${role} is needed` };
+    if (status.pid !== null) {
+      const doing = describeTest(status.pid, await askReport(address, access, greeting), new Date());
+      return { ok: false, text: `is ${doing} already` };
+    }
+    return { ok: true, text: greeting.peer };
+  } catch (error) {
+    return { ok: false, text: wordsOf(error) };
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * `ipbench csv`: documents as rows in the original's columns.
+ *
+ * @module
+ */
+import type { Command } from "@commander-js/extra-typings";
+import { originalHeader, originalRow } from "../../results/export/original_csv.ts";
+import { EXIT, ExitError } from "../exit.ts";
+import { note, out } from "../terminal/io.ts";
+import { readDocuments } from "../read_documents.ts";
+
+/** Adds the subcommand. */
+export function register(program: Command): void {
+  program
+    .command("csv")
+    .summary("print results as rows in the original's columns")
+    .description(
+      "Prints one row a document, as the plugins printed it during the run, below a header where the columns are known. " +
+        "ipbench report --csv prints every figure instead.",
+    )
+    .argument("<paths...>", "result documents, or folders of them")
+    .option("--no-header", "rows only")
+    .action(async (paths, options) => {
+      let header: string | null = null;
+      let rows = 0;
+      for await (const result of readDocuments(paths)) {
+        if ("error" in result) {
+          note(`ipbench: ${result.file}: ${result.error}`);
+          continue;
+        }
+        const row = originalRow(result.document);
+        if (row === null) {
+          note(`ipbench: ${result.file}: nothing was printed in this run`);
+          continue;
+        }
+        const columns = originalHeader(result.document);
+        if (options.header && columns !== null && columns !== header) out(`${columns}\n`);
+        header = columns;
+        out(`${row}\n`);
+        rows++;
+      }
+      if (rows === 0) throw new ExitError(EXIT.FAILED, `no row in ${paths.join(", ")}`);
+    });
+}

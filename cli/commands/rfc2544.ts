@@ -1,0 +1,187 @@
+/**
+ * `ipbench rfc2544`: the classic benchmarks over the standard frame sizes.
+ *
+ * @module
+ */
+
+import type { Command } from "@commander-js/extra-typings";
+import type { RunDescription } from "../../config/mod.ts";
+import { requireNumber, requireSeconds, requireShare, UnitError } from "../../base/values.ts";
+import { type Carrier, STANDARD_FRAME_SIZES } from "../../controller/search/frames.ts";
+import { RFC2544_TESTS, type Rfc2544Options, type Rfc2544Test } from "../../controller/search/frame_bench.ts";
+import type { Rfc2544Document } from "../../controller/search/rfc2544_document.ts";
+import { rfc2544Table } from "../../controller/search/rfc2544_table.ts";
+import { getArg } from "../../base/args.ts";
+import { EXIT, ExitError } from "../exit.ts";
+import { note } from "../terminal/io.ts";
+import { Problems } from "../problems.ts";
+import { addRunOptions, describeRun } from "../run_options.ts";
+import { Output } from "../result_files.ts";
+import { addTrialOptions } from "./search.ts";
+import { problemsOfTrials, shapeOf, type TrialOptions } from "../search_options.ts";
+import { catchInterruption } from "../signals.ts";
+import { deliver, keeperOf } from "../trial_files.ts";
+import { buildOf, runnerOf } from "../trial_runner.ts";
+import { TrialTeller } from "../terminal/trial_teller.ts";
+import { Unwritten } from "../unwritten.ts";
+
+interface Rfc2544CommandOptions extends TrialOptions {
+  lineRate?: string;
+  frames?: string;
+  tests?: string;
+  trial?: string;
+  width?: string;
+  latencyTrial?: string;
+  latencyRepeat?: string;
+  burst?: string;
+  burstRepeat?: string;
+}
+
+const GROUP = "What is measured:";
+
+const HELP = `
+For each frame size: throughput (largest rate without loss, 60 s trials), latency at that rate, frame loss rate from
+the line's full rate down in steps of a tenth, and back-to-back frames (RFC 9004). Sizes are Ethernet frames with FCS;
+the UDP payload or raw frame that makes them is computed and shown. By the RFCs this takes hours; the options below
+make it shorter, and the document says with what it was made.
+
+Examples:
+  ipbench rfc2544 lab.xml --line-rate 1G --json rfc2544.json
+  ipbench rfc2544 lab.xml --line-rate 1G --frames 64,1518 --trial 2s --latency-trial 5s --latency-repeat 1 --burst-repeat 3
+
+Exit status: 0 all measured, 1 something is missing or irregular, 2 wrong use, 130 interrupted.
+`;
+
+/**
+ * Adds the subcommand.
+ *
+ * @param program The program.
+ */
+export function register(program: Command): void {
+  const command = program.command("rfc2544").description(
+    "throughput, latency, loss and bursts over frame sizes",
+  )
+    .argument("[config]", "configuration file; - for stdin");
+  const described = addRunOptions(command as unknown as Command)
+    .addHelpText("after", HELP)
+    .optionsGroup(GROUP)
+    .option("--line-rate <rate>", "bit/s of the medium, such as 1G")
+    .option("--frames <sizes>", `frame sizes (default: ${STANDARD_FRAME_SIZES.join(",")})`)
+    .option("--tests <names>", `which of ${RFC2544_TESTS.join(", ")} (default: all)`)
+    .option("--trial <time>", "length of throughput and loss trials (default: 60s)")
+    .option("--width <share>", "how precisely the throughput is to be known (default: 0.5%)")
+    .option("--latency-trial <time>", "length of a latency trial (default: 120s)")
+    .option("--latency-repeat <n>", "so many of them (default: 20)")
+    .option("--burst <time>", "longest burst, in time at the full rate (default: 2s)")
+    .option("--burst-repeat <n>", "find the longest burst so often (default: 50)");
+  addTrialOptions(described as unknown as Command).action(async (...args: unknown[]) => {
+    await rfc2544(args[0] as string | undefined, args[1] as Rfc2544CommandOptions);
+  });
+}
+
+async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOptions): Promise<void> {
+  const options = await optionsOf(given, configPath);
+  await using json = await Output.open(given.json);
+  const unwritten = new Unwritten("benchmark");
+  const document = await run(options, given, unwritten);
+  const problem = await deliver(document, rfc2544Table, json);
+  unwritten.end(() => tellEnd(document), problem);
+}
+
+/** Reads what to measure; all that is wrong with it is told at once. */
+async function optionsOf(
+  given: Rfc2544CommandOptions,
+  configPath: string | undefined,
+): Promise<Rfc2544Options> {
+  const problems = new Problems();
+  const described = await problems.await(describeRun(given, configPath));
+  if (given.lineRate === undefined) {
+    problems.add({ where: null, message: "give the rate of the medium: --line-rate 1G" });
+  }
+  const read = <T>(option: string, text: string | undefined, how: (text: string) => T) =>
+    text === undefined ? undefined : problems.attempt(option, () => how(text));
+  const number = (option: string, text: string) => read(option, text, requireNumber) ?? NaN;
+  const seconds = (option: string, text: string) => read(option, text, requireSeconds) ?? NaN;
+  const shape = shapeOf(given, problems);
+  const carrier = described && problems.attempt(null, () => carrierOf(described.description));
+  const options = {
+    carrier: carrier ?? "udp4" as const,
+    frames: read("--frames", given.frames, (text) => text.split(",").map(requireNumber)) ??
+      STANDARD_FRAME_SIZES,
+    lineRate: read("--line-rate", given.lineRate, requireNumber) ?? NaN,
+    tests: read("--tests", given.tests ?? RFC2544_TESTS.join(","), testsOf) ?? new Set<Rfc2544Test>(),
+    trialSeconds: seconds("--trial", given.trial ?? "60s"),
+    width: read("--width", given.width ?? "0.5%", requireShare) ?? NaN,
+    latencySeconds: seconds("--latency-trial", given.latencyTrial ?? "120s"),
+    latencyRepeat: number("--latency-repeat", given.latencyRepeat ?? "20"),
+    burstSeconds: seconds("--burst", given.burst ?? "2s"),
+    burstRepeat: number("--burst-repeat", given.burstRepeat ?? "50"),
+    shape,
+    settleSeconds: seconds("--settle", given.settle ?? "0"),
+    invalidLimit: number("--invalid", given.invalid ?? "3"),
+    strict: given.strict === true,
+    ipbench: buildOf(),
+  };
+  if (described !== undefined) {
+    const loads = Number.isFinite(options.lineRate) ? [options.lineRate] : [];
+    problems.add(...await problemsOfTrials(described, shape, loads, problems));
+  }
+  problems.end();
+  return { ...options, base: described!.description };
+}
+
+function testsOf(text: string): Set<Rfc2544Test> {
+  const tests = text.split(",").map((name) => name.trim());
+  const wrong = tests.find((name) => !RFC2544_TESTS.includes(name as Rfc2544Test));
+  if (wrong !== undefined) {
+    throw new UnitError(`unknown "${wrong}"; known: ${RFC2544_TESTS.join(", ")}`);
+  }
+  return new Set(tests as Rfc2544Test[]);
+}
+
+/** What makes the frames: the socket type of the arguments, and the target's address. */
+function carrierOf(base: RunDescription): Carrier {
+  const types = new Set(base.clients.map((client) => getArg(client.args, "socktype") ?? "tcp"));
+  const [type] = types;
+  if (types.size !== 1) throw new UnitError("the testers differ in socktype; RFC 2544 needs one");
+  if (type === "raw") return "raw";
+  if (type !== "udp") {
+    throw new UnitError(`socktype=${type} makes frames of any size; use socktype=udp or socktype=raw`);
+  }
+  return base.clients.some((client) => client.target.includes(":")) ? "udp6" : "udp4";
+}
+
+async function run(
+  options: Rfc2544Options,
+  given: Rfc2544CommandOptions,
+  unwritten: Unwritten,
+): Promise<Rfc2544Document> {
+  const { runRfc2544 } = await import("../../controller/search/rfc2544.ts");
+  const { SYSTEM_CLOCK } = await import("../../controller/run/runner.ts");
+  await using keeper = await keeperOf(given.out, unwritten);
+  using interruption = catchInterruption((name) =>
+    note(`ipbench: ${name}: ending this trial (once more: at once)`)
+  );
+  const teller = new TrialTeller(given.quiet === true);
+  return await runRfc2544(options, {
+    run: teller.shown(await runnerOf(options.base.debug), false),
+    clock: SYSTEM_CLOCK,
+    signal: interruption.signal,
+    onTrial: (parts) => teller.heading = parts,
+    onLine: (text) => teller.line(`ipbench: ${text}`),
+    ...(keeper === null ? {} : { keep: keeper.keep }),
+  });
+}
+
+function tellEnd(document: Rfc2544Document): void {
+  const { run, frames } = document;
+  if (run.interrupted === true) throw new ExitError(EXIT.INTERRUPTED, "interrupted");
+  if (run.failed === true) throw new ExitError(EXIT.FAILED, `trials failed: ${run.reasons.join("; ")}`);
+  const odd = frames.filter((record) => record.notes.length > 0 || record.throughput?.regular === false);
+  if (odd.length > 0) {
+    throw new ExitError(
+      EXIT.FAILED,
+      `irregular or incomplete at ${odd.map((record) => record.frame).join(", ")}`,
+    );
+  }
+}
