@@ -1,7 +1,7 @@
 /**
  * Test arguments, `name=value,name=value`, with double quotes around a value that holds commas: read, set and removed by
  * name, everything else left byte for byte as it was. The plugins read them by the same grammar
- * (`tests_c/lib/ipb_args.c`); `tests/fixtures/argument_cases.txt` holds both to the same texts.
+ * (`tests_c/lib/args/ipb_args.c`); `tests/fixtures/argument_cases.txt` holds both to the same texts.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * Numbers with units, as people type them: `10M`, `64Ki`, `0.5%`, `200us`, `1.5s`.
  *
- * The C plugins read arguments by the same grammar and table (`tests_c/lib/ipb_units.c`);
+ * The C plugins read arguments by the same grammar and table (`tests_c/lib/args/ipb_units.c`);
  * `tests/fixtures/argument_cases.txt` holds both to the same texts.
  *
  * @module

@@ -10,8 +10,8 @@
 import type { ResultDocument } from "../results/document/document.ts";
 import { parseDocument } from "../results/document/parse.ts";
 import { xmlOf } from "../tests/fixtures/run_config.ts";
-import { isDead, startSwarm, swarmAddress } from "../tests/fixtures/swarm.ts";
-import { realAnswers } from "../tests/fixtures/swarm_answers.ts";
+import { isDead, startSwarm, swarmAddress } from "../tests/fixtures/peers/swarm.ts";
+import { realAnswers } from "../tests/fixtures/peers/swarm_answers.ts";
 import { momentOf, type ObservedRun, observeRun, TestDaemon } from "../tests/util/mod.ts";
 
 const [TESTERS = 1_000] = Deno.args.map(Number);

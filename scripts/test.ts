@@ -58,9 +58,11 @@ const PARTS: Record<string, () => Promise<Count>> = {
   process: processTests,
 };
 
-/** Tests that wait more than they work, and measure nothing: two files at a time. */
-const SIDE_BY_SIDE =
-  /^(cli|compare|crash|daemon_(auth|dialogue|extensions|faults|plugins|silence|tls)|docs|document|ffi|launcher|plugin_tools|process_names|recover|report|secure|terminal|wrappers)_/;
+/** Tests that measure, or that ask how much memory or time a program takes: one after another, and nothing beside them. */
+const ALONE =
+  /^tests\/(witness\/|plugins\/engine_process|run\/(lab_script|scale|search|sweep)|daemon\/(fuzz|lockout)_|faults\/matrix)/;
+/** Files of the other tests at a time: they wait more than they work. */
+const SIDE_BY_SIDE = 4;
 
 /** One check that has no parts: shows its output when it fails. */
 function one(name: string, { code, output }: Outcome): Count {
@@ -179,11 +181,11 @@ function indexOfBytes(haystack: Uint8Array, needle: Uint8Array): number {
 }
 
 /** Runs Deno's tests, shows them as they go, and reads the counts of the last line. */
-async function denoTest(args: string[]): Promise<Count> {
+async function denoTest(args: string[], jobs = navigator.hardwareConcurrency): Promise<Count> {
   const command = new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", "--no-check", "--quiet", "--frozen", ...filter, ...args],
     cwd: ROOT,
-    env: environment,
+    env: { ...environment, DENO_JOBS: String(jobs) },
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -207,12 +209,20 @@ async function denoTest(args: string[]): Promise<Count> {
 }
 
 async function processTests(): Promise<Count> {
-  const files = Array.from(Deno.readDirSync(`${ROOT}tests`), ({ name }) => name)
-    .filter((name) => name.endsWith("_test.ts")).toSorted();
-  const path = (name: string) => `tests/${name}`;
-  const together = files.filter((name) => SIDE_BY_SIDE.test(name)).map(path);
-  const alone = files.filter((name) => !SIDE_BY_SIDE.test(name)).map(path);
-  return sum([await denoTest(["--parallel", ...together]), await denoTest(alone)]);
+  const files = (await testFiles("tests")).toSorted();
+  const alone = files.filter((path) => ALONE.test(path));
+  const together = files.filter((path) => !ALONE.test(path));
+  return sum([await denoTest(["--parallel", ...together], SIDE_BY_SIDE), await denoTest(alone)]);
+}
+
+async function testFiles(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(ROOT + folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) paths.push(...await testFiles(path));
+    else if (name.endsWith("_test.ts")) paths.push(path);
+  }
+  return paths;
 }
 
 /** Nothing of this run may be left, whatever the tests did. */

@@ -19,6 +19,6 @@ STRIP ?= -s
 endif
 OBJ := $(BUILD)/obj
 CFLAGS += -std=gnu11 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $(OPTIMIZE) $(SANITIZE)
-CPPFLAGS += -I$(TESTS_C)/include -I$(TESTS_C)/lib -D_GNU_SOURCE
+CPPFLAGS += -I$(TESTS_C)/include $(addprefix -I,$(wildcard $(TESTS_C)/lib/*/)) -D_GNU_SOURCE
 LDFLAGS += $(SANITIZE) $(STRIP)
 IPB_LIB := $(OBJ)/lib/libipb.a

@@ -5,7 +5,7 @@ import { Peer } from "./peer.ts";
 import type { RunPhase } from "../run/progress.ts";
 import { RunError, type RunErrorCode } from "../run/run_error.ts";
 import { SideChannel } from "./side_channel.ts";
-import { scriptedDaemon, type Step } from "../../tests/fixtures/scripted_daemon.ts";
+import { scriptedDaemon, type Step } from "../../tests/fixtures/peers/scripted_daemon.ts";
 
 const GREETING = "100 IPBENCH V1.0\n";
 const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue,stop)\n";

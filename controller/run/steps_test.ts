@@ -12,7 +12,7 @@ import { newDocument } from "../outcome/run_document.ts";
 import { runSession } from "./steps.ts";
 import { targetKey } from "../halves.ts";
 import { Session } from "./run_state.ts";
-import { type ScriptedDaemon, scriptedDaemon } from "../../tests/fixtures/scripted_daemon.ts";
+import { type ScriptedDaemon, scriptedDaemon } from "../../tests/fixtures/peers/scripted_daemon.ts";
 
 const GREETING = "100 IPBENCH V1.0\n";
 const OK = "200 OK\n";

@@ -1,0 +1,32 @@
+/** Wrong use of sweep, search and rfc2544: status 2, one sentence that names what is wrong, nothing on stdout. */
+import assert from "node:assert/strict";
+import { runProgram } from "../util/mod.ts";
+
+const RUN = ["--client", "127.0.0.1:1", "--test", "latency", "--test-target", "127.0.0.1"];
+
+Deno.test("wrong use of sweep, search and rfc2544 is said in a sentence, with status 2", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-usage-" });
+  const cases: [string[], RegExp][] = [
+    [["sweep", ...RUN, "-o", folder], /nothing to sweep over; give an axis, such as --over bps=/],
+    [["sweep", ...RUN, "--over", "bps=10M:1M:1M"], /axis bps: the range "10M:1M:1M" ends before it begins/],
+    [["sweep", ...RUN, "--over", "bps=1M", "--until", "loss>1ms"], /loss is compared with a share/],
+    [["sweep", ...RUN, "--over", "bps=1M", "--resume"], /--resume needs the folder/],
+    [["search", ...RUN], /give the largest load to try: --max 1G/],
+    [["search", ...RUN, "--max", "1G", "--goal", "nrd"], /unknown goal "nrd"; known: ndr, pdr/],
+    [["search", ...RUN, "--max", "1G", "--latency", "p99<5"], /needs a time above 0 with its unit/],
+    [
+      ["rfc2544", ...RUN, "--test-args", "socktype=tcp", "--line-rate", "1G"],
+      /socktype=tcp makes frames of any size/,
+    ],
+  ];
+  try {
+    for (const [args, message] of cases) {
+      const { code, stdout, stderr } = await runProgram("ipbench", args, { cwd: folder });
+      assert.deepEqual([code, stdout], [2, ""], `${args.join(" ")}: ${stderr}`);
+      assert.match(stderr, message);
+    }
+    assert.deepEqual([...Deno.readDirSync(folder)], [], "nothing is left behind");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

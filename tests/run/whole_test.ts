@@ -1,0 +1,153 @@
+/** Whole runs with `dist/`: testers, targets, the row, the document, what is kept when some fail. */
+import assert from "node:assert/strict";
+import { EchoProcess } from "../fixtures/peers/echo_process.ts";
+import { dummyConfig } from "../fixtures/dummy_run.ts";
+import { runConfig } from "../fixtures/run_config.ts";
+import { TestDaemon, until } from "../util/mod.ts";
+
+const ARGS = "socktype=udp,bps=2000000,size=125,samples=1500,warmup=0.3,cooldown=0.2";
+
+Deno.test("two testers and two targets: one row, exact counts, one window for all", async () => {
+  await using echo = await EchoProcess.start();
+  await using first = await TestDaemon.start();
+  await using second = await TestDaemon.start({ ip: "127.0.0.2" });
+  await using meter = await TestDaemon.start({ role: "target" });
+  await using other = await TestDaemon.start({ role: "target", ip: "127.0.0.2" });
+  const { code, stdout, stderr, document } = await runConfig({
+    test: "latency",
+    args: ARGS,
+    controllerArgs: "with_cpu_target",
+    testPort: echo.port,
+    clients: [first, second].map(({ host, port }) => ({ host, port })),
+    targets: [
+      { test: "cpu_target", host: meter.host, port: meter.port },
+      { test: "dummy_target", host: other.host, port: other.port },
+    ],
+  });
+  const told = `${document.run.reasons.join("; ")} | ${stderr}`;
+  assert.equal(code, document.run.verdict === "INVALID" ? 1 : 0, told);
+  assert.equal(document.run.failed, undefined, told);
+  assert.ok(stdout.endsWith(document.csv), stdout);
+
+  const row = document.csv.split("\n")[0]!.split(",");
+  assert.equal(row[0], "4000000", "requested rate of both");
+  assert.equal(row[3], "125");
+  assert.ok(Number(row[9]) >= 0 && Number(row[9]) <= 100, `CPU use follows the row: ${document.csv}`);
+
+  let sent = 0;
+  for (const client of document.clients) {
+    const { counts, latency, clock, start } = client;
+    assert.ok(counts !== null && latency !== null && clock !== null && start !== null, told);
+    assert.equal(counts.sent, counts.ok + counts.lost + counts.late + counts.corrupt);
+    assert.equal(latency.response?.count, counts.ok);
+    assert.ok(clock.error_ns > 0 && Math.abs(clock.offset_ns) <= clock.error_ns, "one machine, one clock");
+    assert.match(client.peer!, /^ipbenchd\/\d/);
+    assert.equal(typeof client.environment?.kernel, "string");
+    sent += counts.sent;
+  }
+  const { total } = document;
+  assert.equal(total.counts?.sent, sent);
+  assert.equal(total.latency.response?.count, total.counts?.ok);
+
+  // The meter's figure is for the common window: not before it, not after it.
+  const window = total.window!;
+  const off = document.targets[0]!.window_off_ns!;
+  const length = window.end_ns - window.start_ns;
+  assert.ok(length > 0.5e9 && length < 3e9, `common window of ${length} ns`);
+  assert.ok(off < 0.3 * length, `the meter is ${off} ns off ${length}`);
+  const said = document.run.details!.some((reason) => reason.code === "target-window");
+  assert.equal(said, off > 0.02 * length, "what is more than 2 % off is said");
+});
+
+Deno.test("a tester that is not there fails the run, and is done without when the rest is enough", async () => {
+  await using tester = await TestDaemon.start();
+  const gone = await TestDaemon.start();
+  await gone.stop();
+  const config = dummyConfig([gone, tester], "seconds=0.2");
+  const strict = await runConfig(config);
+  assert.equal(strict.code, 1);
+  assert.equal(strict.document.run.failed, true);
+  assert.match(
+    strict.document.clients[0]!.error!,
+    new RegExp(`client 127\\.0\\.0\\.1:${gone.port}: connect: `),
+  );
+  assert.equal(strict.document.csv, "");
+  assert.equal(strict.stdout, "");
+  await tester.assertFree();
+
+  const lenient = await runConfig(config, ["--require", "50%"]);
+  assert.equal(lenient.code, 0, lenient.stderr);
+  assert.equal(lenient.document.run.verdict, "SUSPECT", lenient.document.run.reasons.join("; "));
+  assert.match(lenient.document.clients[0]!.error!, /connect/);
+  assert.equal(lenient.document.clients[1]!.error, undefined);
+  assert.notEqual(lenient.document.csv, "");
+});
+
+Deno.test("a taken daemon is named with the way out, and --reset takes it", async () => {
+  await using tester = await TestDaemon.start();
+  using holder = await tester.greeted();
+  assert.deepEqual(await holder.ask("HELLO"), ["200 OK (Ready to go)"]);
+  const config = dummyConfig([tester], "seconds=0.2");
+  const refused = await runConfig(config);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /already runs a test.*"ipbench abort 127\.0\.0\.1:\d+".*--reset/);
+  const forced = await runConfig(config, ["--reset"]);
+  assert.equal(forced.code, 0, forced.stderr);
+});
+
+Deno.test("arguments that the test refuses reach the user as it said it", async () => {
+  await using tester = await TestDaemon.start();
+  const { code, stderr, document } = await runConfig({
+    test: "latency",
+    args: "socktype=udp,bsp=1",
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [],
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /bsp/);
+  assert.match(stderr, /bps/, "the nearest known name");
+  assert.match(document.run.reasons.join(), /bsp/);
+  await tester.assertFree();
+});
+
+Deno.test("a test that is nowhere is named before anything starts", async () => {
+  await using tester = await TestDaemon.start();
+  const { code, stderr } = await runConfig({
+    test: "no_such_test",
+    args: "",
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [],
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /no_such_test/);
+  assert.match(stderr, /ipbench plugins/);
+  await tester.assertFree();
+});
+
+Deno.test("a tester that dies in mid-run: without it when the rest is enough, results of the others kept either way", async () => {
+  for (const lenient of [false, true]) {
+    await using steady = await TestDaemon.start();
+    const dying = await TestDaemon.start({ ip: "127.0.0.2" });
+    const timer = setInterval(async () => {
+      if (await steady.testPid().catch(() => null) === null && started) {
+        clearInterval(timer);
+        dying.signal("SIGKILL");
+      }
+    }, 50);
+    let started = false;
+    const running = runConfig(
+      dummyConfig([{ host: steady.host, port: steady.port, args: "seconds=0.3" }, dying], "seconds=20"),
+      lenient ? ["--require", "1"] : [],
+    );
+    await until("the test runs", 20_000, async () => started = await steady.testPid() !== null);
+    const { code, document, stderr, ms } = await running;
+    clearInterval(timer);
+    await dying.stop("SIGKILL").catch(() => {});
+    assert.equal(code, lenient ? 0 : 1, stderr);
+    assert.equal(document.run.verdict, lenient ? "SUSPECT" : "INVALID", document.run.reasons.join("; "));
+    assert.match(document.clients[1]!.error!, new RegExp(`client 127\\.0\\.0\\.2:${dying.port}: run: `));
+    assert.equal(document.clients[0]!.metrics[0]?.name, "text_size", "what came in is kept");
+    assert.equal(document.csv !== "", lenient, "a failed run has no row");
+    assert.ok(ms < 15_000, `ended after ${ms} ms, not when the dead tester's test would have`);
+  }
+});

@@ -1,0 +1,105 @@
+/* link: ../client_wrapper/wrapper.c ../client_wrapper/words.c ../client_wrapper/program.c ../nfs_latency/nfs_result.c ../nfs_latency/tally.c ../cpu_target/burner.c ../sink/flows.c */
+/* Any bytes as the results of the wrappers, of nfs_latency and of the tests that send text and JSON, and any text as a
+ * command, as a list of CPUs and as packets that sink counts. The first byte chooses.  SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../client_wrapper/wrapper.h"
+#include "../../cpu_target/burner.h"
+#include "../../nfs_latency/nfs_result.h"
+#include "../../sink/flows.h"
+#include "ipb_json.h"
+#include "ipb_report.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void json_is_well_formed(char *json)
+{
+	if (ipb_json_check(json, strlen(json)) != 0)
+		abort();
+	free(json);
+}
+
+static void wrapper(const char *bytes, int size)
+{
+	struct client_data d = { 0 };
+	char *json;
+
+	if (wrapper_unmarshall(bytes, size, &d.data, &d.size, NULL) < 0)
+		return;
+	if (wrapper_results(&d, &json) == 0)
+		json_is_well_formed(json);
+	ipb_report_free(&d.data);
+}
+
+static void report(const char *bytes, int size)
+{
+	struct client_data d = { 0 };
+	char *json;
+
+	if (ipb_report_unmarshall(bytes, size, &d.data, &d.size, NULL) < 0)
+		return;
+	if (ipb_report_results(&d, NULL, &json) == 0)
+		json_is_well_formed(json);
+	ipb_report_free(&d.data);
+}
+
+static void nfs(const char *bytes, int size)
+{
+	struct nfs_result r;
+
+	if (nfs_result_decode(&r, bytes, size, NULL) < 0)
+		return;
+	if (r.tally.ok > r.tally.sent || r.tally.bad > r.tally.sent - r.tally.ok)
+		abort();
+	nfs_result_free(&r);
+}
+
+static void command(const char *bytes, int size)
+{
+	char *text = malloc((size_t)size + 1);
+	struct words w;
+
+	memcpy(text, bytes, (size_t)size);
+	text[size] = '\0';
+	if (words_parse(&w, text, NULL) == 0) {
+		words_allow(&w, "/usr/bin:/bin", "argument start", NULL);
+		words_free(&w);
+	}
+	free(text);
+}
+
+static void cpus(const char *bytes, int size)
+{
+	static int list[BURNER_CPUS_MAX];
+	char *text = malloc((size_t)size + 1);
+
+	memcpy(text, bytes, (size_t)size);
+	text[size] = '\0';
+	if (burner_parse_cpus(text, list, NULL) > BURNER_CPUS_MAX)
+		abort();
+	free(text);
+}
+
+static void packets(const char *bytes, int size)
+{
+	static struct flows flows;
+	struct flow_totals t;
+
+	for (int at = 0; at < size; at += 48)
+		flows_count(&flows, (const uint8_t *)bytes + at, (size_t)(size - at < 48 ? size - at : 48), 48, (uint64_t)size % 3,
+		            (uint64_t)at);
+	flows_totals(&flows, &t);
+	if (t.measured_sent > 0 && !(t.loss >= 0 && t.loss <= 1))
+		abort();
+	flows_free(&flows);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static void (*const run[])(const char *, int) = { wrapper, report, nfs, command, cpus, packets };
+
+	if (size > 0)
+		run[data[0] % 6]((const char *)data + 1, (int)size - 1);
+	return 0;
+}

@@ -1,0 +1,223 @@
+/* link: ../discard/discard.c ../discard/sender.c */
+/* discard: its run number when nobody gives one, and what it says when it cannot send.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define IPBENCH_TEST_CLIENT
+#include "../../discard/sender.h"
+#include "ipb_bytes.h"
+#include "ipb_clock.h"
+#include "plugin.h"
+
+#define ARGS "socktype=udp,bps=1M,size=100,warmup=0,test_time=0.01,cooldown=0"
+
+extern struct ipbench_plugin ipbench_plugin;
+extern struct ipbench_plugin_ext ipbench_plugin_ext;
+
+static struct ipbench_progress progress;
+static char text[1024];
+static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 0, 0,
+	                            sizeof text, text, &progress, 0, 0 };
+static int forced;          /* error number that sending gives; 0: packets are really sent */
+static uint64_t forced_from_ns, forced_until_ns; /* 0: from the beginning, to the end */
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	const uint64_t now = ipb_now_ns();
+
+	if (forced == 0 || now < forced_from_ns || (forced_until_ns != 0 && now >= forced_until_ns))
+		return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+	errno = forced;
+	return -1;
+}
+
+static int listener(int *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof a;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+/* One whole test to that port; gives the JSON of its result. */
+static char *run(int port)
+{
+	char name[] = "127.0.0.1", args[] = ARGS, *wire, *json;
+	struct client_data d = { .valid = 1 };
+	struct timeval stamp;
+	int size;
+
+	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+	assert_int_equal(ipbench_plugin.setup(name, port, args), 0);
+	assert_int_equal(ipbench_plugin.start(&stamp), 0);
+	assert_int_equal(ipbench_plugin.marshall(&wire, &size, 0), 0);
+	assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), 0);
+	assert_int_equal(ipbench_plugin_ext.results(&d, &json), 0);
+	ipbench_plugin.unmarshall_cleanup(&d.data);
+	ipbench_plugin.marshall_cleanup(&wire);
+	return json;
+}
+
+/* Under an original controller each tester makes a number up, so that sink can tell them apart. */
+static void testers_without_a_run_number_differ(void **state)
+{
+	uint64_t number[3];
+	int port, fd = listener(&port);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		uint8_t packet[200];
+		host.run_id = i == 2 ? 77 : 0;
+		free(run(port));
+		number[i] = 0;
+		while (recv(fd, packet, sizeof packet, MSG_DONTWAIT) > 0)
+			number[i] = ipb_get_be(packet + 16, 8);
+	}
+	close(fd);
+	assert_true(number[0] != 0 && number[1] != 0 && number[0] != number[1]);
+	assert_int_equal(number[2], 77);
+}
+
+static void failures_are_told_with_their_cause(void **state)
+{
+	int port, fd = listener(&port);
+	char *json = run(port);
+
+	(void)state;
+	assert_null(strstr(json, "send-failures"));
+	free(json);
+	close(fd);
+	json = run(port);
+	if (strstr(json, "send-failures") == NULL || strstr(json, "Connection refused") == NULL)
+		fail_msg("%s", json);
+	free(json);
+}
+
+static void ignore(const struct sender *s, enum discard_phase phase, uint64_t elapsed_ns)
+{
+	(void)s;
+	(void)phase;
+	(void)elapsed_ns;
+}
+
+static void says(int error, const char *sentence)
+{
+	struct sender s = { .bps = 1e6, .size = 100, .test_ns = 1000000 };
+	struct ipb_error err = { 0 };
+	int port, fd = listener(&port);
+
+	assert_int_equal(sender_open_udp(&s, "127.0.0.1", (uint16_t)port, &err), 0);
+	forced = error;
+	int status = sender_run(&s, ignore, &err);
+	forced = 0;
+	sender_close(&s);
+	close(fd);
+	assert_int_equal(status, -1);
+	if (strstr(ipb_error_text(&err), sentence) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", ipb_error_text(&err), sentence);
+}
+
+static void the_cause_is_the_real_one(void **state)
+{
+	(void)state;
+	says(EHOSTUNREACH, "No route to host");
+	says(EAGAIN, "send queue stayed full");
+	says(EMSGSIZE, "Message too long");
+}
+
+/* Sends 1,000 packets a second for 0.3 s, of which the kernel refuses those from from_ns to until_ns after the start.
+ * Whatever was refused, what the sender calls sent is what arrives. */
+static void outage(int error, uint64_t from_ns, uint64_t until_ns, int gives_up)
+{
+	struct sender s = { .bps = 800000, .size = 100, .test_ns = 300000000 };
+	struct ipb_error err = { 0 };
+	uint8_t packet[200];
+	uint64_t arrived = 0, measured = 0;
+	int port, fd = listener(&port), room = 1 << 20;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	assert_int_equal(sender_open_udp(&s, "127.0.0.1", (uint16_t)port, &err), 0);
+	forced_from_ns = ipb_now_ns() + from_ns;
+	forced_until_ns = until_ns == 0 ? 0 : ipb_now_ns() + until_ns;
+	forced = error;
+	int status = sender_run(&s, ignore, &err);
+	forced = 0;
+	forced_from_ns = forced_until_ns = 0;
+	sender_close(&s);
+	if (status != 0)
+		fail_msg("%s: %s", strerror(error), ipb_error_text(&err));
+	while (recv(fd, packet, sizeof packet, MSG_DONTWAIT) > 0) {
+		measured += packet[32] == DISCARD_MEASURE;
+		assert_int_equal(ipb_get_be(packet, 8), arrived++); /* no number is missing */
+	}
+	close(fd);
+	assert_int_equal(arrived, s.sequence);
+	assert_int_equal(measured, s.measured);
+	assert_true(measured > 0 && s.failed > 0 && s.failure == error);
+	assert_true(gives_up ? s.given_up > 0 : measured + s.given_up == 300);
+}
+
+static void what_this_machine_refuses_for_a_while_ends_nothing(void **state)
+{
+	const int errors[] = { EPERM, EACCES, ENETUNREACH, ENETDOWN, ENOPROTOOPT, EHOSTDOWN };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+		outage(errors[i], 50000000, 100000000, 0);
+	outage(EPERM, 100000000, 0, 1);
+}
+
+/* The original's names of arguments mean the same; both at once would be a contradiction. */
+static void each_argument_has_two_names(void **state)
+{
+	uint64_t ns = 0, same = 0;
+
+	(void)state;
+	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+	assert_int_equal(ipbench_plugin_ext.expected_duration("duration=30,iface=lo", &ns), 0);
+	assert_int_equal(ipbench_plugin_ext.expected_duration("test_time=30,if=lo", &same), 0);
+	assert_int_equal(ns, 10000000000ull + 30000000000ull + 10000000000ull + 2000000000ull);
+	assert_int_equal(same, ns);
+	assert_int_equal(ipbench_plugin_ext.expected_duration("duration=1,test_time=2", &ns), -1);
+	assert_string_equal(text, "arguments duration and test_time are one thing: give one of them");
+}
+
+/* What a tester would print that has not been set up is no rate. */
+static void without_a_run_there_is_no_rate(void **state)
+{
+	struct client_data d = { .valid = 1 };
+	char *wire = NULL, *json = NULL;
+	int size = 0;
+
+	(void)state;
+	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+	assert_int_equal(ipbench_plugin.marshall(&wire, &size, 0), 0);
+	assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), 0);
+	assert_int_equal(ipbench_plugin_ext.results(&d, &json), 0);
+	assert_non_null(strstr(json, "\"sent_bps\":0,"));
+	ipbench_plugin_ext.results_cleanup(&json);
+	ipbench_plugin.unmarshall_cleanup(&d.data);
+	ipbench_plugin.marshall_cleanup(&wire);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(without_a_run_there_is_no_rate),
+		                            cmocka_unit_test(each_argument_has_two_names),
+		                            cmocka_unit_test(testers_without_a_run_number_differ),
+		                            cmocka_unit_test(failures_are_told_with_their_cause),
+		                            cmocka_unit_test(the_cause_is_the_real_one),
+		                            cmocka_unit_test(what_this_machine_refuses_for_a_while_ends_nothing) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
