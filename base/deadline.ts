@@ -83,6 +83,24 @@ export function withDeadline<T>(promise: Promise<T>, ms: number, late: () => Err
 }
 
 /**
+ * Waits for a promise, but not longer than that.
+ *
+ * @param promise one that is never rejected, or whose rejection the caller takes
+ * @param ms longest wait, in milliseconds
+ * @returns whether it was settled in time
+ */
+export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const late = new Error("too late");
+  try {
+    await withDeadline(promise, ms, () => late);
+    return true;
+  } catch (error) {
+    if (error === late) return false;
+    throw error;
+  }
+}
+
+/**
  * Pauses.
  *
  * @param ms how long, in milliseconds; 0 or less, such as until an instant that has passed: not at all

@@ -6,6 +6,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
+import { messageOf } from "../base/errors.ts";
 import { type Address, formatAddress, parseAddress, parsePort } from "../config/address.ts";
 import { tlsOf } from "../config/command_line.ts";
 import { type DaemonDescription, daemonsOf } from "../config/daemons.ts";
@@ -208,5 +209,5 @@ export async function eachDaemon(
 /** Says what went wrong with a daemon, and what can be done about it where that is known. */
 export function wordsOf(error: unknown): string {
   if (error instanceof ConnectionError && error.remedy !== null) return `${error.message}; ${error.remedy}`;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/errors.ts";
 import { isUnfinished, runIdOf } from "../controller/store/journal.ts";
 import { recoverDocument } from "../controller/store/save.ts";
 import type { ResultDocument } from "../results/document/document.ts";
@@ -166,5 +167,5 @@ export async function readBounded(path: string, limit = DOCUMENT_TEXT_LIMIT): Pr
 function fileError(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

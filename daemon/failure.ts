@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/errors.ts";
 import { PluginError } from "../ffi/mod.ts";
 
 /** HELLO while another connection has the slot. */
@@ -43,13 +44,4 @@ export function describeFailure(failure: string, plugin: string, error: unknown)
     [`plugin ${plugin}: `, `plugin ${plugin} `, `${plugin}: `].find((text) => why.startsWith(text)) ?? "";
   const rest = why.slice(prefix.length);
   return rest === "" ? `${step}: ${plugin}` : `${step}: ${plugin}: ${rest}`;
-}
-
-/**
- * What an error says.
- *
- * @param error Anything that was thrown.
- */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

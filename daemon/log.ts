@@ -11,8 +11,8 @@ import {
   type LogRecord,
   type Sink,
 } from "@logtape/logtape";
+import { within } from "../base/deadline.ts";
 import { LOG_QUEUE_RECORDS } from "./limits.ts";
-import { within } from "./wait.ts";
 
 /** How records are written. */
 export interface LogOptions {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/errors.ts";
 import {
   type HostDeadlines,
   monotonicNowNs,
@@ -22,7 +23,6 @@ import {
 import { canAskForCertificates, clientAuthorities } from "./link/certified_listener.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
 import { Deliveries } from "./link/deliveries.ts";
-import { messageOf } from "./failure.ts";
 import { AuthGuard } from "./access/guard.ts";
 import { GuestPolicy } from "./access/guests.ts";
 import { continueOnEnter } from "./terminal.ts";

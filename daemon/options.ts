@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { messageOf } from "../base/errors.ts";
 import type { DaemonRole } from "../protocol/mod.ts";
 import { type Cidr, isLoopback, parseCidr } from "./access/cidr.ts";
 import { type AllowedTarget, parseAllowedTarget } from "./access/guests.ts";
@@ -256,6 +257,6 @@ function asArgument<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
 }

@@ -5,17 +5,18 @@
  */
 import { setImmediate } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
+import { pause, within } from "../base/deadline.ts";
+import { messageOf } from "../base/errors.ts";
 import { socketAddress } from "../protocol/mod.ts";
 import type { CertifiedConnection } from "./link/certified_connection.ts";
 import { CertifiedListener } from "./link/certified_listener.ts";
 import { type Cidr, isInRanges, sourceOf } from "./access/cidr.ts";
 import { Connection, type RawConnection } from "./link/connection.ts";
-import { messageOf } from "./failure.ts";
 import { withKeepalive } from "./link/keepalive.ts";
 import { ACCEPT_PAUSE_MS, MAX_LINGERING, TICK_MS, TLS_HANDSHAKE_MS } from "./limits.ts";
 import { findLeaver, type Tenant } from "./places.ts";
-import { Session, type SessionContext } from "./session.ts";
-import { delay, within } from "./wait.ts";
+import { Session } from "./session.ts";
+import type { SessionContext } from "./session_types.ts";
 
 /** Certificates and keys in PEM. */
 export interface ServerTls {
@@ -153,7 +154,7 @@ export class Server {
       } catch (error) {
         if (this.#closing) return;
         log.error("cannot accept a connection: {why}", { why: String(error) });
-        await delay(ACCEPT_PAUSE_MS);
+        await pause(ACCEPT_PAUSE_MS);
       }
     }
   }

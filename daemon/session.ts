@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Logger } from "@logtape/logtape";
+import { pause, within } from "../base/deadline.ts";
+import { messageOf } from "../base/errors.ts";
 import {
   type DaemonEffect,
   type DaemonEvent,
-  type DaemonRole,
   type DaemonState,
   daemonTransition,
   formatClock,
@@ -18,16 +18,14 @@ import {
   initialDaemonState,
   LineReader,
   ownsSlot,
-  type Prover,
   type ResultStamps,
   socketAddress,
   WATCH_PER_SECOND,
 } from "../protocol/mod.ts";
-import type { DaemonClock } from "./clock.ts";
 import { sourceOf } from "./access/cidr.ts";
 import type { Connection } from "./link/connection.ts";
-import { messageOf, SlotBusyError, TestError } from "./failure.ts";
-import type { AuthGuard, Refusal } from "./access/guard.ts";
+import { SlotBusyError, TestError } from "./failure.ts";
+import type { Refusal } from "./access/guard.ts";
 import {
   IDLE_OWNER_MS,
   LINES_AT_ONCE,
@@ -37,36 +35,9 @@ import {
   RELEASE_WAIT_MS,
   UNAUTHENTICATED_MS,
 } from "./limits.ts";
-import type { TestSlot } from "./slot.ts";
+import type { SessionContext, SessionPlace } from "./session_types.ts";
 import type { SlotOwner } from "./slot_types.ts";
-import type { Deliveries } from "./link/deliveries.ts";
 import type { Standing, Tenant } from "./places.ts";
-import { delay, within } from "./wait.ts";
-
-/** What all sessions of a daemon share. */
-export interface SessionContext {
-  readonly role: DaemonRole;
-  /** Name and version for the greeting. */
-  readonly program: string;
-  readonly slot: TestSlot;
-  readonly clock: DaemonClock;
-  /** Knows the secret; `null` where the daemon asks for none. */
-  readonly prover: Prover | null;
-  readonly guard: AuthGuard;
-  readonly deliveries: Deliveries;
-  readonly log: Logger;
-  /** How long a connection without the test may say nothing, milliseconds. */
-  readonly idleMs: number;
-  readonly createNonce: () => string;
-}
-
-/** Where the connection is made. */
-export interface SessionPlace {
-  /** Address of the peer. */
-  readonly remote: { readonly hostname: string; readonly port: number };
-  /** Our end of the connection. */
-  readonly local: { readonly hostname: string; readonly port: number };
-}
 
 const encoder = new TextEncoder();
 
@@ -208,7 +179,7 @@ export class Session implements SlotOwner, Tenant {
         else if (token.reason === "too-long") this.#dispatch({ type: "overflow" });
         else this.#dispatch({ type: "line", line: { text: null, rxNs } });
         // Nobody who reads the answers sends so many at once.
-        if (++lines % LINES_AT_ONCE === 0) await delay(LINES_PAUSE_MS);
+        if (++lines % LINES_AT_ONCE === 0) await pause(LINES_PAUSE_MS);
       }
       // A peer that sends and does not read is not read from either.
       while (this.#effects.length > MAX_WAITING_EFFECTS && this.#busy) await this.#working;
@@ -355,7 +326,7 @@ export class Session implements SlotOwner, Tenant {
     log.warn("{name}: {what}, refusal {failures} of {source}; {untold} more were refused at once", {
       ...{ name: this.name, what, failures, source, untold },
     });
-    await delay(refusal.delayMs);
+    await pause(refusal.delayMs);
     const late = refusal.over();
     if (late > 0) {
       log.warn("{source}: {untold} more were refused at once", { source, untold: late });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { pause } from "../base/deadline.ts";
 import { createNonce, createProver } from "../protocol/mod.ts";
 import { createClock } from "./clock.ts";
 import { Connection } from "./link/connection.ts";
@@ -6,9 +7,9 @@ import { Deliveries } from "./link/deliveries.ts";
 import { AuthGuard } from "./access/guard.ts";
 import { IDLE_OWNER_MS, LINES_AT_ONCE, UNAUTHENTICATED_MS } from "./limits.ts";
 import { daemonLog } from "./log.ts";
-import { Session, type SessionContext } from "./session.ts";
+import { Session } from "./session.ts";
+import type { SessionContext } from "./session_types.ts";
 import type { TestSlot } from "./slot.ts";
-import { delay } from "./wait.ts";
 
 const PEER = { hostname: "127.0.0.1", port: 4 };
 const IDLE_MS = 10_000;
@@ -105,6 +106,6 @@ Deno.test("a thousand lines at once are looked at little by little, so that othe
   const answers = () => peer.said.split("200 OK").length - 1;
   await new Promise((resolve) => setTimeout(resolve, 0));
   assert.equal(answers(), LINES_AT_ONCE);
-  for (let waits = 0; answers() < lines && waits < 1_000; waits++) await delay(10);
+  for (let waits = 0; answers() < lines && waits < 1_000; waits++) await pause(10);
   assert.equal(answers(), lines, "none is lost");
 });

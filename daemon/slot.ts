@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { within } from "../base/deadline.ts";
+import { messageOf } from "../base/errors.ts";
 import { PluginError, PluginHost, type PluginInfo, type StartReport } from "../ffi/mod.ts";
 import type { TestSetup } from "../base/test_setup.ts";
 import { isNear, type ProgressReport, type TestResult } from "../protocol/mod.ts";
@@ -15,12 +17,11 @@ import {
   POLITE_STOP_MS,
   SLOT_WAIT_MS,
 } from "./limits.ts";
-import { describeFailure, messageOf, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
+import { describeFailure, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
 import { describeProgress } from "./progress.ts";
 import type { SlotOptions, SlotOwner } from "./slot_types.ts";
 import { type SlotHost, SpareChild } from "./spare.ts";
 import { Turns } from "../base/turns.ts";
-import { within } from "./wait.ts";
 
 interface Occupation {
   readonly owner: SlotOwner;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../base/errors.ts";
 import { monotonicNowNs } from "./clock.ts";
 import { EMPTY_SETUP, type TestSetup } from "../base/test_setup.ts";
 import { PluginError } from "./errors.ts";
@@ -273,7 +274,7 @@ export class PluginHost {
         return json as Record<string, unknown>;
       }
     } catch (cause) {
-      const why = noNumber(text) ?? (cause instanceof Error ? cause.message : String(cause));
+      const why = noNumber(text) ?? messageOf(cause);
       const message = `${this.#process.subject} gave results that are not JSON: ${why}`;
       throw new PluginError("unmarshall", "results", message, { cause });
     }

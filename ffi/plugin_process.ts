@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../base/errors.ts";
 import { PluginError, type PluginErrorCode } from "./errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "./frame.ts";
 import type { HostDeadlines } from "./limits.ts";
@@ -96,7 +97,7 @@ export class PluginProcess {
       const env = { ...self.env, [PROGRAM_VARIABLE]: selfPath() ?? Deno.execPath(), ...extra };
       this.#child = new Deno.Command(self.path, { args: self.args, env, ...pipes }).spawn();
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new PluginError("crash", "spawn", `cannot start ${self.path} to host a plugin: ${why}`, {
         cause,
       });
@@ -122,7 +123,7 @@ export class PluginProcess {
     try {
       frame = encodeFrame({ ...header, id }, body);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       return Promise.reject(new PluginError("limit", kind.call, `${kind.call}: ${why}`, { cause }));
     }
     return new Promise<Frame>((resolve, reject) => {
@@ -223,7 +224,7 @@ export class PluginProcess {
         buffer = new Uint8Array(value.buffer);
       }
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       this.fail("protocol", "messages", `${this.subject} disturbed its messages to ipbench: ${why}`);
     }
   }

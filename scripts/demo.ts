@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../base/errors.ts";
 import { ROOT, say } from "./lib/steps.ts";
 
 const READY_DEADLINE_MS = 20_000;
@@ -129,7 +130,7 @@ let status = 1;
 try {
   status = await demo(servers);
 } catch (error) {
-  say(`demo: ${error instanceof Error ? error.message : error}`);
+  say(`demo: ${messageOf(error)}`);
 } finally {
   await Promise.all(servers.map((server) => server.end()));
 }

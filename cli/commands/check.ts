@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
+import { messageOf } from "../../base/errors.ts";
 import { type Address, formatAddress } from "../../config/address.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import { formatDuration } from "../../base/values.ts";
@@ -121,7 +122,7 @@ async function findTest(
       : `, takes at most ${formatDuration(Number(expected.ns) / 1e9)}`;
     return { ok: true, text: `${what} ${info.version ?? ""} (${info.origin})${takes}` };
   } catch (error) {
-    return { ok: false, text: `${what}: ${error instanceof Error ? error.message : String(error)}` };
+    return { ok: false, text: `${what}: ${messageOf(error)}` };
   } finally {
     await host.kill();
   }

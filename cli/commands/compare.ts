@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "@commander-js/extra-typings";
+import { messageOf } from "../../base/errors.ts";
 import type { Comparison, Row } from "../../results/compare/compare.ts";
 import type { ReportPoint } from "../../results/report/point.ts";
 import { MetricError, METRICS } from "../../results/compare/metrics.ts";
@@ -183,7 +184,7 @@ function useOrExit<T>(work: () => T): T {
     const meant = cause instanceof MetricError && cause.typed !== undefined
       ? nearest(cause.typed.name, cause.typed.known)
       : null;
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = messageOf(cause);
     throw new ExitError(EXIT.USAGE, meant === null ? text : `${text}; did you mean "${meant}"?`, { cause });
   }
 }

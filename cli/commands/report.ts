@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "@commander-js/extra-typings";
+import { messageOf } from "../../base/errors.ts";
 import type { ReportModel } from "../../results/report/model.ts";
 import type { ReportFile } from "../../results/report/formats.ts";
 import { colourVerdict } from "../terminal/colours.ts";
@@ -142,5 +143,5 @@ async function writeFiles(folder: string, files: ReportFile[]): Promise<void> {
 }
 
 function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import type { DeployProgress } from "./progress.ts";
 import { megabytes } from "./progress.ts";
 import { CLEAR_SCRIPT, type DeployFiles, installScript, LOOK_SCRIPT, takeCommand, UNFIT } from "./script.ts";
@@ -72,7 +73,7 @@ export async function deployTo(
     );
     const left = cleared ? "" : `; ${stage} may still be there, remove it`;
     // Ctrl-C reaches ssh as well as us, and perhaps before us.
-    const why = signal.aborted ? endedBy(signal) : error instanceof Error ? error.message : String(error);
+    const why = signal.aborted ? endedBy(signal) : messageOf(error);
     throw new Error(why + left, { cause: error });
   }
 }

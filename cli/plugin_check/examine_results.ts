@@ -6,6 +6,7 @@
  */
 
 import * as v from "valibot";
+import { messageOf } from "../../base/errors.ts";
 import { suggestion } from "../../base/nearest.ts";
 import type { PluginMetric } from "../../ffi/mod.ts";
 import type { PluginResults, Summary } from "../../results/document/document.ts";
@@ -59,7 +60,7 @@ export function faultsOfResults(json: object, described: readonly PluginMetric[]
   try {
     checkDepth(json);
   } catch (error) {
-    return [error instanceof Error ? error.message : String(error)];
+    return [messageOf(error)];
   }
   const checked = v.safeParse(schema, json);
   const faults = [
@@ -113,7 +114,7 @@ function contradictions(results: PluginResults, described: readonly PluginMetric
     try {
       decodeHistogram(text);
     } catch (error) {
-      faults.push(`histograms.${key}: ${error instanceof Error ? error.message : String(error)}`);
+      faults.push(`histograms.${key}: ${messageOf(error)}`);
     }
   }
   return faults;

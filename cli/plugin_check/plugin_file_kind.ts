@@ -4,6 +4,8 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
+
 /** Names of a folder that are told; a folder may hold thousands. */
 const MOST_NAMES = 5;
 const MOST_ENTRIES = 10_000;
@@ -49,7 +51,7 @@ export async function fileProblem(path: string): Promise<FileProblem | null> {
     const text = await shapeProblem(path);
     return text === null ? null : { text, isUse: false };
   } catch (error) {
-    return { text: `cannot be read: ${error instanceof Error ? error.message : String(error)}`, isUse: true };
+    return { text: `cannot be read: ${messageOf(error)}`, isUse: true };
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { terminalText } from "./format.ts";
 
@@ -56,7 +57,7 @@ export function draw(text: string): void {
     writeAll(Deno.stdout, text);
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) throw new ExitError(EXIT.BROKEN_PIPE, "", { cause: error });
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new ExitError(EXIT.FAILED, `cannot write the result to standard output: ${why}`, { cause: error });
   }
 }

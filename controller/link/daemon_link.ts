@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { monotonicNowNs } from "../../ffi/clock.ts";
 import { ReplyReader, type ReplyToken } from "../../protocol/reply_reader.ts";
 import type { Command } from "../../protocol/command.ts";
@@ -18,7 +19,6 @@ import { ProtocolError } from "../../protocol/error.ts";
 import { ConnectionError, tooLate } from "./connection_error.ts";
 import { withDeadline } from "../../base/deadline.ts";
 import { dial, type Tls } from "./dial.ts";
-import { messageOf } from "../run/run_error.ts";
 
 /** How to connect. */
 export interface ConnectOptions {

@@ -5,9 +5,10 @@
  */
 
 import { lookup } from "node:dns/promises";
+import { messageOf } from "../../base/errors.ts";
 import { ConnectionError, tooLate } from "./connection_error.ts";
 import { withDeadline } from "../../base/deadline.ts";
-import { hostPort, messageOf } from "../run/run_error.ts";
+import { hostPort } from "../run/run_error.ts";
 
 /** A certificate and its key, both in PEM. */
 export interface OwnCertificate {

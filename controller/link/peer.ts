@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { formatAddress } from "../../config/address.ts";
 import { monotonicNowNs } from "../../ffi/clock.ts";
 import { type Command, formatCommand } from "../../protocol/command.ts";
@@ -19,7 +20,7 @@ import { pause, withDeadline } from "../../base/deadline.ts";
 import { freeOriginal } from "./free_original.ts";
 import type { PeerName, RunPhase } from "../run/progress.ts";
 import { codeOf } from "../run/error_code.ts";
-import { messageOf, RunError, type RunErrorCode } from "../run/run_error.ts";
+import { RunError, type RunErrorCode } from "../run/run_error.ts";
 import type { Turn } from "../../base/semaphore.ts";
 
 /** What the peers of a run share. */

@@ -4,13 +4,13 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { type Address, formatAddress } from "../../config/address.ts";
 import type { OwnKeys } from "../../config/host_files.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import { createProver, type Prover, secretFromFile } from "../../protocol/auth.ts";
 import type { DaemonAccess, DaemonKeys } from "./daemon_access.ts";
 import type { Limits } from "../limits.ts";
-import { messageOf } from "../run/run_error.ts";
 
 /** Files with secrets and certificates are smaller than this, in bytes. */
 const MAX_KEY_FILE_BYTES = 1024 * 1024;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { PluginError, PluginHost, type PluginInfo, sidesOf } from "../../ffi/mod.ts";
 import type { PluginResults } from "../../results/document/document.ts";
 import { describeMetrics } from "../../results/document/metrics.ts";
@@ -14,7 +15,7 @@ import type { RawResult } from "../link/peer.ts";
 import type { RunPhase } from "./progress.ts";
 import { Remarks } from "../outcome/remarks.ts";
 import type { LogLevel } from "./run.ts";
-import { messageOf, RunError } from "./run_error.ts";
+import { RunError } from "./run_error.ts";
 
 /** How to make one. */
 export interface PluginHalfOptions {

@@ -63,13 +63,3 @@ export function describePeer(peer: PeerName): string {
 export function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
-
-/**
- * Text of whatever was thrown.
- *
- * @param error anything
- * @returns its message, or its text
- */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { PluginError } from "../../ffi/errors.ts";
 import type { ClientResult, TargetResult } from "../../results/document/document.ts";
 import type { HostReason } from "../../results/document/verdict.ts";
 import { targetKey } from "../halves.ts";
 import { Peer, type PeerContext } from "../link/peer.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
-import { describePeer, hostPort, messageOf, RunError } from "./run_error.ts";
+import { describePeer, hostPort, RunError } from "./run_error.ts";
 import type { ClientRun, SessionParts, TargetRun } from "./participants.ts";
 import { Merger } from "../outcome/totals.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { NO_TARGET } from "../../config/run_description.ts";
 import type { Extension } from "../../protocol/greeting.ts";
 import type { TestSetup } from "../../base/test_setup.ts";
@@ -12,7 +13,7 @@ import { ORIGINAL_LOSS_FACTOR } from "../limits.ts";
 import { originalNames, plainArgs } from "./plain_args.ts";
 import { argumentsOf, withSuggestion } from "../misspelt.ts";
 import type { Half } from "./plugin_half.ts";
-import { messageOf, RunError } from "./run_error.ts";
+import { RunError } from "./run_error.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
 import type { Session } from "./run_state.ts";

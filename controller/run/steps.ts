@@ -4,11 +4,11 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { csvHeader } from "../../results/export/csv_row.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { collectAll } from "./collect.ts";
 import { finishDocument } from "../outcome/run_document.ts";
-import { messageOf } from "./run_error.ts";
 import { type Session, Stopped } from "./run_state.ts";
 import { setUp } from "./set_up.ts";
 import { startAll } from "./start.ts";

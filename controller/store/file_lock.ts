@@ -7,6 +7,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { pause } from "../../base/deadline.ts";
 import { openOwnFile } from "./place.ts";
 
@@ -58,7 +59,7 @@ export class FileLock implements AsyncDisposable {
       } catch (error) {
         file.close();
         await Deno.remove(lockPath).catch(() => {}); // Without locks it is nobody's.
-        return new FileLock(lockPath, null, error instanceof Error ? error.message : String(error));
+        return new FileLock(lockPath, null, messageOf(error));
       }
       if (!locked) {
         const holder = await holderOf(lockPath);

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { variable } from "../../ffi/mod.ts";
-import { messageOf, RunError } from "../run/run_error.ts";
+import { RunError } from "../run/run_error.ts";
 
 /** Room for one result. */
 export interface StoredResult {

@@ -6,6 +6,7 @@
  */
 
 import * as v from "valibot";
+import { messageOf } from "../../base/errors.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import type { Verdict } from "../../results/document/document.ts";
 import type { GroupedReason } from "../../results/document/reason_groups.ts";
@@ -138,7 +139,7 @@ export function parseIndex(json: string): SweepIndex {
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new SweepError(`index.json is not JSON (${cause instanceof Error ? cause.message : cause})`, {
+    throw new SweepError(`index.json is not JSON (${messageOf(cause)})`, {
       cause,
     });
   }

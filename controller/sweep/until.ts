@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { requireQuantity } from "../../base/values.ts";
 import type { Figures } from "./figures.ts";
 import { SweepError } from "./plan.ts";
@@ -55,7 +56,7 @@ function quantityOf(bound: string, text: string) {
   try {
     return requireQuantity(bound);
   } catch (cause) {
-    throw new SweepError(`"${text}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new SweepError(`"${text}": ${messageOf(cause)}`, { cause });
   }
 }
 

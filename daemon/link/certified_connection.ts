@@ -6,10 +6,10 @@
  */
 import type { Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
+import { within } from "../../base/deadline.ts";
 import { formatReply } from "../../protocol/mod.ts";
 import type { RawConnection } from "./connection.ts";
 import { LINGER_MS, TLS_HANDSHAKE_MS } from "../limits.ts";
-import { within } from "../wait.ts";
 
 /** Certificates and keys in PEM. */
 export interface CertifiedTls {

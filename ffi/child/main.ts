@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { environment } from "../machine/environment.ts";
 import { PluginError } from "../errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "../frame.ts";
@@ -69,7 +70,7 @@ class Server {
       this.#send({ ...fields, id, ok: true }, body);
     } catch (error) {
       const code = error instanceof PluginError ? { code: error.code } : {};
-      this.#send({ id, ok: false, message: error instanceof Error ? error.message : String(error), ...code });
+      this.#send({ id, ok: false, message: messageOf(error), ...code });
     }
   }
 
@@ -253,7 +254,7 @@ export async function main(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof PluginError) {
       Deno.stdout.writeSync(encodeFrame({ fatal: error.message, code: error.code }));
-    } else console.error(`ipbench: ${error instanceof Error ? error.message : error}`);
+    } else console.error(`ipbench: ${messageOf(error)}`);
     return EXIT_CANNOT_START;
   }
   const out = library.symbols.ipbench_host_stdio();

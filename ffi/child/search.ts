@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../base/errors.ts";
 import { embedded } from "../self/embedded.ts";
 import { PluginError } from "../errors.ts";
 import { MAX_FOLDER_ENTRIES, MAX_PLUGIN_BYTES } from "../limits.ts";
@@ -82,7 +83,7 @@ function listFolder(search: Search, folder: string): string[] {
       if (!entry.isDirectory) files.push(`${folder.replace(/\/+$/, "")}/${entry.name}`);
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     search.log("warning", `cannot look for plugins in ${folder}: ${why}`);
   }
   return files.sort();
@@ -119,7 +120,7 @@ function tryOpen(search: Search, file: string, name: string | null, trust: Trust
     return openPlugin(search.library, absolute(file), file);
   } catch (error) {
     if (!(error instanceof NotAPlugin)) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       search.log("debug", `${file} cannot be read: ${why}`);
       return null;
     }
@@ -159,7 +160,7 @@ async function openEmbedded(search: Search, name: string): Promise<OpenPlugin | 
     }
   });
   if (plugin === null) {
-    search.log("warning", `embedded plugin ${name}: ${why instanceof Error ? why.message : why}`);
+    search.log("warning", `embedded plugin ${name}: ${messageOf(why)}`);
   }
   return plugin;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { constants, deflateSync, inflateSync } from "node:zlib";
+import { messageOf } from "../../base/errors.ts";
 import { CounterList } from "./counter_list.ts";
 import { DEFAULT_LAYOUT, Histogram, type HistogramLayout } from "./histogram.ts";
 
@@ -93,7 +94,7 @@ function decodePlain(bytes: Uint8Array, view: DataView, into?: Histogram): Histo
     return into ?? made;
   } catch (cause) {
     if (cause instanceof HistogramError) throw cause;
-    throw new HistogramError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new HistogramError(messageOf(cause), { cause });
   } finally {
     read.clear();
   }
@@ -247,7 +248,7 @@ function inflate(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     return new Uint8Array(plain.buffer as ArrayBuffer, plain.byteOffset, plain.byteLength);
   } catch (cause) {
     throw new HistogramError(
-      `histogram cannot be decompressed: ${cause instanceof Error ? cause.message : cause}`,
+      `histogram cannot be decompressed: ${messageOf(cause)}`,
       { cause },
     );
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { messageOf } from "../../base/errors.ts";
 import type { PluginResults } from "./document.ts";
 import { checkDepth } from "./parse.ts";
 import { describeIssue, pluginEntries } from "./schema.ts";
@@ -35,7 +36,7 @@ export function parsePluginResults(json: unknown): PluginResults {
   try {
     checkDepth(json);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new PluginResultsError(`results of the plugin: ${why}`, { cause });
   }
   const checked = v.safeParse(schema, json, { abortEarly: true });

@@ -3,6 +3,7 @@
  * namespaces.
  */
 import assert from "node:assert/strict";
+import { messageOf } from "../../base/errors.ts";
 import { DOWN_CELLS, nameOf } from "./matrix/cells.ts";
 import { tryLinkDown } from "./matrix/link_down.ts";
 import { hasNamespaces } from "../util/mod.ts";
@@ -19,7 +20,7 @@ Deno.test({
         await tryLinkDown(cell, String.fromCharCode("a".charCodeAt(0) + n));
         return [];
       } catch (error) {
-        return [`${nameOf(cell)}: ${error instanceof Error ? error.message : error}`];
+        return [`${nameOf(cell)}: ${messageOf(error)}`];
       }
     }));
     assert.deepEqual(wrong.flat(), []);

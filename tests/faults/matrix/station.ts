@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../../base/errors.ts";
 import { recoverDocument } from "../../../controller/store/save.ts";
 import type { ResultDocument } from "../../../results/document/document.ts";
 import { EchoProcess } from "../../fixtures/peers/echo_process.ts";
@@ -53,7 +54,7 @@ export class Station {
       return null;
     } catch (error) {
       if (error instanceof MomentNeverCame && attempts > 1) return await this.try(cell, attempts - 1);
-      return `${nameOf(cell)}: ${error instanceof Error ? error.message : error}`;
+      return `${nameOf(cell)}: ${messageOf(error)}`;
     }
   }
 
