@@ -18,7 +18,7 @@ import { LIMITS } from "../controller/limits.ts";
 import { type KeyFiles, readAccess } from "../controller/link/read_access.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { plainText, wrapWords } from "./terminal/format.ts";
+import { plainText, wrapWords } from "./terminal/text.ts";
 import { out, widthOf } from "./terminal/io.ts";
 import { keyOptions, readConfig } from "./run_options.ts";
 import { completeKeys, type KeyOptions } from "./commands/secret.ts";

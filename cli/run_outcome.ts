@@ -4,11 +4,12 @@
  * @module
  */
 
+import { formatRate, formatShare, formatTime } from "../base/figures.ts";
 import type { ResultDocument } from "../results/document/document.ts";
 import { byLimits, presetsOf } from "../results/document/limit_presets.ts";
 import { groupReasons } from "../results/document/reason_groups.ts";
 import { EXIT } from "./exit.ts";
-import { lossText, plainText, rateText, timeText } from "./terminal/format.ts";
+import { plainText } from "./terminal/text.ts";
 
 /** Most reasons shown; the document has all of them. */
 const MAX_REASONS = 20;
@@ -62,19 +63,21 @@ export function figuresLine({ total, clients }: ResultDocument): string | null {
     parts.push(`sent ${counts.sent}`, `ok ${counts.ok}`);
     if (counts.corrupt > 0) parts.push(`damaged ${counts.corrupt}`);
     if (counts.late > 0) parts.push(`late ${counts.late}`);
-    parts.push(`loss ${lossText({ sent: counts.sent, ok: counts.sent - counts.lost })}`);
+    parts.push(`loss ${formatShare(counts.lost / counts.sent)}`);
   }
   const missing = clients.reduce(
     (sum, client) => sum + missingSamples(client.pacing?.["missing_samples"]),
     0,
   );
   if (missing > 0) parts.push(`${missing} samples missing`);
-  if (rates !== null && rates.received_bps !== null) parts.push(`received ${rateText(rates.received_bps)}`);
+  if (rates !== null && rates.received_bps !== null) {
+    parts.push(`received ${formatRate(rates.received_bps, 3)}`);
+  }
   const response = latency.response;
   if (response !== null) {
     parts.push(
-      `response p50 ${timeText(response.p50_ns)} p99 ${timeText(response.p99_ns)} max ${
-        timeText(response.max_ns)
+      `response p50 ${formatTime(response.p50_ns)} p99 ${formatTime(response.p99_ns)} max ${
+        formatTime(response.max_ns)
       }`,
     );
   }

@@ -67,6 +67,6 @@ Deno.test("figures are shown as far as they are known", () => {
   const rates = { requested_bps: 1e7, sent_bps: 1e7, received_bps: 9_900_000 };
   assert.equal(
     figuresLine(documentWith({}, { counts, rates })),
-    "sent 1000, ok 990, loss 1.00 %, received 9.9 Mbit/s",
+    "sent 1000, ok 990, loss 1 %, received 9.9 Mbit/s",
   );
 });

@@ -24,7 +24,7 @@ import { FolderStore } from "../controller/sweep/store.ts";
 import type { SweepIndex } from "../controller/sweep/sweep_index.ts";
 import { parseUntil } from "../controller/sweep/until.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { plainText } from "./terminal/format.ts";
+import { plainText } from "./terminal/text.ts";
 import { Problems, problemsOfRuns, wholeNumber } from "./problems.ts";
 import { describeRun, type RunOptionValues } from "./run_options.ts";
 import { buildOf } from "./trial_runner.ts";

@@ -6,7 +6,7 @@
 
 import { colourRegular } from "./terminal/colours.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { wrapWords } from "./terminal/format.ts";
+import { wrapWords } from "./terminal/text.ts";
 import { out, print, widthOf } from "./terminal/io.ts";
 import { Output } from "./result_files.ts";
 import { reasonOf } from "./run_options.ts";

@@ -16,7 +16,7 @@ import { PluginHost } from "../../ffi/mod.ts";
 import { askReport, askStatus, describeTest } from "../daemon_status.ts";
 import { daemonAccess, wordsOf } from "../daemons.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { note, out } from "../terminal/io.ts";
 import { Problems, problemsOfRuns } from "../problems.ts";
 import { addRunOptions, describeRun, type RunOptionValues } from "../run_options.ts";

@@ -13,7 +13,7 @@ import { isBlind } from "../../results/compare/words.ts";
 import { nearest, suggestion } from "../../base/nearest.ts";
 import { coloured, type Mood } from "../terminal/colours.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { wrapWords } from "../terminal/format.ts";
+import { wrapWords } from "../terminal/text.ts";
 import { note, out, widthOf } from "../terminal/io.ts";
 import { readDocuments } from "../read_documents.ts";
 import { writeWhole } from "../result_files.ts";

@@ -13,7 +13,7 @@ import { deployProblems, type DeployWishes, readDeployFiles } from "../deploy/fi
 import { type Deployment, deployTo } from "../deploy/host.ts";
 import { openDeployProgress } from "../deploy/progress.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { catchInterruption } from "../signals.ts";
 
 /** Machines that are written to at the same time. */

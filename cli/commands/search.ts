@@ -13,7 +13,7 @@ import type { SearchEvent, SearchOptions } from "../../controller/search/run_sea
 import { requestText, searchTable, trialLine } from "../../controller/search/table.ts";
 import { groupRuns } from "../../results/document/reason_groups.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { note } from "../terminal/io.ts";
 import { Output } from "../result_files.ts";
 import { addRunOptions } from "../run_options.ts";

@@ -7,7 +7,7 @@
 
 import { parseHostFiles } from "../../config/host_files.ts";
 import { createSecret } from "../../protocol/auth.ts";
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { note } from "../terminal/io.ts";
 
 /**

@@ -10,7 +10,7 @@ import type { SweepOptions } from "../../controller/sweep/run_sweep.ts";
 import type { IndexPoint, SweepIndex } from "../../controller/sweep/sweep_index.ts";
 import { groupRuns } from "../../results/document/reason_groups.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { note, out } from "../terminal/io.ts";
 import { Output } from "../result_files.ts";
 import { addRunOptions, reasonOf } from "../run_options.ts";

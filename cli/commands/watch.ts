@@ -10,7 +10,7 @@ import { type DaemonAccess, openDaemon } from "../../controller/link/daemon_acce
 import type { ProgressReport } from "../../protocol/progress.ts";
 import { addDaemonsCommand, type DaemonOptions, wordsOf } from "../daemons.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { canRewrite, draw, out } from "../terminal/io.ts";
 import { LiveBlock } from "../terminal/live_block.ts";
 import { type LiveLine, LiveTable } from "../terminal/live_table.ts";

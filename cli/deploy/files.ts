@@ -9,7 +9,7 @@ import { secretFromFile } from "../../protocol/auth.ts";
 import unitFile from "../../packaging/ipbenchd.service" with { type: "text" };
 import type { DeployFile, DeployFiles } from "./script.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { note } from "../terminal/io.ts";
 import { reasonOf } from "../run_options.ts";
 import { findSecretFile, makeOwnSecretFile } from "../commands/secret.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { plainText } from "../terminal/format.ts";
+import { plainText } from "../terminal/text.ts";
 import { canRewrite, err, note, out } from "../terminal/io.ts";
 import { LiveBlock } from "../terminal/live_block.ts";
 import { LiveTable } from "../terminal/live_table.ts";

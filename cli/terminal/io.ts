@@ -6,7 +6,7 @@
 
 import { messageOf } from "../../base/errors.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { terminalText } from "./format.ts";
+import { terminalText } from "./text.ts";
 
 /** Columns that help and live lines count on when the terminal does not say. */
 export const DEFAULT_COLUMNS = 80;

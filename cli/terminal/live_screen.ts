@@ -7,7 +7,7 @@
 import { formatAddress } from "../../config/address.ts";
 import type { PeerName, ProgressEvent } from "../../controller/run/progress.ts";
 import { coloured, colourOutcome } from "./colours.ts";
-import { plainText } from "./format.ts";
+import { plainText } from "./text.ts";
 import { canRewrite, err, note } from "./io.ts";
 import { LiveBlock } from "./live_block.ts";
 import { LiveView } from "./live_view.ts";

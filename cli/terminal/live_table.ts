@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fit } from "./format.ts";
+import { fit } from "./text.ts";
 
 /** Columns, from left to right. */
 const COLUMNS = ["test", "phase", "time", "rate", "loss", "p50", "p99"] as const;

@@ -4,11 +4,12 @@
  * @module
  */
 
+import { formatRate, formatShare, formatTime } from "../../base/figures.ts";
 import { formatAddress } from "../../config/address.ts";
 import { formatDuration } from "../../base/values.ts";
 import type { TestProgress } from "../../base/test_progress.ts";
 import type { PeerName, ProgressEvent, RunPhase } from "../../controller/run/progress.ts";
-import { lossText, plainText, rateText, secondsText, timeText } from "./format.ts";
+import { plainText } from "./text.ts";
 import { joinParts, type LinePart, type LiveColumn, type LiveLine, LiveTable } from "./live_table.ts";
 
 interface PeerState {
@@ -131,7 +132,9 @@ export class LiveView {
       const rate = rateOf({ rateBps: sum((p) => p.rateBps), sentBps: sum((p) => p.sentBps) });
       parts.push({ text: rate, rank: 3 });
       // A test to which nothing comes back has no loss to tell.
-      if (settled.sent > 0) parts.push({ text: `loss ${lossText(settled)}`, rank: 4 });
+      if (settled.sent > 0) {
+        parts.push({ text: `loss ${formatShare((settled.sent - settled.ok) / settled.sent)}`, rank: 4 });
+      }
     }
     const left = this.#leftSeconds(clients, nowMs);
     if (left !== null) parts.push({ text: `${formatDuration(left)} left`, rank: 2 });
@@ -173,7 +176,7 @@ function nameOf(peer: PeerName): string {
 
 /** What comes back; of a test to which nothing does, what it sends. */
 function rateOf({ rateBps, sentBps }: Pick<TestProgress, "rateBps" | "sentBps">): string {
-  return rateBps > 0 || sentBps === 0 ? rateText(rateBps) : `sent ${rateText(sentBps)}`;
+  return rateBps > 0 || sentBps === 0 ? formatRate(rateBps, 3) : `sent ${formatRate(sentBps, 3)}`;
 }
 
 /**
@@ -188,9 +191,14 @@ export function figures(progress: TestProgress): Partial<Record<LiveColumn, stri
   return {
     time: progress.expectedNs > 0 ? `${elapsed}/${secondsText(progress.expectedNs)} s` : `${elapsed} s`,
     ...progress.rateBps > 0 || progress.sentBps > 0 ? { rate: rateOf(progress) } : {},
-    ...settled > 0 ? { loss: `loss ${lossText({ sent: settled, ok: progress.ok })}` } : {},
+    ...settled > 0 ? { loss: `loss ${formatShare((settled - progress.ok) / settled)}` } : {},
     ...progress.p50Ns > 0
-      ? { p50: `p50 ${timeText(progress.p50Ns)}`, p99: `p99 ${timeText(progress.p99Ns)}` }
+      ? { p50: `p50 ${formatTime(progress.p50Ns)}`, p99: `p99 ${formatTime(progress.p99Ns)}` }
       : {},
   };
+}
+
+/** Seconds with one digit, from nanoseconds. */
+function secondsText(ns: number): string {
+  return (ns / 1e9).toFixed(1);
 }

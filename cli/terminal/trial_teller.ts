@@ -6,7 +6,7 @@
 
 import type { Runner } from "../../controller/run/runner.ts";
 import { colourVerdict } from "./colours.ts";
-import { plainText } from "./format.ts";
+import { plainText } from "./text.ts";
 import { canRewrite, note } from "./io.ts";
 import { openProgress } from "./live_screen.ts";
 

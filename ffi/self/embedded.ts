@@ -41,7 +41,7 @@ export function isFromSource(): boolean {
 let sourceFiles: Embedded | null = null;
 
 function fromSource(): Embedded {
-  const root = new URL("../", import.meta.url);
+  const root = new URL("../../", import.meta.url);
   const plugins = new Map<string, () => Promise<Uint8Array>>();
   try {
     const names = [...Deno.readDirSync(new URL("build/plugins/", root))].map((entry) => entry.name).sort();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatRate } from "../report/figures.ts";
+import { formatRate } from "../../base/figures.ts";
 import type { ReportPoint } from "../report/point.ts";
 
 /** Loads that differ by less than this share are the same. */

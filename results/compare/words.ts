@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { digits, formatChange, formatMetric, formatRate, formatTime } from "../report/figures.ts";
+import { digits, formatChange, formatMetric, formatRate, formatTime } from "../../base/figures.ts";
 import { type Comparison, DEFAULT_REPETITIONS, POWER, type Row } from "./compare.ts";
 import type { ComparedMetric } from "./metrics.ts";
 

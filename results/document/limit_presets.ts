@@ -5,7 +5,7 @@
  */
 
 import type { ClientResult } from "./document.ts";
-import { formatShare, formatTime } from "../report/figures.ts";
+import { formatShare, formatTime } from "../../base/figures.ts";
 
 /** The set that is used unless another is named. */
 const USUAL = "lab";

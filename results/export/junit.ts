@@ -4,7 +4,7 @@
  * @module
  */
 import type { ResultDocument } from "../document/document.ts";
-import { formatMetric, formatRate, formatShare, formatTime } from "../report/figures.ts";
+import { formatMetric, formatRate, formatShare, formatTime } from "../../base/figures.ts";
 import { escapeHtml } from "../report/markup.ts";
 import { lossOf } from "../report/model.ts";
 import { ownFigures } from "../report/own_figures.ts";

@@ -9,7 +9,14 @@ import { groupReasons } from "../document/reason_groups.ts";
 import { SUMMARY_KEYS } from "../document/schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
-import { formatCount, formatDate, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
+import {
+  formatCount,
+  formatDate,
+  formatMetric,
+  formatRate,
+  formatShare,
+  formatTime,
+} from "../../base/figures.ts";
 import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, lossOf, type ReportModel } from "./model.ts";
 import { figuresBesideCpu, ownFigures } from "./own_figures.ts";

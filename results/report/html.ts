@@ -9,7 +9,7 @@ import { groupReasons } from "../document/reason_groups.ts";
 import type { ReportPoint } from "./point.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { type ChartSection, chartSections } from "./charts/all.ts";
-import { formatDate, formatRate } from "./figures.ts";
+import { formatDate, formatRate } from "../../base/figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
 import type { ReportModel } from "./model.ts";
 import { withVariables } from "./palette.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ResultDocument, Verdict } from "../document/document.ts";
-import { middle } from "./figures.ts";
+import { middle } from "../../base/figures.ts";
 import { type ReportPoint, reportPoint, shorten } from "./point.ts";
 
 /** Files that could not be read are listed up to this number. */

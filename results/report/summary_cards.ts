@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatCount, formatMetric, formatRate, formatShare, formatTime } from "./figures.ts";
+import { formatCount, formatMetric, formatRate, formatShare, formatTime } from "../../base/figures.ts";
 import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, lossOf, type ReportModel } from "./model.ts";
 import { type OwnFigure, ownFigures } from "./own_figures.ts";

@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { digits, formatCount, formatMetric, formatRate, formatShare, formatTime, middle } from "./figures.ts";
+import {
+  digits,
+  formatCount,
+  formatMetric,
+  formatRate,
+  formatShare,
+  formatTime,
+  middle,
+} from "../../base/figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
 import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, lossOf, type ReportModel } from "./model.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatCount, formatShare } from "./figures.ts";
+import { formatCount, formatShare } from "../../base/figures.ts";
 import { isLasting, lossOf, type ReportModel } from "./model.ts";
 import type { ReportPoint } from "./point.ts";
 

@@ -9,7 +9,7 @@ import { drive, type DrivenResult, drivenRow } from "../fixtures/driven.ts";
 import { type EchoCounts, FaultyEcho } from "../fixtures/peers/faulty_echo.ts";
 import { allProcesses, hasNamespaces } from "../util/mod.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = new URL("../..", import.meta.url).pathname;
 const DRIVE = `${ROOT}build/drive`;
 const ECHO = `${ROOT}build/fixtures/fault_echo`;
 const WITNESS = `${ROOT}build/fixtures/witness`;

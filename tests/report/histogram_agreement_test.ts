@@ -10,7 +10,7 @@ import * as hdr from "hdr-histogram-js";
 import { Histogram } from "../../results/document/histogram.ts";
 import { decodeHistogram, encodeHistogram } from "../../results/document/histogram_codec.ts";
 
-const TOOL = new URL("../build/hist_tool", import.meta.url).pathname;
+const TOOL = new URL("../../build/hist_tool", import.meta.url).pathname;
 
 /** Has C decode a histogram and encode it again. */
 async function throughC(bytes: Uint8Array): Promise<{ bytes: Uint8Array; figures: number[] } | null> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { axis, type Chart, curve, type EChartsOptions, grid, type LegendEntry } from "../chart.ts";
-import { formatRate, middle, rateUnit } from "../figures.ts";
+import { formatRate, middle, rateUnit } from "../../../base/figures.ts";
 import { type CpuUse, cpuUse } from "../../document/cpu_use.ts";
 import type { Cell, ReportModel } from "../model.ts";
 import { CATEGORIES, colour } from "../palette.ts";

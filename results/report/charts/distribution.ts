@@ -5,7 +5,7 @@
  */
 import type { Histogram } from "../../document/histogram.ts";
 import { axis, type Chart, type EChartsOptions, grid, logTicks } from "../chart.ts";
-import { formatTime } from "../figures.ts";
+import { formatTime } from "../../../base/figures.ts";
 import type { ReportModel } from "../model.ts";
 import { colour } from "../palette.ts";
 import { type Chosen, selection } from "./selection.ts";

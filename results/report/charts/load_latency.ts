@@ -5,7 +5,7 @@
  */
 import type { Summary } from "../../document/document.ts";
 import { axis, type Chart, curve, type EChartsOptions, grid, type LegendEntry, logTicks } from "../chart.ts";
-import { formatTime, rateUnit } from "../figures.ts";
+import { formatTime, rateUnit } from "../../../base/figures.ts";
 import { cellFigure, type Group, type ReportModel } from "../model.ts";
 import type { ColourName } from "../palette.ts";
 import { crosses, spread } from "./marks.ts";

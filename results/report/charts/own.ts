@@ -4,7 +4,7 @@
  * @module
  */
 import { axis, type Chart, curve, grid } from "../chart.ts";
-import { middle, rateUnit } from "../figures.ts";
+import { middle, rateUnit } from "../../../base/figures.ts";
 import { groupKey, type ReportModel } from "../model.ts";
 import { type OwnFigure, ownFigures } from "../own_figures.ts";
 import { CATEGORIES } from "../palette.ts";

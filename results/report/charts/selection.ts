@@ -5,7 +5,7 @@
  */
 import type { Histogram } from "../../document/histogram.ts";
 import { HistogramError, mergeHistograms } from "../../document/histogram_codec.ts";
-import { formatRate } from "../figures.ts";
+import { formatRate } from "../../../base/figures.ts";
 import type { Cell, Group, ReportModel } from "../model.ts";
 import { type ColourName, ramp } from "../palette.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { axis, type Chart, curve, type EChartsOptions, grid, type LegendEntry } from "../chart.ts";
-import { rateUnit } from "../figures.ts";
+import { rateUnit } from "../../../base/figures.ts";
 import { cellFigure, type ReportModel } from "../model.ts";
 import { CATEGORIES, colour } from "../palette.ts";
 import { crosses, spread } from "./marks.ts";

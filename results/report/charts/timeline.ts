@@ -4,7 +4,7 @@
  * @module
  */
 import { axis, type Chart, curve, type EChartsOptions, type Frame } from "../chart.ts";
-import { digits, formatRate } from "../figures.ts";
+import { digits, formatRate } from "../../../base/figures.ts";
 import type { Group, ReportModel } from "../model.ts";
 import { colour } from "../palette.ts";
 import type { ReportPoint } from "../point.ts";

@@ -1,32 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  fit,
-  lossText,
-  plainText,
-  rateText,
-  secondsText,
-  terminalText,
-  timeText,
-  wrapWords,
-} from "./format.ts";
-
-Deno.test("rates and times carry units a person reads", () => {
-  assert.equal(rateText(9_980_000), "9.98 Mbit/s");
-  assert.equal(rateText(500), "500 bit/s");
-  assert.equal(rateText(null), "-");
-  assert.equal(timeText(12_345), "12.3 µs");
-  assert.equal(timeText(2_500_000), "2.5 ms");
-  assert.equal(timeText(undefined), "-");
-  assert.equal(secondsText(3_249_000_000), "3.2");
-});
-
-Deno.test("loss", () => {
-  assert.equal(lossText(null), "-");
-  assert.equal(lossText({ sent: 0, ok: 0 }), "-");
-  assert.equal(lossText({ sent: 10, ok: 10 }), "0 %");
-  assert.equal(lossText({ sent: 1_000_000, ok: 999_999 }), "<0.01 %");
-  assert.equal(lossText({ sent: 200, ok: 199 }), "0.50 %");
-});
+import { fit, plainText, terminalText, wrapWords } from "./text.ts";
 
 Deno.test("lines are cut by characters, not by UTF-16 units", () => {
   assert.equal(fit("abc", 3), "abc");
