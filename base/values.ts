@@ -8,7 +8,7 @@
 import { parseNumber, parseQuantity, parseSeconds, parseShare, type Quantity } from "./units.ts";
 
 /** How many values one range or list may expand to. */
-export const MAX_VALUES = 10_000;
+const MAX_VALUES = 10_000;
 
 const KNOWN_UNITS = "k, M, G, T, Ki, Mi, Gi, Ti; %; ns, us, ms, s, min, h";
 

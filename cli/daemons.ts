@@ -183,7 +183,7 @@ export interface DaemonLine {
  * @param ask What to do; what it throws is that daemon's line.
  * @throws {ExitError} status 1 at the end when one of them failed.
  */
-export async function eachDaemon(
+async function eachDaemon(
   addresses: readonly Address[],
   ask: (address: Address) => Promise<DaemonLine>,
 ): Promise<void> {

@@ -13,7 +13,7 @@ import { note } from "./terminal/io.ts";
 /** Ending of what a running run, or one that died, has written so far. */
 const JOURNAL = ".journal";
 /** Result documents read from one folder. */
-export const FOLDER_LIMIT = 100_000;
+const FOLDER_LIMIT = 100_000;
 /** Names looked at in one folder. */
 const NAMES_LIMIT = 1_000_000;
 /** Other files of ours that a folder may hold beside result documents. */

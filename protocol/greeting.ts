@@ -24,7 +24,7 @@ export interface Greeting {
 }
 
 /** How {@linkcode Greeting.peer} names a daemon without extensions. */
-export const ORIGINAL_PEER = "ipbench-1.0";
+const ORIGINAL_PEER = "ipbench-1.0";
 
 /**
  * Writes the greeting.

@@ -7,7 +7,7 @@ import { MAX_MESSAGE_LENGTH } from "./limits.ts";
 import { ProtocolError, quote } from "./error.ts";
 
 /** The codes, with the text that always stands beside them. */
-export const REPLY_TEXT = {
+const REPLY_TEXT = {
   /** Greeting. */
   100: "IPBENCH V1.0",
   /** What a running test says of itself (extension `watch`). */

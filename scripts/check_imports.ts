@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ROOT } from "./lib/steps.ts";
+import { sourcesBelow } from "./lib/sources.ts";
 
 /** What each folder may import besides itself and npm packages. Tests may import everything. */
 const MAY_IMPORT: Record<string, string[]> = {
@@ -47,14 +47,6 @@ interface Source {
   names: string[];
 }
 
-async function* sources(folder: string): AsyncGenerator<string> {
-  for await (const entry of Deno.readDir(ROOT + folder)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) yield* sources(path);
-    else if (entry.name.endsWith(".ts")) yield path;
-  }
-}
-
 function resolve(from: string, specifier: string): string | null {
   if (!specifier.startsWith(".")) return null;
   return new URL(specifier, `file:///${from}`).pathname.slice(1);
@@ -65,8 +57,7 @@ function withoutComments(text: string): string {
     .replaceAll(/^\s*\/\/.*$/gm, "");
 }
 
-async function read(path: string): Promise<Source> {
-  const text = await Deno.readTextFile(ROOT + path);
+function read({ path, text }: { path: string; text: string }): Source {
   const code = withoutComments(text);
   const found = (pattern: RegExp) =>
     [...code.matchAll(pattern)].flatMap((match) => resolve(path, match[1] ?? match[2] ?? "") ?? []);
@@ -129,11 +120,7 @@ function checkCycles(all: Map<string, Source>, problems: string[]): void {
 export async function checkImports(): Promise<{ problems: string[]; report: string[] }> {
   const all = new Map<string, Source>();
   for (const folder of Object.keys(MAY_IMPORT)) {
-    if (folder.endsWith(".ts")) {
-      all.set(folder, await read(folder));
-      continue;
-    }
-    for await (const path of sources(folder)) all.set(path, await read(path));
+    for await (const source of sourcesBelow(folder)) all.set(source.path, read(source));
   }
   const problems: string[] = [];
   const report: string[] = [];

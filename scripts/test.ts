@@ -10,6 +10,7 @@
  * @module
  */
 
+import { checkExports } from "./check_exports.ts";
 import { checkImports } from "./check_imports.ts";
 import { compile } from "./lib/compile.ts";
 import { builtPlugins } from "./lib/embed.ts";
@@ -82,12 +83,14 @@ function sum(counts: Count[]): Count {
 async function check(): Promise<Count> {
   const deno = Deno.execPath();
   const { problems, report } = await checkImports();
+  const unused = await checkExports(UNIT, ["mod.ts", "tests", "scripts", "bench"]);
   for (const line of report) say(line);
   return sum([
     one("formatting", await run(deno, ["fmt", "--check"])),
     one("lint", await run(deno, ["lint", "--quiet"])),
     one("types", await run(deno, ["check", "--quiet", "--frozen", "mod.ts", ...CODE])),
-    one("import rules", { code: problems.length === 0 ? 0 : 1, output: problems.join("\n") }),
+    one("import rules", { code: problems.length, output: problems.join("\n") }),
+    one("exports are used", { code: unused.length, output: unused.join("\n") }),
   ]);
 }
 

@@ -12,7 +12,7 @@ import { readDocuments, type ReadResult } from "../read_documents.ts";
 import { writeWhole } from "../result_files.ts";
 
 /** Documents of one export: a sweep's and to spare; larger sets are exported in parts. */
-export const EXPORT_LIMIT = 10_000;
+const EXPORT_LIMIT = 10_000;
 
 /** Adds the subcommand. */
 export function register(program: Command): void {

@@ -14,7 +14,7 @@ import { readBounded, readDocuments } from "../read_documents.ts";
 import { writeWhole } from "../result_files.ts";
 
 /** Where the page goes when nothing else is asked for. */
-export const DEFAULT_OUTPUT = "report.html";
+const DEFAULT_OUTPUT = "report.html";
 
 interface Options {
   output?: string | undefined;

@@ -146,7 +146,7 @@ function tell(teller: TrialTeller, unit: string): (event: SearchEvent) => void {
 }
 
 /** What is known of where a goal's load lies; `null` when nothing is. */
-export function boundsText(lower: number | null, upper: number | null): string | null {
+function boundsText(lower: number | null, upper: number | null): string | null {
   const text = (load: number) => formatQuantity(load, 4);
   if (lower !== null && upper !== null) return `${text(lower)} to ${text(upper)}`;
   if (lower !== null) return `at least ${text(lower)}`;

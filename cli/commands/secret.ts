@@ -13,7 +13,7 @@ import { note } from "../terminal/io.ts";
 /**
  * @returns the path of the user's own secret file, whether it is there or not; `null` where no home is known
  */
-export function ownSecretFile(): string | null {
+function ownSecretFile(): string | null {
   const config = Deno.env.get("XDG_CONFIG_HOME");
   if (config?.startsWith("/")) return `${config}/ipbench/secret`;
   const home = Deno.env.get("HOME");

@@ -9,7 +9,7 @@ import { EXIT, ExitError } from "../exit.ts";
 import { terminalText } from "./text.ts";
 
 /** Columns that help and live lines count on when the terminal does not say. */
-export const DEFAULT_COLUMNS = 80;
+const DEFAULT_COLUMNS = 80;
 /** As many rows. */
 const DEFAULT_ROWS = 24;
 /** Help is not set wider than this, however wide the terminal is. */
@@ -87,7 +87,7 @@ export function print(text: string): void {
 }
 
 /** Whether stderr is a terminal, so that lines may be rewritten in place. */
-export function stderrIsTerminal(): boolean {
+function stderrIsTerminal(): boolean {
   return Deno.stderr.isTerminal();
 }
 

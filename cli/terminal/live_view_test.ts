@@ -173,7 +173,7 @@ Deno.test("at 80 columns p50 goes first, and columns stay where they are", () =>
   );
   assert.equal(
     view.frame(3300, 79, 20)[0],
-    "192.168.100.100:8036  measure     9 Mbit/s   loss 0.1 %  p99 45.6 µs",
+    "192.168.100.100:8036  measure     9 Mbit/s  loss 0.1 %  p99 45.6 µs",
   );
 });
 

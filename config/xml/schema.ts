@@ -26,7 +26,7 @@ const LEAF = {} as const;
 const KEYS = ["secret_file", "tls_ca"] as const;
 
 /** The root element's name. */
-export const ROOT_NAME = "ipbench";
+const ROOT_NAME = "ipbench";
 
 /** The whole language. */
 export const ROOT: ElementSchema = {

@@ -98,7 +98,7 @@ export interface SearchDocument {
 }
 
 /** Says in a sentence why a search for a goal ended. */
-export function stopText(result: GoalResult, unit: string): string {
+function stopText(result: GoalResult, unit: string): string {
   const width = `${Number((result.goal.width * 100).toPrecision(4))}%`;
   const texts: Record<StopCode, string> = {
     "width": `the bounds are within ${width} of each other`,

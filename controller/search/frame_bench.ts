@@ -269,7 +269,7 @@ export class FrameBench {
 const BURST_PHASE_SECONDS = 0.2;
 
 /** One burst of so many frames from each tester, back to back, and nothing else. */
-export function describeBurst(run: RunDescription, size: number, frames: number): RunDescription {
+function describeBurst(run: RunDescription, size: number, frames: number): RunDescription {
   // As many bit/s as make the burst's period a little longer than the measured phase: one burst is due in it.
   const bps = Math.max(1, Math.floor(frames * size * 8 / BURST_PHASE_SECONDS) - 1);
   const clients = run.clients.map((client) => {

@@ -8,7 +8,7 @@
 export const STANDARD_FRAME_SIZES: readonly number[] = [64, 128, 256, 512, 1024, 1280, 1518];
 
 /** Bytes on the wire beside a frame: preamble, start delimiter and the gap between frames. */
-export const WIRE_OVERHEAD_BYTES = 20;
+const WIRE_OVERHEAD_BYTES = 20;
 
 const FCS_BYTES = 4;
 const ETHERNET_HEADER_BYTES = 14;

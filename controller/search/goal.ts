@@ -176,7 +176,7 @@ function applyChange(goal: SearchGoal, change: string, text: string): void {
  *
  * @throws {GoalError} naming the attribute, its value and its range.
  */
-export function checkGoal(goal: SearchGoal): void {
+function checkGoal(goal: SearchGoal): void {
   const wrong = (what: string, value: number, range: string) =>
     new GoalError(`the goal ${goal.name}: ${what} is ${value}, but has to be ${range}`);
   if (!(goal.lossRatio >= 0 && goal.lossRatio < 1)) {

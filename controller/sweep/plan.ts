@@ -36,7 +36,7 @@ export interface PlannedPoint {
 }
 
 /** More points than this are a slip of the keyboard. */
-export const MAX_POINTS = 100_000;
+const MAX_POINTS = 100_000;
 /** Arguments that carry the offered load, the likeliest first. */
 const LOAD_ARGS = ["bps", "Mbps", "rate"] as const;
 

@@ -64,7 +64,7 @@ export type SweepEvent =
 const MAX_DETAILS = 20;
 
 /** After this many points in a row whose runs failed, the sweep gives up: something is down. */
-export const FAILED_POINTS_LIMIT = 3;
+const FAILED_POINTS_LIMIT = 3;
 
 /**
  * Runs a sweep, or the rest of one.

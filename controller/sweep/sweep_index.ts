@@ -14,7 +14,7 @@ import type { Figures } from "./figures.ts";
 import { type PlannedPoint, planPoints, SweepError, type SweepPlan } from "./plan.ts";
 
 /** The value of {@linkcode SweepIndex.format}. */
-export const SWEEP_FORMAT = "ipbench-sweep/1";
+const SWEEP_FORMAT = "ipbench-sweep/1";
 
 /** How far a point is. */
 export type PointStatus =

@@ -33,13 +33,6 @@ export function embedded(): Embedded {
   return registered;
 }
 
-/** Whether the files come from the project's folder instead of the program. */
-export function isFromSource(): boolean {
-  return registered === null || registered === sourceFiles;
-}
-
-let sourceFiles: Embedded | null = null;
-
 function fromSource(): Embedded {
   const root = new URL("../../", import.meta.url);
   const plugins = new Map<string, () => Promise<Uint8Array>>();
@@ -54,10 +47,9 @@ function fromSource(): Embedded {
   }
   const template = (path: string) =>
     [path, () => Deno.readTextFile(new URL(`tests_c/${path}`, root))] as const;
-  sourceFiles = {
+  return {
     library: () => Deno.readFile(new URL("build/libipbench.so.1", root)),
     plugins,
     templates: new Map(TEMPLATES.map(template)),
   };
-  return sourceFiles;
 }

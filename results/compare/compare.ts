@@ -5,7 +5,7 @@
  */
 import type { ReportPoint } from "../report/point.ts";
 import { minimalDetectableChange, relativeShift } from "../stats/effect.ts";
-import { holm, mannWhitney, wilcoxonSignedRank } from "../stats/rank_test.ts";
+import { holm, mannWhitney, wilcoxonSignedRank } from "../stats/rank_statistics.ts";
 import { describe, median } from "../stats/welford.ts";
 import { studentTQuantile } from "../stats/distributions.ts";
 import { type ComparedMetric, defaultMetrics, metricOf, metricsOf } from "./metrics.ts";
@@ -19,11 +19,11 @@ import { type Pair, type Pairing, pairPoints } from "./pair.ts";
  */
 export const DEFAULT_REPETITIONS = 10;
 /** Chance of even one false alarm in a whole comparison. */
-export const DEFAULT_ALPHA = 0.05;
+const DEFAULT_ALPHA = 0.05;
 /** Chance with which the change that "could have been seen" would have been seen. */
 export const POWER = 0.8;
 /** Points from which all of them together are tested, too. */
-export const OVERALL_POINTS = 6;
+const OVERALL_POINTS = 6;
 
 /** What a row says. */
 export type Finding =

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { seededNormal } from "../../tests/util/random.ts";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import type { ResultDocument } from "../document/document.ts";
 import { type ReportPoint, reportPoint } from "../report/point.ts";
-import { seededNormal } from "../stats/testing.ts";
 import { compareSides, DEFAULT_REPETITIONS, type Row } from "./compare.ts";
 import { blind, failures, missing, parseFailIf } from "./fail_if.ts";
 import { compareHtml } from "./html.ts";

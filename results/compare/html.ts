@@ -22,7 +22,7 @@ import {
 } from "./words.ts";
 
 /** Rows of one drawing. */
-export const DRAWN_ROWS = 40;
+const DRAWN_ROWS = 40;
 
 /** The whole page. */
 export function compareHtml(

@@ -84,7 +84,7 @@ export const METRICS: readonly ComparedMetric[] = [
 ];
 
 /** What is compared unless something else is asked for. */
-export const DEFAULT_METRICS: readonly string[] = ["p50", "p99", "p99.9", "throughput", "loss"];
+const DEFAULT_METRICS: readonly string[] = ["p50", "p99", "p99.9", "throughput", "loss"];
 
 /** A metric name that is not known. */
 export class MetricError extends Error {

@@ -11,13 +11,13 @@ import type { CounterList } from "./counter_list.ts";
 import type { Summary } from "./document.ts";
 
 /** Smallest time that the plugins tell from its neighbours, in nanoseconds. */
-export const LOWEST_NS = 1;
+const LOWEST_NS = 1;
 /** Longest time that the plugins record, in nanoseconds: one hour. */
-export const HIGHEST_NS = 3.6e12;
+const HIGHEST_NS = 3.6e12;
 /** Decimal digits that are kept of every value. */
-export const SIGNIFICANT_DIGITS = 3;
+const SIGNIFICANT_DIGITS = 3;
 /** Most counters a histogram may have: 5 digits over an hour need 2^22. */
-export const COUNTERS_LIMIT = 1 << 22;
+const COUNTERS_LIMIT = 1 << 22;
 
 /** Which values a histogram tells apart. Two histograms of equal layout are added counter by counter. */
 export interface HistogramLayout {

@@ -15,7 +15,7 @@ import { DEFAULT_LAYOUT, Histogram, type HistogramLayout } from "./histogram.ts"
 /** Longest base64 text that is decoded, in characters. */
 export const HISTOGRAM_TEXT_LIMIT = 16 * 1024 * 1024;
 /** Longest plain form that a compressed one may unfold to, in bytes. */
-export const HISTOGRAM_BYTES_LIMIT = 32 * 1024 * 1024;
+const HISTOGRAM_BYTES_LIMIT = 32 * 1024 * 1024;
 
 const COOKIE_PLAIN = 0x1c849303;
 const COOKIE_COMPRESSED = 0x1c849304;

@@ -10,7 +10,7 @@ import { describeIssue } from "./schema.ts";
 /** Longest text that is parsed, in characters: 10,000 clients with their histograms and environments. */
 export const DOCUMENT_TEXT_LIMIT = 256 * 1024 * 1024;
 /** Deepest nesting of objects and lists. */
-export const DOCUMENT_DEPTH_LIMIT = 64;
+const DOCUMENT_DEPTH_LIMIT = 64;
 
 /** A text that is not a result document. The message names the key. */
 export class DocumentError extends Error {

@@ -10,11 +10,11 @@ import { HISTOGRAM_TEXT_LIMIT } from "./histogram_codec.ts";
 /** Longest free text (names, arguments, reasons), in characters. */
 export const TEXT_LIMIT = 64 * 1024;
 /** Longest output of a plugin, in characters. */
-export const OUTPUT_LIMIT = 16 * 1024 * 1024;
+const OUTPUT_LIMIT = 16 * 1024 * 1024;
 /** Most entries of a list: clients, targets, metrics, reasons. */
 export const LIST_LIMIT = 100_000;
 /** Most intervals of one client's series. */
-export const SERIES_LIMIT = 1_000_000;
+const SERIES_LIMIT = 1_000_000;
 
 /** A value beyond this is no time, rate or count of ours. */
 const NUMBER_LIMIT = 2 ** 63;
@@ -94,9 +94,9 @@ export const rates = open({
 });
 
 /** How one metric of several testers, or targets, becomes the run's; "none": it does not. */
-export const METRIC_TOTALS = ["none", "sum", "mean", "max", "min"] as const;
+const METRIC_TOTALS = ["none", "sum", "mean", "max", "min"] as const;
 /** Which direction of a metric is an improvement. */
-export const METRIC_BETTER = ["unknown", "more", "less"] as const;
+const METRIC_BETTER = ["unknown", "more", "less"] as const;
 
 /** A named figure of a test that is not about latency. */
 export const metric = open({

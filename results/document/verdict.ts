@@ -31,7 +31,7 @@ export interface VerdictThresholds {
 }
 
 /** The thresholds that are used unless others are given. */
-export const VERDICT_THRESHOLDS: VerdictThresholds = {
+const VERDICT_THRESHOLDS: VerdictThresholds = {
   sentShareSuspect: 0.99,
   sentShareInvalid: 0.9,
   clockErrorSuspectNs: 5_000_000,

@@ -8,7 +8,7 @@ import type { ResultDocument } from "../document/document.ts";
 import { parseArgs } from "../report/args.ts";
 
 /** Columns of a latency row. */
-export const LATENCY_COLUMNS =
+const LATENCY_COLUMNS =
   "Requested_Throughput,Receive_Throughput,Send_Throughput,Packet_Size,Minimum_RTT,Average_RTT,Maximum_RTT,Stdev_RTT,Median_RTT";
 
 /**

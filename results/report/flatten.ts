@@ -5,9 +5,9 @@
  */
 
 /** Entries that are kept of one record. */
-export const FLAT_ENTRIES = 400;
+const FLAT_ENTRIES = 400;
 /** Deepest level that is opened; what is below is shown as JSON. */
-export const FLAT_DEPTH = 6;
+const FLAT_DEPTH = 6;
 
 /**
  * Flattens a record: `{ cpu: { model: "x" } }` becomes `cpu.model` → `x`. Short lists of plain values are joined.

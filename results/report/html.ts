@@ -27,7 +27,7 @@ import {
 import { warningsOf } from "./warnings.ts";
 
 /** Rows of a chart's numbers that the page holds; `--csv` has all. */
-export const DATA_ROWS = 250;
+const DATA_ROWS = 250;
 
 interface Section {
   id: string;

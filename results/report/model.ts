@@ -8,7 +8,7 @@ import { middle } from "../../base/figures.ts";
 import { type ReportPoint, reportPoint, shorten } from "./point.ts";
 
 /** Files that could not be read are listed up to this number. */
-export const ERROR_ROWS = 50;
+const ERROR_ROWS = 50;
 
 /** Repetitions of one point. */
 export interface Cell {

@@ -8,7 +8,7 @@ import type { TotalMetric } from "../document/document.ts";
 import type { ReportPoint } from "./point.ts";
 
 /** Figures that get a column, a card or a curve of their own. */
-export const OWN_FIGURES = 8;
+const OWN_FIGURES = 8;
 
 /** One figure of a test's own, over all points that have it. */
 export interface OwnFigure {

@@ -6,7 +6,7 @@
  */
 
 /** Light colours, each unlike any other, with the value that a dark page uses. */
-export const PALETTE = {
+const PALETTE = {
   ink: ["#1b2430", "#e6eaf0"],
   muted: ["#5b6675", "#9aa5b4"],
   grid: ["#e3e7ed", "#2c3541"],

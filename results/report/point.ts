@@ -25,17 +25,17 @@ import { parseArgs } from "./args.ts";
 import { flatten } from "./flatten.ts";
 
 /** Rows kept of the clients of one document; the worst come first. */
-export const CLIENT_ROWS = 200;
+const CLIENT_ROWS = 200;
 /** Metrics kept of one client or target. */
-export const METRIC_ROWS = 300;
+const METRIC_ROWS = 300;
 /** Reasons kept of one document. */
-export const REASON_ROWS = 50;
+const REASON_ROWS = 50;
 /** Intervals kept of one document; finer ones are joined. */
-export const TIMELINE_INTERVALS = 150;
+const TIMELINE_INTERVALS = 150;
 /** Environments kept of one document, one a host. */
-export const ENVIRONMENT_HOSTS = 64;
+const ENVIRONMENT_HOSTS = 64;
 /** Longest text that is shown of anything a document says, in characters. */
-export const SHOWN_TEXT = 2000;
+const SHOWN_TEXT = 2000;
 
 /** One tester's row. */
 export interface ClientRow {

@@ -17,7 +17,7 @@ export interface Card {
 }
 
 /** Loss above which a load no longer counts as carried. */
-export const CARRIED_LOSS = 0.001;
+const CARRIED_LOSS = 0.001;
 
 /** The figures of one run, or of a sweep. */
 export function cards(model: ReportModel): Card[] {

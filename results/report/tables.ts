@@ -22,7 +22,7 @@ import { differences } from "./warnings.ts";
 /** Points whose testers get a table of their own in a sweep. */
 export const CLIENT_TABLES = 40;
 /** Rows of the table of runs. */
-export const RUN_ROWS = 1200;
+const RUN_ROWS = 1200;
 
 const n = (name: string) => ({ name, numeric: true });
 

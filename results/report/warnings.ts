@@ -8,7 +8,7 @@ import { isLasting, lossOf, type ReportModel } from "./model.ts";
 import type { ReportPoint } from "./point.ts";
 
 /** Samples that have to lie beyond a percentile for it to say anything. */
-export const SAMPLES_BEYOND = 10;
+const SAMPLES_BEYOND = 10;
 /** Curves that every kind of chart draws. */
 const DISTRIBUTION_CURVES = 4;
 /** Share of response over service time at p99 from which the two tell different stories. */

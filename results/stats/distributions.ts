@@ -18,7 +18,7 @@ export function logGamma(x: number): number {
 }
 
 /** Regularized incomplete beta function I_x(a, b), by its continued fraction (modified Lentz's method). */
-export function incompleteBeta(x: number, a: number, b: number): number {
+function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
@@ -45,7 +45,7 @@ export function incompleteBeta(x: number, a: number, b: number): number {
 }
 
 /** P(T ≤ t) of Student's t with `df` degrees of freedom. */
-export function studentTCdf(t: number, df: number): number {
+function studentTCdf(t: number, df: number): number {
   const tail = incompleteBeta(df / (df + t * t), df / 2, 0.5) / 2;
   return t > 0 ? 1 - tail : tail;
 }

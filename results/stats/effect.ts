@@ -7,7 +7,7 @@
  * @module
  */
 import { normalQuantile, studentTQuantile } from "./distributions.ts";
-import { EXACT_LIMIT, knownMannWhitneyCdf } from "./rank_test.ts";
+import { EXACT_LIMIT, knownMannWhitneyCdf } from "./rank_statistics.ts";
 import { describe, median } from "./welford.ts";
 
 /** Relative change from one side to the other. */

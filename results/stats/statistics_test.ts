@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import * as s from "./statistics.ts";
-import { seededNormal } from "./testing.ts";
+import { seededNormal } from "../../tests/util/random.ts";
+import { logGamma, normalCdf, normalQuantile, studentTQuantile } from "./distributions.ts";
+import { minimalDetectableChange, relativeShift } from "./effect.ts";
+import { holm, mannWhitney, mannWhitneyCdf, wilcoxonSignedRank } from "./rank_statistics.ts";
+import { describe } from "./welford.ts";
 
 function close(found: number, expected: number, tolerance = 1e-9): void {
   assert.ok(Math.abs(found - expected) <= tolerance, `${found}, expected ${expected} ± ${tolerance}`);
@@ -11,11 +14,11 @@ Deno.test("Welford's mean and variance, merged or not, are those of two passes",
   fc.assert(
     fc.property(fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 2 }), (values) => {
       const at = Math.floor(values.length / 2);
-      const merged = s.describe(values.slice(0, at));
-      merged.merge(s.describe(values.slice(at)));
+      const merged = describe(values.slice(0, at));
+      merged.merge(describe(values.slice(at)));
       const mean = values.reduce((a, b) => a + b) / values.length;
       const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1);
-      for (const one of [merged, s.describe(values)]) {
+      for (const one of [merged, describe(values)]) {
         close(one.mean, mean, 1e-6);
         close(one.variance, variance, 1e-6 * (1 + variance));
       }
@@ -24,41 +27,20 @@ Deno.test("Welford's mean and variance, merged or not, are those of two passes",
 });
 
 Deno.test("a large offset does not eat the variance", () => {
-  close(s.describe([1e12 + 1, 1e12 + 2, 1e12 + 3]).variance, 1, 1e-3);
+  close(describe([1e12 + 1, 1e12 + 2, 1e12 + 3]).variance, 1, 1e-3);
 });
 
 Deno.test("quantiles are those of printed tables", () => {
-  close(s.normalQuantile(0.975), 1.959963984540054);
-  close(s.normalQuantile(0.001), -3.090232306167813);
-  close(s.normalCdf(1), 0.841344746068543, 1e-12);
-  close(s.normalCdf(-6) / 9.865876450376946e-10, 1, 1e-9);
-  close(s.studentTQuantile(0.975, 1), 12.706204736432095, 1e-8);
-  close(s.studentTQuantile(0.975, 29), 2.045229642132703);
-  close(s.studentTQuantile(0.995, 5), 4.032142983557536);
-  close(s.studentTQuantile(0.025, 10), -2.228138851964939);
-  close(s.logGamma(0.5), Math.log(Math.sqrt(Math.PI)), 1e-12);
-  close(s.logGamma(10), Math.log(362880), 1e-12);
-});
-
-Deno.test("batch-means intervals of autocorrelated series cover the truth in 93 to 97 % of 1,000", () => {
-  const normal = seededNormal(20_261_122);
-  let mean = 0;
-  let median = 0;
-  const series = new Float64Array(6000);
-  for (let run = 0; run < 1000; run++) {
-    let x = normal() / Math.sqrt(1 - 0.8 ** 2);
-    for (let i = 0; i < series.length; i++) series[i] = 1000 + (x = 0.8 * x + normal());
-    const a = s.batchMeansInterval(series)!;
-    const b = s.batchMedianInterval(series)!;
-    if (a.low_ns <= 1000 && 1000 <= a.high_ns) mean++;
-    if (b.low_ns <= 1000 && 1000 <= b.high_ns) median++;
-  }
-  assert.ok(mean >= 930 && mean <= 970, `mean covered in ${mean} of 1,000`);
-  assert.ok(median >= 930 && median <= 970, `median covered in ${median} of 1,000`);
-});
-
-Deno.test("too few samples give no interval", () => {
-  assert.equal(s.batchMeansInterval(new Float64Array(s.BATCHES * s.SMALLEST_BATCH - 1)), null);
+  close(normalQuantile(0.975), 1.959963984540054);
+  close(normalQuantile(0.001), -3.090232306167813);
+  close(normalCdf(1), 0.841344746068543, 1e-12);
+  close(normalCdf(-6) / 9.865876450376946e-10, 1, 1e-9);
+  close(studentTQuantile(0.975, 1), 12.706204736432095, 1e-8);
+  close(studentTQuantile(0.975, 29), 2.045229642132703);
+  close(studentTQuantile(0.995, 5), 4.032142983557536);
+  close(studentTQuantile(0.025, 10), -2.228138851964939);
+  close(logGamma(0.5), Math.log(Math.sqrt(Math.PI)), 1e-12);
+  close(logGamma(10), Math.log(362880), 1e-12);
 });
 
 Deno.test("the exact Mann–Whitney distribution is that of all orderings", () => {
@@ -72,43 +54,43 @@ Deno.test("the exact Mann–Whitney distribution is that of all orderings", () =
     const total = counts.reduce((a, b) => a + b);
     let sum = 0;
     const expected = counts.map((c) => (sum += c) / total);
-    const cdf = s.mannWhitneyCdf(n, m);
+    const cdf = mannWhitneyCdf(n, m);
     for (const [u, value] of expected.entries()) close(cdf[u]!, value, 1e-12);
   }
 });
 
 Deno.test("the rank test gives known probabilities", () => {
   // R: wilcox.test(c(1.1,2.2,3.3,4.4), c(5.5,6.6,7.7,8.8)) gives p = 0.02857.
-  close(s.mannWhitney([1.1, 2.2, 3.3, 4.4], [5.5, 6.6, 7.7, 8.8]).p, 2 / 70, 1e-12);
-  close(s.mannWhitney([1, 2, 3], [1, 2, 3]).p, 1, 0.01);
-  assert.equal(s.mannWhitney([5, 5], [5, 5]).p, 1);
+  close(mannWhitney([1.1, 2.2, 3.3, 4.4], [5.5, 6.6, 7.7, 8.8]).p, 2 / 70, 1e-12);
+  close(mannWhitney([1, 2, 3], [1, 2, 3]).p, 1, 0.01);
+  assert.equal(mannWhitney([5, 5], [5, 5]).p, 1);
   // All six ways to choose two of the ranks 1, 2.5, 2.5, 4: four are as far from the middle as (2.5, 4).
-  const tied = s.mannWhitney([1, 2], [2, 3]);
+  const tied = mannWhitney([1, 2], [2, 3]);
   assert.match(tied.method, /exact with ties/);
   close(tied.p, 4 / 6, 1e-12);
   // Without ties both exact ways agree; the shared value 9 on both sides leaves the rest as it was.
   const many = Array.from({ length: 30 }, (_, i) => i % 3);
-  assert.match(s.mannWhitney(many, many).method, /normal approximation/);
+  assert.match(mannWhitney(many, many).method, /normal approximation/);
   // R: wilcox.test(1:6 with signs + + + + + -, exact): V = 20, p = 0.0625 for ranks 1..6 with only rank 1 negative.
-  close(s.wilcoxonSignedRank([-1, 2, 3, 4, 5, 6]).p, 0.0625, 1e-12);
-  assert.equal(s.wilcoxonSignedRank([0, 0]).p, 1);
+  close(wilcoxonSignedRank([-1, 2, 3, 4, 5, 6]).p, 0.0625, 1e-12);
+  assert.equal(wilcoxonSignedRank([0, 0]).p, 1);
 });
 
 Deno.test("the normal approximation is near the exact probability", () => {
   const normal = seededNormal(5);
   const a = Array.from({ length: 30 }, () => normal());
   const b = Array.from({ length: 30 }, () => normal() + 0.6);
-  const exact = s.mannWhitney(a, b).p;
-  const tied = s.mannWhitney([...a, 9, 9], [...b, 9, 9]).p;
+  const exact = mannWhitney(a, b).p;
+  const tied = mannWhitney([...a, 9, 9], [...b, 9, 9]).p;
   assert.ok(Math.abs(exact - tied) < 0.05);
 });
 
 Deno.test("swapping the sides changes the sign of the effect and nothing of the probability", () => {
   const list = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 2, maxLength: 12 });
   fc.assert(fc.property(list, list, (a, b) => {
-    close(s.mannWhitney(a, b).p, s.mannWhitney(b, a).p, 1e-12);
-    const there = s.relativeShift(a, b);
-    const back = s.relativeShift(b, a);
+    close(mannWhitney(a, b).p, mannWhitney(b, a).p, 1e-12);
+    const there = relativeShift(a, b);
+    const back = relativeShift(b, a);
     close((1 + there.change) * (1 + back.change), 1, 1e-9);
     if (there.interval !== null) close((1 + there.interval.low) * (1 + back.interval!.high), 1, 1e-9);
   }));
@@ -120,15 +102,15 @@ Deno.test("the interval of the effect covers a known shift about as often as it 
   for (let run = 0; run < 1000; run++) {
     const a = Array.from({ length: 8 }, () => 100 * Math.exp(0.03 * normal()));
     const b = Array.from({ length: 8 }, () => 105 * Math.exp(0.03 * normal()));
-    const { interval } = s.relativeShift(a, b);
+    const { interval } = relativeShift(a, b);
     if (interval !== null && interval.low <= 0.05 && 0.05 <= interval.high) covered++;
   }
   assert.ok(covered >= 940 && covered <= 980, `${covered} of 1,000`);
 });
 
 Deno.test("three repetitions a side have no 95 % interval, and that is said", () => {
-  assert.equal(s.relativeShift([1, 2, 3], [4, 5, 6]).interval, null);
-  assert.equal(s.minimalDetectableChange([1], [2]), null);
+  assert.equal(relativeShift([1, 2, 3], [4, 5, 6]).interval, null);
+  assert.equal(minimalDetectableChange([1], [2]), null);
 });
 
 Deno.test("a change of the minimal detectable size is found about as often as promised", () => {
@@ -136,15 +118,15 @@ Deno.test("a change of the minimal detectable size is found about as often as pr
   let found = 0;
   for (let run = 0; run < 500; run++) {
     const side = (scale: number) => Array.from({ length: 10 }, () => scale * Math.exp(0.02 * normal()));
-    const mde = s.minimalDetectableChange(side(100), side(100))!;
-    if (s.mannWhitney(side(100), side(100 * (1 + mde))).p <= 0.05) found++;
+    const mde = minimalDetectableChange(side(100), side(100))!;
+    if (mannWhitney(side(100), side(100 * (1 + mde))).p <= 0.05) found++;
   }
   assert.ok(found >= 340 && found <= 470, `${found} of 500`);
 });
 
 Deno.test("Holm's correction keeps order and never lowers a probability", () => {
-  assert.deepEqual(s.holm([0.01, 0.04, 0.03]).map((p) => Number(p.toFixed(3))), [0.03, 0.06, 0.06]);
+  assert.deepEqual(holm([0.01, 0.04, 0.03]).map((p) => Number(p.toFixed(3))), [0.03, 0.06, 0.06]);
   fc.assert(fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true })), (list) => {
-    for (const [i, p] of s.holm(list).entries()) assert.ok(p >= list[i]! && p <= 1);
+    for (const [i, p] of holm(list).entries()) assert.ok(p >= list[i]! && p <= 1);
   }));
 });

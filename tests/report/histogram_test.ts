@@ -4,9 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { seededRandom } from "../../base/random.ts";
 import { Histogram, summarize } from "../../results/document/histogram.ts";
 import { decodeHistogram, encodeHistogram } from "../../results/document/histogram_codec.ts";
-import { seededUniform } from "../../results/stats/testing.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { projectRoot } from "../util/mod.ts";
 
@@ -51,7 +51,7 @@ async function run(
 
 /** Times as networks have them: a body, a tail over decades, and now and then the ends of the range. */
 function times(count: number, seed: number): Float64Array {
-  const uniform = seededUniform(seed);
+  const uniform = seededRandom(seed);
   const values = new Float64Array(count);
   for (let i = 0; i < count; i++) {
     const kind = uniform();

@@ -10,9 +10,9 @@ import type { Cell, ReportModel } from "../model.ts";
 import { CATEGORIES, colour } from "../palette.ts";
 
 /** CPUs that get a bar of their own. */
-export const CPU_BARS = 64;
+const CPU_BARS = 64;
 /** Targets that get a chart of their CPUs. */
-export const CPU_CHARTS = 4;
+const CPU_CHARTS = 4;
 
 /** Use of each target against load, and of each CPU at the highest load. */
 export function cpuCharts(model: ReportModel): Chart[] {

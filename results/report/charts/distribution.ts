@@ -11,7 +11,7 @@ import { colour } from "../palette.ts";
 import { type Chosen, selection } from "./selection.ts";
 
 /** Bins of a chart from its smallest to its largest time. */
-export const BINS = 72;
+const BINS = 72;
 
 /** One chart a group. */
 export function distributionCharts(model: ReportModel): Chart[] {
@@ -27,7 +27,7 @@ export function distributionCharts(model: ReportModel): Chart[] {
  *
  * @returns percent for each bin; values outside are left out.
  */
-export function logBins(histogram: Histogram, low: number, high: number, count: number): number[] {
+function logBins(histogram: Histogram, low: number, high: number, count: number): number[] {
   const bins = new Array<number>(count).fill(0);
   const width = (Math.log10(high) - Math.log10(low)) / count;
   for (const { from, to, count: values } of histogram.buckets()) {

@@ -17,7 +17,7 @@ const PERCENTILES = [
 ] as const satisfies readonly { key: keyof Summary; label: string; colour: ColourName }[];
 
 /** Charts drawn at most, one a group. */
-export const LATENCY_CHARTS = 6;
+const LATENCY_CHARTS = 6;
 
 /** One chart a group that has several loads. */
 export function loadLatencyCharts(model: ReportModel): Chart[] {

@@ -19,7 +19,7 @@ export function percentileCharts(model: ReportModel): Chart[] {
 }
 
 /** Percentiles in 0..100 from the median's side to the last that the count supports, evenly on the scale of nines. */
-export function ladder(count: number): number[] {
+function ladder(count: number): number[] {
   const last = Math.log10(Math.max(10, count));
   const result: number[] = [];
   for (let x = 0; x < last; x += 1 / STEPS) result.push(100 * (1 - 10 ** -x));

@@ -10,9 +10,9 @@ import type { Cell, Group, ReportModel } from "../model.ts";
 import { type ColourName, ramp } from "../palette.ts";
 
 /** Curves of one chart. */
-export const CURVES = 5;
+const CURVES = 5;
 /** Charts of one kind, one a group. */
-export const DISTRIBUTION_CHARTS = 4;
+const DISTRIBUTION_CHARTS = 4;
 
 /** One chosen point. */
 export interface Chosen {

@@ -10,7 +10,7 @@ import { colour } from "../palette.ts";
 import type { ReportPoint } from "../point.ts";
 
 /** Charts of this kind: the highest load of each group. */
-export const TIMELINE_CHARTS = 4;
+const TIMELINE_CHARTS = 4;
 
 /** One chart a group, of the run with the highest load that has intervals. */
 export function timelineCharts(model: ReportModel): Chart[] {

@@ -9,7 +9,7 @@ import { normalCdf } from "./distributions.ts";
 /** Largest product of the sample sizes for which the exact distribution is computed. */
 export const EXACT_LIMIT = 2500;
 /** The same where values are equal: that distribution is another for each set of ties, and not remembered. */
-export const EXACT_TIES_LIMIT = 400;
+const EXACT_TIES_LIMIT = 400;
 
 /** What a test says. */
 export interface TestResult {
