@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 
 /** What each file of a subcommand exports. */
 export interface CommandModule {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { messageOf } from "../base/errors.ts";
 import { type Address, formatAddress, parseAddress, parsePort } from "../config/address.ts";
 import { tlsOf } from "../config/command_line.ts";
@@ -67,10 +67,9 @@ export function addDaemonsCommand<Options extends DaemonOptions>(
     .addOption(tls[1])
     .addOption(tls[2])
     .addHelpText("after", about.help)
-    .action(async (hosts, options) => {
-      const given = options as unknown as Options;
-      await talk(await findDaemons(hosts as string[], given), given);
-    }) as unknown as Command;
+    .action(async (hosts: string[], options: Options) => {
+      await talk(await findDaemons(hosts, options), options);
+    });
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Command } from "@commander-js/extra-typings";
+import { Command } from "commander";
 import { type CommandModule, COMMANDS } from "./commands.ts";
 import { err, helpColumns, out } from "./terminal/io.ts";
 
@@ -46,11 +46,11 @@ export async function makeProgram(only?: string): Promise<Command> {
     .addHelpText("after", EXAMPLES)
     .exitOverride();
   // One file may hold two subcommands.
-  for (const module of new Set(await loadModules(only))) module.register(program as unknown as Command);
+  for (const module of new Set(await loadModules(only))) module.register(program);
   for (const command of program.commands) {
     command.helpGroup(COMMANDS.get(command.name())?.group ?? "Commands:");
   }
-  return program as unknown as Command;
+  return program;
 }
 
 function loadModules(only: string | undefined): Promise<CommandModule[]> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, Option } from "@commander-js/extra-typings";
+import { type Command, Option } from "commander";
 import { type CommandLine, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { buildDescription, type Described } from "../config/build_description.ts";
 import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
@@ -45,7 +45,7 @@ export function addRunOptions(command: Command): Command {
     const made = new Option(flags, text).helpGroup(group);
     command.addOption(edit === undefined ? made : edit(made));
   };
-  const many = (option: Option) => option.argParser(collect) as unknown as Option;
+  const many = (option: Option) => option.argParser(collect);
   add(WHAT, "--config <file>", "the configuration (the same as naming it as argument)");
   add(WHAT, "-c, --client <host[:port]>", "a tester; may be given many times", many);
   add(WHAT, "-p, --port <port>", "control port of the testers (default: 8036)");
@@ -86,7 +86,7 @@ export function keyOptions(
     const option = new Option(flags, text);
     return group === undefined ? option : option.helpGroup(group);
   };
-  const many = (option: Option): Option => option.argParser(collect) as unknown as Option;
+  const many = (option: Option): Option => option.argParser(collect);
   return {
     secretFile: many(make(
       "--secret-file <file>",

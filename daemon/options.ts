@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../base/errors.ts";
 import type { DaemonRole } from "../protocol/mod.ts";
 import { type Cidr, isLoopback, parseCidr } from "./access/cidr.ts";
@@ -94,7 +94,7 @@ export function parseDaemonOptions(
   };
   const command = describeCommand().exitOverride().configureOutput({ writeOut: write, writeErr: write });
   try {
-    const options = command.parse([...args], { from: "user" }).opts();
+    const options = command.parse([...args], { from: "user" }).opts<OptionValues>();
     const role: DaemonRole = options.target === true ? "target" : "tester";
     const secretFile = options.secretFile ?? environment.secretFile;
     const tlsCert = options.tlsCert ?? environment.tlsCert;
@@ -149,9 +149,34 @@ export function parseDaemonOptions(
   }
 }
 
+/** The options as commander gives them. */
+interface OptionValues extends
+  Pick<
+    DaemonOptions,
+    "allowExec" | "allow" | "allowTarget" | "logFormat" | "maxConnections"
+  > {
+  ip?: string;
+  port?: number;
+  target?: true;
+  pluginDir: string[];
+  debug?: true;
+  version?: true;
+  secretFile?: string;
+  newSecret?: string;
+  tlsCert?: string;
+  tlsKey?: string;
+  tlsClientCa?: string;
+  maxRuns?: number;
+  idleExit?: number;
+  idleTimeout: number;
+  maxTestTime: number;
+  callTimeout?: number;
+  maxResult: number;
+  childMemory: number;
+}
+
 /** The command line as data: what it is parsed with, and what completions and the manual page are made of. */
-// deno-lint-ignore explicit-module-boundary-types -- commander infers the options' types from the calls
-export function describeCommand() {
+export function describeCommand(): Command {
   return new Command("ipbenchd")
     .description("Runs the tests of ipbench on this machine, as a tester or, with --target, as a target.")
     .allowExcessArguments(false)
@@ -195,7 +220,7 @@ export function describeCommand() {
       "--tls-client-ca <file>",
       "with TLS: serve only clients that show a certificate of this authority (PEM; default: $IPBENCH_TLS_CLIENT_CA)",
     )
-    .option("--log-format <form>", "text or json", oneOf(["text", "json"] as const), "text" as const)
+    .option("--log-format <form>", "text or json", oneOf(["text", "json"]), "text")
     .option("--max-runs <n>", "end after so many tests", whole(1, 1e9))
     .option("--idle-exit <seconds>", "end after so long without a connection", seconds)
     .option("--max-connections <n>", "connections at once", whole(1, 65536), MAX_CONNECTIONS)

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { messageOf } from "../../base/errors.ts";
 import { type Address, formatAddress } from "../../config/address.ts";
 import type { RunDescription } from "../../config/run_description.ts";
@@ -46,10 +46,9 @@ interface Finding {
 export function register(program: Command): void {
   const command = program.command("check").description("check a configuration and its daemons, run nothing")
     .argument("[config]", "configuration file; - for stdin");
-  addRunOptions(command as unknown as Command).addHelpText("after", HELP)
-    .action(async (...args: unknown[]) => {
-      const options = args[1] as RunOptionValues;
-      const { description, places } = await describeRun(options, args[0] as string | undefined);
+  addRunOptions(command).addHelpText("after", HELP)
+    .action(async (config: string | undefined, options: RunOptionValues) => {
+      const { description, places } = await describeRun(options, config);
       const problems = new Problems();
       problems.add(...await problemsOfRuns(description, places));
       problems.end();

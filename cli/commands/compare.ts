@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { messageOf } from "../../base/errors.ts";
 import type { Comparison, Row } from "../../results/compare/compare.ts";
 import type { ReportPoint } from "../../results/report/point.ts";
@@ -71,16 +71,16 @@ export function register(program: Command): void {
         "\nExit status: 0 compared, 1 a --fail-if condition was met or B lacks a point, 2 not comparable, nothing to " +
         "compare, or wrong use.",
     )
-    .action(async (names, options) => {
+    .action(async (names: string[], options: Options) => {
       const other = options.with;
-      if (other !== undefined) return await compare(names, other, options as unknown as Options);
+      if (other !== undefined) return await compare(names, other, options);
       if (names.length !== 2) {
         throw new ExitError(
           EXIT.USAGE,
           "compare needs two sides: ipbench compare A B, or ipbench compare A... --with B...",
         );
       }
-      await compare([names[0]!], [names[1]!], options as unknown as Options);
+      await compare([names[0]!], [names[1]!], options);
     });
 }
 

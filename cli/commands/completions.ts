@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Argument, type Command } from "@commander-js/extra-typings";
+import { Argument, type Command } from "commander";
 import { PluginError, PluginHost } from "../../ffi/mod.ts";
 import { VERSION } from "../../ffi/self/version.ts";
 import { type CommandInfo, commandTree } from "../pages/command_tree.ts";
@@ -38,10 +38,10 @@ export function register(program: Command): void {
   program.command("completions").description("print a script that completes ipbench's commands and options")
     .addArgument(new Argument("<shell>", "for which shell").choices(SHELLS))
     .addHelpText("after", HELP)
-    .action(async (shell) => {
+    .action(async (shell: Shell) => {
       const controller = commandTree(await whole());
       out(
-        completionScript(shell as Shell, {
+        completionScript(shell, {
           controller,
           daemon: await daemonTree(),
           ...await testNames(),
@@ -52,7 +52,7 @@ export function register(program: Command): void {
   program.command("man").description("print the manual page of a program")
     .addArgument(new Argument("[program]", "which one (default: ipbench)").choices(PROGRAMS))
     .addHelpText("after", MAN_HELP)
-    .action(async (name) => {
+    .action(async (name: string) => {
       const page = name === "ipbenchd"
         ? manualPage(await daemonTree(), DAEMON_PAGE, VERSION)
         : manualPage(commandTree(await whole()), CONTROLLER_PAGE, VERSION);
@@ -62,7 +62,7 @@ export function register(program: Command): void {
 
 async function daemonTree(): Promise<CommandInfo> {
   const { describeCommand } = await import("../../daemon/options.ts");
-  return commandTree(describeCommand() as unknown as Command);
+  return commandTree(describeCommand());
 }
 
 /** Names of the tests inside of the program and of their arguments; of those in folders the completion knows nothing. */

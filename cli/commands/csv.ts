@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { originalHeader, originalRow } from "../../results/export/original_csv.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { note, out } from "../terminal/io.ts";
@@ -20,7 +20,7 @@ export function register(program: Command): void {
     )
     .argument("<paths...>", "result documents, or folders of them")
     .option("--no-header", "rows only")
-    .action(async (paths, options) => {
+    .action(async (paths: string[], options: { header: boolean }) => {
       let header: string | null = null;
       let rows = 0;
       for await (const result of readDocuments(paths)) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { createHash } from "node:crypto";
 import { parseSeconds } from "../../base/units.ts";
 import { Semaphore } from "../../base/semaphore.ts";
@@ -83,7 +83,7 @@ export function register(program: Command): void {
     )
     .option("--timeout <time>", `longest time for one machine (default: ${DEFAULT_TIMEOUT_SECONDS}s)`)
     .addHelpText("after", HELP)
-    .action(async (hosts, options) => await deploy([...new Set(hosts)], options as DeployOptions));
+    .action(async (hosts: string[], options: DeployOptions) => await deploy([...new Set(hosts)], options));
 }
 
 async function deploy(hosts: string[], options: DeployOptions): Promise<void> {

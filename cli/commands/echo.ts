@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { hostProblem, parsePort } from "../../config/address.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { note } from "../terminal/io.ts";
@@ -61,7 +61,7 @@ export function register(program: Command): void {
     )
     .option("-d, --debug", "say more on stderr")
     .addHelpText("after", HELP)
-    .action(async (options) => await echo(options as EchoOptions));
+    .action(async (options: EchoOptions) => await echo(options));
 }
 
 async function echo(options: EchoOptions): Promise<void> {

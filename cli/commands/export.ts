@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, Option } from "@commander-js/extra-typings";
+import { type Command, Option } from "commander";
 import { type ExportFormat, type ExportOptions, exportResults } from "../../results/answers.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { EXIT, ExitError } from "../exit.ts";
@@ -13,6 +13,13 @@ import { writeWhole } from "../result_files.ts";
 
 /** Documents of one export: a sweep's and to spare; larger sets are exported in parts. */
 const EXPORT_LIMIT = 10_000;
+
+interface Options {
+  format: "hlog" | "prometheus" | "junit";
+  output?: string;
+  strict?: true;
+  runLabel?: true;
+}
 
 /** Adds the subcommand. */
 export function register(program: Command): void {
@@ -37,7 +44,7 @@ export function register(program: Command): void {
       "after",
       "\nExit status: 0 written, 2 a named file is missing or no result document, or wrong use.",
     )
-    .action(async (paths, options) => {
+    .action(async (paths: string[], options: Options) => {
       const read = await readAll(paths);
       const documents = read.filter((one): one is { file: string; document: ResultDocument } =>
         "document" in one

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { embedded } from "../../ffi/self/embedded.ts";
 import { parseAddress } from "../../config/address.ts";
 import { EXIT, ExitError } from "../exit.ts";
@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .argument("<name>", "its name: small letters, digits, _ and -; also the folder's name")
     .option("--client", "a test that a tester runs")
     .option("--target", "a test that a target daemon runs")
-    .action(async (name, options) => {
+    .action(async (name: string, options: { client?: true; target?: true }) => {
       if ((options.client === true) === (options.target === true)) {
         throw new ExitError(EXIT.USAGE, "give one of --client and --target");
       }
@@ -45,7 +45,7 @@ export function register(program: Command): void {
     .option("--target <host[:port]>", "the machine under test (default: 127.0.0.1, the plugin's own port)")
     .option("-d, --debug", "tell the plugin that debug lines are wanted")
     .addHelpText("after", CHECK_HELP)
-    .action(async (file, options) => {
+    .action(async (file: string, options: { args?: string; target?: string; debug?: true }) => {
       const { args, debug = false } = options;
       const target = options.target === undefined ? null : parseAddress(options.target, 0);
       if (typeof target === "string") throw new ExitError(EXIT.USAGE, `--target: ${target}`);

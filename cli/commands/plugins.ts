@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { suggestion } from "../../base/nearest.ts";
 import {
   NEEDY_TESTS,
@@ -17,6 +17,12 @@ import {
 import { EXIT, ExitError } from "../exit.ts";
 import { note, out } from "../terminal/io.ts";
 
+interface Options {
+  pluginDir: string[];
+  debug?: true;
+  json?: true;
+}
+
 /** @param program the program that gets the subcommand */
 export function register(program: Command): void {
   program.command("plugins")
@@ -25,7 +31,7 @@ export function register(program: Command): void {
     .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", collect, [])
     .option("-d, --debug", "say which files were looked at, and why they are no plugins")
     .option("--json", "print JSON")
-    .action(async (name, options) => {
+    .action(async (name: string | undefined, options: Options) => {
       const found = await listPlugins(options.pluginDir, options.debug === true);
       const chosen = name === undefined ? found : found.filter((plugin) => plugin.name === name);
       if (name !== undefined && chosen.length === 0) {

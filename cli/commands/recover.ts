@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { colourVerdict } from "../terminal/colours.ts";
 import { EXIT, ExitError } from "../exit.ts";

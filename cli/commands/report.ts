@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { messageOf } from "../../base/errors.ts";
 import type { ReportModel } from "../../results/report/model.ts";
 import type { ReportFile } from "../../results/report/formats.ts";
@@ -41,7 +41,7 @@ export function register(program: Command): void {
     .option("--markdown [file]", "verdict, figures and points; to the standard output without a file")
     .option("--gnuplot <dir>", "data files and a script for gnuplot")
     .option("--title <text>", "heading of the page")
-    .action(async (paths, options) => await report(paths, options as Options));
+    .action(async (paths: string[], options: Options) => await report(paths, options));
 }
 
 async function report(paths: string[], options: Options): Promise<void> {

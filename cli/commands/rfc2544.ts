@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import type { RunDescription } from "../../config/mod.ts";
 import { requireNumber, requireSeconds, requireShare, UnitError } from "../../base/values.ts";
 import { type Carrier, STANDARD_FRAME_SIZES } from "../../controller/search/frames.ts";
@@ -62,7 +62,7 @@ export function register(program: Command): void {
     "throughput, latency, loss and bursts over frame sizes",
   )
     .argument("[config]", "configuration file; - for stdin");
-  const described = addRunOptions(command as unknown as Command)
+  const described = addRunOptions(command)
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
     .option("--line-rate <rate>", "bit/s of the medium, such as 1G")
@@ -74,9 +74,9 @@ export function register(program: Command): void {
     .option("--latency-repeat <n>", "so many of them (default: 20)")
     .option("--burst <time>", "longest burst, in time at the full rate (default: 2s)")
     .option("--burst-repeat <n>", "find the longest burst so often (default: 50)");
-  addTrialOptions(described as unknown as Command).action(async (...args: unknown[]) => {
-    await rfc2544(args[0] as string | undefined, args[1] as Rfc2544CommandOptions);
-  });
+  addTrialOptions(described).action(async (config: string | undefined, options: Rfc2544CommandOptions) =>
+    await rfc2544(config, options)
+  );
 }
 
 async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOptions): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { formatAddress } from "../../config/address.ts";
 import { ConfigError, type Problem } from "../../config/config_error.ts";
 import { placed } from "../../config/places.ts";
@@ -63,7 +63,7 @@ export function register(program: Command): void {
     "[config]",
     "configuration file; - for stdin",
   );
-  addRunOptions(command as unknown as Command)
+  addRunOptions(command)
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
     .option("--json <file>", "write the result document; - for the standard output")
@@ -73,9 +73,7 @@ export function register(program: Command): void {
       "exit 3 when the result is SUSPECT; with it the verdict counts without the word run, too",
     )
     .option("-q, --quiet", "say nothing but errors and warnings")
-    .action(async (...args: unknown[]) => {
-      await run(args[0] as string | undefined, args[1] as RunCommandOptions);
-    });
+    .action(async (config: string | undefined, options: RunCommandOptions) => await run(config, options));
 }
 
 async function run(configPath: string | undefined, options: RunCommandOptions): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { formatQuantity } from "../../base/values.ts";
 import type { SearchDocument } from "../../controller/search/document.ts";
 import { GoalError } from "../../controller/search/goal.ts";
@@ -58,7 +58,7 @@ export function register(program: Command): void {
       "[config]",
       "configuration file; - for stdin",
     );
-  const described = addRunOptions(command as unknown as Command)
+  const described = addRunOptions(command)
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
     .option("--goal <goal>", "what to look for; may be given many times (default: ndr)", collect)
@@ -72,9 +72,9 @@ export function register(program: Command): void {
     .option("--unit <text>", "unit of the load, for people (default: bit/s)")
     .option("--max-trials <n>", `stop after so many trials (default: ${DEFAULT_MAX_TRIALS})`)
     .option("--max-time <time>", `stop when trials have taken this long (default: ${DEFAULT_MAX_TIME})`);
-  addTrialOptions(described as unknown as Command).action(async (...args: unknown[]) => {
-    await search(args[0] as string | undefined, args[1] as SearchCommandOptions);
-  });
+  addTrialOptions(described).action(async (config: string | undefined, options: SearchCommandOptions) =>
+    await search(config, options)
+  );
 }
 
 /** Adds the options that say how trials are run. */
@@ -91,7 +91,7 @@ export function addTrialOptions(command: Command): Command {
     .option("--strict", "take SUSPECT trials for INVALID ones")
     .option("--json <file>", "write the document")
     .option("-o, --out <dir>", "keep the result document of each trial in this folder")
-    .option("-q, --quiet", "say nothing but errors and warnings") as unknown as Command;
+    .option("-q, --quiet", "say nothing but errors and warnings");
 }
 
 async function search(configPath: string | undefined, given: SearchCommandOptions): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import type { DaemonAccess } from "../../controller/link/daemon_access.ts";
 import type { Address } from "../../config/address.ts";
 import { askReport, askStatus, describeTest } from "../daemon_status.ts";

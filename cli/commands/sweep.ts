@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { SweepError } from "../../controller/sweep/plan.ts";
 import type { SweepOptions } from "../../controller/sweep/run_sweep.ts";
 import type { IndexPoint, SweepIndex } from "../../controller/sweep/sweep_index.ts";
@@ -49,7 +49,7 @@ export function register(program: Command): void {
     "[config]",
     "configuration file; - for stdin",
   );
-  addRunOptions(command as unknown as Command)
+  addRunOptions(command)
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
     .option(
@@ -67,9 +67,7 @@ export function register(program: Command): void {
     .option("-o, --out <dir>", "folder for documents and index (default: sweep-DATE-TIME)")
     .option("--resume", "go on with what is in the folder; what is not given is as it was")
     .option("-q, --quiet", "say nothing but errors and warnings")
-    .action(async (...args: unknown[]) => {
-      await sweep(args[0] as string | undefined, args[1] as SweepCommandOptions);
-    });
+    .action(async (config: string | undefined, options: SweepCommandOptions) => await sweep(config, options));
 }
 
 async function sweep(configPath: string | undefined, given: SweepCommandOptions): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 import { type Address, formatAddress } from "../../config/address.ts";
 import { type DaemonAccess, openDaemon } from "../../controller/link/daemon_access.ts";
 import type { ProgressReport } from "../../protocol/progress.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import type { Command } from "commander";
 
 /** What a value names; `other`: something that only the user knows, unless there are words for it. */
 export type ValueKind = "file" | "directory" | "host" | "interface" | "test" | "other";
@@ -77,7 +77,7 @@ export function commandTree(command: Command): CommandInfo {
       value: kindOf(argument.name(), argument.description),
       choices: argument.argChoices ?? [],
     })),
-    commands: command.commands.map((each) => commandTree(each as unknown as Command)),
+    commands: command.commands.map((each) => commandTree(each)),
     after: textAfter(command),
   };
 }
@@ -106,6 +106,6 @@ function kindOf(word: string, description: string): ValueKind {
 function textAfter(command: Command): string {
   const written: string[] = [];
   const context = { error: false, command, write: (text: string) => written.push(text) };
-  (command as unknown as { emit(event: string, context: unknown): void }).emit("afterHelp", context);
+  (command as Command & { emit(event: string, context: unknown): void }).emit("afterHelp", context);
   return written.join("").trim();
 }
