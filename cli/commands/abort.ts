@@ -6,7 +6,7 @@
 
 import type { Command } from "commander";
 import type { Address } from "../../config/address.ts";
-import type { Connection } from "../../controller/link/daemon_link.ts";
+import type { DaemonLink } from "../../controller/link/daemon_link.ts";
 import { type DaemonAccess, openDaemon } from "../../controller/link/daemon_access.ts";
 import { freeOriginal } from "../../controller/link/free_original.ts";
 import { parseStatus } from "../../protocol/texts.ts";
@@ -59,7 +59,7 @@ async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine
 }
 
 /** Whether the daemon says that it runs no test; small targets say nothing. */
-async function runsNothing(connection: Connection, ms: number): Promise<boolean> {
+async function runsNothing(connection: DaemonLink, ms: number): Promise<boolean> {
   try {
     await connection.say({ name: "STATUS" });
     const answer = await connection.hear(ms);
@@ -70,7 +70,7 @@ async function runsNothing(connection: Connection, ms: number): Promise<boolean>
 }
 
 /** A controller may have taken the daemon and not begun its test yet: that is seen by asking for it oneself. */
-async function isFree(connection: Connection, ms: number): Promise<boolean> {
+async function isFree(connection: DaemonLink, ms: number): Promise<boolean> {
   await connection.say({ name: "HELLO" });
   const answer = await connection.hear(ms);
   if (answer.type !== "reply" || answer.reply.code !== 200) return false;

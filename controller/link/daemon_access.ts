@@ -10,7 +10,7 @@ import { parseClock } from "../../protocol/clock.ts";
 import type { Greeting } from "../../protocol/greeting.ts";
 import { ProtocolError } from "../../protocol/error.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
-import { Connection, type Heard } from "./daemon_link.ts";
+import { DaemonLink, type Heard } from "./daemon_link.ts";
 import { ConnectionError } from "./connection_error.ts";
 import type { Tls } from "./dial.ts";
 import type { Limits } from "../limits.ts";
@@ -45,7 +45,7 @@ export function accessTo(access: DaemonAccess, at: Address): DaemonAccess {
 
 /** A connection on which the greeting has been read and AUTH, where asked for, has succeeded. */
 export interface OpenDaemon {
-  connection: Connection;
+  connection: DaemonLink;
   greeting: Greeting;
 }
 
@@ -96,7 +96,7 @@ export async function greetDaemon(
   const { limits, tls } = accessTo(shared, at);
   const { connectMs, greetingMs, lineBytes, resultBytes } = limits;
   const options = { connectMs, lineBytes, resultBytes, tls };
-  const connection = await turn(() => Connection.open(at.host, at.port, options));
+  const connection = await turn(() => DaemonLink.open(at.host, at.port, options));
   try {
     const heard = await connection.hear(greetingMs);
     if (heard.type !== "greeting") throw notAGreeting(heard);
@@ -144,7 +144,7 @@ function unproven(): ProtocolError {
 }
 
 async function authenticate(
-  connection: Connection,
+  connection: DaemonLink,
   daemonNonce: string,
   access: DaemonAccess,
 ): Promise<void> {
@@ -191,7 +191,7 @@ export interface ProbeOptions {
  * @throws {ConnectionError} when the connection is lost
  */
 export async function probeClock(
-  connection: Connection,
+  connection: DaemonLink,
   { probes, askUntil, replyMs }: ProbeOptions,
 ): Promise<ClockProbe[]> {
   const made: ClockProbe[] = [];

@@ -36,13 +36,13 @@ const BODY_CHUNK_BYTES = 16 * 1024;
 
 type HeardEffect = Exclude<DialogueEffect, { type: "broken" }>;
 
-/** What {@linkcode Connection.hear} gives. */
+/** What {@linkcode DaemonLink.hear} gives. */
 export type Heard = Exclude<HeardEffect, { type: "send" | "data" | "end" }>;
 
 const encoder = new TextEncoder();
 
 /** One control connection. Not for several readers at the same time. */
-export class Connection {
+export class DaemonLink {
   #conn: Deno.TcpConn | Deno.TlsConn;
   #reader: ReplyReader;
   #state: DialogueState = INITIAL_DIALOGUE;
@@ -69,8 +69,8 @@ export class Connection {
    * @returns the connection, with Nagle's algorithm off
    * @throws {ConnectionError} when no address answers in time
    */
-  static async open(host: string, port: number, options: ConnectOptions): Promise<Connection> {
-    return new Connection(await dial(host, port, options.connectMs, options.tls), options);
+  static async open(host: string, port: number, options: ConnectOptions): Promise<DaemonLink> {
+    return new DaemonLink(await dial(host, port, options.connectMs, options.tls), options);
   }
 
   /** Address and port of this end. */

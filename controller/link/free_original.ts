@@ -7,7 +7,7 @@
  */
 
 import { parseStatus, type Status } from "../../protocol/texts.ts";
-import type { Connection } from "./daemon_link.ts";
+import type { DaemonLink } from "./daemon_link.ts";
 import { type DaemonAccess, openDaemon } from "./daemon_access.ts";
 import { pause } from "../../base/deadline.ts";
 import { FREE_ATTEMPTS, FREE_PAUSE_MS } from "../limits.ts";
@@ -49,7 +49,7 @@ export async function freeOriginal(
   return false;
 }
 
-async function statusOf(connection: Connection, ms: number): Promise<Status | null> {
+async function statusOf(connection: DaemonLink, ms: number): Promise<Status | null> {
   try {
     await connection.say({ name: "STATUS" });
     const answer = await connection.hear(ms);

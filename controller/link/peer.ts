@@ -13,7 +13,7 @@ import type { Reply } from "../../protocol/reply.ts";
 import type { ResultStamps } from "../../protocol/result.ts";
 import type { TestSetup } from "../../base/test_setup.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
-import type { Connection, Heard } from "./daemon_link.ts";
+import type { DaemonLink, Heard } from "./daemon_link.ts";
 import { ConnectionError } from "./connection_error.ts";
 import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
 import { pause, withDeadline } from "../../base/deadline.ts";
@@ -63,7 +63,7 @@ export class Peer {
   toldNs: bigint | null = null;
   /** When START was sent, on the controller's clock. */
   startSentNs = 0n;
-  #connection: Connection | null = null;
+  #connection: DaemonLink | null = null;
   #ownership: Ownership = "none";
   #unansweredAt = -Infinity;
   /** The run is over for this peer: whatever step is still under way must not take the daemon. */
@@ -325,7 +325,7 @@ export class Peer {
     this.context.onPhase(this.name, phase);
   }
 
-  #open(): Connection {
+  #open(): DaemonLink {
     if (this.#connection === null || this.#connection.closed) {
       throw new ConnectionError("closed", "the connection is closed");
     }

@@ -7,7 +7,7 @@
 import type { ProgressReport } from "../../protocol/progress.ts";
 import { checkDepth } from "../../results/document/parse.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
-import type { Connection } from "./daemon_link.ts";
+import type { DaemonLink } from "./daemon_link.ts";
 import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
 import { withDeadline } from "../../base/deadline.ts";
 
@@ -18,7 +18,7 @@ export class SideChannel {
   /** Whether further commands can be said: no answer is missing. */
   usable = true;
 
-  private constructor(readonly connection: Connection, readonly access: DaemonAccess) {}
+  private constructor(readonly connection: DaemonLink, readonly access: DaemonAccess) {}
 
   /**
    * Connects a second time.

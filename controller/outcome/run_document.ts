@@ -10,7 +10,7 @@ import { RESULT_FORMAT, type ResultDocument } from "../../results/document/docum
 import { totalMetrics } from "../../results/document/metrics.ts";
 import { type HostReason, judge } from "../../results/document/verdict.ts";
 import { hostPort, RunError } from "../run/run_error.ts";
-import type { Session } from "../run/run_state.ts";
+import type { RunState } from "../run/run_state.ts";
 
 /** How far begin and end of a meter's window may be from the testers' common one in all, as a share of the latter. */
 const TARGET_WINDOW_SHARE = 0.02;
@@ -71,13 +71,13 @@ export function newDocument(description: RunDescription, runId: bigint, now: Dat
 /**
  * Completes the document of a run that is over, in whichever way.
  *
- * @param session the run
+ * @param state the run
  * @returns its document, judged
  */
-export function finishDocument(session: Session): ResultDocument {
-  const { document } = session.parts;
-  const failed = session.failure !== null;
-  for (const run of [...session.clients, ...session.targets]) {
+export function finishDocument(state: RunState): ResultDocument {
+  const { document } = state.parts;
+  const failed = state.failure !== null;
+  for (const run of [...state.clients, ...state.targets]) {
     const place = "done" in run ? document.clients[run.index]! : document.targets[run.index]!;
     const peer = place.peer ?? run.peer.greeting?.peer ?? null;
     if (peer === place.peer) continue;
@@ -88,19 +88,19 @@ export function finishDocument(session: Session): ResultDocument {
   document.run.ended = new Date().toISOString();
   delete document.run.failed;
   if (failed) document.run.failed = true;
-  if (session.interrupted) document.run.interrupted = true;
-  const clients = document.clients.filter((_, index) => session.clients[index]!.done);
-  document.total = session.merger.total(clients);
+  if (state.interrupted) document.run.interrupted = true;
+  const clients = document.clients.filter((_, index) => state.clients[index]!.done);
+  document.total = state.merger.total(clients);
   document.total.metrics = totalMetrics(document.test.name, clients, document.targets);
-  const extra = [...failureReasons(session), ...session.reasons, ...windowReasons(session)];
+  const extra = [...failureReasons(state), ...state.reasons, ...windowReasons(state)];
   const { verdict, reasons, details } = judge(document, {}, extra);
   Object.assign(document.run, { verdict, reasons, details });
   return document;
 }
 
 /** Why the run ended early, unless a client's or target's own error says it already. */
-function failureReasons(session: Session): HostReason[] {
-  const { failure, interrupted } = session;
+function failureReasons(state: RunState): HostReason[] {
+  const { failure, interrupted } = state;
   if (failure === null || interrupted) return [];
   if (failure instanceof RunError && failure.peer !== null) {
     const host = hostPort(failure.peer.host, failure.peer.port);
@@ -118,12 +118,12 @@ function failureReasons(session: Session): HostReason[] {
  * Says of each meter how far its window is from the testers' common one, and gives a reason where that is much: a figure
  * for another time says little about them.
  */
-function windowReasons(session: Session): HostReason[] {
-  const { document } = session.parts;
+function windowReasons(state: RunState): HostReason[] {
+  const { document } = state.parts;
   const common = document.total.window ?? null;
   if (common === null || common.end_ns <= common.start_ns) return [];
   const reasons: HostReason[] = [];
-  for (const target of session.targets) {
+  for (const target of state.targets) {
     const part = document.targets[target.index]!;
     if (!target.meter || part.window === undefined) continue;
     const off = Math.abs(part.window.start_ns - common.start_ns) +
@@ -138,7 +138,7 @@ function windowReasons(session: Session): HostReason[] {
         `its begin and end are ${(off / 1e6).toFixed(0)} ms away in all, ${
           (100 * share).toFixed(1)
         } % of their time`,
-      host: session.hostOf(target.peer),
+      host: state.hostOf(target.peer),
     });
   }
   return reasons;

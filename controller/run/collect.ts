@@ -15,7 +15,7 @@ import type { Peer, RawResult, ResultHead } from "../link/peer.ts";
 import { ResultStore } from "../store/result_store.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
-import type { Session } from "./run_state.ts";
+import type { RunState } from "./run_state.ts";
 import type { Agreement } from "./start.ts";
 
 /** How long before its end a meter is told when to stop. */
@@ -27,66 +27,66 @@ const AFTER_MEASURED = ["cooldown", "drain", "done"];
  * Collects every client's result as it comes while watching the targets for errors; then stops the targets and
  * collects theirs.
  *
- * @param session the run, started
+ * @param state the run, started
  * @param agreement when it was started
  * @throws {Stopped} when the run ends early
  */
-export async function collectAll(session: Session, agreement: Agreement): Promise<void> {
-  const clients = session.clients.filter((client) => client.ready);
-  announce(session, clients, agreement);
-  const store = new ResultStore(session.parts.limits);
+export async function collectAll(state: RunState, agreement: Agreement): Promise<void> {
+  const clients = state.clients.filter((client) => client.ready);
+  announce(state, clients, agreement);
+  const store = new ResultStore(state.parts.limits);
   // A result in each hand: a large one of a tester and one of a target are in memory as a whole, further ones wait. Small
   // ones come in handfuls: while the plugin reads one, the controller is done with the one before and has the next ready.
-  const readers = { store, turn: new Semaphore(session.parts.limits.handBytes) };
-  const shows = { store, turn: new Semaphore(session.parts.limits.handBytes) };
-  const meters = session.targets.map((target) => collectTarget(session, target, agreement, shows));
-  for (const client of clients) client.side?.watch((report) => hear(session, client, report));
+  const readers = { store, turn: new Semaphore(state.parts.limits.handBytes) };
+  const shows = { store, turn: new Semaphore(state.parts.limits.handBytes) };
+  const meters = state.targets.map((target) => collectTarget(state, target, agreement, shows));
+  for (const client of clients) client.side?.watch((report) => hear(state, client, report));
   const collected = clients.map((client) =>
-    session.clientStep(client, () => collectClient(session, client, agreement, readers))
+    state.clientStep(client, () => collectClient(state, client, agreement, readers))
   );
-  session.halt = () => halt(session, clients, collected);
-  await session.unlessStopped(Promise.all(collected));
-  session.halt = null;
+  state.halt = () => halt(state, clients, collected);
+  await state.unlessStopped(Promise.all(collected));
+  state.halt = null;
   // Everybody has given what there was: the end of the run is only moments away.
-  if (session.interrupted) await session.unlessStopped(new Promise<void>(() => {}));
-  session.check();
-  if (session.targets.length > 0) session.phase("stop", `stopping ${session.targets.length} target(s)`);
-  await Promise.all(session.targets.map((target) => session.targetStep(target, () => stopTarget(target))));
-  await session.unlessStopped(Promise.all(meters));
-  session.check();
+  if (state.interrupted) await state.unlessStopped(new Promise<void>(() => {}));
+  state.check();
+  if (state.targets.length > 0) state.phase("stop", `stopping ${state.targets.length} target(s)`);
+  await Promise.all(state.targets.map((target) => state.targetStep(target, () => stopTarget(target))));
+  await state.unlessStopped(Promise.all(meters));
+  state.check();
 }
 
 /** Asks testers that can for what they have measured so far. Originals know no such question. */
 async function halt(
-  session: Session,
+  state: RunState,
   clients: readonly ClientRun[],
   collected: readonly Promise<void>[],
 ): Promise<void> {
   const asked = clients.flatMap((client, n) =>
     client.ready && !client.done && client.peer.has("stop") ? [{ client, result: collected[n] }] : []
   );
-  session.phase("stop", `asking ${asked.length} client(s) for what they have measured`);
+  state.phase("stop", `asking ${asked.length} client(s) for what they have measured`);
   await Promise.all(asked.map(({ client }) => client.peer.stop(null).catch(() => {})));
   const all = Promise.all(asked.map(({ result }) => result));
-  await withDeadline(all, session.parts.limits.haltMs, () => new Error("late")).catch(() => {});
+  await withDeadline(all, state.parts.limits.haltMs, () => new Error("late")).catch(() => {});
 }
 
-function announce(session: Session, clients: readonly ClientRun[], agreement: Agreement): void {
+function announce(state: RunState, clients: readonly ClientRun[], agreement: Agreement): void {
   const expected = clients.map((client) => client.expectedNs);
   const known = expected.every((ns) => ns !== null && ns > 0);
-  const longest = Math.max(...clients.map((client) => deadlineMs(session, client, agreement)));
-  session.parts.emit({
+  const longest = Math.max(...clients.map((client) => deadlineMs(state, client, agreement)));
+  state.parts.emit({
     kind: "schedule",
     leadNs: Math.max(0, Number(agreement.startNs - monotonicNowNs())),
     expectedNs: known ? Math.max(...expected.map((ns) => ns ?? 0)) : null,
     deadlineNs: longest * 1e6,
   });
-  session.phase("run", `running ${session.parts.description.test}`);
+  state.phase("run", `running ${state.parts.description.test}`);
 }
 
 /** Milliseconds from now until a client is given up. */
-function deadlineMs(session: Session, client: ClientRun, agreement: Agreement): number {
-  const { description, limits } = session.parts;
+function deadlineMs(state: RunState, client: ClientRun, agreement: Agreement): number {
+  const { description, limits } = state.parts;
   const leadMs = Math.max(0, Number(agreement.startNs - monotonicNowNs()) / 1e6);
   if (description.timeoutSeconds !== null) return leadMs + description.timeoutSeconds * 1000;
   const { expectedNs } = client;
@@ -101,42 +101,42 @@ interface Readers {
 }
 
 async function collectClient(
-  session: Session,
+  state: RunState,
   client: ClientRun,
   agreement: Agreement,
   readers: Readers,
 ): Promise<void> {
-  const times = await takeResult(session, client, agreement, readers);
+  const times = await takeResult(state, client, agreement, readers);
   // The result is safe; what the clock says now makes its times more exact.
-  const after = await clockAfter(session, client);
-  if (after !== null) await session.setClient(client.index, timing(client, times, agreement, after));
+  const after = await clockAfter(state, client);
+  if (after !== null) await state.setClient(client.index, timing(client, times, agreement, after));
 }
 
 /** Gives the times alone: what the plugin said is large, and a thousand clients may wait for their clocks. */
 async function takeResult(
-  session: Session,
+  state: RunState,
   client: ClientRun,
   agreement: Agreement,
   readers: Readers,
 ): Promise<Parameters<typeof timing>[1]> {
   const { peer } = client;
   peer.phase = "run";
-  const ms = deadlineMs(session, client, agreement);
-  const remark = remarkOnPatience(session, client, ms);
-  const head = await withDeadline(peer.resultHead(), ms, () => noResult(session, client, ms))
+  const ms = deadlineMs(state, client, agreement);
+  const remark = remarkOnPatience(state, client, ms);
+  const head = await withDeadline(peer.resultHead(), ms, () => noResult(state, client, ms))
     .finally(() => clearTimeout(remark));
   checkStamps(peer, head);
   client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
   const results = await receive(peer, head, readers, async (raw) => {
-    const read = await session.parts.clientHalf.unmarshall(client.index, raw);
+    const read = await state.parts.clientHalf.unmarshall(client.index, raw);
     checkWindow(peer, read, raw, client.expectedNs);
-    session.merger.add(read);
+    state.merger.add(read);
     return packed(read);
   });
   client.done = true;
-  noteInvalid(session, peer, head.valid, results?.reasons);
-  await session.setClient(client.index, clientPart(client, { results, stamps: head.stamps }, agreement));
-  session.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
+  noteInvalid(state, peer, head.valid, results?.reasons);
+  await state.setClient(client.index, clientPart(client, { results, stamps: head.stamps }, agreement));
+  state.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
   return { stamps: head.stamps, window: results?.window };
 }
 
@@ -177,19 +177,19 @@ function checkWindow(
   if (wrong !== null) throw peer.fail("protocol", wrong, "see the daemon's log");
 }
 
-function noteInvalid(session: Session, peer: Peer, valid: boolean, reasons: readonly Reason[] = []): void {
+function noteInvalid(state: RunState, peer: Peer, valid: boolean, reasons: readonly Reason[] = []): void {
   if (valid || reasons.some((reason) => reason.level === "INVALID")) return;
-  session.reasons.push({
+  state.reasons.push({
     level: "INVALID",
     code: "invalid-data",
     text: `the ${peer.name.role === "client" ? "tester" : "target"} said that its data is not valid (221)`,
-    host: session.hostOf(peer),
+    host: state.hostOf(peer),
   });
 }
 
 /** The clock after the run; whatever is wrong with it costs figures, never the run. */
-async function clockAfter(session: Session, run: ClientRun | TargetRun): Promise<OffsetInterval | null> {
-  const probes = run.side === null ? [] : await run.side.finish(probesAfter(session));
+async function clockAfter(state: RunState, run: ClientRun | TargetRun): Promise<OffsetInterval | null> {
+  const probes = run.side === null ? [] : await run.side.finish(probesAfter(state));
   let after: OffsetInterval | null = null, sound = run.before?.consistent !== false;
   try {
     after = probes.length === 0 ? null : combineProbes(probes);
@@ -198,35 +198,35 @@ async function clockAfter(session: Session, run: ClientRun | TargetRun): Promise
     sound = false;
   }
   if (!sound) {
-    session.reasons.push({
+    state.reasons.push({
       level: "SUSPECT",
       code: "clock-inconsistent",
       text: "its clock was stepped, or its answers contradict each other",
-      host: session.hostOf(run.peer),
+      host: state.hostOf(run.peer),
     });
   }
   return after;
 }
 
-function probesAfter(session: Session): number {
-  return Math.min(session.parts.limits.clockProbes, session.clients.length > 64 ? 8 : Infinity);
+function probesAfter(state: RunState): number {
+  return Math.min(state.parts.limits.clockProbes, state.clients.length > 64 ? 8 : Infinity);
 }
 
 /** Tells, when a test of an original tester should be over, why it is not yet given up. */
 function remarkOnPatience(
-  session: Session,
+  state: RunState,
   { patienceNs, peer }: ClientRun,
   ms: number,
 ): ReturnType<typeof setTimeout> | undefined {
-  if (patienceNs === 0 || session.parts.description.timeoutSeconds !== null) return undefined;
+  if (patienceNs === 0 || state.parts.description.timeoutSeconds !== null) return undefined;
   const text =
     "no result yet: an original tester waits until all its samples are in, so its target may be losing " +
     `packets; it is given up in ${(patienceNs / 1e9).toFixed(0)} s (--timeout sets another bound)`;
-  return setTimeout(() => session.warn(peer.name, text), ms - patienceNs / 1e6);
+  return setTimeout(() => state.warn(peer.name, text), ms - patienceNs / 1e6);
 }
 
-function noResult(session: Session, client: ClientRun, ms: number): Error {
-  const { timeoutSeconds } = session.parts.description;
+function noResult(state: RunState, client: ClientRun, ms: number): Error {
+  const { timeoutSeconds } = state.parts.description;
   const { expectedNs, peer } = client;
   const says = expectedNs === null || expectedNs === 0
     ? ""
@@ -239,13 +239,13 @@ function noResult(session: Session, client: ClientRun, ms: number): Error {
   return peer.fail("timeout", `no result ${(ms / 1000).toFixed(1)} s after START${says}`, remedy);
 }
 
-function hear(session: Session, client: ClientRun, report: ProgressReport): void {
-  session.parts.emit({ kind: "progress", peer: client.peer.name, progress: report });
+function hear(state: RunState, client: ClientRun, report: ProgressReport): void {
+  state.parts.emit({ kind: "progress", peer: client.peer.name, progress: report });
   if (!AFTER_MEASURED.includes(report.phase)) return;
   // The first tester that leaves its measured phase ends the common one.
-  for (const target of session.targets) {
+  for (const target of state.targets) {
     if (target.meter && !target.stopped && target.peer.has("at")) {
-      void session.targetStep(target, () => stopTarget(target));
+      void state.targetStep(target, () => stopTarget(target));
     }
   }
 }
@@ -259,35 +259,35 @@ async function stopTarget(target: TargetRun, atNs: bigint | null = null, noticeM
 
 /** From START of one target until its result has come; any end before STOP is an error. */
 async function collectTarget(
-  session: Session,
+  state: RunState,
   target: TargetRun,
   agreement: Agreement,
   shows: Readers,
 ): Promise<void> {
-  await session.targetStep(target, async () => {
+  await state.targetStep(target, async () => {
     const { peer, half } = target;
-    const timely = stopMeterInTime(session, target, agreement);
+    const timely = stopMeterInTime(state, target, agreement);
     timely.catch(() => {});
-    const head = await headAfterStop(session, target);
+    const head = await headAfterStop(state, target);
     checkStamps(peer, head);
     await timely;
     const shown = await receive(peer, head, shows, (raw) => half.show(raw));
     checkWindow(peer, shown.results, head, null);
     target.stamps = head.stamps;
-    noteInvalid(session, peer, head.valid, shown.results?.reasons);
-    await session.setTarget(target.index, targetPart(target, shown, agreement));
-    session.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
-    const after = await clockAfter(session, target);
+    noteInvalid(state, peer, head.valid, shown.results?.reasons);
+    await state.setTarget(target.index, targetPart(target, shown, agreement));
+    state.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
+    const after = await clockAfter(state, target);
     if (after === null) return;
-    await session.setTarget(
+    await state.setTarget(
       target.index,
       timing(target, { stamps: head.stamps, window: shown.results?.window }, agreement, after),
     );
   });
 }
 
-async function headAfterStop(session: Session, target: TargetRun): Promise<ResultHead> {
-  const { stopMs } = session.parts.limits;
+async function headAfterStop(state: RunState, target: TargetRun): Promise<ResultHead> {
+  const { stopMs } = state.parts.limits;
   const head = target.head!;
   const noticeMs = await Promise.race([head.then(() => null), target.stopSent.promise]);
   if (noticeMs === null) {
@@ -301,13 +301,13 @@ async function headAfterStop(session: Session, target: TargetRun): Promise<Resul
 }
 
 /** Tells a meter, a little ahead, when the measured phase ends. */
-async function stopMeterInTime(session: Session, target: TargetRun, agreement: Agreement): Promise<void> {
+async function stopMeterInTime(state: RunState, target: TargetRun, agreement: Agreement): Promise<void> {
   const { window, startNs } = agreement;
   const { before, peer } = target;
   if (!target.meter || before === null || !peer.has("at") || window === null || window.endNs === null) return;
   const endNs = startNs + BigInt(Math.round(window.endNs));
-  await pause(Number(endNs - monotonicNowNs()) / 1e6 - STOP_NOTICE_MS, session.signal);
-  session.check();
+  await pause(Number(endNs - monotonicNowNs()) / 1e6 - STOP_NOTICE_MS, state.signal);
+  state.check();
   const noticeMs = Math.max(0, Number(endNs - monotonicNowNs()) / 1e6);
   await stopTarget(target, endNs + offsetAt(endNs, before, null).offsetNs, noticeMs);
 }

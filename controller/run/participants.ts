@@ -1,5 +1,5 @@
 /**
- * Who takes part in a run, and what a session is made from.
+ * Who takes part in a run, and what its state is made from.
  *
  * @module
  */
@@ -62,8 +62,8 @@ export interface TargetRun {
   stamps: ResultStamps | null;
 }
 
-/** What a session is made from. */
-export interface SessionParts {
+/** What a run's state is made from. */
+export interface RunParts {
   description: RunDescription;
   limits: Limits;
   access: Omit<PeerContext, "onPhase" | "debug">;

@@ -15,8 +15,8 @@ import type { ProgressEvent } from "./progress.ts";
 import { readAccess } from "../link/read_access.ts";
 import { requiredClients } from "./require.ts";
 import { newDocument } from "../outcome/run_document.ts";
-import { runSession } from "./steps.ts";
-import { Session } from "./run_state.ts";
+import { runSteps } from "./steps.ts";
+import { RunState } from "./run_state.ts";
 import { withCommas } from "../../base/args.ts";
 
 /** Level of a log line. */
@@ -57,11 +57,11 @@ export async function runBenchmark(
   const given = inOurSpelling(description);
   const halves = makeHalves(given, { ...LIMITS, ...options.limits }, options.log ?? (() => {}));
   try {
-    const session = await openSession(given, halves, options);
+    const state = await openRun(given, halves, options);
     await refuseMistakes(given, halves, options.signal);
-    await session.begin();
-    const document = await runSession(session, options.signal);
-    const { cause } = session.failure ?? {};
+    await state.begin();
+    const document = await runSteps(state, options.signal);
+    const { cause } = state.failure ?? {};
     if (cause instanceof PluginError && cause.code === "not-built") throw cause;
     return document;
   } finally {
@@ -91,18 +91,18 @@ function inOurSpelling(description: RunDescription): RunDescription {
   return { ...description, clients, targets };
 }
 
-async function openSession(
+async function openRun(
   description: RunDescription,
   { client: clientHalf, targets: targetHalves }: Halves,
   options: RunOptions,
-): Promise<Session> {
+): Promise<RunState> {
   if (description.clients.length === 0) throw new TypeError("a run needs at least one client");
   const limits = shorten({ ...LIMITS, ...options.limits }, description.timeoutSeconds);
   const log = options.log ?? (() => {});
   const required = requiredClients(description.require, description.clients.length);
   const access = await readAccess(description, limits);
   const runId = crypto.getRandomValues(new BigUint64Array(1))[0]!;
-  return new Session({
+  return new RunState({
     description,
     limits,
     access,

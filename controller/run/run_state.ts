@@ -12,7 +12,7 @@ import { targetKey } from "../halves.ts";
 import { Peer, type PeerContext } from "../link/peer.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
 import { describePeer, hostPort, RunError } from "./run_error.ts";
-import type { ClientRun, SessionParts, TargetRun } from "./participants.ts";
+import type { ClientRun, RunParts, TargetRun } from "./participants.ts";
 import { Merger } from "../outcome/totals.ts";
 
 /** The run ends early: because of an error, or because somebody interrupted it. */
@@ -21,7 +21,7 @@ export class Stopped extends Error {
 }
 
 /** Everything about one run while it goes on. */
-export class Session {
+export class RunState {
   readonly clients: ClientRun[];
   readonly targets: TargetRun[];
   /** Reasons of the controller's own, for the verdict. */
@@ -41,7 +41,7 @@ export class Session {
   readonly #failed = new Set<ClientRun>();
 
   /** @param parts what it is made from */
-  constructor(readonly parts: SessionParts) {
+  constructor(readonly parts: RunParts) {
     const { description, access, emit, debug } = parts;
     const context: PeerContext = {
       ...access,

@@ -16,7 +16,7 @@ import type { Half } from "./plugin_half.ts";
 import { RunError } from "./run_error.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
-import type { Session } from "./run_state.ts";
+import type { RunState } from "./run_state.ts";
 import { Stopped } from "./run_state.ts";
 import { SideChannel } from "../link/side_channel.ts";
 import { waitForEnough } from "./stragglers.ts";
@@ -29,104 +29,104 @@ const SIDE_EXTENSIONS: readonly Extension[] = ["env", "watch", "clock"];
 /**
  * Loads the controller's halves, connects to everybody, and sets up each target and then each client, side by side.
  *
- * @param session the run
+ * @param state the run
  * @throws {Stopped} when the run ends early
  */
-export async function setUp(session: Session): Promise<void> {
-  const { clients, targets, parts } = session;
+export async function setUp(state: RunState): Promise<void> {
+  const { clients, targets, parts } = state;
   const network = new Semaphore(parts.limits.parallel);
-  session.phase("connect", `connecting to ${session.everybody()}`);
-  const halves = openHalves(session);
-  const greeted = clients.map((client) => session.clientStep(client, () => greet(session, client, network)));
+  state.phase("connect", `connecting to ${state.everybody()}`);
+  const halves = openHalves(state);
+  const greeted = clients.map((client) => state.clientStep(client, () => greet(state, client, network)));
   const readyTargets = targets.map((target) =>
-    session.targetStep(target, async () => {
-      await greet(session, target, network);
+    state.targetStep(target, async () => {
+      await greet(state, target, network);
       await halves.catch(() => {
         throw new Stopped("the controller's half of a test failed");
       });
-      await network.run(() => setUpTarget(session, target));
+      await network.run(() => setUpTarget(state, target));
     })
   );
-  await session.unlessStopped(halves).catch(endOn(session));
-  warnOfNoTarget(session);
-  await session.unlessStopped(Promise.all(readyTargets));
-  session.phase("setup", `setting up ${clients.length} client(s)`);
+  await state.unlessStopped(halves).catch(endOn(state));
+  warnOfNoTarget(state);
+  await state.unlessStopped(Promise.all(readyTargets));
+  state.phase("setup", `setting up ${clients.length} client(s)`);
   const readyClients = clients.map(async (client, n) => {
     await greeted[n];
     if (client.peer.error !== null) return;
-    await session.clientStep(client, () => network.run(() => setUpClient(session, client)));
+    await state.clientStep(client, () => network.run(() => setUpClient(state, client)));
   });
-  await session.unlessStopped(waitForEnough(session, readyClients, (client) => client.ready));
-  await session.unlessStopped(Promise.all([...clients, ...targets].map((run) => run.described)));
-  session.check();
+  await state.unlessStopped(waitForEnough(state, readyClients, (client) => client.ready));
+  await state.unlessStopped(Promise.all([...clients, ...targets].map((run) => run.described)));
+  state.check();
   for (const { peer, undescribed } of [...clients, ...targets]) {
     // Of a daemon whose test failed that is a consequence, and no news.
-    if (undescribed !== null && peer.error === null) session.warn(peer.name, undescribed);
+    if (undescribed !== null && peer.error === null) state.warn(peer.name, undescribed);
   }
 }
 
 /** A test of the original's kind does not say whether it can do without. */
-function warnOfNoTarget(session: Session): void {
-  const { clientHalf, description } = session.parts;
+function warnOfNoTarget(state: RunState): void {
+  const { clientHalf, description } = state.parts;
   const none = description.clients.some(({ target }) => target === NO_TARGET);
   if (none && clientHalf.info.needsTarget === null) {
-    session.warn(
+    state.warn(
       null,
       'no machine to test is named (--test-target, or target="…" in <test>); most tests need one',
     );
   }
 }
 
-function endOn(session: Session): (error: unknown) => void {
+function endOn(state: RunState): (error: unknown) => void {
   return (error) => {
     if (error instanceof Stopped) throw error;
     const failure = error instanceof Error ? error : new Error(messageOf(error));
-    session.parts.emit({ kind: "error", peer: null, phase: "load", text: failure.message });
-    session.end(failure);
+    state.parts.emit({ kind: "error", peer: null, phase: "load", text: failure.message });
+    state.end(failure);
     throw new Stopped("the run has ended early");
   };
 }
 
-async function openHalves(session: Session): Promise<void> {
-  const { clientHalf, targetHalves } = session.parts;
+async function openHalves(state: RunState): Promise<void> {
+  const { clientHalf, targetHalves } = state.parts;
   const halves: Half[] = [clientHalf, ...targetHalves.values()];
   await Promise.all(halves.map((half) => half.open()));
-  session.parts.document.test.defaults = Object.fromEntries(
+  state.parts.document.test.defaults = Object.fromEntries(
     (clientHalf.info.options ?? []).filter((option) => !option.controller && option.default !== "")
       .map((option) => [option.name, option.default]),
   );
 }
 
-async function greet(session: Session, run: ClientRun | TargetRun, network: Semaphore): Promise<void> {
+async function greet(state: RunState, run: ClientRun | TargetRun, network: Semaphore): Promise<void> {
   await run.peer.connect((task) => network.run(task));
-  await network.run(() => introduce(session, run));
+  await network.run(() => introduce(state, run));
 }
 
-async function introduce(session: Session, run: ClientRun | TargetRun): Promise<void> {
+async function introduce(state: RunState, run: ClientRun | TargetRun): Promise<void> {
   const { peer } = run;
-  const { reset } = session.parts.description;
-  if (accessTo(session.parts.access, peer.name).prover !== null && peer.greeting?.authNonce === null) {
-    session.warn(
+  const { reset } = state.parts.description;
+  if (accessTo(state.parts.access, peer.name).prover !== null && peer.greeting?.authNonce === null) {
+    state.warn(
       peer.name,
       "the daemon asks for no secret: anyone who reaches its port can use it, and it may be somebody else " +
         "(--require-secret refuses it)",
     );
   }
   if (reset) await peer.reset();
-  const side = await openSide(session, run);
+  const side = await openSide(state, run);
   // Asked before HELLO, because a daemon whose test slot is taken describes its machine to the owner alone.
-  if (side !== null) run.described = describe(session, run, side);
+  if (side !== null) run.described = describe(state, run, side);
   await peer.hello(reset);
 }
 
 /** Opens the second connection, for what goes on beside the dialogue; `null` when there is nothing to do on it. */
-async function openSide(session: Session, run: ClientRun | TargetRun): Promise<SideChannel | null> {
+async function openSide(state: RunState, run: ClientRun | TargetRun): Promise<SideChannel | null> {
   const { peer } = run;
   if (!SIDE_EXTENSIONS.some((name) => peer.has(name))) return null;
-  const side = await SideChannel.open(peer.name, session.parts.access);
+  const side = await SideChannel.open(peer.name, state.parts.access);
   if (side === null) {
-    session.warn(peer.name, "the daemon takes no second connection: there is no live progress of it");
-  } else if (session.signal.aborted) {
+    state.warn(peer.name, "the daemon takes no second connection: there is no live progress of it");
+  } else if (state.signal.aborted) {
     side.close();
   } else {
     run.side = side;
@@ -138,7 +138,7 @@ async function openSide(session: Session, run: ClientRun | TargetRun): Promise<S
  * Asks a machine what it is like: it takes a while, and nothing else waits for it. What goes wrong costs the record,
  * not the run.
  */
-async function describe(session: Session, run: ClientRun | TargetRun, side: SideChannel): Promise<void> {
+async function describe(state: RunState, run: ClientRun | TargetRun, side: SideChannel): Promise<void> {
   const { peer } = run;
   if (!peer.has("env")) return;
   const isClient = "done" in run;
@@ -147,7 +147,7 @@ async function describe(session: Session, run: ClientRun | TargetRun, side: Side
   try {
     run.environment = await side.environment(iface, isClient ? run.description.target : null);
   } catch (error) {
-    if (session.signal.aborted) return;
+    if (state.signal.aborted) return;
     run.undescribed = `the daemon does not describe its machine: ${messageOf(error)}`;
     if (side.usable) return;
     side.close();
@@ -155,35 +155,35 @@ async function describe(session: Session, run: ClientRun | TargetRun, side: Side
   }
 }
 
-async function setUpTarget(session: Session, target: TargetRun): Promise<void> {
+async function setUpTarget(state: RunState, target: TargetRun): Promise<void> {
   const { peer, description } = target;
   target.meter = isMeter(target.half.info, description.args);
-  if (session.parts.description.originalSpelling === true) {
+  if (state.parts.description.originalSpelling === true) {
     // A daemon that passes over an argument warns in its own log; the half here warns the user. What is wrong, the daemon
     // refuses, or not: that is its own.
     await target.half.expectedNs(description.args).catch(() => {});
   }
   await peer.load(description.test);
   const fields = {
-    ...common(session, target.half, peer.has("form")),
+    ...common(state, target.half, peer.has("form")),
     args: understood(target, target.half, description.args),
   };
   await askSetUp(target, fields, target.half, description.args);
 }
 
-async function setUpClient(session: Session, client: ClientRun): Promise<void> {
+async function setUpClient(state: RunState, client: ClientRun): Promise<void> {
   const { peer, description } = client;
-  const half = session.parts.clientHalf;
-  const args = clientArgs(session, client);
-  client.expectedNs = await session.parts.expectedNs(args);
+  const half = state.parts.clientHalf;
+  const args = clientArgs(state, client);
+  client.expectedNs = await state.parts.expectedNs(args);
   client.window = plannedWindow(half.info.options, args);
   if (peer.greeting?.extensions.size === 0) {
-    const longestNs = session.parts.limits.unknownDurationMs * 1e6;
+    const longestNs = state.parts.limits.unknownDurationMs * 1e6;
     client.patienceNs = Math.min(sampledNs(half.info.options, args) * ORIGINAL_LOSS_FACTOR, longestNs);
   }
-  await peer.load(session.parts.description.test);
+  await peer.load(state.parts.description.test);
   const fields = {
-    ...common(session, half, peer.has("form")),
+    ...common(state, half, peer.has("form")),
     target: description.target,
     port: description.targetPort ?? half.info.defaultPort,
     args: understood(client, half, args),
@@ -214,16 +214,16 @@ function understood({ peer }: ClientRun | TargetRun, half: Half, args: string): 
   return peer.has("form") ? args : originalNames(half.info.name, plainArgs(args, half.info.options));
 }
 
-function common(session: Session, half: Half, form: boolean): TestSetup {
+function common(state: RunState, half: Half, form: boolean): TestSetup {
   const extended = form && half.info.interface !== null;
-  const { runId, description } = session.parts;
+  const { runId, description } = state.parts;
   const originalSpelling = description.originalSpelling ?? false;
   return { target: null, port: null, args: "", form: extended ? 1 : 0, runId, flowBase: 0, originalSpelling };
 }
 
 /** The client's arguments, and what the run's own options ask of a test that knows them. */
-function clientArgs(session: Session, client: ClientRun): string {
-  const { description, clientHalf } = session.parts;
+function clientArgs(state: RunState, client: ClientRun): string {
+  const { description, clientHalf } = state.parts;
   const { options, name } = clientHalf.info;
   const knows = (option: string) => options?.some((item) => item.name === option) === true;
   const given = argValues(client.description.args);
@@ -231,7 +231,7 @@ function clientArgs(session: Session, client: ClientRun): string {
   if (description.untilCi !== null && !given.has("until_ci")) {
     if (knows("until_ci")) wanted.push(`until_ci=${description.untilCi}`);
     else if (client.index === 0) {
-      session.warn(null, `the test ${name} cannot stop early at a confidence interval`);
+      state.warn(null, `the test ${name} cannot stop early at a confidence interval`);
     }
   }
   const dumps = argValues(description.controllerArgs).has("dump_dir");

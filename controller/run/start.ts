@@ -9,7 +9,7 @@ import { combineProbes, offsetAt, type OffsetInterval } from "../link/clock_esti
 import { pause, withDeadline } from "../../base/deadline.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
-import type { Session } from "./run_state.ts";
+import type { RunState } from "./run_state.ts";
 import { waitForEnough } from "./stragglers.ts";
 import { commonPlan, type PlannedWindow } from "../outcome/window_plan.ts";
 
@@ -35,40 +35,40 @@ export interface Agreement {
 /**
  * Compares clocks and starts targets, then clients.
  *
- * @param session the run, with everybody ready
+ * @param state the run, with everybody ready
  * @returns what was agreed
  * @throws {Stopped} when the run ends early
  */
-export async function startAll(session: Session): Promise<Agreement> {
-  await compareClocks(session);
-  const clients = session.clients.filter((client) => client.ready);
-  const startNs = monotonicNowNs() + leadNs(session, clients);
+export async function startAll(state: RunState): Promise<Agreement> {
+  await compareClocks(state);
+  const clients = state.clients.filter((client) => client.ready);
+  const startNs = monotonicNowNs() + leadNs(state, clients);
   const agreement = { startNs, window: commonPlan(clients.map((client) => client.window)) };
-  session.phase("start", `starting ${session.everybody(clients.length)}`);
-  await session.unlessStopped(Promise.all(
-    session.targets.map((target) =>
-      session.targetStep(target, async () => {
+  state.phase("start", `starting ${state.everybody(clients.length)}`);
+  await state.unlessStopped(Promise.all(
+    state.targets.map((target) =>
+      state.targetStep(target, async () => {
         await target.peer.start(targetInstant(target, agreement));
         target.head = target.peer.resultHead();
         target.head.catch(() => {});
       })
     ),
   ));
-  session.check();
+  state.check();
   const agreed = clients.filter((client) => client.peer.has("at") && client.before !== null);
   const plain = clients.filter((client) => !agreed.includes(client));
-  await session.unlessStopped(Promise.all(agreed.map((client) =>
-    session.clientStep(
+  await state.unlessStopped(Promise.all(agreed.map((client) =>
+    state.clientStep(
       client,
       () => client.peer.start(startNs + offsetAt(startNs, client.before!, null).offsetNs),
     )
   )));
   // A daemon that knows no instant is told at the instant.
   if (agreed.length > 0 && plain.length > 0) {
-    await pause(Number(startNs - monotonicNowNs()) / 1e6, session.signal);
+    await pause(Number(startNs - monotonicNowNs()) / 1e6, state.signal);
   }
-  await session.unlessStopped(
-    Promise.all(plain.map((client) => session.clientStep(client, () => client.peer.start(null)))),
+  await state.unlessStopped(
+    Promise.all(plain.map((client) => state.clientStep(client, () => client.peer.start(null)))),
   );
   return agreed.length > 0 ? agreement : { ...agreement, startNs: monotonicNowNs() };
 }
@@ -86,13 +86,13 @@ function targetInstant(target: TargetRun, agreement: Agreement): bigint | null {
 /** Farthest instant that is told to a meter, in nanoseconds from the start. */
 const FARTHEST_START_NS = 50e9;
 
-async function compareClocks(session: Session): Promise<void> {
-  const clients = session.clients.filter((client) => client.ready);
-  const many = session.targets.length + clients.length > MANY_DAEMONS;
-  const { limits } = session.parts;
+async function compareClocks(state: RunState): Promise<void> {
+  const clients = state.clients.filter((client) => client.ready);
+  const many = state.targets.length + clients.length > MANY_DAEMONS;
+  const { limits } = state.parts;
   const probes = many ? Math.min(FEW_PROBES, limits.clockProbes) : limits.clockProbes;
   const askUntil = performance.now() + limits.clockMs;
-  session.phase("clock", "comparing clocks");
+  state.phase("clock", "comparing clocks");
   const lanes = new Semaphore(PARALLEL_PROBES);
   const compared = new Set<ClientRun | TargetRun>();
   const compare = async (run: ClientRun | TargetRun) => {
@@ -102,12 +102,12 @@ async function compareClocks(session: Session): Promise<void> {
     });
     compared.add(run);
   };
-  const targets = session.targets.map((target) => session.targetStep(target, () => compare(target)));
-  const steps = clients.map((client) => session.clientStep(client, () => compare(client)));
-  await session.unlessStopped(
-    Promise.all([...targets, waitForEnough(session, steps, (client) => compared.has(client))]),
+  const targets = state.targets.map((target) => state.targetStep(target, () => compare(target)));
+  const steps = clients.map((client) => state.clientStep(client, () => compare(client)));
+  await state.unlessStopped(
+    Promise.all([...targets, waitForEnough(state, steps, (client) => compared.has(client))]),
   );
-  session.check();
+  state.check();
 }
 
 /** Runs a task in a lane, which it leaves after a while without being done. */
@@ -122,9 +122,9 @@ async function inLane(lanes: Semaphore, task: () => Promise<void>): Promise<void
 }
 
 /** Long enough for everybody to be told: the slowest way there many times over, and the telling itself. */
-function leadNs(session: Session, clients: readonly ClientRun[]): bigint {
-  const { minLeadMs, maxLeadMs } = session.parts.limits;
-  const all: (OffsetInterval | null)[] = [...clients, ...session.targets].map((run) => run.before);
+function leadNs(state: RunState, clients: readonly ClientRun[]): bigint {
+  const { minLeadMs, maxLeadMs } = state.parts.limits;
+  const all: (OffsetInterval | null)[] = [...clients, ...state.targets].map((run) => run.before);
   const worst = all.reduce((most, seen) => seen !== null && seen.minRttNs > most ? seen.minRttNs : most, 0n);
   const wanted = BigInt(minLeadMs) * 1_000_000n + 4n * worst + TELL_NS * BigInt(all.length);
   const most = BigInt(maxLeadMs) * 1_000_000n;

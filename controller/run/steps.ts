@@ -9,52 +9,52 @@ import { csvHeader } from "../../results/export/csv_row.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { collectAll } from "./collect.ts";
 import { finishDocument } from "../outcome/run_document.ts";
-import { type Session, Stopped } from "./run_state.ts";
+import { type RunState, Stopped } from "./run_state.ts";
 import { setUp } from "./set_up.ts";
 import { startAll } from "./start.ts";
 
 /**
- * Runs a session to its end.
+ * Takes a run through its steps, to its end.
  *
- * @param session everything that takes part
+ * @param state who takes part, and what has come in
  * @param signal ends it early
  * @returns the finished document; never throws for a run that fails
  */
-export async function runSession(session: Session, signal?: AbortSignal): Promise<ResultDocument> {
-  const interrupt = () => void session.interrupt();
+export async function runSteps(state: RunState, signal?: AbortSignal): Promise<ResultDocument> {
+  const interrupt = () => void state.interrupt();
   signal?.addEventListener("abort", interrupt, { once: true });
   if (signal?.aborted === true) interrupt();
   try {
-    await setUp(session);
-    const agreement = await startAll(session);
-    await collectAll(session, agreement);
-    await session.unlessStopped(printAll(session));
-    session.phase("close", "closing");
-    await Promise.all([...session.clients, ...session.targets].map((run) => run.peer.quit()));
+    await setUp(state);
+    const agreement = await startAll(state);
+    await collectAll(state, agreement);
+    await state.unlessStopped(printAll(state));
+    state.phase("close", "closing");
+    await Promise.all([...state.clients, ...state.targets].map((run) => run.peer.quit()));
   } catch (error) {
     if (!(error instanceof Stopped)) {
-      session.end(error instanceof Error ? error : new Error(messageOf(error)));
+      state.end(error instanceof Error ? error : new Error(messageOf(error)));
     }
   } finally {
     signal?.removeEventListener("abort", interrupt);
-    await cleanUp(session);
+    await cleanUp(state);
   }
-  return finishDocument(session);
+  return finishDocument(state);
 }
 
 /** Has the plugins print: the client row first, then what each target printed. */
-async function printAll(session: Session): Promise<void> {
-  const { clientHalf, document } = session.parts;
-  session.phase("output", "printing the result");
-  const done = session.clients.filter((client) => client.done).map((client) => client.index);
+async function printAll(state: RunState): Promise<void> {
+  const { clientHalf, document } = state.parts;
+  state.phase("output", "printing the result");
+  const done = state.clients.filter((client) => client.done).map((client) => client.index);
   const texts = document.targets.map((target) => target.text ?? "").join("");
   try {
     const row = await clientHalf.output(done);
     document.csv = row + texts;
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(messageOf(error));
-    session.parts.emit({ kind: "error", peer: null, phase: "output", text: failure.message });
-    session.end(failure);
+    state.parts.emit({ kind: "error", peer: null, phase: "output", text: failure.message });
+    state.end(failure);
     throw new Stopped("the row could not be printed");
   }
   document.csv_header = csvHeader(
@@ -63,7 +63,7 @@ async function printAll(session: Session): Promise<void> {
       text: document.csv.slice(0, document.csv.length - texts.length),
       names: clientHalf.info.csvHeader,
     },
-    session.targets.map(({ index, half }) => ({
+    state.targets.map(({ index, half }) => ({
       test: half.info.name,
       text: document.targets[index]!.text ?? "",
       names: half.info.csvHeader,
@@ -72,12 +72,12 @@ async function printAll(session: Session): Promise<void> {
 }
 
 /** Ends every test that is still ours, and the controller's halves. Bounded; never throws. */
-async function cleanUp(session: Session): Promise<void> {
-  const { clientHalf, targetHalves } = session.parts;
-  const ending = [...session.clients, ...session.targets].map(async (run) => {
+async function cleanUp(state: RunState): Promise<void> {
+  const { clientHalf, targetHalves } = state.parts;
+  const ending = [...state.clients, ...state.targets].map(async (run) => {
     run.side?.close();
     await run.peer.abort();
   });
   const closing = [clientHalf, ...targetHalves.values()].map((half) => half.close());
-  await Promise.allSettled([...ending, ...closing, ...session.endings]);
+  await Promise.allSettled([...ending, ...closing, ...state.endings]);
 }

@@ -9,9 +9,9 @@ import type { Half } from "./plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
 import { RunError } from "./run_error.ts";
 import { newDocument } from "../outcome/run_document.ts";
-import { runSession } from "./steps.ts";
+import { runSteps } from "./steps.ts";
 import { targetKey } from "../halves.ts";
-import { Session } from "./run_state.ts";
+import { RunState } from "./run_state.ts";
 import { type ScriptedDaemon, scriptedDaemon } from "../../tests/fixtures/peers/scripted_daemon.ts";
 
 const GREETING = "100 IPBENCH V1.0\n";
@@ -102,7 +102,7 @@ async function run(
     ...options.limits,
   };
   const events: ProgressEvent[] = [], calls: string[] = [], debug: string[] = [];
-  const session = new Session({
+  const state = new RunState({
     description,
     limits,
     access: { limits, tls: null, prover: null },
@@ -116,7 +116,7 @@ async function run(
     save: (document) => Promise.resolve(options.save?.(document)),
     debug: (message) => debug.push(message),
   });
-  return { document: await runSession(session, options.signal), events, calls, debug };
+  return { document: await runSteps(state, options.signal), events, calls, debug };
 }
 
 const client = (text: string) => scriptedDaemon([GREETING, OK, OK, OK, result(text)]);

@@ -6,7 +6,7 @@
 
 import { pause } from "../../base/deadline.ts";
 import type { ClientRun } from "./participants.ts";
-import type { Session } from "./run_state.ts";
+import type { RunState } from "./run_state.ts";
 
 /** How often to look whether enough clients are ready, when not all are needed. */
 const POLL_MS = 20;
@@ -14,35 +14,35 @@ const POLL_MS = 20;
 /**
  * Waits for all; or, when fewer are required, for these and `stragglerMs` for the rest, which are then left out.
  *
- * @param session the run
+ * @param state the run
  * @param steps what every client is at; each settles, and never rejects
  * @param isReady whether a client has come through it
  * @throws {Stopped} when the run ends early
  */
 export async function waitForEnough(
-  session: Session,
+  state: RunState,
   steps: readonly Promise<void>[],
   isReady: (client: ClientRun) => boolean,
 ): Promise<void> {
-  const { clients, parts } = session;
+  const { clients, parts } = state;
   let settled = false;
   const all = Promise.all(steps).then(() => {
     settled = true;
   });
   if (parts.required === clients.length) return await all;
   while (!settled && clients.filter(isReady).length < parts.required) {
-    await pause(POLL_MS, session.signal);
-    session.check();
+    await pause(POLL_MS, state.signal);
+    state.check();
   }
   if (settled) return;
   const { stragglerMs } = parts.limits;
   const moment = new AbortController();
-  session.signal.addEventListener("abort", () => moment.abort(), { once: true, signal: moment.signal });
+  state.signal.addEventListener("abort", () => moment.abort(), { once: true, signal: moment.signal });
   await Promise.race([all, pause(stragglerMs, moment.signal)]);
   moment.abort();
   for (const client of clients) {
     if (isReady(client) || client.peer.error !== null) continue;
     const why = `not ready ${stragglerMs / 1000} s after ${parts.required} other client(s) were`;
-    await session.clientFailed(client, client.peer.fail("timeout", why, "the run went on without it"));
+    await state.clientFailed(client, client.peer.fail("timeout", why, "the run went on without it"));
   }
 }

@@ -13,7 +13,7 @@ const WRONG: [args: string[], stderr: string][] = [
     "ipbench: too many arguments for 'run'. Expected 1 argument but got 2: a.xml, b.xml.\n" + AFTER,
   ],
   [["run", "--json"], `ipbench: option '--json <file>' argument missing\n${AFTER}`],
-  [["status"], `ipbench: missing required argument 'host'\n${AFTER}`],
+  [["status"], "ipbench: which daemons? Give HOST, or a configuration that names them\n"],
   [["run", "no/such.xml"], "ipbench: cannot read the configuration no/such.xml: there is no such file\n"],
   [["run", "tests"], "ipbench: cannot read the configuration tests: it is a directory\n"],
   [
