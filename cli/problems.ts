@@ -72,7 +72,7 @@ export async function problemsOfRuns(
   variants: Iterable<RunDescription> = [],
   varied: ReadonlyMap<string, Problem["where"]> = new Map(),
 ): Promise<Problem[]> {
-  const { findMistakesOfAll } = await import("../controller/mistakes.ts");
+  const { findMistakesOfAll } = await import("../controller/halves/mistakes.ts");
   const found = await findMistakesOfAll(base, variants);
   const theirs = found.varied.map((problem): Problem => {
     const where = varied.get(problem.argument ?? "");

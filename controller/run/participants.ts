@@ -10,7 +10,7 @@ import type { ResultDocument } from "../../results/document/document.ts";
 import type { OffsetInterval } from "../link/clock_estimate.ts";
 import type { Limits } from "../limits.ts";
 import type { Peer, PeerContext, ResultHead } from "../link/peer.ts";
-import type { Half } from "./plugin_half.ts";
+import type { Half } from "../halves/plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
 import type { SideChannel } from "../link/side_channel.ts";
 import type { PlannedWindow } from "../outcome/window_plan.ts";

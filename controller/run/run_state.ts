@@ -8,7 +8,7 @@ import { messageOf } from "../../base/errors.ts";
 import { PluginError } from "../../ffi/errors.ts";
 import type { ClientResult, TargetResult } from "../../results/document/document.ts";
 import type { HostReason } from "../../results/document/verdict.ts";
-import { targetKey } from "../halves.ts";
+import { targetKey } from "../halves/halves.ts";
 import { Peer, type PeerContext } from "../link/peer.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
 import { describePeer, hostPort, RunError } from "./run_error.ts";

@@ -5,12 +5,12 @@ import { PluginError, type PluginInfo } from "../../ffi/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { LIMITS, type Limits } from "../limits.ts";
 import type { RawResult } from "../link/peer.ts";
-import type { Half } from "./plugin_half.ts";
+import type { Half } from "../halves/plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
 import { RunError } from "./run_error.ts";
 import { newDocument } from "../outcome/run_document.ts";
 import { runSteps } from "./steps.ts";
-import { targetKey } from "../halves.ts";
+import { targetKey } from "../halves/halves.ts";
 import { RunState } from "./run_state.ts";
 import { type ScriptedDaemon, scriptedDaemon } from "../../tests/fixtures/peers/scripted_daemon.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { PluginOption } from "../ffi/mod.ts";
+import type { PluginOption } from "../../ffi/mod.ts";
 import { argumentsOf, misspelt, withSuggestion } from "./misspelt.ts";
-import { RunError } from "./run/run_error.ts";
+import { RunError } from "../run/run_error.ts";
 
 const OPTIONS: PluginOption[] = ["seconds", "text", "with_cpu_target"].map((name) => ({
   ...{ name, type: "string", unit: "", default: "", range: "", help: "x" },

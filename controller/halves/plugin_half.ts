@@ -10,12 +10,12 @@ import type { PluginResults } from "../../results/document/document.ts";
 import { describeMetrics } from "../../results/document/metrics.ts";
 import { parsePluginResults } from "../../results/document/plugin_results.ts";
 import { withDeadline } from "../../base/deadline.ts";
-import { argumentsOf, withSuggestion } from "../misspelt.ts";
+import { argumentsOf, withSuggestion } from "./misspelt.ts";
 import type { RawResult } from "../link/peer.ts";
-import type { RunPhase } from "./progress.ts";
+import type { RunPhase } from "../run/progress.ts";
 import { Remarks } from "../outcome/remarks.ts";
-import type { LogLevel } from "./run.ts";
-import { RunError } from "./run_error.ts";
+import type { LogLevel } from "../run/run.ts";
+import { RunError } from "../run/run_error.ts";
 
 /** How to make one. */
 export interface PluginHalfOptions {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { RunDescription, TargetDescription } from "../config/run_description.ts";
-import type { Limits } from "./limits.ts";
-import { PluginHalf } from "./run/plugin_half.ts";
-import type { LogLevel } from "./run/run.ts";
+import type { RunDescription, TargetDescription } from "../../config/run_description.ts";
+import type { Limits } from "../limits.ts";
+import { PluginHalf } from "./plugin_half.ts";
+import type { LogLevel } from "../run/run.ts";
 
 /** One half for the client test, one for each target test with arguments of its own. */
 export interface Halves {

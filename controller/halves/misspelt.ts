@@ -4,10 +4,10 @@
  * @module
  */
 
-import { nearest } from "../base/nearest.ts";
-import type { PluginInfo, PluginOption } from "../ffi/mod.ts";
-import { RunError } from "./run/run_error.ts";
-import { splitArgs } from "../base/args.ts";
+import { nearest } from "../../base/nearest.ts";
+import type { PluginInfo, PluginOption } from "../../ffi/mod.ts";
+import { RunError } from "../run/run_error.ts";
+import { splitArgs } from "../../base/args.ts";
 
 /** @returns the arguments of a test itself, not of its controller half; `null` when the test has no table */
 export function argumentsOf({ options }: Pick<PluginInfo, "options">): PluginOption[] | null {

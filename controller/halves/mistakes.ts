@@ -5,16 +5,16 @@
  * @module
  */
 
-import { messageOf } from "../base/errors.ts";
-import type { Problem } from "../config/config_error.ts";
-import { nearest } from "../base/nearest.ts";
-import { NO_TARGET, type RunDescription } from "../config/run_description.ts";
-import { PluginError, type PluginErrorCode } from "../ffi/errors.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { Problem } from "../../config/config_error.ts";
+import { nearest } from "../../base/nearest.ts";
+import { NO_TARGET, type RunDescription } from "../../config/run_description.ts";
+import { PluginError, type PluginErrorCode } from "../../ffi/errors.ts";
 import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
-import { LIMITS, MAX_CHECKED_RUNS } from "./limits.ts";
-import type { PluginHalf } from "./run/plugin_half.ts";
-import { RunError } from "./run/run_error.ts";
-import { getArg } from "../base/args.ts";
+import { LIMITS, MAX_CHECKED_RUNS } from "../limits.ts";
+import type { PluginHalf } from "./plugin_half.ts";
+import { RunError } from "../run/run_error.ts";
+import { getArg } from "../../base/args.ts";
 
 /** A call of a half that failed; only some codes are mistakes. */
 interface Failure {
