@@ -29,12 +29,12 @@ export async function askStatus(
     ? await openDaemon(address, access)
     : await greetDaemon(address, access);
   try {
-    await connection.say({ name: "STATUS" });
-    const answer = await connection.hear(access.limits.replyMs);
+    await connection.send({ name: "STATUS" });
+    const answer = await connection.receive(access.limits.replyMs);
     const status = answer.type === "reply" ? parseStatus(answer.text) : null;
     if (status === null) throw new Error("the answer to STATUS makes no sense; is that an ipbench daemon?");
     // An original takes anybody's QUIT for the end of the test that it runs.
-    if (greeting.extensions.size > 0) await connection.say({ name: "QUIT" });
+    if (greeting.extensions.size > 0) await connection.send({ name: "QUIT" });
     return { greeting, status };
   } finally {
     connection.close();
@@ -59,9 +59,9 @@ export async function askReport(
   try {
     const { connection } = await openDaemon(address, { ...access, requireSecret: false });
     try {
-      await connection.say({ name: "WATCH" });
-      const heard = await connection.hear(access.limits.replyMs);
-      return heard.type === "progress" ? heard.report : null;
+      await connection.send({ name: "WATCH" });
+      const received = await connection.receive(access.limits.replyMs);
+      return received.type === "progress" ? received.report : null;
     } finally {
       connection.close();
     }

@@ -49,7 +49,7 @@ async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine
         ? { ok: true, text: "aborted" }
         : { ok: false, text: "failed: the daemon still says that it runs a test; start it anew" };
     }
-    await connection.say({ name: "ABORT" });
+    await connection.send({ name: "ABORT" });
     return await connection.drain(ms)
       ? { ok: true, text: "aborted" }
       : { ok: false, text: "failed: the daemon did not close after ABORT" };
@@ -61,8 +61,8 @@ async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine
 /** Whether the daemon says that it runs no test; small targets say nothing. */
 async function runsNothing(connection: DaemonLink, ms: number): Promise<boolean> {
   try {
-    await connection.say({ name: "STATUS" });
-    const answer = await connection.hear(ms);
+    await connection.send({ name: "STATUS" });
+    const answer = await connection.receive(ms);
     return answer.type === "reply" && parseStatus(answer.text)?.pid === null;
   } catch {
     return false;
@@ -71,9 +71,9 @@ async function runsNothing(connection: DaemonLink, ms: number): Promise<boolean>
 
 /** A controller may have taken the daemon and not begun its test yet: that is seen by asking for it oneself. */
 async function isFree(connection: DaemonLink, ms: number): Promise<boolean> {
-  await connection.say({ name: "HELLO" });
-  const answer = await connection.hear(ms);
+  await connection.send({ name: "HELLO" });
+  const answer = await connection.receive(ms);
   if (answer.type !== "reply" || answer.reply.code !== 200) return false;
-  await connection.say({ name: "QUIT" });
+  await connection.send({ name: "QUIT" });
   return true;
 }

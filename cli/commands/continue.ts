@@ -33,10 +33,10 @@ async function goOn(address: Address, access: DaemonAccess): Promise<DaemonLine>
     if (!greeting.extensions.has("continue")) {
       return { ok: false, text: `failed: ${greeting.peer} does not know CONTINUE; press Enter there` };
     }
-    await connection.say({ name: "CONTINUE" });
-    const answer = await connection.hear(access.limits.replyMs);
+    await connection.send({ name: "CONTINUE" });
+    const answer = await connection.receive(access.limits.replyMs);
     if (answer.type !== "reply") return { ok: false, text: "failed: the daemon did not answer to CONTINUE" };
-    await connection.say({ name: "QUIT" });
+    await connection.send({ name: "QUIT" });
     if (answer.reply.code === 200) return { ok: true, text: "goes on" };
     return { ok: false, text: `failed: ${answer.reply.message ?? answer.reply.text}` };
   } finally {

@@ -94,12 +94,12 @@ async function follow(
   try {
     if (signal.aborted) return;
     if (!greeting.extensions.has("watch")) throw new Error(`${greeting.peer} does not know WATCH`);
-    await connection.say({ name: "WATCH" });
+    await connection.send({ name: "WATCH" });
     for (;;) {
-      const heard = await connection.hear(SILENCE_MS);
-      if (heard.type !== "progress") throw new Error("the daemon ended the watching");
-      daemon.running = heard.report !== null;
-      daemon.content = describe(heard.report);
+      const received = await connection.receive(SILENCE_MS);
+      if (received.type !== "progress") throw new Error("the daemon ended the watching");
+      daemon.running = received.report !== null;
+      daemon.content = describe(received.report);
       const ended = untilIdle && !daemon.running;
       changed(daemon, ended);
       if (ended) return;

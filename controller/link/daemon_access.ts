@@ -10,7 +10,7 @@ import { parseClock } from "../../protocol/clock.ts";
 import type { Greeting } from "../../protocol/greeting.ts";
 import { ProtocolError } from "../../protocol/error.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
-import { DaemonLink, type Heard } from "./daemon_link.ts";
+import { DaemonLink, type Received } from "./daemon_link.ts";
 import { ConnectionError } from "./connection_error.ts";
 import type { Tls } from "./dial.ts";
 import type { Limits } from "../limits.ts";
@@ -98,9 +98,9 @@ export async function greetDaemon(
   const options = { connectMs, lineBytes, resultBytes, tls };
   const connection = await turn(() => DaemonLink.open(at.host, at.port, options));
   try {
-    const heard = await connection.hear(greetingMs);
-    if (heard.type !== "greeting") throw notAGreeting(heard);
-    return { connection, greeting: heard.greeting };
+    const received = await connection.receive(greetingMs);
+    if (received.type !== "greeting") throw notAGreeting(received);
+    return { connection, greeting: received.greeting };
   } catch (error) {
     connection.close();
     throw error instanceof ConnectionError ? explainSilence(error, tls) : error;
@@ -129,10 +129,10 @@ function explainSilence(error: ConnectionError, tls: Tls): ConnectionError {
   return new ConnectionError(code, message, error, remedy);
 }
 
-function notAGreeting(heard: Heard): ProtocolError {
-  const said = "reply" in heard
-    ? `${heard.reply.code} ${heard.reply.message ?? heard.reply.text}`
-    : heard.type;
+function notAGreeting(received: Received): ProtocolError {
+  const said = "reply" in received
+    ? `${received.reply.code} ${received.reply.message ?? received.reply.text}`
+    : received.type;
   return new ProtocolError("state", `the daemon does not serve us: ${said}`);
 }
 
@@ -161,12 +161,12 @@ async function authenticate(
     address: socketAddress(remote.hostname, remote.port),
   };
   const hmac = await access.prover.prove("controller", challenge);
-  await connection.say({ name: "AUTH", nonce: challenge.clientNonce, hmac });
-  const heard = await connection.hear(access.limits.replyMs);
-  if (heard.type !== "reply" && heard.type !== "test-failed") {
+  await connection.send({ name: "AUTH", nonce: challenge.clientNonce, hmac });
+  const received = await connection.receive(access.limits.replyMs);
+  if (received.type !== "reply" && received.type !== "test-failed") {
     throw new ProtocolError("auth", "the daemon did not answer to AUTH");
   }
-  const proof = parseAuthReply(heard.reply);
+  const proof = parseAuthReply(received.reply);
   if (!(await access.prover.check("daemon", challenge, proof))) {
     throw new ProtocolError("auth", "the daemon does not know the secret: it may be somebody else");
   }
@@ -196,11 +196,11 @@ export async function probeClock(
 ): Promise<ClockProbe[]> {
   const made: ClockProbe[] = [];
   while (made.length < probes && (made.length === 0 || performance.now() < askUntil)) {
-    await connection.say({ name: "CLOCK" });
-    const heard = await connection.hear(replyMs);
-    if (heard.type !== "reply" || heard.reply.code !== 200) break;
+    await connection.send({ name: "CLOCK" });
+    const received = await connection.receive(replyMs);
+    if (received.type !== "reply" || received.reply.code !== 200) break;
     const { lastWriteNs: sentNs, lastReadNs: receivedNs } = connection;
-    made.push({ sentNs, receivedNs, ...parseClock(heard.reply) });
+    made.push({ sentNs, receivedNs, ...parseClock(received.reply) });
   }
   return made;
 }

@@ -34,10 +34,10 @@ export interface ConnectOptions {
 const READ_CHUNK_BYTES = 512;
 const BODY_CHUNK_BYTES = 16 * 1024;
 
-type HeardEffect = Exclude<DialogueEffect, { type: "broken" }>;
+type ReceivedEffect = Exclude<DialogueEffect, { type: "broken" }>;
 
-/** What {@linkcode DaemonLink.hear} gives. */
-export type Heard = Exclude<HeardEffect, { type: "send" | "data" | "end" }>;
+/** What {@linkcode DaemonLink.receive} gives. */
+export type Received = Exclude<ReceivedEffect, { type: "send" | "data" | "end" }>;
 
 const encoder = new TextEncoder();
 
@@ -89,13 +89,13 @@ export class DaemonLink {
   }
 
   /**
-   * Says one command, in one write.
+   * Sends one command, in one write.
    *
-   * @param command what to say
-   * @throws {ProtocolError} when it cannot be said now
+   * @param command what to send
+   * @throws {ProtocolError} when it cannot be sent now
    * @throws {ConnectionError} when the connection is gone
    */
-  async say(command: Command): Promise<void> {
+  async send(command: Command): Promise<void> {
     const [state, effects] = dialogueTransition(this.#state, { type: "command", command });
     this.#state = state;
     for (const effect of effects) if (effect.type === "send") await this.write(effect.text);
@@ -118,18 +118,18 @@ export class DaemonLink {
   }
 
   /**
-   * Reads the next thing the daemon says.
+   * Reads the next thing that the daemon sends.
    *
    * @param ms bound of the wait, in milliseconds; `null`: none (another wait bounds it)
    * @returns the greeting, an answer, a report, or the head of a result
    * @throws {ConnectionError} when it does not come in time or breaks the protocol
    */
-  hear(ms: number | null): Promise<Heard> {
-    const heard = this.#hear();
-    return ms === null ? heard : withDeadline(heard, ms, () => tooLate(ms));
+  receive(ms: number | null): Promise<Received> {
+    const received = this.#receive();
+    return ms === null ? received : withDeadline(received, ms, () => tooLate(ms));
   }
 
-  async #hear(): Promise<Heard> {
+  async #receive(): Promise<Received> {
     const chunk = this.#chunk;
     for (;;) {
       const effect = this.#step();
@@ -139,7 +139,7 @@ export class DaemonLink {
   }
 
   /**
-   * Reads the bytes of the record whose beginning has just been heard.
+   * Reads the bytes of the record whose beginning has just been received.
    *
    * @param size how many were announced
    * @param stallMs longest wait for the next piece, in milliseconds
@@ -159,7 +159,7 @@ export class DaemonLink {
   }
 
   /**
-   * Passes on, piece by piece, the bytes of the result whose beginning has just been heard.
+   * Passes on, piece by piece, the bytes of the result whose beginning has just been received.
    *
    * @param size how many were announced
    * @param stallMs longest wait for the next piece, in milliseconds
@@ -246,7 +246,7 @@ export class DaemonLink {
   }
 
   /** The next effect of what has come so far; `null` when more bytes are needed. */
-  #step(): HeardEffect | null {
+  #step(): ReceivedEffect | null {
     for (;;) {
       const effect = this.#effects.shift();
       if (effect?.type === "broken") throw brokenConnection(effect.error);

@@ -35,7 +35,7 @@ export async function freeOriginal(
       try {
         const status = await statusOf(connection, abortMs);
         if (status !== null && (status.pid === null || status.pid !== (first ?? status.pid))) return true;
-        await connection.say({ name: "ABORT" });
+        await connection.send({ name: "ABORT" });
         const closed = await connection.drain(abortMs);
         if (status === null) return closed;
         first = status.pid ?? undefined;
@@ -51,8 +51,8 @@ export async function freeOriginal(
 
 async function statusOf(connection: DaemonLink, ms: number): Promise<Status | null> {
   try {
-    await connection.say({ name: "STATUS" });
-    const answer = await connection.hear(ms);
+    await connection.send({ name: "STATUS" });
+    const answer = await connection.receive(ms);
     return answer.type === "reply" ? parseStatus(answer.text) : null;
   } catch {
     return null;

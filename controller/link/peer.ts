@@ -13,7 +13,7 @@ import type { Reply } from "../../protocol/reply.ts";
 import type { ResultStamps } from "../../protocol/result.ts";
 import type { TestSetup } from "../../base/test_setup.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
-import type { DaemonLink, Heard } from "./daemon_link.ts";
+import type { DaemonLink, Received } from "./daemon_link.ts";
 import { ConnectionError } from "./connection_error.ts";
 import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
 import { pause, withDeadline } from "../../base/deadline.ts";
@@ -40,7 +40,7 @@ export interface RawResult {
 }
 
 /** The beginning of a result. */
-export type ResultHead = Heard & { type: "begin" };
+export type ResultHead = Received & { type: "begin" };
 
 /** How far a peer's test has come, as far as ABORT is concerned. */
 type Ownership = "none" | "taken" | "over";
@@ -229,9 +229,9 @@ export class Peer {
    */
   async resultHead(): Promise<ResultHead> {
     return await this.#guard("see the daemon's log", async () => {
-      const heard = await this.#open().hear(null);
-      if (heard.type === "begin") return heard;
-      throw this.#unexpected(heard);
+      const received = await this.#open().receive(null);
+      if (received.type === "begin") return received;
+      throw this.#unexpected(received);
     });
   }
 
@@ -335,7 +335,7 @@ export class Peer {
   async #send(command: Command): Promise<void> {
     const connection = this.#open();
     this.context.debug(`[send_command] : ${formatCommand(command, this.has("form")).trimEnd()}`);
-    await connection.say(command);
+    await connection.send(command);
   }
 
   async #settle(): Promise<void> {
@@ -347,9 +347,9 @@ export class Peer {
     return await this.#guard("see the daemon's log", async () => {
       if (this.#abandoned) throw new ConnectionError("closed", "the run has ended");
       await this.#send(command);
-      const heard = await this.#open().hear(ms);
-      if (heard.type === "reply") return heard.reply;
-      throw this.#unexpected(heard);
+      const received = await this.#open().receive(ms);
+      if (received.type === "reply") return received.reply;
+      throw this.#unexpected(received);
     });
   }
 
@@ -371,9 +371,9 @@ export class Peer {
     return this.fail("refused", `the daemon answered ${reply.code} ${reply.text} (${reply.message ?? ""})`);
   }
 
-  #unexpected(heard: Heard): RunError {
-    if (heard.type === "reply" || heard.type === "test-failed") return this.#refusal(heard.reply);
-    return this.fail("protocol", `the daemon sent a ${heard.type} where it should not`);
+  #unexpected(received: Received): RunError {
+    if (received.type === "reply" || received.type === "test-failed") return this.#refusal(received.reply);
+    return this.fail("protocol", `the daemon sent a ${received.type} where it should not`);
   }
 
   /** Turns what goes wrong underneath into this peer's error. */

@@ -15,7 +15,7 @@ import { withDeadline } from "../../base/deadline.ts";
 export class SideChannel {
   #watching: Promise<void> | null = null;
   #ending: Promise<void> | null = null;
-  /** Whether further commands can be said: no answer is missing. */
+  /** Whether further commands can be sent: no answer is missing. */
   usable = true;
 
   private constructor(readonly connection: DaemonLink, readonly access: DaemonAccess) {}
@@ -47,16 +47,18 @@ export class SideChannel {
   async environment(iface: string | null, target: string | null): Promise<Record<string, unknown>> {
     const { replyMs, environmentBytes, transferStallMs } = this.access.limits;
     this.usable = false;
-    await this.connection.say({ name: "ENV", iface, target });
-    const heard = await this.connection.hear(replyMs);
-    this.usable = heard.type === "reply";
-    if (heard.type !== "begin") {
-      throw new Error("reply" in heard ? heard.reply.message ?? heard.reply.text : `it sent a ${heard.type}`);
+    await this.connection.send({ name: "ENV", iface, target });
+    const received = await this.connection.receive(replyMs);
+    this.usable = received.type === "reply";
+    if (received.type !== "begin") {
+      throw new Error(
+        "reply" in received ? received.reply.message ?? received.reply.text : `it sent a ${received.type}`,
+      );
     }
-    if (heard.length > environmentBytes) {
-      throw new RangeError(`a record of ${heard.length} bytes is too large`);
+    if (received.length > environmentBytes) {
+      throw new RangeError(`a record of ${received.length} bytes is too large`);
     }
-    const body = await this.connection.readBody(heard.length, transferStallMs, replyMs);
+    const body = await this.connection.readBody(received.length, transferStallMs, replyMs);
     this.usable = true;
     const record: unknown = JSON.parse(new TextDecoder().decode(body));
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
@@ -76,10 +78,10 @@ export class SideChannel {
   }
 
   async #watch(onReport: (report: ProgressReport) => void): Promise<void> {
-    await this.connection.say({ name: "WATCH" });
-    for (let heard = await this.connection.hear(null); heard.type === "progress";) {
-      if (heard.report !== null) onReport(heard.report);
-      heard = await this.connection.hear(null);
+    await this.connection.send({ name: "WATCH" });
+    for (let received = await this.connection.receive(null); received.type === "progress";) {
+      if (received.report !== null) onReport(received.report);
+      received = await this.connection.receive(null);
     }
   }
 

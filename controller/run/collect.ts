@@ -40,7 +40,7 @@ export async function collectAll(state: RunState, agreement: Agreement): Promise
   const readers = { store, turn: new Semaphore(state.parts.limits.handBytes) };
   const shows = { store, turn: new Semaphore(state.parts.limits.handBytes) };
   const meters = state.targets.map((target) => collectTarget(state, target, agreement, shows));
-  for (const client of clients) client.side?.watch((report) => hear(state, client, report));
+  for (const client of clients) client.side?.watch((report) => passOn(state, client, report));
   const collected = clients.map((client) =>
     state.clientStep(client, () => collectClient(state, client, agreement, readers))
   );
@@ -239,7 +239,7 @@ function noResult(state: RunState, client: ClientRun, ms: number): Error {
   return peer.fail("timeout", `no result ${(ms / 1000).toFixed(1)} s after START${says}`, remedy);
 }
 
-function hear(state: RunState, client: ClientRun, report: ProgressReport): void {
+function passOn(state: RunState, client: ClientRun, report: ProgressReport): void {
   state.parts.emit({ kind: "progress", peer: client.peer.name, progress: report });
   if (!AFTER_MEASURED.includes(report.phase)) return;
   // The first tester that leaves its measured phase ends the common one.

@@ -115,7 +115,7 @@ async function inLane(lanes: Semaphore, task: () => Promise<void>): Promise<void
   let work = Promise.resolve();
   await lanes.run(async () => {
     work = task();
-    // What it fails of is heard below.
+    // The wait below throws what the task throws.
     await withDeadline(work, LANE_MS, () => new Error("goes on beside the others")).catch(() => {});
   });
   await work;

@@ -121,8 +121,8 @@ Deno.test("a daemon with a secret: status answers, abort needs the secret", asyn
     // Whose test it is, and which, is for those alone who have the secret.
     const access = await readAccess({ secretFile: secret, tls: null }, LIMITS);
     const { connection } = await openDaemon({ host: "127.0.0.1", port: tester.port }, access);
-    await connection.say({ name: "HELLO" });
-    await connection.hear(LIMITS.replyMs);
+    await connection.send({ name: "HELLO" });
+    await connection.receive(LIMITS.replyMs);
     const pid = await tester.testPid();
     const running = async (...args: string[]) =>
       (await runProgram("ipbench", ["status", at, ...args])).stdout.split(/ {2,}/)[2];
