@@ -158,7 +158,7 @@ Deno.test("a plugin that only says that an argument is unknown: the run says whi
     ...["run", "--client", tester.host, "--port", String(tester.port), "--test-target", "127.0.0.1"],
     ...["--test", "dummy", "--test-args", "secnds=1"],
   ]);
-  assert.equal(code, 1);
+  assert.equal(code, 2);
   assert.match(
     stderr,
     /setup: test dummy: unknown argument.*; did you mean "seconds" instead of "secnds"\?$/m,
