@@ -68,7 +68,7 @@ async function onFullDisk(command: string, first: string, args: string[], then =
     env: { NO_COLOR: "1" },
     stdin: "null",
   }).spawn();
-  const timer = setTimeout(() => kill(child.pid, "SIGKILL"), 60_000);
+  const timer = setTimeout(() => kill(child.pid, "SIGKILL"), 180_000);
   const { success } = await child.status;
   clearTimeout(timer);
   assert.ok(success);
