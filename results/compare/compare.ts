@@ -34,7 +34,7 @@ export type Finding =
   | "changed"
   /** None that could not be chance. */
   | "none"
-  /** Too few repetitions for any test. */
+  /** Too few repetitions for any test, or for one of so many figures together. */
   | "untested";
 
 /** One metric of one point. */
@@ -110,14 +110,30 @@ export function compareSides(
   );
   const tested = rows.filter((row) => row.p !== null);
   const adjusted = holm(tested.map((row) => row.p!));
+  const open = adjusted.filter((p) => p > alpha).length;
   for (const [i, row] of tested.entries()) {
     row.adjusted = adjusted[i]!;
     if (row.adjusted <= alpha && row.change !== 0) {
       const { worse } = row.metric;
       row.finding = worse === null ? "changed" : (row.change > 0) === (worse === "more") ? "worse" : "better";
-    } else row.finding = "none";
+    } else row.finding = couldReject(row, open, alpha) ? "none" : "untested";
   }
   return { pairing, rows, overall: overallOf(rows, metrics), alpha, tested: tested.length };
+}
+
+/**
+ * Whether the largest difference would have been told from chance: in Holm's order it would have come after the figures
+ * that were, so that its smallest probability counts as often as there are `open` questions. What never varies needs no
+ * test.
+ */
+function couldReject(row: Row, open: number, alpha: number): boolean {
+  if (row.change === 0 && row.detectable === 0) return true;
+  return smallestProbability(...row.repetitions) * open <= alpha;
+}
+
+/** The smallest two-sided probability that the exact rank test can give for so many repetitions a side. */
+function smallestProbability(n: number, m: number): number {
+  return 2 / combinations(n + m, n);
 }
 
 function compareRow(pair: Pair, metric: ComparedMetric, alpha: number): Row | null {
@@ -127,7 +143,7 @@ function compareRow(pair: Pair, metric: ComparedMetric, alpha: number): Row | nu
   const logarithmic = metric.scale === "relative" && [...left, ...right].every((value) => value > 0);
   // A relative metric with zeros in it has no ratio.
   if (metric.scale === "relative" && !logarithmic) return null;
-  const possible = 2 / combinations(left.length + right.length, left.length) <= alpha;
+  const possible = smallestProbability(left.length, right.length) <= alpha;
   const test = possible ? mannWhitney(left, right) : null;
   const effect = logarithmic ? relativeShift(left, right, 1 - alpha) : pointShift(left, right, alpha);
   return {

@@ -125,6 +125,37 @@ Deno.test("too few repetitions are not tested, and that is said", () => {
   assert.match(compareMarkdown(comparison, { a: "a", b: "b" }), /10 are recommended/);
 });
 
+Deno.test("what no repetitions could have shown beside so many figures is not called no difference, and fails a gate", () => {
+  const normal = seededNormal(8);
+  const [before, after] = [side(normal, 1, 0.02, 4), side(normal, 2, 0.02, 4)];
+  // Four a side give 0.029 at best: enough for one figure, not for two.
+  const alone = compareSides(before, after, { metrics: ["p50"] });
+  assert.deepEqual(alone.rows.map((row) => row.finding), ["worse"]);
+  const both = compareSides(before, after, { metrics: ["p50", "loss"] });
+  const p50 = both.rows.find((row) => row.metric.name === "p50")!;
+  assert.ok(p50.adjusted! > 0.05 && isBlind(p50), `${p50.adjusted}`);
+  assert.equal(findingText(p50), "cannot tell: too few repetitions to test so many figures");
+  assert.doesNotMatch(compareMarkdown(both, { a: "a", b: "b" }), /no difference seen/i);
+  assert.equal(failures(both, [parseFailIf("p50 +5%")]).length, 1);
+  assert.equal(failures(both, [parseFailIf("p50 +500%")]).length, 0);
+});
+
+Deno.test("a figure that never varies is no difference, however few the repetitions", () => {
+  const normal = seededNormal(8);
+  const still = (count: number) =>
+    side(normal, 1, 0.02, count).map((point) => ({ ...point, receivedBps: 1e8 }));
+  const { rows } = compareSides(still(4), still(4));
+  const findings = Object.fromEntries(rows.map((row) => [row.metric.name, row.finding]));
+  assert.equal(findings["throughput"], "none");
+  assert.equal(findings["p50"], "untested");
+  const halved = still(4).map((point) => ({ ...point, response: { ...point.response!, p50_ns: 5000 } }));
+  const text = compareMarkdown(compareSides(still(4), halved, { metrics: ["p50", "throughput"] }), {
+    a: "a",
+    b: "b",
+  });
+  assert.match(text, /\*\*No difference seen, but 1 of 2 figures cannot tell\.\*\*/);
+});
+
 function points(change: (d: ResultDocument) => void, options = {}): ReportPoint[] {
   return [1, 2, 3].map((seed) => {
     const made = makeDocument({ samples: 300, intervals: 2, seed, ...options });

@@ -36,7 +36,9 @@ export function probabilityText(p: number | null): string {
 /** What a row comes to. */
 export function findingText(row: Row): string {
   if (row.finding !== "none" && row.finding !== "untested") return row.finding;
-  if (row.finding === "untested") return "cannot tell: too few repetitions to say";
+  if (row.finding === "untested") {
+    return `cannot tell: too few repetitions to ${row.p === null ? "say" : "test so many figures"}`;
+  }
   if (isBlind(row)) return `cannot tell: only ${detectableText(row)} or more would have been seen`;
   if (row.detectable === null) return "no difference seen";
   if (row.detectable === 0) return "no difference seen (runs do not scatter)";
@@ -80,11 +82,11 @@ export function summaryText(comparison: Comparison): string {
   }
   const changed = rows.filter((row) => row.finding === "changed").length;
   const tested = rows.length - untested;
-  const blind = rows.filter((row) => row.finding === "none" && isBlind(row)).length;
+  const blind = rows.filter(isBlind).length;
   if (worse + better + changed === 0) {
-    const first = blind === tested
+    const first = blind === rows.length
       ? "Cannot tell: no figure would have shown less than a large change"
-      : `No difference seen${blind === 0 ? "" : `, but ${blind} of ${tested} figures cannot tell`}`;
+      : `No difference seen${blind === 0 ? "" : `, but ${blind} of ${rows.length} figures cannot tell`}`;
     return `${first}${blindSpot(rows)}.`;
   }
   const parts = [[worse, "worse"], [better, "better"], [changed, "changed"]].filter(([count]) => count !== 0)
@@ -96,9 +98,10 @@ export function summaryText(comparison: Comparison): string {
 /** What could not have been seen, of the figures that were tested. */
 function blindSpot(rows: readonly Row[]): string {
   const least =
-    rows.filter((row) => row.detectable !== null && row.detectable > 0).toSorted((x, y) =>
-      y.detectable! / VISIBLE_CHANGE[y.metric.scale] - x.detectable! / VISIBLE_CHANGE[x.metric.scale]
-    )[0];
+    rows.filter((row) => row.finding !== "untested" && row.detectable !== null && row.detectable > 0)
+      .toSorted((x, y) =>
+        y.detectable! / VISIBLE_CHANGE[y.metric.scale] - x.detectable! / VISIBLE_CHANGE[x.metric.scale]
+      )[0];
   if (least === undefined) return "";
   return `; the least sensitive figure, ${least.metric.label} at ${least.pair.label}, ` +
     `would have shown ${detectableText(least)} or more`;
@@ -116,7 +119,9 @@ export function assumptions(comparison: Comparison): string[] {
       ? [
         `Test: ${
           methods.join("; ")
-        }; two-sided. Probabilities are corrected for asking ${comparison.tested} questions ` +
+        }; two-sided. Probabilities are corrected for asking ${comparison.tested} question${
+          comparison.tested === 1 ? "" : "s"
+        } ` +
         `(Holm): the chance of even one false alarm is at most ${share} %.`,
         "It assumes that repetitions are independent of each other and were taken in mixed order (--shuffle), not all of " +
         "A on one day and all of B on the next. It does not assume normal noise.",
