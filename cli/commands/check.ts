@@ -134,6 +134,11 @@ async function findDaemon(
 ): Promise<Finding> {
   try {
     const { status, greeting } = await askStatus(address, access, true);
+    if (status === null) {
+      return role === "target"
+        ? { ok: true, text: `${greeting.peer}, does not tell its status` }
+        : { ok: false, text: "does not tell its status, as every tester does; is that an ipbench daemon?" };
+    }
     if (status.role !== role) return { ok: false, text: `is a ${status.role} daemon, a ${role} is needed` };
     if (status.pid !== null) {
       const doing = describeTest(status.pid, await askReport(address, access, greeting), new Date());

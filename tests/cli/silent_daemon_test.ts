@@ -92,3 +92,40 @@ Deno.test(
       );
     }),
 );
+
+/** A daemon that knows what a run says to it and answers `reply` to everything else. */
+async function serveBare(listener: Deno.Listener, reply: string): Promise<void> {
+  for await (const connection of listener) {
+    await connection.write(new TextEncoder().encode("100 IPBENCH V1.0\n"));
+    if (await connection.read(new Uint8Array(64)) !== null) {
+      await connection.write(new TextEncoder().encode(`${reply}\n`));
+    }
+    connection.close();
+  }
+}
+
+for (const reply of ["200 OK", "400 ERROR", "500 SYNTAX ERROR"]) {
+  Deno.test(`check and status: a target without an operating system, STATUS gets ${reply}`, async () => {
+    await using tester = await TestDaemon.start();
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const port = String((listener.addr as Deno.NetAddr).port);
+    const served = serveBare(listener, reply).catch(() => {});
+    const run = (client: string) =>
+      runProgram("ipbench", [
+        ...["check", "--client", `127.0.0.1:${client}`, "--test", "latency", "--test-target", "127.0.0.1"],
+        ...["--target-test", "cpu_target_lukem", "--target-test-port", port],
+      ]);
+    const good = await run(String(tester.port));
+    assert.match(good.stdout, /^ok {6}target .* ipbench-1\.0, does not tell its status$/m);
+    assert.deepEqual([good.code, good.stderr], [0, "ipbench: this could run\n"]);
+    // A tester that cannot tell is none.
+    const bad = await run(port);
+    assert.match(bad.stdout, /^WRONG {3}client .* does not tell its status, as every tester does/m);
+    assert.equal(bad.code, 1);
+    const status = await runProgram("ipbench", ["status", `127.0.0.1:${port}`]);
+    assert.match(status.stdout, /does not tell its status {2}ipbench-1\.0$/m);
+    assert.equal(status.code, 0);
+    listener.close();
+    await served;
+  });
+}
