@@ -136,7 +136,11 @@ export class Examination {
       return true;
     }, "accepted");
     if (setup === null) {
-      this.#say("note", "not run: --args gives it arguments, --target a machine under test");
+      const given = this.options.args !== undefined || target !== undefined;
+      const why = given
+        ? "setup refused what --args and --target say"
+        : "--args gives it arguments, --target a machine under test";
+      this.#say("note", `not run: ${why}`);
       return false;
     }
     const begin = performance.now();
@@ -163,10 +167,10 @@ export class Examination {
 
   #progress(): void {
     if (this.check!.info.interface === null) return;
-    const updates = this.#host.progress()?.updates ?? 0;
-    const phase = this.#host.progress()?.phase ?? "idle";
-    if (updates === 0 && phase === "idle") this.#say("note", "it tells no progress while it runs");
-    else this.#say("ok", `progress: phase ${phase} at the end`);
+    const { phase = "idle", ...figures } = this.#host.progress() ?? {};
+    const told = phase !== "idle" || Object.values(figures).some((figure) => figure !== 0);
+    if (told) this.#say("ok", `progress: phase ${phase} at the end`);
+    else this.#say("note", "it tells no progress while it runs");
   }
 
   /** Marshalls, reads the bytes again and prints them. @returns the bytes; `null` when that failed */
@@ -187,9 +191,14 @@ export class Examination {
       if (json !== null) this.#examine(json, when);
       await this.#printed();
     } catch (error) {
-      // Of a test that has not run there may be nothing to read.
-      const excused = data.length === 0 && refusal(error).call !== "results";
-      this.#say(excused ? "note" : "wrong", `unmarshall of these bytes: ${refusal(error).message}`);
+      const { call, message } = refusal(error);
+      if (call === "results") {
+        this.#say("ok", "unmarshall of these bytes: accepted");
+        this.#say("wrong", `results ${when}: ${message}`);
+      } else {
+        // Of a test that has not run there may be nothing to read.
+        this.#say(data.length === 0 ? "note" : "wrong", `unmarshall of these bytes: ${message}`);
+      }
       return data;
     }
     for (let i = 0; i < ROUNDS; i++) {

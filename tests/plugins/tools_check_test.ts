@@ -102,7 +102,8 @@ for (const [name, value, shown] of [["nan", "zero / zero", "-?nan"], ["inf", "1 
     await built((source) => source.replace(RESULTS, statement), async (file) => {
       const found = await faults(file, QUICK);
       const expected = new RegExp(
-        `results that are not JSON: ${shown} is no number there; leave out what is not known$`,
+        `^results without a run: .* results that are not JSON: ${shown} is no number there; leave out what is not known$`,
+        "m",
       );
       assert.match(found.join("\n"), expected);
     });
@@ -136,6 +137,14 @@ Deno.test("plugin check: what the tables say is held against what is printed, ru
   });
 });
 
+Deno.test("plugin check: a test that sets only some fields of the progress page tells progress", async () => {
+  const change = (source: string) => source.replace(/^.*PROGRESS_SET.*(phase|updates),.*\n/gm, "");
+  await built(change, async (file) => {
+    const { stdout } = await runProgram("ipbench", ["plugin", "check", file, "--args", "seconds=0.1"]);
+    assert.match(stdout, /^ok +progress: phase idle at the end$/m);
+  });
+});
+
 Deno.test("plugin check: arguments that a plugin refuses are no fault of its own, and reach it with --args", async () => {
   const { code, stdout } = await runProgram("ipbench", [
     ...["plugin", "check", `${PLUGINS}/dummy.so`, "--args", "seconds=0.1,text=given"],
@@ -152,7 +161,7 @@ Deno.test("plugin check: arguments that a plugin refuses are no fault of its own
   ]);
   assert.equal(refused.code, 0, refused.stdout);
   assert.match(refused.stdout, /^note +setup: .*unknown argument.*secnds/m);
-  assert.match(refused.stdout, /^note +not run: --args gives it arguments/m);
+  assert.match(refused.stdout, /^note +not run: setup refused what --args and --target say$/m);
 });
 
 const ENDS: [name: string, place: string, instead: string, expected: RegExp][] = [
