@@ -13,7 +13,8 @@
  *
  * A program that uses it needs a clone that is built (`./scripts/build`), because tests are plugins in C, and these
  * permissions: `--allow-net` to the daemons (HOST:PORT each), `--allow-run=deno` for the process that opens the plugins, and
- * `--allow-ffi` for two functions of the C library. That process has all permissions. Files that a description names
+ * `--allow-ffi` for two functions of the C library. (Where `deno` is not on PATH, or a symbolic link there: `--allow-run=`
+ * and what `Deno.execPath()` gives.) That process has all permissions. Files that a description names
  * (secret, certificates) need `--allow-read`; {@linkcode saveDocument} and {@linkcode DocumentSaver} need `--allow-read`
  * and `--allow-write` for the file's folder, {@linkcode makeReport} `--allow-env=NODE_ENV`, which the library that draws
  * looks at.

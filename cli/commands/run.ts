@@ -39,13 +39,15 @@ const GROUP = "Results:";
 
 const HELP = `
 What the tests print (the CSV row) goes to stdout, everything else to stderr. Values in the file override those of
-the command line; testers and the target test of the command line are added to those of the file. "run" may be left out when the first
-word is an option.
+the command line; testers and the target test of the command line are added to those of the file. "run" may be left
+out when the first word is an option.
 
 Examples:
   ipbench run lab.xml --json result.json --csv rows.csv
   ipbench run --client 10.0.0.2 --client 10.0.0.3 --test latency \\
       --test-args socktype=udp,bps=10M,size=64,samples=100000 --test-target 10.0.0.9 --test-port 7
+  ipbench run --client 10.0.0.2 --test discard --test-args socktype=udp,bps=1G,size=1400 \\
+      --test-target 10.0.0.9 --target-test sink     (one way: throughput and loss)
   ipbench --client a --test latency --test-target t --target-test cpu_target \\
       --test-controller-args with_cpu_target
 

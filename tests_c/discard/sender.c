@@ -42,7 +42,10 @@ int sender_open_raw(struct sender *s, const char *mac, const char *iface, uint16
 	s->raw = 1;
 	s->fd = -1;
 	if (ipb_parse_mac(mac, s->ethernet) < 0)
-		return ipb_error(err, "the target \"%.64s\" is no Ethernet address such as 02:00:00:00:00:01", mac);
+		return ipb_error(err,
+				 "the target \"%.64s\" is no Ethernet address such as 02:00:00:00:00:01, which "
+				 "socktype=raw sends to; for an IP address or a name say socktype=udp",
+				 mac);
 	s->fd = ipb_sock_raw(iface, 0, NULL, s->ethernet + 6, err);
 	if (s->fd < 0)
 		return -1;

@@ -211,9 +211,22 @@ static void without_a_run_there_is_no_rate(void **state)
 	ipbench_plugin.marshall_cleanup(&wire);
 }
 
+/* raw is the default: who names an IP address is told which argument sends there. */
+static void an_ip_address_needs_udp(void **state)
+{
+	char name[] = "127.0.0.3", args[] = "bps=1M";
+
+	(void)state;
+	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+	assert_int_not_equal(ipbench_plugin.setup(name, 9, args), 0);
+	assert_non_null(strstr(text, "\"127.0.0.3\" is no Ethernet address"));
+	assert_non_null(strstr(text, "for an IP address or a name say socktype=udp"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(without_a_run_there_is_no_rate),
+		                            cmocka_unit_test(an_ip_address_needs_udp),
 		                            cmocka_unit_test(each_argument_has_two_names),
 		                            cmocka_unit_test(testers_without_a_run_number_differ),
 		                            cmocka_unit_test(failures_are_told_with_their_cause),
