@@ -61,7 +61,7 @@ const PARTS: Record<string, () => Promise<Count>> = {
 
 /** Tests that measure, or that ask how much memory or time a program takes: one after another, and nothing beside them. */
 const ALONE =
-  /^tests\/(witness\/|plugins\/(engine_process|nfs)_|run\/(full_disk|lab_script|scale|search|sweep)|daemon\/(fuzz|lockout)_|faults\/matrix)/;
+  /^tests\/(witness\/|plugins\/(engine_process|nfs)_|run\/(full_disk|lab_script|scale|search|sweep|whole)|daemon\/(fuzz|lockout)_|faults\/matrix)/;
 /** Files of the other tests at a time: they wait more than they work. */
 const SIDE_BY_SIDE = 4;
 

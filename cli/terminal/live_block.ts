@@ -14,6 +14,8 @@ const MAX_LINES = 20;
 export class LiveBlock {
   readonly #write: (text: string) => void;
   #drawn: string[] = [];
+  /** Before the first drawing there is nothing to take away. */
+  #used = false;
 
   /** @param write Writes to the terminal, as it is. */
   constructor(write: (text: string) => void) {
@@ -29,12 +31,14 @@ export class LiveBlock {
 
   /** Draws lines over those before. */
   draw(lines: readonly string[]): void {
+    this.#used = true;
     this.#write(this.#toTop() + lines.map((line) => `\x1b[K${line}\n`).join("") + "\x1b[J");
     this.#drawn = lines.map(stripVTControlCharacters);
   }
 
   /** Takes the lines away, and what was typed, also where no line is drawn at the moment. */
   erase(): void {
+    if (!this.#used) return;
     this.#write(`${this.#toTop()}\x1b[J`);
     this.#drawn = [];
   }

@@ -131,7 +131,8 @@ Deno.test({
     );
     const lines = terminal.lines();
     const from = lines.findIndex((line) => line.startsWith("goal "));
-    const table = lines.slice(from, lines.findIndex((line) => /^ipbench: \d trial/.test(line)));
+    const table = lines.slice(from, lines.findIndex((line) => /^ipbench: \d trial/.test(line)))
+      .filter((line) => !line.startsWith("  ")); // reasons of a crowded machine
     assert.ok(table.length >= 4 && table.every((line) => line.length <= columns), JSON.stringify(lines));
     assert.match(table.join("\n"), /packets\/s[^]* result/);
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { dummyConfig } from "../fixtures/dummy_run.ts";
 import { runConfig } from "../fixtures/run_config.ts";
-import { TestDaemon, until } from "../util/mod.ts";
+import { runProgram, TestDaemon, until } from "../util/mod.ts";
 
 const ARGS = "socktype=udp,bps=2000000,size=125,samples=1500,warmup=0.3,cooldown=0.2";
 
@@ -95,32 +95,15 @@ Deno.test("a taken daemon is named with the way out, and --reset takes it", asyn
   assert.equal(forced.code, 0, forced.stderr);
 });
 
-Deno.test("arguments that the test refuses reach the user as it said it", async () => {
+Deno.test("a test or an argument that is nowhere is named, and the tester stays free", async () => {
   await using tester = await TestDaemon.start();
-  const { code, stderr, document } = await runConfig({
-    test: "latency",
-    args: "socktype=udp,bsp=1",
-    clients: [{ host: tester.host, port: tester.port }],
-    targets: [],
-  });
-  assert.equal(code, 1);
-  assert.match(stderr, /bsp/);
-  assert.match(stderr, /bps/, "the nearest known name");
-  assert.match(document.run.reasons.join(), /bsp/);
-  await tester.assertFree();
-});
-
-Deno.test("a test that is nowhere is named before anything starts", async () => {
-  await using tester = await TestDaemon.start();
-  const { code, stderr } = await runConfig({
-    test: "no_such_test",
-    args: "",
-    clients: [{ host: tester.host, port: tester.port }],
-    targets: [],
-  });
-  assert.equal(code, 1);
-  assert.match(stderr, /no_such_test/);
-  assert.match(stderr, /ipbench plugins/);
+  const client = ["run", "--client", `${tester.host}:${tester.port}`, "--test-target", "127.0.0.1"];
+  const argument = await runProgram("ipbench", [...client, "--test", "latency", "--test-args", "bsp=1"]);
+  assert.equal(argument.code, 2);
+  assert.match(argument.stderr, /"bsp" is not known; did you mean "bps"\?/);
+  const test = await runProgram("ipbench", [...client, "--test", "no_such_test"]);
+  assert.equal(test.code, 2);
+  assert.match(test.stderr, /no_such_test.*"ipbench plugins"/);
   await tester.assertFree();
 });
 
