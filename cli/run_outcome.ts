@@ -4,13 +4,15 @@
  * @module
  */
 
-import { formatRate, formatShare, formatTime } from "../base/figures.ts";
+import { formatMetric, formatRate, formatShare, formatTime } from "../base/figures.ts";
 import type { ResultDocument } from "../results/document/document.ts";
 import { byLimits, presetsOf } from "../results/document/limit_presets.ts";
 import { groupReasons } from "../results/document/reason_groups.ts";
 import { EXIT } from "./exit.ts";
 import { plainText } from "./terminal/text.ts";
 
+/** Most figures of a test's own that are shown. */
+const MAX_METRICS = 6;
 /** Most reasons shown; the document has all of them. */
 const MAX_REASONS = 20;
 
@@ -80,6 +82,13 @@ export function figuresLine({ total, clients }: ResultDocument): string | null {
         formatTime(response.max_ns)
       }`,
     );
+  }
+  // A test without packets that come back has figures of its own.
+  if (counts === null) {
+    const known = (total.metrics ?? []).filter(({ better }) => better !== undefined && better !== "unknown");
+    for (const { name, value, unit } of known.slice(0, MAX_METRICS)) {
+      parts.push(`${plainText(name)} ${formatMetric(value, unit)}`);
+    }
   }
   return parts.length === 0 ? null : parts.join(", ");
 }

@@ -69,4 +69,13 @@ Deno.test("figures are shown as far as they are known", () => {
     figuresLine(documentWith({}, { counts, rates })),
     "sent 1000, ok 990, loss 1 %, received 9.9 Mbit/s",
   );
+  const metrics = [
+    { name: "received_rate", value: 979e6, unit: "bit/s", better: "more", test: "sink", of: 1 },
+    { name: "senders", value: 2, unit: "", better: "unknown", test: "sink", of: 1 },
+    { name: "loss", value: 0.25, unit: "%", better: "less", test: "sink", of: 1 },
+  ] as const;
+  assert.equal(
+    figuresLine(documentWith({}, { metrics: [...metrics] })),
+    "received_rate 979 Mbit/s, loss 0.25 %",
+  );
 });

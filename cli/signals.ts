@@ -6,6 +6,8 @@
 
 import { EXIT } from "./exit.ts";
 
+/** `timeout` and shells send a signal to a program and then to its group: that is one wish, told twice. */
+const ONE_WISH_MS = 300;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Signals that end a run, as an abort signal. */
@@ -23,9 +25,14 @@ export interface Interruption {
  */
 export function catchInterruption(onFirst: (signal: string) => void): Interruption {
   const controller = new AbortController();
+  let firstMs = 0;
   const handlers = SIGNALS.map((name) => {
     const handler = () => {
-      if (controller.signal.aborted) Deno.exit(EXIT.INTERRUPTED);
+      if (controller.signal.aborted) {
+        if (performance.now() - firstMs >= ONE_WISH_MS) Deno.exit(EXIT.INTERRUPTED);
+        return;
+      }
+      firstMs = performance.now();
       onFirst(name);
       controller.abort(new DOMException(`ended by ${name}`, "AbortError"));
     };

@@ -145,7 +145,10 @@ export function createNonce(
 export function parseAuthReply(reply: Reply): string {
   if (reply.code === 430) {
     const why = reply.message === null ? "" : `: ${reply.message}`;
-    throw new ProtocolError("auth", `the daemon refused the secret${why}`);
+    throw new ProtocolError(
+      "auth",
+      `the daemon refused the secret${why}; is the file given with --secret-file, or IPBENCH_SECRET_FILE, that daemon's?`,
+    );
   }
   const match = /^proof=([0-9a-f]+)$/.exec(reply.message ?? "");
   if (reply.code !== 200 || match === null) {
