@@ -87,14 +87,14 @@ Deno.test("where only a large change could have been seen nothing is called no d
   const [p50, p99] = ["p50", "p99"].map((name) => comparison.rows.find((row) => row.metric.name === name)!);
   assert.deepEqual([isBlind(p50!), isBlind(p99!)], [false, true]);
   const text = compareMarkdown(comparison, { a: "a", b: "b" });
-  assert.match(text, /response p99 .*cannot tell: only 1704 % or more would have been seen/);
+  assert.match(text, /response p99 .*cannot tell: only tenfold or more would have been seen/);
   assert.match(text, /response p50 .*no difference seen; 49 % would have been/);
   assert.match(
     text,
     /No difference seen, but 1 of 5 figures cannot tell; the least sensitive figure, response p99/,
   );
   const page = compareHtml(comparison, { a: "a", b: "b" });
-  assert.match(page, /class="quiet"><span class="tag">cannot tell<\/span> only 1704 % or more/);
+  assert.match(page, /class="quiet"><span class="tag">cannot tell<\/span> only tenfold or more/);
 });
 
 Deno.test("on a narrow terminal each figure has lines of its own, with every number of the table", () => {

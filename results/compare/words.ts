@@ -62,9 +62,13 @@ const VISIBLE_CHANGE = { relative: 0.05, points: 1 } as const;
 /** Who would have missed less than this has seen nothing of "no difference". */
 const BLIND_CHANGE = { relative: 0.5, points: 10 } as const;
 
+/** Beyond this a share in percent has no meaning for a reader. */
+const TENFOLD = 9;
+
 /** The smallest change that would have been seen, without a sign; "" where it is not known. */
 export function detectableText(row: Row): string {
   if (row.detectable === null) return "";
+  if (row.metric.scale === "relative" && row.detectable >= TENFOLD) return "tenfold";
   return row.metric.scale === "relative"
     ? `${digits(row.detectable * 100, 2)} %`
     : `${digits(row.detectable, 2)} pp`;

@@ -74,8 +74,10 @@ function addTails(points: readonly ReportPoint[], note: (text: string) => void):
   for (const [name, share] of [["p99.9", 1e-3], ["p99.99", 1e-4], ["p99.999", 1e-5]] as const) {
     if (smallest * share < SAMPLES_BEYOND) {
       note(
-        `${name} and beyond rest on few packets: with ${formatCount(smallest)} samples only ` +
-          `${formatCount(Math.floor(smallest * share))} lie above ${name}. ` +
+        `${name} and beyond rest on few packets: of ${formatCount(smallest)} samples ` +
+          `${
+            smallest * share < 1 ? "none" : `only ${formatCount(Math.floor(smallest * share))}`
+          } can lie above ${name}. ` +
           `${formatCount(Math.ceil(SAMPLES_BEYOND / share))} samples would do.`,
       );
       return;
