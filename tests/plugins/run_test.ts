@@ -161,6 +161,6 @@ Deno.test("a plugin that only says that an argument is unknown: the run says whi
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /setup: test dummy: unknown argument.*; did you mean "seconds" instead of "secnds"\?$/m,
+    /--test-args: unknown argument.*; did you mean "seconds" instead of "secnds"\?$/m,
   );
 });
