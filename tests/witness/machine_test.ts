@@ -149,7 +149,7 @@ Deno.test({ name: "layers against tshark's stamps (tshark, python3)", ignore }, 
   within(layers["wire"]!["p50_ns"], 0.5 * rank(0.5) - 5000, rank(0.5) * 1.01 + 1000, "median of wire");
   const parts = ["send_path", "wire", "receive_path"].map((name) => layers[name]!["mean_ns"]!);
   near(parts.reduce((sum, part) => sum + part, 0), layers["user"]!["mean_ns"]!, 5, "the parts' means");
-  const cost = JSON.parse(output("python3", `${FIXTURES}/stamp_cost.py`)) as Figures;
+  const cost = JSON.parse(output("python3", `${FIXTURES}/network/stamp_cost.py`)) as Figures;
   within(layers["cost_send_ns"], 0, cost["send"]!, "cost_send_ns");
   within(layers["cost_receive_ns"], 0, cost["receive"]!, "cost_receive_ns");
 });

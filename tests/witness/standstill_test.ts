@@ -86,7 +86,7 @@ class SlowReader {
   static async start(link: Veth): Promise<SlowReader> {
     const [command = "", ...args] = [
       ...link.wrap,
-      ...["python3", `${FIXTURES}/slow_reader.py`, link.farAddress, String(SILENCE_S), "16384"],
+      ...["python3", `${FIXTURES}/peers/slow_reader.py`, link.farAddress, String(SILENCE_S), "16384"],
     ];
     const child = new Deno.Command(command, { args, stdout: "piped" }).spawn();
     return new SlowReader(child, Number(await firstLine(child)));

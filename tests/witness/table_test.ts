@@ -114,14 +114,16 @@ Deno.test("every figure and column of every plugin has a witness", async () => {
 
 Deno.test("every number that C writes into a result has a witness", async () => {
   const keys = new Set<string>();
-  for (const folder of Deno.readDirSync(`${projectRoot()}/tests_c`)) {
-    if (!folder.isDirectory || folder.name === "tests") continue;
-    for (const { name } of Deno.readDirSync(`${projectRoot()}/tests_c/${folder.name}`)) {
+  const read = async (folder: string): Promise<void> => {
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      const path = `${folder}/${name}`;
+      if (isDirectory && name !== "tests") await read(path);
       if (!name.endsWith(".c")) continue;
-      const source = await Deno.readTextFile(`${projectRoot()}/tests_c/${folder.name}/${name}`);
+      const source = await Deno.readTextFile(path);
       for (const [, key] of source.matchAll(/ipb_json_(?:u?int|number)\(&?j, "(\w+)"/g)) keys.add(key!);
     }
-  }
+  };
+  await read(`${projectRoot()}/tests_c`);
   assert.ok(keys.size > 60);
   const ends = patterns.map(({ text }) => text.split(/[.:] ?/).at(-1)!).filter((end) => end !== "*").map(
     patternOf,

@@ -64,7 +64,7 @@ function socketLine(link: Veth, port: number): string | undefined {
 
 async function python(script: string, ...args: string[]): Promise<Figures> {
   const { stdout, stderr, success } = await new Deno.Command("python3", {
-    args: [`${projectRoot()}/tests/fixtures/${script}`, ...args],
+    args: [`${projectRoot()}/tests/fixtures/peers/${script}`, ...args],
   }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
   return JSON.parse(new TextDecoder().decode(stdout)) as Figures;
