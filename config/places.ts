@@ -11,6 +11,16 @@ import type { Sourced } from "./inherit.ts";
 export type Places = Map<string, Sourced>;
 
 /**
+ * Notes where texts of a description were written.
+ *
+ * @param places What is known so far; the texts are added to it.
+ * @param texts By their paths in the description; those that were not given are left out.
+ */
+export function note(places: Places, texts: Record<string, Sourced | undefined>): void {
+  for (const [path, source] of Object.entries(texts)) if (source !== undefined) places.set(path, source);
+}
+
+/**
  * Gives problems of a description the places at which the user wrote what is wrong; each is told once, however many
  * clients inherit it.
  *

@@ -1,0 +1,56 @@
+/**
+ * What holds for a run as a whole: its time limit, the clients it requires, the precision to reach, TLS.
+ *
+ * @module
+ */
+
+import { tlsOf } from "./command_line.ts";
+import type { Checker, Sourced } from "./inherit.ts";
+import { parseRequire } from "./require.ts";
+import type { RunDescription } from "./run_description.ts";
+import { parseSeconds, parseShare } from "../base/units.ts";
+
+/** The longest time that the run may take, in seconds. */
+export function readTimeout(source: Sourced | undefined, checker: Checker): number | null {
+  if (source === undefined) return null;
+  const seconds = parseSeconds(source.text);
+  if (seconds !== null && seconds > 0) return seconds;
+  checker.complain(
+    source.where,
+    `${JSON.stringify(source.text)} is not a time; expected such as 90, 90s, 2min`,
+  );
+  return null;
+}
+
+/** How many clients must be good, as it was written. */
+export function readRequire(source: Sourced | undefined, clients: number, checker: Checker): string {
+  if (source === undefined) return "all";
+  const { text, where } = source;
+  const wanted = parseRequire(text);
+  if (wanted === null) {
+    checker.complain(
+      where,
+      `${JSON.stringify(text)} is not "all", a number of clients, or a share such as 90%`,
+    );
+  } else if (wanted !== "all" && "count" in wanted && wanted.count > clients && clients > 0) {
+    checker.complain(where, `${wanted.count} clients are required, but there are only ${clients}`);
+  }
+  return text;
+}
+
+/** The relative half width of the confidence interval to reach, such as 0.02. */
+export function readUntilCi(source: Sourced | undefined, checker: Checker): number | null {
+  if (source === undefined) return null;
+  const share = parseShare(source.text);
+  if (share !== null && share > 0 && share < 1) return share;
+  const message = `${JSON.stringify(source.text)} is not a relative half width; expected such as 0.02 or 2%`;
+  checker.complain(source.where, message);
+  return null;
+}
+
+/** The files and names for TLS. */
+export function readTls(line: Parameters<typeof tlsOf>[0], checker: Checker): RunDescription["tls"] {
+  const { tls, problem } = tlsOf(line);
+  if (problem !== null) checker.complain(problem.where, problem.message);
+  return tls;
+}
