@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,4 +126,24 @@ const struct ipb_reason *reason_of(const struct ipb_engine_result *r, const char
 		if (strcmp(r->reasons[i].code, code) == 0)
 			return &r->reasons[i];
 	return NULL;
+}
+
+void engine_dies_as(const char *code, const char *extra, double longest_s, uint16_t port, struct ipb_engine_result *r)
+{
+	struct ipb_args args;
+	char text[300];
+
+	snprintf(text, sizeof text, "noise=0,drain=0.5,%s", extra);
+	uint64_t before = ipb_now_ns();
+	struct ipb_engine *e = engine_run(&args, text, port);
+	double took_s = (double)(ipb_now_ns() - before) / 1e9;
+	ipb_engine_result(e, r);
+	if (reason_of(r, code) == NULL)
+		fail_msg("%s, not %s", r->reason_count > 0 ? r->reasons[0].code : "no reason", code);
+	assert_true(r->invalid && r->broken);
+	assert_int_equal(r->counts.ok + r->counts.lost + r->counts.late + r->counts.corrupt, r->counts.sent);
+	if (took_s > longest_s + 0.5 + 2)
+		fail_msg("%s took %.1f s", code, took_s);
+	ipb_engine_close(e);
+	ipb_args_free(&args);
 }

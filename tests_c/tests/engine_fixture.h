@@ -43,4 +43,8 @@ struct ipb_engine *engine_run(struct ipb_args *args, const char *text, uint16_t 
 /* The reason of that code in a result, or NULL. */
 const struct ipb_reason *reason_of(const struct ipb_engine_result *r, const char *code);
 
+/* Runs against a target that goes wrong: the result has the reason `code`, and the run ends within warm-up and requested
+ * time (longest_s), drain (0.5 s) and 2 s. */
+void engine_dies_as(const char *code, const char *extra, double longest_s, uint16_t port, struct ipb_engine_result *r);
+
 #endif

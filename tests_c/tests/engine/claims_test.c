@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/latency.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: engine_fixture.c ../latency/latency.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
 /* What a tester claims in its result is held against itself, and against what anybody can have measured.
  * SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"
@@ -8,7 +8,7 @@
 
 #include "ipb_bytes.h"
 
-/* Places in the extended form: the magic word, then the record of counts with its tag and size (see marshal.c). */
+/* Places in the extended form: the magic word, then the record of counts with its tag and size (see marshal.h). */
 #define RECORD_AT 8u
 #define WORD_AT(n) (RECORD_AT + 8u + 8u * (n))
 enum { TIME, SIZE, SENDS, RECVS, REQUESTED, ACHIEVED, SENT_BPS, BAD, SENT, OK, LOST, LATE, CORRUPT, DUPLICATE, REORDERED, SAMPLES };

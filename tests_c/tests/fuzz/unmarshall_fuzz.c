@@ -1,15 +1,13 @@
-/* link: ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/output.c */
+/* link: ../latency/options.c ../latency/limits.c ../latency/unmarshal.c ../latency/output.c */
 /* Any bytes as a client's result, of latency and of latency-check, whose header has a word more.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
 /* latency-check's decoder under other names; the plain one is linked. */
 #define LATENCY_CHECK 1
-#define latency_marshal_original check_marshal_original
-#define latency_marshal_extended check_marshal_extended
 #define latency_unmarshal check_unmarshal
 #define latency_result_free check_result_free
 #define latency_hist_open check_hist_open
-#include "../../latency/marshal.c"
+#include "../../latency/unmarshal.c"
 #undef latency_unmarshal
 #undef latency_result_free
 
