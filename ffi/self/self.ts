@@ -37,9 +37,11 @@ const VARIABLES = {
   self: "IPBENCH_LAUNCHER",
   /** Path at which the runtime finds its main module: `/proc/self/fd/N`, or a file in a private cache folder. */
   loader: "IPBENCH_LAUNCHER_LOADER",
-  /** The same of the bundle, which the loader loads. */
+  /** The same of the file that holds the bundle, which the loader loads. */
   bundle: "IPBENCH_LAUNCHER_BUNDLE",
-  /** Arguments of the runtime before the bundle, separated by spaces. */
+  /** Where in that file the bundle begins, in bytes. */
+  offset: "IPBENCH_LAUNCHER_OFFSET",
+  /** Arguments of the runtime before the loader, separated by spaces; "" where it is executed in the launcher's file. */
   run: "IPBENCH_LAUNCHER_RUN",
   /** Name under which the launcher was started, the last part of its path. */
   program: "IPBENCH_LAUNCHER_NAME",
@@ -55,29 +57,17 @@ const RUNTIME_SETTINGS = {
   DENO_NO_UPDATE_CHECK: "1",
 } as const;
 
-interface Launcher {
-  self: string;
-  loader: string;
-  bundle: string;
-  run: string;
-  program: string;
-  secure: string;
-}
+type Launcher = Record<keyof typeof VARIABLES, string>;
 
 const launcher = readLauncher();
 
 function readLauncher(): Launcher | null {
   if (!isGranted({ name: "env" })) return null; // a library user without --allow-env
-  const self = Deno.env.get(VARIABLES.self);
-  const loader = Deno.env.get(VARIABLES.loader);
-  const bundle = Deno.env.get(VARIABLES.bundle);
-  const run = Deno.env.get(VARIABLES.run);
-  const program = Deno.env.get(VARIABLES.program);
-  const secure = Deno.env.get(VARIABLES.secure);
+  const entries = Object.entries(VARIABLES).map(([key, name]) => [key, Deno.env.get(name)] as const);
   for (const name of Object.values(VARIABLES)) Deno.env.delete(name);
-  if (!self || !loader || !bundle || !run || !program || !secure) return null;
+  if (entries.some(([, value]) => value === undefined)) return null;
   for (const name of Object.keys(RUNTIME_SETTINGS)) Deno.env.delete(name);
-  return { self, loader, bundle, run, program, secure };
+  return Object.fromEntries(entries) as Launcher;
 }
 
 function isStandalone(): boolean {
@@ -86,10 +76,11 @@ function isStandalone(): boolean {
 
 /**
  * @param extraArgs arguments of the new process, such as `["__plugin-host"]`
- * @returns the command that starts this same program again: the compiled binary, the launcher's runtime and bundle
- * without the launcher, or `deno run` on the sources
+ * @returns the command that starts this same program again: the compiled binary, the launcher (its runtime
+ * and bundle alone where those were copied out of it), or `deno run` on the sources
  */
 export function selfCommand(extraArgs: string[]): SelfCommand {
+  if (launcher?.run === "") return { path: "/proc/self/exe", args: extraArgs, env: {} };
   if (launcher !== null) {
     const env: Record<string, string> = { ...RUNTIME_SETTINGS };
     for (const [key, name] of Object.entries(VARIABLES)) env[name] = launcher[key as keyof Launcher];

@@ -1,11 +1,13 @@
 /*
- * Starts ipbench: copies the JavaScript runtime and the program, which follow it in its own file, into memory, and
- * executes them from there.  SPDX-License-Identifier: MIT
+ * Starts ipbench: executes the JavaScript runtime and the program, which follow it in its own file.
+ * SPDX-License-Identifier: MIT
  *
- * Nothing is written to disk, unless the system forbids to execute memory. The program is told where the launcher is,
- * so that it can say so, and where the bundle is, so that it can start its children without the launcher.
+ * Three ways, each where the one before cannot be gone: in place (in_place.c); from a copy in memory; from a copy in
+ * the user's cache folder. Only the last writes to a disk. A file that gives more than its user has (setcap) is
+ * executed from memory, because the runtime is then an ordinary process with these capabilities. The program is told where the
+ * launcher and the bundle are, and how its children are to be started.
  *
- * IPBENCH_LAUNCHER_NO_MEMFD=1 in the environment takes the way through the cache folder; the tests use it.
+ * IPBENCH_LAUNCHER_WAY=memory or =cache in the environment begins at that way; the tests use it.
  */
 #include "launcher.h"
 #include "trailer.h"
@@ -84,7 +86,35 @@ static int copy_in_halves(int from, const struct trailer_entry *part, int to)
 	return status < 0 ? -1 : copy_range(from, part->offset + half, part->length - half, to);
 }
 
-/* Reads the trailer and checks every part of the file against it. */
+/* Whether this file gives more than its user has (setcap, set-user-id): then what the user says must not run in it. */
+static int is_raised(void) { return getauxval(AT_SECURE) != 0; }
+
+/* Which way of this file's head comment the environment asks for. */
+enum way { IN_PLACE, FROM_MEMORY, FROM_CACHE };
+
+static enum way first_way(void)
+{
+	const char *name = getenv("IPBENCH_LAUNCHER_WAY");
+	if (is_raised())
+		return FROM_MEMORY;
+	if (name == NULL)
+		return IN_PLACE;
+	return strcmp(name, "cache") == 0 ? FROM_CACHE : strcmp(name, "memory") == 0 ? FROM_MEMORY : IN_PLACE;
+}
+
+/* Ends with an error when a part is not what was put into the file. */
+static void check_part(int file, const struct trailer *t, enum trailer_part which, const char *path)
+{
+	const struct trailer_entry *p = &t->part[which];
+	const char *data = p->length == 0 ? MAP_FAILED : mmap(NULL, p->length, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, (off_t)p->offset);
+	if (data == MAP_FAILED)
+		die("cannot read %s: %s", path, strerror(errno));
+	if (sum_bytes(data, p->length) != p->sum)
+		die("%s is damaged: copy or build it again", path);
+	munmap((void *)(uintptr_t)data, p->length);
+}
+
+/* Reads the trailer and checks the size of the file against it. */
 static struct trailer read_trailer(int file, const char *path)
 {
 	struct trailer t;
@@ -95,21 +125,11 @@ static struct trailer read_trailer(int file, const char *path)
 	    memcmp(t.magic, TRAILER_MAGIC, sizeof t.magic) != 0 || t.file_size != (uint64_t)st.st_size ||
 	    t.sum != sum_bytes(&t, offsetof(struct trailer, sum)))
 		die("%s is truncated or damaged: copy or build it again", path);
-	const char *data = mmap(NULL, t.file_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
-	if (data == MAP_FAILED)
-		die("cannot read %s: %s", path, strerror(errno));
-	for (int i = 0; i < TRAILER_PARTS; i++) {
-		struct trailer_entry *p = &t.part[i];
-		if (p->offset > t.file_size || p->length > t.file_size - p->offset ||
-		    sum_bytes(data + p->offset, p->length) != p->sum)
+	for (int i = 0; i < TRAILER_PARTS; i++)
+		if (t.part[i].offset > t.file_size || t.part[i].length > t.file_size - t.part[i].offset)
 			die("%s is damaged: copy or build it again", path);
-	}
-	munmap((void *)(uintptr_t)data, t.file_size);
 	return t;
 }
-
-/* Whether this file gives more than its user has (setcap, set-user-id): then what the user says must not run in it. */
-static int is_raised(void) { return getauxval(AT_SECURE) != 0; }
 
 /* Variables by which the runtime, or a library, takes orders: the linker has removed its own already. */
 static void forget_orders(void)
@@ -138,7 +158,7 @@ static void forget_orders(void)
 static int part_in_memory(int file, const struct trailer_entry *part, const char *name, int executable)
 {
 	unsigned flags = MFD_ALLOW_SEALING | (executable ? MFD_CLOEXEC : 0);
-	if (getenv("IPBENCH_LAUNCHER_NO_MEMFD") != NULL && !is_raised())
+	if (first_way() == FROM_CACHE)
 		return -1;
 	int fd = (int)syscall(SYS_memfd_create, name, flags | (executable ? MFD_EXEC : 0));
 	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 there is no MFD_EXEC */
@@ -179,6 +199,30 @@ static void unset(const char *name)
 {
 	if (unsetenv(name) < 0)
 		die("cannot forget %s: %s", name, strerror(errno));
+}
+
+static void set_number(const char *name, uint64_t value)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	set(name, text);
+}
+
+/* What the program and the runtime must know, whichever way they are executed. */
+static void set_variables(const char *self, const char *loader)
+{
+	set("IPBENCH_LAUNCHER", self);
+	set("IPBENCH_LAUNCHER_NAME", program);
+	set("IPBENCH_LAUNCHER_RUN", ""); /* children go through the launcher, too */
+	set("IPBENCH_LAUNCHER_LOADER", loader);
+	set("IPBENCH_LAUNCHER_SECURE", is_raised() ? "yes" : "no");
+	set("DENO_DIR", "/dev/null"); /* the runtime caches nothing on disk, */
+	set("DENO_LOG", "error,deno::cache=off"); /* and does not complain about it on a terminal */
+	set("DENO_NO_PACKAGE_JSON", "1");
+	set("DENO_NO_UPDATE_CHECK", "1");
+	set("DENO_TLS_CA_STORE", ""); /* TLS trusts what --tls-ca names, and nothing else */
+	unset("DENO_CERT");
+	unset("NODE_EXTRA_CA_CERTS");
 }
 
 /* RUN_ARGUMENTS, the loader, and the arguments that the launcher was called with. */
@@ -224,26 +268,28 @@ int main(int argc, char **argv)
 	if (n < 0)
 		die("cannot read the link /proc/self/exe: %s", strerror(errno));
 	struct trailer t = read_trailer(file, self);
+	check_part(file, &t, PART_LOADER, self);
+	check_part(file, &t, PART_BUNDLE, self);
+	/* Whoever asks for the version wants to know whether the copy is good; other starts save themselves the 0.03 s. */
+	if (first_way() != IN_PLACE || (argc == 2 && strcmp(argv[1], "--version") == 0))
+		check_part(file, &t, PART_RUNTIME, self);
 	if (is_raised())
 		forget_orders();
-	int runtime = part_in_memory(file, &t.part[PART_RUNTIME], "ipbench-runtime", 1);
 	readable_part(file, &t.part[PART_LOADER], "ipbench-loader", loader);
-	readable_part(file, &t.part[PART_BUNDLE], "ipbench-bundle", bundle);
-	set("IPBENCH_LAUNCHER", self);
-	set("IPBENCH_LAUNCHER_NAME", program);
-	set("IPBENCH_LAUNCHER_RUN", RUN_ARGUMENTS);
-	set("IPBENCH_LAUNCHER_LOADER", loader);
-	set("IPBENCH_LAUNCHER_BUNDLE", bundle);
-	set("IPBENCH_LAUNCHER_SECURE", is_raised() ? "yes" : "no");
-	set("DENO_DIR", "/dev/null"); /* the runtime caches nothing on disk, */
-	set("DENO_LOG", "error,deno::cache=off"); /* and does not complain about it on a terminal */
-	set("DENO_NO_PACKAGE_JSON", "1");
-	set("DENO_NO_UPDATE_CHECK", "1");
-	set("DENO_TLS_CA_STORE", ""); /* TLS trusts what --tls-ca names, and nothing else */
-	unset("DENO_CERT");
-	unset("NODE_EXTRA_CA_CERTS");
-	keep_capabilities();
+	set_variables(self, loader);
 	char **arguments = make_arguments(argc, argv, loader);
+	if (first_way() == IN_PLACE) {
+		set("IPBENCH_LAUNCHER_BUNDLE", "/proc/self/exe");
+		set_number("IPBENCH_LAUNCHER_OFFSET", t.part[PART_BUNDLE].offset);
+		execute_in_place(file, t.part[PART_RUNTIME].offset, arguments, environ);
+		check_part(file, &t, PART_RUNTIME, self);
+	}
+	readable_part(file, &t.part[PART_BUNDLE], "ipbench-bundle", bundle);
+	set("IPBENCH_LAUNCHER_BUNDLE", bundle);
+	set_number("IPBENCH_LAUNCHER_OFFSET", 0);
+	set("IPBENCH_LAUNCHER_RUN", RUN_ARGUMENTS);
+	keep_capabilities();
+	int runtime = part_in_memory(file, &t.part[PART_RUNTIME], "ipbench-runtime", 1);
 	if (runtime >= 0)
 		fexecve(runtime, arguments, environ);
 	const struct trailer_entry *p = &t.part[PART_RUNTIME];

@@ -15,6 +15,9 @@ int copy_range(int from, uint64_t offset, uint64_t length, int to);
  * path (static storage, one for each mode). Used where memory cannot be executed. executable: mode 0700, else 0600. */
 const char *cache_part(int from, uint64_t offset, uint64_t length, uint64_t sum, int executable);
 
+/* Executes the program that begins at offset of an open file. Returns only where that cannot be done. */
+void execute_in_place(int file, uint64_t offset, char *const *arguments, char *const *environment);
+
 /* Makes the capabilities that the file was given (`setcap`) survive the execution of the runtime. */
 void keep_capabilities(void);
 

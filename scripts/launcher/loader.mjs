@@ -28,10 +28,11 @@ function read(file, offset, length) {
 }
 
 const file = Deno.openSync(Deno.env.get("IPBENCH_LAUNCHER_BUNDLE"));
+const begin = Number(Deno.env.get("IPBENCH_LAUNCHER_OFFSET"));
 const part = wanted(Deno.args);
 setName(part);
-const [offset, length] = JSON.parse(read(file, 0, TABLE_BYTES))[part];
-const text = read(file, offset, length);
+const [offset, length] = JSON.parse(read(file, begin, TABLE_BYTES))[part];
+const text = read(file, begin + offset, length);
 file.close();
 globalThis.ipbenchRequire = (name) => process.getBuiltinModule(name);
 (0, eval)(text);

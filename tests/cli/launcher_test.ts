@@ -152,13 +152,36 @@ Deno.test(
   },
 );
 
+Deno.test({ name: "launcher: in place and from memory it is the same program", ignore }, async () => {
+  const [inPlace, fromMemory] = await Promise.all(
+    ["", "memory"].map((way) => start(PROGRAM, ["plugins", "dummy"], { IPBENCH_LAUNCHER_WAY: way })),
+  );
+  assert.deepEqual(inPlace, fromMemory); // each with a child that opens the plugin
+  assert.equal(inPlace!.code, 0, inPlace!.stderr);
+  for (const [way, expected] of [["", PROGRAM], ["memory", "/memfd:ipbench-runtime (deleted)"]] as const) {
+    const echo = new Deno.Command(PROGRAM, {
+      args: ["echo", "--udp", "0", "--ip", "127.0.0.1"],
+      env: { IPBENCH_LAUNCHER_WAY: way },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const reader = echo.stderr.getReader();
+    await reader.read(); // it is ready
+    assert.equal(await Deno.readLink(`/proc/${echo.pid}/exe`), expected);
+    echo.kill("SIGKILL");
+    await echo.status;
+    await reader.cancel();
+  }
+});
+
 Deno.test({
   name: "launcher: where memory cannot be executed, a private folder of the cache is used",
   ignore,
 }, async () => {
   const home = await Deno.makeTempDir();
   try {
-    const env = { HOME: home, XDG_CACHE_HOME: "", IPBENCH_LAUNCHER_NO_MEMFD: "1" };
+    const env = { HOME: home, XDG_CACHE_HOME: "", IPBENCH_LAUNCHER_WAY: "cache" };
     const first = await start(PROGRAM, ["plugins"], env);
     assert.equal(first.code, 0, first.stderr);
     const files = await filesBelow(home);
