@@ -158,19 +158,21 @@ Deno.test({ name: "launcher: in place and from memory it is the same program", i
   );
   assert.deepEqual(inPlace, fromMemory); // each with a child that opens the plugin
   assert.equal(inPlace!.code, 0, inPlace!.stderr);
-  for (const [way, expected] of [["", PROGRAM], ["memory", "/memfd:ipbench-runtime (deleted)"]] as const) {
-    const echo = new Deno.Command(PROGRAM, {
-      args: ["echo", "--udp", "0", "--ip", "127.0.0.1"],
+  for (
+    const [way, expected] of [["", PROGRAM + "d"], ["memory", "/memfd:ipbench-runtime (deleted)"]] as const
+  ) {
+    const daemon = new Deno.Command(PROGRAM + "d", {
+      args: ["--port", "0", "--ip", "127.0.0.1"],
       env: { IPBENCH_LAUNCHER_WAY: way },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const reader = echo.stderr.getReader();
+    const reader = daemon.stderr.getReader();
     await reader.read(); // it is ready
-    assert.equal(await Deno.readLink(`/proc/${echo.pid}/exe`), expected);
-    echo.kill("SIGKILL");
-    await echo.status;
+    assert.equal(await Deno.readLink(`/proc/${daemon.pid}/exe`), expected);
+    daemon.kill("SIGKILL");
+    await daemon.status;
     await reader.cancel();
   }
 });
