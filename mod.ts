@@ -22,7 +22,8 @@
  * @module
  */
 
-export { type LogLevel, runBenchmark, type RunOptions } from "./controller/run/run.ts";
+export { runBenchmark, type RunOptions } from "./controller/run/run.ts";
+export type { Log, LogLevel } from "./controller/log.ts";
 export type { TestPhase, TestProgress } from "./base/test_progress.ts";
 export type { PeerName, ProgressEvent, RunPhase } from "./controller/run/progress.ts";
 export { LIMITS, type Limits } from "./controller/limits.ts";
@@ -30,18 +31,18 @@ export { FileLock, FileLockedError } from "./controller/store/file_lock.ts";
 export { DocumentSaver, recoverDocument, saveDocument } from "./controller/store/save.ts";
 export { RunError, type RunErrorCode } from "./controller/run/run_error.ts";
 export { PluginError, type PluginErrorCode } from "./ffi/mod.ts";
+export { buildDescription } from "./config/build_description.ts";
+export { ConfigError } from "./config/config_error.ts";
+export { parseConfigFile } from "./config/config_file.ts";
 export {
-  buildDescription,
-  checkRunDescription,
   type ClientDescription,
-  ConfigError,
   DEFAULT_CLIENT_PORT,
   DEFAULT_TARGET_PORT,
   defaultRun,
-  parseConfigFile,
   type RunDescription,
   type TargetDescription,
-} from "./config/mod.ts";
+} from "./config/run_description.ts";
+export { checkRunDescription } from "./config/validate.ts";
 export * from "./results/document/document.ts";
 export {
   type ComparedResults,

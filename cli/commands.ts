@@ -9,8 +9,12 @@ import type { Command } from "commander";
 
 /** What each file of a subcommand exports. */
 export interface CommandModule {
-  /** Adds the subcommand to the program. */
-  register(program: Command): void;
+  /**
+   * Adds the subcommand to the program.
+   *
+   * @param whole Makes a program with all subcommands, for those that describe it.
+   */
+  register(program: Command, whole: () => Promise<Command>): void;
 }
 
 /** Heading in the help and loader of one subcommand. */

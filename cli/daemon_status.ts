@@ -7,9 +7,7 @@
 import type { Address } from "../config/address.ts";
 import { formatDuration } from "../base/values.ts";
 import { accessTo, type DaemonAccess, greetDaemon, openDaemon } from "../controller/link/daemon_access.ts";
-import type { Greeting } from "../protocol/greeting.ts";
-import type { ProgressReport } from "../protocol/progress.ts";
-import { parseStatus, type Status } from "../protocol/texts.ts";
+import { type Greeting, parseStatus, type ProgressReport, type Status } from "../protocol/mod.ts";
 
 /**
  * Asks a daemon what it does.

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { setProcessTitle } from "../ffi/process_title.ts";
-import { PluginError } from "../ffi/errors.ts";
+import { setProcessTitle } from "../ffi/self/process_title.ts";
+import { PluginError } from "../ffi/mod.ts";
 import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self/self.ts";
 import { expandAbbreviations, ORIGINAL_OPTIONS, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError } from "../config/config_error.ts";

@@ -46,7 +46,7 @@ export async function makeProgram(only?: string): Promise<Command> {
     .addHelpText("after", EXAMPLES)
     .exitOverride();
   // One file may hold two subcommands.
-  for (const module of new Set(await loadModules(only))) module.register(program);
+  for (const module of new Set(await loadModules(only))) module.register(program, makeProgram);
   for (const command of program.commands) {
     command.helpGroup(COMMANDS.get(command.name())?.group ?? "Commands:");
   }

@@ -9,7 +9,9 @@ import { tlsOf } from "../config/command_line.ts";
 import type { Problem } from "../config/config_error.ts";
 import type { SweepSection } from "../config/config_file.ts";
 import { parseHostFiles, strayHosts, typedKeys } from "../config/host_files.ts";
-import { checkRunDescription, type Places, type RunDescription } from "../config/mod.ts";
+import type { Places } from "../config/places.ts";
+import type { RunDescription } from "../config/run_description.ts";
+import { checkRunDescription } from "../config/validate.ts";
 import { requireNumber, requireSeconds } from "../base/values.ts";
 import { MAX_CHECKED_RUNS } from "../controller/limits.ts";
 import {

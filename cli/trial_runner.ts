@@ -5,7 +5,7 @@
  */
 
 import type { Runner } from "../controller/run/runner.ts";
-import { buildInfo } from "../ffi/mod.ts";
+import { buildInfo } from "../ffi/self/self.ts";
 import { MAX_WARNINGS } from "../controller/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./terminal/io.ts";

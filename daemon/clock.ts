@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { monotonicNowNs } from "../ffi/clock.ts";
+import { monotonicNowNs } from "../ffi/mod.ts";
 
 /** A clock in nanoseconds, and what it is ahead of the kernel's CLOCK_MONOTONIC. */
 export interface DaemonClock {

@@ -4,14 +4,10 @@
  * @module
  */
 import { messageOf } from "../base/errors.ts";
-import {
-  type HostDeadlines,
-  monotonicNowNs,
-  type PluginHostOptions,
-  sdNotify,
-  setProcessTitle,
-  VERSION,
-} from "../ffi/mod.ts";
+import { type HostDeadlines, monotonicNowNs, type PluginHostOptions } from "../ffi/mod.ts";
+import { sdNotify } from "../ffi/self/notify.ts";
+import { setProcessTitle } from "../ffi/self/process_title.ts";
+import { VERSION } from "../ffi/self/version.ts";
 import {
   createNonce,
   createProver,

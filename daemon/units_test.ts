@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { LogRecord } from "@logtape/logtape";
-import { PluginError } from "../ffi/errors.ts";
+import { PluginError } from "../ffi/mod.ts";
 import { createClock } from "./clock.ts";
 import { Connection, type RawConnection, WriteDeadlineError } from "./link/connection.ts";
 import { LOG_QUEUE_RECORDS } from "./limits.ts";

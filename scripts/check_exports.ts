@@ -5,32 +5,23 @@
  * @module
  */
 
-import { sourcesBelow } from "./lib/sources.ts";
+import { isTest, PRODUCT, type SourceText } from "./lib/sources.ts";
 
 const EXPORTED = /^export (?:async )?(?:abstract )?(?:function\*?|class|const|let) (\w+)/gm;
 
 /** Programs' entry points, and the library's door, are used from outside. */
 const DOORS = /^(mod\.ts|.*\/mod\.ts|cli\/main\.ts|daemon\/main\.ts|ffi\/child\/main\.ts)$/;
 
-function isTest(path: string): boolean {
-  return path.endsWith("_test.ts") || path.startsWith("tests/");
-}
-
 /**
- * Checks every source.
+ * Checks every source of the product.
  *
- * @param folders those of the product
- * @param others those whose files may use exports as well: tests, scripts, benchmarks
- * @returns what is wrong
+ * @param sources Those of the product, and those that may use what it exports: tests, scripts, benchmarks.
+ * @returns What is wrong.
  */
-export async function checkExports(folders: readonly string[], others: readonly string[]): Promise<string[]> {
-  const texts = new Map<string, string>();
-  for (const folder of [...folders, ...others]) {
-    for await (const { path, text } of sourcesBelow(folder)) texts.set(path, text);
-  }
+export function checkExports(sources: readonly SourceText[]): string[] {
   /** Files by the words in them. */
   const users = new Map<string, Set<string>>();
-  for (const [path, text] of texts) {
+  for (const { path, text } of sources) {
     for (const [word] of text.matchAll(/\w+/g)) {
       const known = users.get(word);
       if (known === undefined) users.set(word, new Set([path]));
@@ -38,8 +29,8 @@ export async function checkExports(folders: readonly string[], others: readonly 
     }
   }
   const problems: string[] = [];
-  for (const [path, text] of texts) {
-    if (isTest(path) || DOORS.test(path) || !folders.includes(path.split("/")[0]!)) continue;
+  for (const { path, text } of sources) {
+    if (isTest(path) || DOORS.test(path) || !PRODUCT.includes(path.split("/")[0]!)) continue;
     for (const [, name] of text.matchAll(EXPORTED)) {
       const elsewhere = [...users.get(name!)!].filter((user) => user !== path);
       const here = [...text.matchAll(new RegExp(`\\b${name}\\b`, "g"))].length > 1;

@@ -16,6 +16,7 @@ import { compile } from "./lib/compile.ts";
 import { builtPlugins } from "./lib/embed.ts";
 import { MARK, markedProcesses, namespaces } from "./lib/leftovers.ts";
 import { providePackages } from "./lib/packages.ts";
+import { AROUND, filesBelow, PRODUCT, readSources } from "./lib/sources.ts";
 import { type Outcome, ROOT, run, say, StepError } from "./lib/steps.ts";
 
 /** What a part counted. */
@@ -25,21 +26,8 @@ interface Count {
   skipped: number;
 }
 
-/** Folders with TypeScript of our own. */
-const CODE = [
-  "base",
-  "protocol",
-  "config",
-  "ffi",
-  "results",
-  "controller",
-  "daemon",
-  "cli",
-  "scripts",
-  "tests",
-  "bench",
-];
-const UNIT = ["base", "protocol", "config", "ffi", "results", "controller", "daemon", "cli"];
+/** Where tests stand beside what they test; scripts/ has a test.ts that Deno would run as one. */
+const UNIT = [...PRODUCT, "scripts/check_imports_test.ts"];
 /** Arguments of make for what is written in C. */
 const MAKE = ["--no-print-directory", `-j${navigator.hardwareConcurrency}`, "-C", "tests_c"];
 const PART_DEADLINE_MS = 3_600_000;
@@ -82,13 +70,14 @@ function sum(counts: Count[]): Count {
 
 async function check(): Promise<Count> {
   const deno = Deno.execPath();
-  const { problems, report } = await checkImports();
-  const unused = await checkExports(UNIT, ["mod.ts", "tests", "scripts", "bench"]);
+  const sources = await readSources();
+  const { problems, report } = checkImports(sources, await filesBelow(""));
+  const unused = checkExports(sources);
   for (const line of report) say(line);
   return sum([
     one("formatting", await run(deno, ["fmt", "--check"])),
     one("lint", await run(deno, ["lint", "--quiet"])),
-    one("types", await run(deno, ["check", "--quiet", "--frozen", "mod.ts", ...CODE])),
+    one("types", await run(deno, ["check", "--quiet", "--frozen", "mod.ts", ...PRODUCT, ...AROUND])),
     one("import rules", { code: problems.length, output: problems.join("\n") }),
     one("exports are used", { code: unused.length, output: unused.join("\n") }),
   ]);
@@ -212,20 +201,10 @@ async function denoTest(args: string[], jobs = navigator.hardwareConcurrency): P
 }
 
 async function processTests(): Promise<Count> {
-  const files = (await testFiles("tests")).toSorted();
+  const files = (await filesBelow("tests")).filter((path) => path.endsWith("_test.ts")).toSorted();
   const alone = files.filter((path) => ALONE.test(path));
   const together = files.filter((path) => !ALONE.test(path));
   return sum([await denoTest(["--parallel", ...together], SIDE_BY_SIDE), await denoTest(alone)]);
-}
-
-async function testFiles(folder: string): Promise<string[]> {
-  const paths: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(ROOT + folder)) {
-    const path = `${folder}/${name}`;
-    if (isDirectory) paths.push(...await testFiles(path));
-    else if (name.endsWith("_test.ts")) paths.push(path);
-  }
-  return paths;
 }
 
 /** Nothing of this run may be left, whatever the tests did. */

@@ -9,7 +9,7 @@ import type { Address } from "../../config/address.ts";
 import type { DaemonLink } from "../../controller/link/daemon_link.ts";
 import { type DaemonAccess, openDaemon } from "../../controller/link/daemon_access.ts";
 import { freeOriginal } from "../../controller/link/free_original.ts";
-import { parseStatus } from "../../protocol/texts.ts";
+import { parseStatus } from "../../protocol/mod.ts";
 import { addDaemonCommand, type DaemonLine } from "../daemons.ts";
 
 const HELP = `

@@ -33,8 +33,9 @@ Examples:
  * Adds the subcommands.
  *
  * @param program The program.
+ * @param whole Makes the program with all its subcommands, whichever one was called.
  */
-export function register(program: Command): void {
+export function register(program: Command, whole: () => Promise<Command>): void {
   program.command("completions").description("print a script that completes ipbench's commands and options")
     .addArgument(new Argument("<shell>", "for which shell").choices(SHELLS))
     .addHelpText("after", HELP)
@@ -97,9 +98,4 @@ async function knownWords(): Promise<Record<string, readonly string[]>> {
     "--require": ["all"],
     "--log-format": ["text", "json"],
   };
-}
-
-/** The program with all its subcommands, whichever one was called. */
-async function whole(): Promise<Command> {
-  return await (await import("../program.ts")).makeProgram();
 }

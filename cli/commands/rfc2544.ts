@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "commander";
-import type { RunDescription } from "../../config/mod.ts";
+import type { RunDescription } from "../../config/run_description.ts";
 import { requireNumber, requireSeconds, requireShare, UnitError } from "../../base/values.ts";
 import { type Carrier, STANDARD_FRAME_SIZES } from "../../controller/search/frames.ts";
 import { RFC2544_TESTS, type Rfc2544Options, type Rfc2544Test } from "../../controller/search/frame_bench.ts";

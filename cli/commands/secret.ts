@@ -6,7 +6,7 @@
  */
 
 import { parseHostFiles } from "../../config/host_files.ts";
-import { createSecret } from "../../protocol/auth.ts";
+import { createSecret } from "../../protocol/mod.ts";
 import { plainText } from "../terminal/text.ts";
 import { note } from "../terminal/io.ts";
 

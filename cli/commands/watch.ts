@@ -7,7 +7,7 @@
 import type { Command } from "commander";
 import { type Address, formatAddress } from "../../config/address.ts";
 import { type DaemonAccess, openDaemon } from "../../controller/link/daemon_access.ts";
-import type { ProgressReport } from "../../protocol/progress.ts";
+import type { ProgressReport } from "../../protocol/mod.ts";
 import { addDaemonsCommand, type DaemonOptions, wordsOf } from "../daemons.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { plainText } from "../terminal/text.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { secretFromFile } from "../../protocol/auth.ts";
+import { secretFromFile } from "../../protocol/mod.ts";
 import unitFile from "../../packaging/ipbenchd.service" with { type: "text" };
 import type { DeployFile, DeployFiles } from "./script.ts";
 import { EXIT, ExitError } from "../exit.ts";

@@ -7,7 +7,7 @@
 import type { RunDescription, TargetDescription } from "../../config/run_description.ts";
 import type { Limits } from "../limits.ts";
 import { PluginHalf } from "./plugin_half.ts";
-import type { LogLevel } from "../run/run.ts";
+import type { Log } from "../log.ts";
 
 /** One half for the client test, one for each target test with arguments of its own. */
 export interface Halves {
@@ -31,7 +31,7 @@ export function targetKey(target: TargetDescription): string {
 export function makeHalves(
   description: RunDescription,
   limits: Pick<Limits, "pluginMs" | "pluginMemoryBytes">,
-  log: (level: LogLevel, message: string) => void,
+  log: Log,
 ): Halves {
   const shared = {
     pluginDirs: description.pluginDirs,

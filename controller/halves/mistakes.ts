@@ -9,7 +9,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Problem } from "../../config/config_error.ts";
 import { nearest } from "../../base/nearest.ts";
 import { NO_TARGET, type RunDescription } from "../../config/run_description.ts";
-import { PluginError, type PluginErrorCode } from "../../ffi/errors.ts";
+import { PluginError, type PluginErrorCode } from "../../ffi/mod.ts";
 import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
 import { LIMITS, MAX_CHECKED_RUNS } from "../limits.ts";
 import type { PluginHalf } from "./plugin_half.ts";

@@ -14,7 +14,7 @@ import { argumentsOf, withSuggestion } from "./misspelt.ts";
 import type { RawResult } from "../link/peer.ts";
 import type { RunPhase } from "../run/progress.ts";
 import { Remarks } from "../outcome/remarks.ts";
-import type { LogLevel } from "../run/run.ts";
+import type { Log } from "../log.ts";
 import { RunError } from "../run/run_error.ts";
 
 /** How to make one. */
@@ -30,7 +30,7 @@ export interface PluginHalfOptions {
   callMs: number;
   /** What its process may take of memory, see {@linkcode Limits.pluginMemoryBytes}. */
   memoryBytes: number;
-  log: (level: LogLevel, message: string) => void;
+  log: Log;
 }
 
 /** What a run needs of a test's controller half. */

@@ -5,10 +5,15 @@
  */
 
 import { type Address, formatAddress } from "../../config/address.ts";
-import { createNonce, parseAuthReply, type Prover, socketAddress } from "../../protocol/auth.ts";
-import { parseClock } from "../../protocol/clock.ts";
-import type { Greeting } from "../../protocol/greeting.ts";
-import { ProtocolError } from "../../protocol/error.ts";
+import {
+  createNonce,
+  type Greeting,
+  parseAuthReply,
+  parseClock,
+  ProtocolError,
+  type Prover,
+  socketAddress,
+} from "../../protocol/mod.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import { DaemonLink, type Received } from "./daemon_link.ts";
 import { ConnectionError } from "./connection_error.ts";

@@ -5,17 +5,18 @@
  */
 
 import { messageOf } from "../../base/errors.ts";
-import { monotonicNowNs } from "../../ffi/clock.ts";
-import { ReplyReader, type ReplyToken } from "../../protocol/reply_reader.ts";
-import type { Command } from "../../protocol/command.ts";
+import { monotonicNowNs } from "../../ffi/mod.ts";
 import {
+  type Command,
   type DialogueEffect,
   type DialogueEvent,
   type DialogueState,
   dialogueTransition,
   INITIAL_DIALOGUE,
-} from "../../protocol/dialogue.ts";
-import { ProtocolError } from "../../protocol/error.ts";
+  ProtocolError,
+  ReplyReader,
+  type ReplyToken,
+} from "../../protocol/mod.ts";
 import { ConnectionError, tooLate } from "./connection_error.ts";
 import { withDeadline } from "../../base/deadline.ts";
 import { dial, type Tls } from "./dial.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { parseStatus, type Status } from "../../protocol/texts.ts";
+import { parseStatus, type Status } from "../../protocol/mod.ts";
 import type { DaemonLink } from "./daemon_link.ts";
 import { type DaemonAccess, openDaemon } from "./daemon_access.ts";
 import { pause } from "../../base/deadline.ts";

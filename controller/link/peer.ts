@@ -6,11 +6,15 @@
 
 import { messageOf } from "../../base/errors.ts";
 import { formatAddress } from "../../config/address.ts";
-import { monotonicNowNs } from "../../ffi/clock.ts";
-import { type Command, formatCommand } from "../../protocol/command.ts";
-import type { Extension, Greeting } from "../../protocol/greeting.ts";
-import type { Reply } from "../../protocol/reply.ts";
-import type { ResultStamps } from "../../protocol/result.ts";
+import { monotonicNowNs } from "../../ffi/mod.ts";
+import {
+  type Command,
+  type Extension,
+  formatCommand,
+  type Greeting,
+  type Reply,
+  type ResultStamps,
+} from "../../protocol/mod.ts";
 import type { TestSetup } from "../../base/test_setup.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { DaemonLink, Received } from "./daemon_link.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createProver, type Prover, socketAddress } from "../../protocol/auth.ts";
+import { createProver, type Prover, socketAddress } from "../../protocol/mod.ts";
 import { LIMITS } from "../limits.ts";
 import { Peer } from "./peer.ts";
 import type { RunPhase } from "../run/progress.ts";

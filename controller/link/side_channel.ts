@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ProgressReport } from "../../protocol/progress.ts";
+import type { ProgressReport } from "../../protocol/mod.ts";
 import { checkDepth } from "../../results/document/parse.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { DaemonLink } from "./daemon_link.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ResultStamps } from "../../protocol/result.ts";
+import type { ResultStamps } from "../../protocol/mod.ts";
 import type { ClientResult, PluginResults, TargetResult } from "../../results/document/document.ts";
 import { packHistogram } from "../../results/document/histogram_codec.ts";
 import { driftPpm, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";

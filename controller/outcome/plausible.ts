@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { ResultStamps } from "../../protocol/result.ts";
+import type { ResultStamps } from "../../protocol/mod.ts";
 
 /**
  * How much later or earlier than it can have been an instant may be, in nanoseconds: clocks drift, and a virtual machine

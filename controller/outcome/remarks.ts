@@ -5,7 +5,7 @@
  */
 
 import { MAX_REMARKS } from "../limits.ts";
-import type { LogLevel } from "../run/run.ts";
+import type { Log } from "../log.ts";
 
 /** Says whose line it is, and stops a flood. */
 export class Remarks {
@@ -19,7 +19,7 @@ export class Remarks {
   constructor(
     readonly test: string,
     readonly debug: boolean,
-    readonly log: (level: LogLevel, message: string) => void,
+    readonly log: Log,
   ) {}
 
   /**

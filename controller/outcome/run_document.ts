@@ -5,7 +5,7 @@
  */
 
 import type { RunDescription } from "../../config/run_description.ts";
-import { buildInfo } from "../../ffi/mod.ts";
+import { buildInfo } from "../../ffi/self/self.ts";
 import { RESULT_FORMAT, type ResultDocument } from "../../results/document/document.ts";
 import { totalMetrics } from "../../results/document/metrics.ts";
 import { type HostReason, judge } from "../../results/document/verdict.ts";

@@ -6,7 +6,7 @@
  */
 
 import { parseValue } from "../../base/units.ts";
-import type { PluginInfo, PluginOption } from "../../ffi/plugin_info.ts";
+import type { PluginInfo, PluginOption } from "../../ffi/mod.ts";
 import { argValues } from "../../base/args.ts";
 
 /** Offsets from the tester's start, in nanoseconds. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { PluginOption } from "../../ffi/plugin_info.ts";
+import type { PluginOption } from "../../ffi/mod.ts";
 import { commonPlan, isMeter, plannedWindow, sampledNs } from "./window_plan.ts";
 
 function option(name: string, type: string, dflt: string): PluginOption {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { monotonicNowNs } from "../../ffi/clock.ts";
-import type { ProgressReport } from "../../protocol/progress.ts";
+import { monotonicNowNs } from "../../ffi/mod.ts";
+import type { ProgressReport } from "../../protocol/mod.ts";
 import type { PluginResults, Reason } from "../../results/document/document.ts";
 import { combineProbes, offsetAt, type OffsetInterval, roundsAgree } from "../link/clock_estimate.ts";
 import { clientPart, packed, targetPart, timing } from "../outcome/parts.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ProtocolError } from "../../protocol/error.ts";
+import { ProtocolError } from "../../protocol/mod.ts";
 import { ConnectionError } from "../link/connection_error.ts";
 import type { RunErrorCode } from "./run_error.ts";
 

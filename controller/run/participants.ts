@@ -5,7 +5,7 @@
  */
 
 import type { ClientDescription, RunDescription, TargetDescription } from "../../config/run_description.ts";
-import type { ResultStamps } from "../../protocol/result.ts";
+import type { ResultStamps } from "../../protocol/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import type { OffsetInterval } from "../link/clock_estimate.ts";
 import type { Limits } from "../limits.ts";

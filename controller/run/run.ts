@@ -9,6 +9,7 @@ import type { RunDescription } from "../../config/run_description.ts";
 import { PluginError } from "../../ffi/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { LIMITS, type Limits } from "../limits.ts";
+import type { Log } from "../log.ts";
 import { closeHalves, type Halves, makeHalves } from "../halves/halves.ts";
 import { findMistakes } from "../halves/mistakes.ts";
 import type { ProgressEvent } from "./progress.ts";
@@ -18,9 +19,6 @@ import { newDocument } from "../outcome/run_document.ts";
 import { runSteps } from "./steps.ts";
 import { RunState } from "./run_state.ts";
 import { withCommas } from "../../base/args.ts";
-
-/** Level of a log line. */
-export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** How a run is watched, steered and ended early. */
 export interface RunOptions {
@@ -33,8 +31,7 @@ export interface RunOptions {
    * goes on.
    */
   onDocument?: (partial: ResultDocument) => Promise<void>;
-  /** Gets diagnostic lines; `debug` ones are worded as the original's ("[send_command] : START"). */
-  log?: (level: LogLevel, message: string) => void;
+  log?: Log;
   /** Deadlines and sizes that differ from the defaults. */
   limits?: Partial<Limits>;
 }

@@ -5,7 +5,7 @@
  */
 
 import { messageOf } from "../../base/errors.ts";
-import { PluginError } from "../../ffi/errors.ts";
+import { PluginError } from "../../ffi/mod.ts";
 import type { ClientResult, TargetResult } from "../../results/document/document.ts";
 import type { HostReason } from "../../results/document/verdict.ts";
 import { targetKey } from "../halves/halves.ts";

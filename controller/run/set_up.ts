@@ -6,7 +6,7 @@
 
 import { messageOf } from "../../base/errors.ts";
 import { NO_TARGET } from "../../config/run_description.ts";
-import type { Extension } from "../../protocol/greeting.ts";
+import type { Extension } from "../../protocol/mod.ts";
 import type { TestSetup } from "../../base/test_setup.ts";
 import { accessTo } from "../link/daemon_access.ts";
 import { ORIGINAL_LOSS_FACTOR } from "../limits.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { monotonicNowNs } from "../../ffi/clock.ts";
+import { monotonicNowNs } from "../../ffi/mod.ts";
 import { combineProbes, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";
 import { pause, withDeadline } from "../../base/deadline.ts";
 import { Semaphore } from "../../base/semaphore.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { defaultRun } from "../../config/run_description.ts";
-import { monotonicNowNs } from "../../ffi/clock.ts";
-import { PluginError, type PluginInfo } from "../../ffi/mod.ts";
+import { monotonicNowNs, PluginError, type PluginInfo } from "../../ffi/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { LIMITS, type Limits } from "../limits.ts";
 import type { RawResult } from "../link/peer.ts";

@@ -10,7 +10,7 @@ import { PluginError } from "../errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "../frame.ts";
 import { CHILD_OPEN_FILES } from "../limits.ts";
 import type { Side } from "../plugin_info.ts";
-import { setProcessTitle } from "../process_title.ts";
+import { setProcessTitle } from "../self/process_title.ts";
 import { isRaised } from "../self/self.ts";
 import { checkPlugin } from "./check.ts";
 import { ethtool } from "./ethtool.ts";

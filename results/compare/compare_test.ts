@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { seededNormal } from "../../tests/util/random.ts";
+import { seededNormal } from "../../tests/util/mod.ts";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import type { ResultDocument } from "../document/document.ts";
 import { type ReportPoint, reportPoint } from "../report/point.ts";

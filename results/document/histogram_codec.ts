@@ -11,9 +11,8 @@ import { constants, deflateSync, inflateSync } from "node:zlib";
 import { messageOf } from "../../base/errors.ts";
 import { CounterList } from "./counter_list.ts";
 import { DEFAULT_LAYOUT, Histogram, type HistogramLayout } from "./histogram.ts";
+import { HISTOGRAM_TEXT_LIMIT } from "./schema.ts";
 
-/** Longest base64 text that is decoded, in characters. */
-export const HISTOGRAM_TEXT_LIMIT = 16 * 1024 * 1024;
 /** Longest plain form that a compressed one may unfold to, in bytes. */
 const HISTOGRAM_BYTES_LIMIT = 32 * 1024 * 1024;
 

@@ -5,8 +5,9 @@
  * @module
  */
 import * as v from "valibot";
-import { HISTOGRAM_TEXT_LIMIT } from "./histogram_codec.ts";
 
+/** Longest base64 text of a histogram that is decoded, in characters. */
+export const HISTOGRAM_TEXT_LIMIT = 16 * 1024 * 1024;
 /** Longest free text (names, arguments, reasons), in characters. */
 export const TEXT_LIMIT = 64 * 1024;
 /** Longest output of a plugin, in characters. */

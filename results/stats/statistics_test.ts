@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { seededNormal } from "../../tests/util/random.ts";
+import { seededNormal } from "../../tests/util/mod.ts";
 import { logGamma, normalCdf, normalQuantile, studentTQuantile } from "./distributions.ts";
 import { minimalDetectableChange, relativeShift } from "./effect.ts";
 import { holm, mannWhitney, mannWhitneyCdf, wilcoxonSignedRank } from "./rank_statistics.ts";

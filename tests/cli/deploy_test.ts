@@ -1,7 +1,7 @@
 /** `ipbench deploy` with an ssh and a systemctl that act on this machine. */
 import assert from "node:assert/strict";
 import { deadline, isInstalled, kill, programCommand, runProgram, until } from "../util/mod.ts";
-import { TestTerminal } from "../util/terminal.ts";
+import { TestTerminal } from "../fixtures/terminal.ts";
 
 const SSH = `#!/bin/sh
 # Options, then --, host, command: as a remote shell would run it.

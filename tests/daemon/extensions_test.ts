@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { parseClock, parseProgress, parseReply, parseResultStamps } from "../../protocol/mod.ts";
-import { monotonicNowNs } from "../../ffi/clock.ts";
+import { monotonicNowNs } from "../../ffi/mod.ts";
 import { handshake, type RawClient, targetSetup, TestDaemon, testerSetup, until } from "../util/mod.ts";
 
 async function clockOf(client: RawClient): Promise<{ rxNs: bigint; txNs: bigint }> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { makeDocument } from "../fixtures/documents.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { isInstalled, runProgram } from "../util/mod.ts";
-import { TestTerminal } from "../util/terminal.ts";
+import { TestTerminal } from "../fixtures/terminal.ts";
 
 function* repetitions(slowdown: number, seed: number, kernel = "6.18.5-amd64") {
   for (let i = 0; i < 10; i++) {

@@ -1,7 +1,7 @@
 /** What is completed when a person presses Tab in bash, zsh and fish. */
 import assert from "node:assert/strict";
 import { isInstalled, runProgram } from "../util/mod.ts";
-import { TestTerminal } from "../util/terminal.ts";
+import { TestTerminal } from "../fixtures/terminal.ts";
 
 const TAB = "\t";
 const CTRL_U = "\x15";

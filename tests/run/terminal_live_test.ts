@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { isInstalled, TestDaemon } from "../util/mod.ts";
-import { TestTerminal } from "../util/terminal.ts";
+import { TestTerminal } from "../fixtures/terminal.ts";
 
 const ignore = !isInstalled("script");
 /** A line that is drawn over: of a tester while it runs, or of all. */

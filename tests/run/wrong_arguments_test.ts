@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { runBenchmark } from "../../controller/run/run.ts";
-import { ConfigError, defaultRun } from "../../config/mod.ts";
+import { ConfigError } from "../../config/config_error.ts";
+import { defaultRun } from "../../config/run_description.ts";
 import { type Finished, isInstalled, programCommand, runProgram, TestDaemon } from "../util/mod.ts";
 
 /** A port that counts who connects. */

@@ -21,3 +21,4 @@ export * from "./tcp.ts";
 export * from "./wait.ts";
 export * from "./handshake.ts";
 export * from "./fuzz.ts";
+export * from "./random.ts";
