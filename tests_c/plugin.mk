@@ -2,7 +2,8 @@
 #     NAME = latency
 #     SRCS = latency.c output.c
 #     include ../plugin.mk
-# and may set LDLIBS, PLUGIN_CFLAGS, and SKIP (a reason not to build it here). Result: build/plugins/NAME.so.
+# and may set LDLIBS, PLUGIN_CFLAGS, and SKIP (a reason not to build it here). Result: build/plugins/NAME.so. For tests
+# there is $(OBJ)/NAME.a as well, with the same objects.
 # SPDX-License-Identifier: MIT
 include $(dir $(lastword $(MAKEFILE_LIST)))config.mk
 OUT := $(BUILD)/plugins/$(NAME).so
@@ -19,6 +20,11 @@ endif
 $(OUT): $(OBJS) $(IPB_LIB)
 	@mkdir -p $(@D)
 	$(CC) -shared $(LDFLAGS) -Wl,--gc-sections -o $@.tmp $(OBJS) $(IPB_LIB) $(LDLIBS) -lm
+	@mv -f $@.tmp $@
+
+$(OBJ)/$(NAME).a: $(OBJS)
+	@rm -f $@.tmp
+	@$(AR) rcs $@.tmp $^
 	@mv -f $@.tmp $@
 
 $(OBJ)/$(NAME)/%.o: %.c

@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/latency.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* What a tester claims in its result is held against itself, and against what anybody can have measured.
  * SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"

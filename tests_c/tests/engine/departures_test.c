@@ -1,4 +1,4 @@
-/* link: ../latency/options.c ../latency/limits.c */
+/* link: latency.a */
 /* alone: it measures times. */
 /* When packets really left: the engine's packets, stamped by the kernel as they come in over the loopback device, which
  * happens in the sender's own call. A crowded machine delays some: what is asserted allows for as many as were seen to

@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c -DLATENCY_CHECK=1 */
+/* link: tests/engine_fixture.o latency-check.a fault_echo/faults.o -DLATENCY_CHECK=1 */
 /* latency-check against echoes that write the checked word, another one, or none.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"
 

@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c -Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=sendmmsg */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o -Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=sendmmsg */
 /* alone: it measures times. */
 /* When the engine believes that packets left: never after the call that carried them began, in every way to send, and so
  * no round trip is shorter than a bare loop's. The calls are noted on their way to the C library, and return late.

@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* alone: it measures times. */
 /* The times that the engine gives packets: stamps of the kernel, batches and trains, intervals of confidence.
  * SPDX-License-Identifier: MIT */

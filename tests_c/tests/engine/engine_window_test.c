@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* Where the measured phase begins and ends, and the rates over it: N packets take N intervals, whatever ends it. The
  * truth is arithmetic, and the schedule made again by its seed.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"

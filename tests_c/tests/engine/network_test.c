@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* A name with several addresses, some of them dead, and which way packets take: in a network namespace and with a hosts
  * file of this test's own. The expected interface is what `ip route get` says.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"

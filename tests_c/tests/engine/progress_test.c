@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* What is reported while a test runs: an echo that drops every second packet is lossy at once, and not at the end alone.
  * SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"

@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* Packets that do not get through end no run: every ICMP error that a router may send, made here byte by byte (RFC 792,
  * RFC 4443) and sent to the measuring socket, and packets that this machine refuses to send.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"

@@ -1,4 +1,4 @@
-/* link: ../latency/options.c ../latency/limits.c */
+/* link: latency.a */
 /* Any text as arguments of latency.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* link: ../client_wrapper/wrapper.c ../client_wrapper/words.c ../client_wrapper/program.c ../nfs_latency/nfs_result.c ../nfs_latency/tally.c ../cpu_target/burner.c ../sink/flows.c */
+/* link: client_wrapper/wrapper.o client_wrapper/words.o client_wrapper/program.o nfs_latency/nfs_result.o nfs_latency/tally.o cpu_target/burner.o sink/flows.o */
 /* Any bytes as the results of the wrappers, of nfs_latency and of the tests that send text and JSON, and any text as a
  * command, as a list of CPUs and as packets that sink counts. The first byte chooses.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* link: ../latency/options.c ../latency/limits.c ../latency/unmarshal.c ../latency/output.c */
+/* link: latency.a */
 /* Any bytes as a client's result, of latency and of latency-check, whose header has a word more.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 

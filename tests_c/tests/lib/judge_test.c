@@ -1,4 +1,4 @@
-/* link: ../latency/options.c ../latency/limits.c */
+/* link: latency.a */
 /* The verdict from made-up runs: what is a reason, and what is chance.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 

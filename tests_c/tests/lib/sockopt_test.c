@@ -1,4 +1,4 @@
-/* link: ../latency/options.c ../latency/limits.c ../echo/echo_udp.c ../echo/echo_tcp.c ../echo/echo_guard.c */
+/* link: latency.a echo/echo_udp.o echo/echo_tcp.o echo/echo_guard.o */
 /* Options of sockets have effect, or are an error. The witness is the packet on the wire, read from a packet socket and
  * taken apart by the offsets of RFC 791 and RFC 8200.  SPDX-License-Identifier: MIT */
 #include "unit.h"

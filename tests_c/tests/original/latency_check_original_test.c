@@ -1,3 +1,3 @@
-/* link: ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c -DLATENCY_CHECK=1 */
+/* link: latency-check.a -DLATENCY_CHECK=1 */
 /* The same for latency-check.  SPDX-License-Identifier: MIT */
 #include "latency_original_test.c"

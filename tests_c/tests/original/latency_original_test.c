@@ -1,4 +1,4 @@
-/* link: ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c */
+/* link: latency.a */
 /* latency's bytes are the original's, both ways, and its row of them is the one that the original prints.
  * SPDX-License-Identifier: MIT */
 #include "unit.h"

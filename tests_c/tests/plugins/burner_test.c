@@ -1,4 +1,4 @@
-/* link: ../cpu_target/burner.c ../cpu_target/meter.c */
+/* link: cpu_target/burner.o cpu_target/meter.o */
 /* alone: it measures times. */
 /* The CPU meters: which CPUs, figures from readings, and that burners die with their maker.  SPDX-License-Identifier: MIT */
 #include "unit.h"

@@ -1,4 +1,4 @@
-/* link: ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c -DLATENCY_CHECK=1 */
+/* link: latency-check.a -DLATENCY_CHECK=1 */
 /* latency-check's result in the original's form: a header of nine words, the sixth of them the bad packets.
  * SPDX-License-Identifier: MIT */
 #include "unit.h"

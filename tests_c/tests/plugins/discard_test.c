@@ -1,4 +1,4 @@
-/* link: ../discard/discard.c ../discard/sender.c */
+/* link: discard/discard.o discard/sender.o */
 /* discard: its run number when nobody gives one, and what it says when it cannot send.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-/* link: ../echo/echo_udp.c ../echo/echo_raw.c ../echo/echo_guard.c */
+/* link: echo/echo_udp.o echo/echo_raw.o echo/echo_guard.o */
 /* alone: it measures times. */
 /* Nothing goes round between echoes: over UDP in both families, with few hops, with an echo that is not ours, and raw on a
  * bridge (in a network namespace of its own, as root). And what no echo goes round with is answered.

@@ -1,4 +1,4 @@
-/* link: ../echo/echo_udp.c ../echo/echo_guard.c */
+/* link: echo/echo_udp.o echo/echo_guard.o */
 /* The UDP echo with trains: what comes goes back, byte for byte, datagram for datagram.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-/* link: ../sink/flows.c */
+/* link: sink/flows.o */
 /* What sink counts: losses, duplicates, order, many senders, rubbish.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 

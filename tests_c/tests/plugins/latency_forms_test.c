@@ -1,4 +1,4 @@
-/* link: engine_fixture.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c ../../tests/fixtures/fault_echo/faults.c */
+/* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* The marshalled forms of latency's result: both come back, and what is cut or damaged does no harm.
  * SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"

@@ -1,4 +1,4 @@
-/* link: ../latency/latency.c ../latency/options.c ../latency/limits.c ../latency/marshal.c ../latency/unmarshal.c ../latency/output.c */
+/* link: latency.a */
 /* latency on the controller: its arguments, the row, the files of dump_dir.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-/* link: ../libipbench/compat.c ../libipbench/process.c ../libipbench/memory.c ../libipbench/ethtool.c ../libipbench/target.c */
+/* link: libipbench/compat.o libipbench/process.o libipbench/memory.o libipbench/ethtool.o libipbench/target.o */
 /* libipbench.so.1: what plugins of the original call, and what our processes call.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-/* link: ../nfs_latency/nfs_result.c ../nfs_latency/nfs_output.c ../nfs_latency/tally.c */
+/* link: nfs_latency/nfs_result.o nfs_latency/nfs_output.o nfs_latency/tally.o */
 /* nfs_latency's result: what is counted, there and back, truncated at every byte, every byte changed.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-/* link: ../client_wrapper/words.c ../client_wrapper/program.c ../client_wrapper/wrapper.c */
+/* link: client_wrapper/words.o client_wrapper/program.o client_wrapper/wrapper.o */
 /* Programs of the wrappers: words, permission, limits, and that nothing is left of them.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
