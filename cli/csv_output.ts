@@ -4,9 +4,11 @@
  * @module
  */
 
-import type { RunDescription } from "../config/run_description.ts";
+import { join, parse } from "node:path";
+import { type RunDescription, testsOf } from "../config/run_description.ts";
 import { csvAppend, csvMismatch } from "../results/export/csv_file.ts";
 import { csvLine } from "../results/export/csv_row.ts";
+import { viewsOf } from "../results/document/class_view.ts";
 import type { ResultDocument } from "../results/document/document.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { Output } from "./result_files.ts";
@@ -15,8 +17,62 @@ import { reasonOf } from "./run_options.ts";
 /** Most of a file's first line that is read: its header. */
 const HEADER_BYTES = 64 * 1024;
 
+/** Where the rows of a run go: one place, or one for each class, whose rows have other columns. */
+export class CsvOutputs implements AsyncDisposable {
+  private constructor(readonly outputs: readonly CsvOutput[], readonly isStdout: boolean) {}
+
+  /**
+   * Opens them before the run.
+   *
+   * @param name The file, "-" for the standard output; `undefined` is none. A class's file has its name in it, too:
+   *   "rows.csv" becomes "rows-bulk.csv".
+   * @param description What will be run.
+   * @throws {ExitError} when nothing can be written there, or a file has the rows of another test.
+   */
+  static async open(name: string | undefined, description: RunDescription): Promise<CsvOutputs | null> {
+    const outputs: CsvOutput[] = [];
+    for (const test of testsOf(description)) {
+      const path = name === undefined || test.name === "" ? name : classFile(name, test.name);
+      const output = await CsvOutput.open(path);
+      if (output === null) return null;
+      outputs.push(output);
+      await output.refuseOther({ test: test.test, pluginDirs: description.pluginDirs });
+    }
+    return new CsvOutputs(outputs, outputs[0]!.isStdout);
+  }
+
+  /**
+   * Appends a run's rows, each after a header when its file is new.
+   *
+   * @param document The result.
+   * @throws {ExitError} when one cannot be written; the others are all the same.
+   */
+  async append(document: ResultDocument): Promise<void> {
+    let failure: unknown = null;
+    for (const [n, view] of viewsOf(document).entries()) {
+      try {
+        await this.outputs[n]?.append(view.document);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure !== null) throw failure;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const output of this.outputs) await output[Symbol.asyncDispose]();
+  }
+}
+
+/** The file of a class's rows: what stands for a stream stays as it is. */
+function classFile(name: string, of: string): string {
+  if (name === "-" || name.startsWith("/dev/")) return name;
+  const { dir, name: stem, ext } = parse(name);
+  return join(dir, `${stem}-${of}${ext}`);
+}
+
 /** Where a run's row goes. */
-export class CsvOutput implements AsyncDisposable {
+class CsvOutput implements AsyncDisposable {
   private constructor(readonly output: Output) {}
 
   /**
@@ -38,15 +94,14 @@ export class CsvOutput implements AsyncDisposable {
   /**
    * Refuses a file of another test's rows before anything is run. What a target adds to a row is known when it has printed.
    *
-   * @param description What will be run.
+   * @param what The test that will be run.
    * @throws {ExitError} when the file's header has other columns than the test.
    */
-  async refuseOther(description: RunDescription): Promise<void> {
+  async refuseOther({ test, pluginDirs }: Pick<RunDescription, "test" | "pluginDirs">): Promise<void> {
     const path = this.output.file;
     const first = path === null ? "" : await firstLine(path);
     if (first === "") return;
     const { PluginHost } = await import("../ffi/mod.ts");
-    const { pluginDirs, test } = description;
     const host = PluginHost.spawn({ pluginDirs, debug: false, log: () => {} });
     let names: string | null;
     try {

@@ -54,6 +54,12 @@ export function addRunOptions(command: Command): Command {
   add(WHAT, "-T, --test-target <host>", "the machine under test (for raw Ethernet: its MAC address)");
   add(WHAT, "-P, --test-port <port>", "the port there (default: the test's own)");
   add(WHAT, "--test-controller-args <args>", "arguments of the test's half on this machine");
+  add(
+    WHAT,
+    "--class <class.arg=value>",
+    "set one argument of a class of the configuration, such as bulk.bps=100M",
+    many,
+  );
   add(TARGET, "--target-test <name>", "a test for a target daemon, such as cpu_target");
   add(TARGET, "--target-test-hostname <host>", "where that daemon is (default: the machine under test)");
   add(TARGET, "--target-test-port <port>", "its control port (default: 8037)");

@@ -6,6 +6,7 @@
 
 import { formatMetric, formatRate, formatShare, formatTime } from "../base/figures.ts";
 import type { ResultDocument } from "../results/document/document.ts";
+import { effectSentence } from "../results/document/effect_words.ts";
 import { byLimits, presetsOf } from "../results/document/limit_presets.ts";
 import { groupReasons } from "../results/document/reason_groups.ts";
 import { EXIT } from "./exit.ts";
@@ -91,6 +92,19 @@ export function figuresLine({ total, clients }: ResultDocument): string | null {
     }
   }
   return parts.length === 0 ? null : parts.join(", ");
+}
+
+/**
+ * What the classes did to the first one.
+ *
+ * @param document The result.
+ * @returns A line for each whose effect is known; none in a run without classes.
+ */
+export function effectLines({ effect = [] }: ResultDocument): string[] {
+  return effect.flatMap((each) => {
+    const sentence = effectSentence(each);
+    return sentence === null ? [] : [plainText(sentence)];
+  });
 }
 
 /** Round trips that were wanted and that a target lost, as a tester says. */

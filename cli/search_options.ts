@@ -7,7 +7,7 @@
 import type { Problem } from "../config/config_error.ts";
 import { requireNumber, requireSeconds } from "../base/values.ts";
 import { parseGoal, parseLatencyLimit } from "../controller/search/goal.ts";
-import { describeTrial, type TrialShape } from "../controller/search/measure.ts";
+import { describeTrial, oneTestOnly, type TrialShape } from "../controller/search/measure.ts";
 import type { SearchOptions } from "../controller/search/run_search.ts";
 import { Problems, problemsOfRuns } from "./problems.ts";
 import { type DescribedRun, describeRun, type RunOptionValues } from "./run_options.ts";
@@ -63,6 +63,11 @@ export async function searchOptions(
 ): Promise<SearchOptions> {
   const problems = new Problems();
   const described = await problems.await(describeRun(given, configPath));
+  const { classes } = described?.description ?? {};
+  if (classes !== undefined) {
+    problems.add({ where: null, message: oneTestOnly(classes) });
+    problems.end();
+  }
   const clients = described?.description.clients.length ?? 1;
   if (given.max === undefined) {
     problems.add({ where: null, message: "give the largest load to try: --max 1G" });

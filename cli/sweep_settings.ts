@@ -15,6 +15,7 @@ import { checkRunDescription } from "../config/validate.ts";
 import { requireNumber, requireSeconds } from "../base/values.ts";
 import { MAX_CHECKED_RUNS } from "../controller/limits.ts";
 import {
+  axisName,
   describePoint,
   parseAxis,
   planPoints,
@@ -61,6 +62,7 @@ const WHAT_RUNS = [
     "testPort",
     "testControllerArgs",
   ] as const,
+  "class" as const,
   ...["targetTest", "targetTestHostname", "targetTestPort", "targetTestArgs"] as const,
   "targetTestControllerArgs" as const,
 ];
@@ -210,7 +212,7 @@ async function problemsOfBase(
   const axes = plan?.axes ?? [];
   const where = (arg: string) =>
     given.over !== undefined ? "--over" : section?.over.find((axis) => axis.arg === arg)?.where ?? null;
-  const varied = new Map(axes.map(({ arg }) => [arg, where(arg)]));
+  const varied = new Map(axes.map(({ arg }) => [axisName(arg).arg, where(arg)]));
   const points = plan === undefined ? [] : problems.attempt(
     null,
     () =>

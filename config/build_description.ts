@@ -6,15 +6,17 @@
  */
 
 import type { Address } from "./address.ts";
+import { readClassNames, readClassTimes } from "./classes.ts";
 import { type CommandLine, OPTION_NAMES } from "./command_line.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
 import { type KeyFiles, parseHostFiles, strayHosts, typedKeys } from "./host_files.ts";
 import { attribute, Checker, option } from "./inherit.ts";
 import { inOrder, note, type Places } from "./places.ts";
-import { readClients, readTargets } from "./read_daemons.ts";
-import type { RunDescription } from "./run_description.ts";
+import { readClients, readTargets, type Sources } from "./read_daemons.ts";
+import type { ClassDescription, ClientDescription, RunDescription } from "./run_description.ts";
 import { readRequire, readTimeout, readTls, readUntilCi } from "./settings.ts";
+import type { ConfigElement } from "./xml/xml_tree.ts";
 
 /** A run description, and what the user should know about how it came about. */
 export interface Described {
@@ -37,6 +39,7 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   const checker = new Checker();
   const places: Places = new Map();
   const test = file?.test ?? null;
+  const classNames = readClassNames(file?.tests ?? [], line, checker);
   const name = attribute(test, "name") ?? option(line, "test");
   if (name === undefined) complainNoTest(checker, file);
   const controllerArgs = attribute(test, "controller_args") ?? option(line, "testControllerArgs");
@@ -45,13 +48,13 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     secretFile: parseHostFiles(line.secretFile ?? []),
     tlsCa: parseHostFiles(line.tlsCa ?? []),
   };
-  const sources = { line, file, checker, places, own: (daemon: Address) => typedKeys(keyFiles, daemon) };
+  const own = (daemon: Address) => typedKeys(keyFiles, daemon);
+  const sources = { line, file, checker, places, own, classes: classNames };
   const clients = readClients(sources);
   const targets = readTargets(sources);
   const { all: secretFile } = keyFiles.secretFile;
-  const named = (test?.children.some((child) => child.name === "client") ?? false) ||
-    (line.client?.length ?? 0) > 0;
-  if (!named) {
+  const classes = classNames === null ? null : readClasses(sources, clients);
+  if (classes === null && !hasClients(test) && (line.client?.length ?? 0) === 0) {
     const where = test?.position ?? null;
     checker.complain(where, `no client to run the test; add <client hostname="…"/> or --client HOST`);
   }
@@ -62,14 +65,19 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     targets,
     reset: line.reset ?? false,
     debug: line.debug ?? false,
-    timeoutSeconds: readTimeout(attribute(test, "timeout") ?? option(line, "timeout"), checker),
-    require: readRequire(attribute(test, "require") ?? option(line, "require"), clients.length, checker),
+    timeoutSeconds: classes === null
+      ? readTimeout(attribute(test, "timeout") ?? option(line, "timeout"), checker)
+      : longest(classes.map((each) => each.timeoutSeconds)),
+    require: classes === null
+      ? readRequire(attribute(test, "require") ?? option(line, "require"), clients.length, checker)
+      : "all",
     pluginDirs: line.pluginDir ?? [],
     secretFile: secretFile ?? null,
     ...line.requireSecret === true && { requireSecret: true },
     ...line.originalSpelling === true && { originalSpelling: true },
     tls: readTls({ ...line, tlsCa: keyFiles.tlsCa.all }, checker),
     untilCi: readUntilCi(attribute(test, "until_ci") ?? option(line, "untilCi"), checker),
+    ...classes !== null && { classes },
   };
   const daemons = [...clients, ...targets];
   complainStray(keyFiles, daemons, checker);
@@ -82,6 +90,53 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   const problems = [...(file?.problems ?? []), ...checker.problems];
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
   return { description, places, warnings: warningsOf(line, file, description) };
+}
+
+function hasClients(test: ConfigElement | null): boolean {
+  return test?.children.some((child) => child.name === "client") ?? false;
+}
+
+/** The longest of time limits, which bounds the steps that all share; none when one has none. */
+function longest(limits: readonly (number | null)[]): number | null {
+  return limits.reduce((most, each) => most === null || each === null ? null : Math.max(most, each), 0);
+}
+
+/** What each `<test>` with a class says of itself. */
+function readClasses(
+  { file, line, checker, places }: Sources,
+  clients: readonly ClientDescription[],
+): ClassDescription[] {
+  const tests = (file?.tests ?? []).filter((test) => attribute(test, "class") !== undefined);
+  return tests.map((test, n): ClassDescription => {
+    const name = attribute(test, "class")!.text;
+    const testName = attribute(test, "name");
+    const controllerArgs = attribute(test, "controller_args");
+    note(places, {
+      [`classes[${n}].test`]: testName,
+      [`classes[${n}].controllerArgs`]: controllerArgs,
+      // What a test says of times is about these attributes.
+      [`classes[${n}].end`]: attribute(test, "end"),
+    });
+    if (testName === undefined && n > 0) complainNoName(checker, test); // of the first it is told already
+    if (!hasClients(test)) {
+      const message = `no client to run the test of class "${name}"; add <client hostname="…"/>`;
+      checker.complain(test.position, message);
+    }
+    const own = clients.filter((client) => client.class === name).length;
+    return {
+      name,
+      test: testName === undefined ? "" : checker.testName(testName),
+      controllerArgs: checker.args(controllerArgs),
+      require: readRequire(attribute(test, "require") ?? option(line, "require"), own, checker),
+      ...readClassTimes(test, checker),
+      timeoutSeconds: readTimeout(attribute(test, "timeout") ?? option(line, "timeout"), checker),
+      untilCi: readUntilCi(attribute(test, "until_ci") ?? option(line, "untilCi"), checker),
+    };
+  });
+}
+
+function complainNoName(checker: Checker, test: ConfigElement): void {
+  checker.complain(test.position, `<test> without a name; expected <test name="latency" …>`);
 }
 
 function complainStray(
@@ -99,7 +154,7 @@ function complainStray(
 
 function complainNoTest(checker: Checker, file: ConfigFile | null): void {
   if (file?.test) {
-    checker.complain(file.test.position, `<test> without a name; expected <test name="latency" …>`);
+    complainNoName(checker, file.test);
   } else if (file) {
     const where = { file: file.file, line: 1, column: 1 };
     checker.complain(where, "no <test> section, and no --test on the command line: nothing to run");
@@ -111,10 +166,15 @@ function complainNoTest(checker: Checker, file: ConfigFile | null): void {
 function warningsOf(line: CommandLine, file: ConfigFile | null, description: RunDescription): string[] {
   const warnings = [...file?.warnings ?? []];
   const inFile = attribute(file?.test ?? null, "name");
-  if (line.test !== undefined && inFile !== undefined && line.test !== inFile.text) {
+  if (
+    line.test !== undefined && description.classes === undefined && inFile !== undefined &&
+    line.test !== inFile.text
+  ) {
     warnings.push(`--test ${line.test} has no effect: ${file?.file} names the test "${inFile.text}"`);
   }
-  if (/(^|,)with_cpu_target\b/.test(description.controllerArgs) && description.targets.length === 0) {
+  const some = [description, ...description.classes ?? []];
+  const follows = some.some(({ controllerArgs }) => /(^|,)with_cpu_target\b/.test(controllerArgs));
+  if (follows && description.targets.length === 0) {
     warnings.push("with_cpu_target is given but no target test follows: the row will end in a comma");
   }
   return warnings;

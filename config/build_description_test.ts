@@ -226,7 +226,7 @@ Deno.test("in the original's spelling what a file holds too much is warned of", 
   assert.deepEqual(file.warnings.length, 4, file.warnings.join());
   assert.match(file.warnings[1] ?? "", /^f\.xml:1:38: unknown attribute "id" in <test>/);
   assert.deepEqual(file.problems.map(({ message }) => message), [
-    "a second <test>; there may be one, and line 1 has it",
+    'a second <test>; there may be one, and line 1 has it; several in one run each need a class, such as class="bulk"',
   ]);
   assert.equal(parseConfigFile(text, "f.xml").problems.length, 5);
 });
@@ -267,7 +267,7 @@ Deno.test("all problems of a file come at once, in its order, with their places"
     'f.xml:4:5: <client> without hostname; expected hostname="HOST"',
     'f.xml:5:5: unknown element <cleint> in <test>; did you mean "client"?',
     'f.xml:6:37: "-1" is not a port; expected a number from 0 to 65535',
-    "f.xml:8:3: a second <test>; there may be one, and line 2 has it",
+    'f.xml:8:3: a second <test>; there may be one, and line 2 has it; several in one run each need a class, such as class="bulk"',
     'f.xml:9:3: text "some text" inside <ipbench>; only elements are expected here',
     'f.xml:10:22: "cpu target" is not the name of a test; expected letters, digits, "_" and "-"',
     'f.xml:10:61: "0" is not a port; expected a number from 1 to 65535',

@@ -46,6 +46,8 @@ export interface CommandLine {
   tlsKey?: string | undefined;
   /** Relative half width of the confidence interval, with or without %. */
   untilCi?: string | undefined;
+  /** `--class CLASS.ARGUMENT=VALUE`, each. */
+  class?: string[] | undefined;
 }
 
 /**
@@ -103,6 +105,7 @@ export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
   tlsCert: "--tls-cert",
   tlsKey: "--tls-key",
   untilCi: "--until-ci",
+  class: "--class",
 };
 
 /** Long options of the original's programs: an abbreviation that fits one of them alone means it. */

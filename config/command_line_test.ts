@@ -4,7 +4,7 @@ import { expandAbbreviations, OPTION_NAMES, ORIGINAL_OPTIONS } from "./command_l
 const KNOWN = Object.values(OPTION_NAMES);
 
 Deno.test("a beginning that fits one option alone is written out", () => {
-  assert.deepEqual(expandAbbreviations(["--target-test-host", "h", "--cl=a", "--test-p", "1"], KNOWN), [
+  assert.deepEqual(expandAbbreviations(["--target-test-host", "h", "--cli=a", "--test-p", "1"], KNOWN), [
     "--target-test-hostname",
     "h",
     "--client=a",

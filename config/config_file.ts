@@ -27,8 +27,10 @@ export interface SweepSection {
 export interface ConfigFile {
   /** The file's name as the user gave it. */
   file: string;
-  /** The `<test>`, with its `<client>` children. */
+  /** The `<test>`, with its `<client>` children; of several the first. */
   test: ConfigElement | null;
+  /** All `<test>`s: several when each has a class. */
+  tests: ConfigElement[];
   /** The `<target_test>`s, with their `<target>` children. */
   targetTests: ConfigElement[];
   sweep: SweepSection | null;
@@ -57,6 +59,7 @@ export function parseConfigFile(text: string, file: string, originalSpelling = f
   return {
     file,
     test: named("test")[0] ?? null,
+    tests: named("test"),
     targetTests: named("target_test"),
     sweep: readSweep(named("sweep")[0], problems),
     problems,

@@ -52,7 +52,7 @@ export function daemonsOf(
       });
     }
   };
-  if (file.test !== null) add(file.test, "client", ports.client);
+  for (const section of file.tests) add(section, "client", ports.client);
   for (const section of file.targetTests) add(section, "target", ports.target);
   const problems = [...file.problems, ...checker.problems];
   if (problems.length === 0 && daemons.size === 0) {

@@ -20,3 +20,11 @@ export const MAX_TEST_NAME_LENGTH = 64;
 export const MAX_CLIENTS = 20_000;
 /** Most targets in one run. */
 export const MAX_TARGETS = 1_000;
+/** Most classes in one run: each has a plugin's process on the controller, and a colour in the report. */
+export const MAX_CLASSES = 8;
+/** Longest name of a class. */
+export const MAX_CLASS_NAME_LENGTH = 32;
+/** Latest end of a class, in seconds from the run's begin: a day. */
+export const MAX_CLASS_SECONDS = 86_400;
+/** Latest begin of a class: a daemon that is set up and not started is given up after half an hour. */
+export const MAX_BEGIN_SECONDS = 1_200;

@@ -5,6 +5,13 @@
  */
 
 import { type Address, formatAddress, parseAddress } from "./address.ts";
+import {
+  type ClassArgument,
+  readClassArguments,
+  readTargetClass,
+  secondDaemon,
+  withClassArguments,
+} from "./classes.ts";
 import type { CommandLine } from "./command_line.ts";
 import type { Problem } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
@@ -31,33 +38,66 @@ export interface Sources {
   places: Places;
   /** The files of keys that the command line gives one daemon alone. */
   own: (daemon: Address) => OwnKeys;
+  /** The names of the classes, in the order of the file; `null` when the run has none. */
+  classes: readonly string[] | null;
 }
 
 /** Where each client or target was written, for complaints about two of them. */
 type Where = Problem["where"];
 
+/** A daemon that has its role already. */
+interface Seen {
+  where: Where;
+  /** Of a target: its number in the list, and what it runs. */
+  target?: { index: number; does: string };
+}
+
 /**
- * Reads the clients: those of the file, then those of the command line.
+ * Reads the clients: those of the file, class by class, then those of the command line.
  *
  * @param sources What to read; problems and places are added to it.
  */
 export function readClients(
-  { line, file, checker, places, own }: Sources,
+  sources: Sources,
 ): ClientDescription[] {
-  const test = file?.test ?? null;
+  const { line, file, checker, classes } = sources;
+  const clients: ClientDescription[] = [];
+  const seen = new Map<string, Seen>();
+  if (classes === null) readTesters(sources, file?.test ?? null, clients, seen);
+  else {
+    const given = readClassArguments(line, classes, checker);
+    for (const test of file?.tests ?? []) {
+      const name = attribute(test, "class")?.text;
+      if (name !== undefined) {
+        readTesters(sources, test, clients, seen, { name, given: given.get(name) ?? [] });
+      }
+    }
+  }
+  if (clients.length > MAX_CLIENTS) {
+    checker.complain(null, `${clients.length} clients; at most ${MAX_CLIENTS} can run together`);
+  }
+  return clients;
+}
+
+/** Adds the clients of one test. */
+function readTesters(
+  { line, checker, places, own }: Sources,
+  test: ConfigElement | null,
+  clients: ClientDescription[],
+  seen: Map<string, Seen>,
+  group?: { name: string; given: readonly ClassArgument[] },
+): void {
   const linePort = checker.port(option(line, "port"), 1, DEFAULT_CLIENT_PORT);
   const outer = {
     target: attribute(test, "target") ?? option(line, "testTarget"),
     port: attribute(test, "port") ?? option(line, "testPort"),
     args: attribute(test, "args") ?? option(line, "testArgs"),
   };
-  const clients: ClientDescription[] = [];
-  const seen = new Map<string, Where>();
   const add = (address: { host: string; port: number }, element: ConfigElement | null, where: Where) => {
     const target = attribute(element, "test_target") ?? outer.target;
     const port = checker.port(attribute(element, "test_port") ?? outer.port, 0, null);
     const args = attribute(element, "test_args") ?? outer.args;
-    noteTwice("client", address, where, seen, checker);
+    noteTwice("client", address, where, seen, checker, group?.name);
     const path = `clients[${clients.length}]`;
     const missing = { text: NO_TARGET, where: test?.position ?? "--test-target" };
     note(places, { [`${path}.target`]: target ?? missing, [`${path}.args`]: args });
@@ -65,7 +105,8 @@ export function readClients(
       ...address,
       target: target === undefined ? NO_TARGET : checker.host(target),
       targetPort: port === 0 ? null : port,
-      args: checker.args(args),
+      args: withClassArguments(checker.args(args), group?.given),
+      ...group !== undefined && { class: group.name },
       ...ownKeys(test),
       ...own(address),
       ...ownKeys(element),
@@ -80,15 +121,11 @@ export function readClients(
     const port = checker.port(attribute(element, "port"), 1, linePort);
     add({ host: checker.host(host), port }, element, element.position);
   }
-  for (const text of line.client ?? []) {
+  for (const text of group === undefined ? line.client ?? [] : []) {
     const address = parseAddress(text.trim(), linePort);
     if (typeof address === "string") checker.complain("--client", address);
     else add(address, null, "--client");
   }
-  if (clients.length > MAX_CLIENTS) {
-    checker.complain(null, `${clients.length} clients; at most ${MAX_CLIENTS} can run together`);
-  }
-  return clients;
 }
 
 /**
@@ -97,11 +134,11 @@ export function readClients(
  * @param sources What to read; problems and places are added to it.
  */
 export function readTargets(
-  { line, file, checker, places, own }: Sources,
+  { line, file, checker, places, own, classes }: Sources,
 ): TargetDescription[] {
   const linePort = checker.port(option(line, "targetTestPort"), 1, DEFAULT_TARGET_PORT);
   const targets: TargetDescription[] = [];
-  const seen = new Map<string, Where>();
+  const seen = new Map<string, Seen>();
   const add = (
     section: ConfigElement | null,
     element: ConfigElement | null,
@@ -110,10 +147,19 @@ export function readTargets(
   ) => {
     const port = checker.port(attribute(element, "port"), 1, linePort);
     const address = { host: checker.host(host), port };
-    noteTwice("target", address, element?.position ?? host.where, seen, checker);
+    const group = readTargetClass(section, classes, checker);
     const args = attribute(element, "test_args") ?? attribute(section, "args") ??
       option(line, "targetTestArgs");
     const controllerArgs = attribute(section, "controller_args") ?? option(line, "targetTestControllerArgs");
+    const does = JSON.stringify([name.text, args?.text ?? "", controllerArgs?.text ?? ""]);
+    const known = seen.get(formatAddress(address))?.target;
+    if (known !== undefined && known.does === does && group !== targets[known.index]!.class) {
+      // Two classes use one target: it is set up once, and serves the run as a whole.
+      delete targets[known.index]!.class;
+      return;
+    }
+    const target = { index: targets.length, does };
+    noteTwice("target", address, element?.position ?? host.where, seen, checker, group, target);
     const path = `targets[${targets.length}]`;
     note(places, {
       [`${path}.test`]: name,
@@ -125,6 +171,7 @@ export function readTargets(
       test: checker.testName(name),
       args: checker.args(args),
       controllerArgs: checker.args(controllerArgs),
+      ...group !== undefined && { class: group },
       ...ownKeys(section),
       ...own(address),
       ...ownKeys(element),
@@ -170,17 +217,21 @@ function noteTwice(
   role: "client" | "target",
   address: { host: string; port: number },
   where: Where,
-  seen: Map<string, Where>,
+  seen: Map<string, Seen>,
   checker: Checker,
+  group?: string,
+  target?: Seen["target"],
 ): void {
   const key = formatAddress(address);
   const earlier = seen.get(key);
   if (earlier !== undefined) {
-    const place = typeof earlier === "object" && earlier !== null ? `line ${earlier.line}` : String(earlier);
+    const at = earlier.where;
+    const place = typeof at === "object" && at !== null ? `line ${at.line}` : String(at);
     checker.complain(
       where,
-      `${role} ${key} a second time (first: ${place}); a daemon runs one test at a time`,
+      `${role} ${key} a second time (first: ${place}); a daemon runs one test at a time` +
+        (group === undefined ? "" : secondDaemon(role, group)),
     );
   }
-  seen.set(key, earlier ?? where);
+  seen.set(key, earlier ?? { where, ...target !== undefined && { target } });
 }

@@ -26,6 +26,8 @@ export interface ClientDescription extends OwnKeys {
   targetPort: number | null;
   /** Arguments of the test for this client, `name=value,name=value`. */
   args: string;
+  /** Name of its class, in a run of several tests; not there in a run of one. */
+  class?: string;
 }
 
 /** One target daemon: the machine under test, or a meter on it. */
@@ -36,11 +38,33 @@ export interface TargetDescription extends OwnKeys {
   test: string;
   args: string;
   controllerArgs: string;
+  /** Name of the class that it belongs to; not there when it serves the run as a whole. */
+  class?: string;
+}
+
+/** One of several tests in one run: its clients start and stop together, at instants of their own. */
+export interface ClassDescription {
+  /** Letters, digits, "_" and "-"; no two of a run have one name. */
+  name: string;
+  /** Name of its client test, such as "latency". */
+  test: string;
+  /** Arguments of that test's controller half. */
+  controllerArgs: string;
+  /** How many of its clients must be set up for the run to go on, as {@linkcode RunDescription.require}. */
+  require: string;
+  /** When its clients start, in seconds from the agreed instant at which the run begins. */
+  beginSeconds: number;
+  /** When its clients end, in seconds from the same instant; `null`: when their test does by itself. */
+  endSeconds: number | null;
+  /** As {@linkcode RunDescription.timeoutSeconds}, from the start of its clients. */
+  timeoutSeconds: number | null;
+  /** As {@linkcode RunDescription.untilCi}. */
+  untilCi: number | null;
 }
 
 /** One run. */
 export interface RunDescription {
-  /** Name of the client test, such as "latency". */
+  /** Name of the client test, such as "latency"; of several, that of the first class. */
   test: string;
   /** Arguments of its controller half. */
   controllerArgs: string;
@@ -71,6 +95,11 @@ export interface RunDescription {
   originalSpelling?: boolean;
   /** Relative half width of the 95 % interval at which to stop early, or `null`. */
   untilCi: number | null;
+  /**
+   * The tests of a run that has several, in the order of the file; each client then names its class. What `test`,
+   * `controllerArgs` and `untilCi` say is that of the first; `require` is "all": each class has its own.
+   */
+  classes?: ClassDescription[];
 }
 
 /**
@@ -103,4 +132,17 @@ export function defaultRun(test: string, clients: ClientDescription[]): RunDescr
     tls: null,
     untilCi: null,
   };
+}
+
+/**
+ * The tests of a run, each with when its clients run: the classes, or the one test of a run without classes, whose name
+ * is "".
+ *
+ * @param description the run
+ */
+export function testsOf(description: RunDescription): ClassDescription[] {
+  if (description.classes !== undefined) return description.classes;
+  const { test, controllerArgs, require, timeoutSeconds, untilCi } = description;
+  const times = { beginSeconds: 0, endSeconds: null };
+  return [{ name: "", test, controllerArgs, require, timeoutSeconds, untilCi, ...times }];
 }

@@ -7,7 +7,16 @@
 
 import * as v from "valibot";
 import { ConfigError } from "./config_error.ts";
-import { MAX_ARGS_BYTES, MAX_CLIENTS, MAX_TARGETS, MAX_TEST_NAME_LENGTH } from "./limits.ts";
+import {
+  MAX_ARGS_BYTES,
+  MAX_BEGIN_SECONDS,
+  MAX_CLASS_SECONDS,
+  MAX_CLASSES,
+  MAX_CLIENTS,
+  MAX_TARGETS,
+  MAX_TEST_NAME_LENGTH,
+} from "./limits.ts";
+import { classNameProblem } from "./classes.ts";
 import { hostProblem } from "./address.ts";
 import { suggestion } from "../base/nearest.ts";
 import { parseRequire } from "./require.ts";
@@ -37,6 +46,34 @@ const testName = v.pipe(
   v.maxLength(MAX_TEST_NAME_LENGTH, "the name of a test is too long"),
   v.regex(/^[A-Za-z0-9_-]+$/, `the name of a test has letters, digits, "_" and "-"`),
 );
+const className = v.pipe(
+  v.string("expected the name of a class"),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const message = dataset.typed ? classNameProblem(dataset.value) : null;
+    if (message !== null) addIssue({ message });
+  }),
+);
+const instant = (most: number) =>
+  v.pipe(
+    v.number("expected seconds"),
+    v.minValue(0, "expected at least 0 seconds"),
+    v.maxValue(most, `expected at most ${most} seconds`),
+  );
+const required = v.pipe(
+  v.string(`expected "all", a count or a share`),
+  v.check(
+    (text) => parseRequire(text) !== null,
+    `expected "all", a count such as "3", or a share such as "90%"`,
+  ),
+);
+const timeoutSeconds = v.nullable(
+  v.pipe(v.number("expected seconds"), v.gtValue(0, "expected more than 0 seconds")),
+);
+const untilCi = v.nullable(v.pipe(
+  v.number("expected a fraction"),
+  v.gtValue(0, "expected a fraction between 0 and 1"),
+  v.ltValue(1, "expected a fraction between 0 and 1"),
+));
 /** Of one daemon alone. */
 const keys = {
   secretFile: v.exactOptional(v.nullable(v.string("expected a path"))),
@@ -48,10 +85,35 @@ const client = v.strictObject({
   target: host,
   targetPort: v.nullable(port),
   args,
+  class: v.exactOptional(className),
   ...keys,
 });
-const target = v.strictObject({ host, port, test: testName, args, controllerArgs: args, ...keys });
-const description = v.strictObject({
+const target = v.strictObject({
+  host,
+  port,
+  test: testName,
+  args,
+  controllerArgs: args,
+  class: v.exactOptional(className),
+  ...keys,
+});
+const classEntry = v.pipe(
+  v.strictObject({
+    name: className,
+    test: testName,
+    controllerArgs: args,
+    require: required,
+    beginSeconds: instant(MAX_BEGIN_SECONDS),
+    endSeconds: v.nullable(instant(MAX_CLASS_SECONDS)),
+    timeoutSeconds,
+    untilCi,
+  }),
+  v.check(
+    ({ beginSeconds, endSeconds }) => endSeconds === null || endSeconds > beginSeconds,
+    "expected the class to end after its begin",
+  ),
+);
+const fields = v.strictObject({
   test: testName,
   controllerArgs: args,
   clients: v.pipe(
@@ -65,16 +127,8 @@ const description = v.strictObject({
   ),
   reset: v.boolean("expected true or false"),
   debug: v.boolean("expected true or false"),
-  timeoutSeconds: v.nullable(
-    v.pipe(v.number("expected seconds"), v.gtValue(0, "expected more than 0 seconds")),
-  ),
-  require: v.pipe(
-    v.string(`expected "all", a count or a share`),
-    v.check(
-      (text) => parseRequire(text) !== null,
-      `expected "all", a count such as "3", or a share such as "90%"`,
-    ),
-  ),
+  timeoutSeconds,
+  require: required,
   pluginDirs: v.array(v.string("expected a path"), "expected a list of paths"),
   secretFile: v.nullable(v.string("expected a path")),
   requireSecret: v.exactOptional(v.boolean("expected true or false")),
@@ -84,12 +138,38 @@ const description = v.strictObject({
     cert: v.exactOptional(v.string("expected a path")),
     key: v.exactOptional(v.string("expected a path")),
   })),
-  untilCi: v.nullable(v.pipe(
-    v.number("expected a fraction"),
-    v.gtValue(0, "expected a fraction between 0 and 1"),
-    v.ltValue(1, "expected a fraction between 0 and 1"),
+  untilCi,
+  classes: v.exactOptional(v.pipe(
+    v.array(classEntry, "expected a list of classes"),
+    v.minLength(1, "expected at least one class"),
+    v.maxLength(MAX_CLASSES, `at most ${MAX_CLASSES} classes can run together`),
+    v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, "two classes have one name"),
   )),
 });
+/** Whoever names a class names one that there is, and with classes every client does. */
+const description = v.pipe(
+  fields,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { classes, clients, targets } = dataset.value;
+    const names = classes?.map(({ name }) => name) ?? [];
+    for (const [key, list] of Object.entries({ clients, targets })) {
+      for (const [n, part] of list.entries()) {
+        const missing = part.class === undefined;
+        if (missing ? key === "targets" || names.length === 0 : names.includes(part.class!)) continue;
+        const what = missing
+          ? "needs a class, as all clients of a run with classes"
+          : `no class "${part.class}"`;
+        addIssue({ message: `${key}[${n}]: ${what}` });
+      }
+    }
+    for (const name of names) {
+      if (!clients.some((client) => client.class === name)) {
+        addIssue({ message: `the class "${name}" has no client` });
+      }
+    }
+  }),
+);
 
 /**
  * Checks a run description of unknown origin.
@@ -125,7 +205,8 @@ function pathOf(path: readonly { key?: unknown }[]): string {
 
 function knownKeys(path: readonly { key?: unknown }[]): string[] {
   const [first] = path;
-  if (path.length === 1) return Object.keys(description.entries);
+  if (path.length === 1) return Object.keys(fields.entries);
   if (first?.key === "clients") return Object.keys(client.entries);
+  if (first?.key === "classes") return Object.keys(classEntry.pipe[0].entries);
   return first?.key === "targets" ? Object.keys(target.entries) : ["ca"];
 }

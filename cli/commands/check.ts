@@ -7,7 +7,7 @@
 import type { Command } from "commander";
 import { messageOf } from "../../base/errors.ts";
 import { type Address, formatAddress } from "../../config/address.ts";
-import type { RunDescription } from "../../config/run_description.ts";
+import { type RunDescription, testsOf } from "../../config/run_description.ts";
 import { formatDuration } from "../../base/values.ts";
 import type { DaemonAccess } from "../../controller/link/daemon_access.ts";
 import { LIMITS } from "../../controller/limits.ts";
@@ -90,8 +90,11 @@ async function check(description: RunDescription, access: DaemonAccess): Promise
 function findTests(description: RunDescription): Promise<Finding>[] {
   const found = new Map<string, Promise<Finding>>();
   const once = (key: string, ask: () => Promise<Finding>) => found.has(key) || found.set(key, ask());
-  for (const { args } of description.clients) {
-    once(`client ${args}`, () => findTest(description, description.test, "client", args));
+  for (const { name, test } of testsOf(description)) {
+    for (const client of description.clients) {
+      if (name !== "" && client.class !== name) continue;
+      once(`client ${test} ${client.args}`, () => findTest(description, test, "client", client.args));
+    }
   }
   for (const { test, args } of description.targets) {
     once(`target ${test} ${args}`, () => findTest(description, test, "target", args));

@@ -11,6 +11,7 @@ import { type Carrier, STANDARD_FRAME_SIZES } from "../../controller/search/fram
 import { RFC2544_TESTS, type Rfc2544Options, type Rfc2544Test } from "../../controller/search/frame_bench.ts";
 import type { Rfc2544Document } from "../../controller/search/rfc2544_document.ts";
 import { rfc2544Table } from "../../controller/search/rfc2544_table.ts";
+import { oneTestOnly } from "../../controller/search/measure.ts";
 import { getArg } from "../../base/args.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { note } from "../terminal/io.ts";
@@ -95,6 +96,11 @@ async function optionsOf(
 ): Promise<Rfc2544Options> {
   const problems = new Problems();
   const described = await problems.await(describeRun(given, configPath));
+  const { classes } = described?.description ?? {};
+  if (classes !== undefined) {
+    problems.add({ where: null, message: oneTestOnly(classes) });
+    problems.end();
+  }
   if (given.lineRate === undefined) {
     problems.add({ where: null, message: "give the rate of the medium: --line-rate 1G" });
   }

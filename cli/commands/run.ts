@@ -9,12 +9,13 @@ import { formatAddress } from "../../config/address.ts";
 import { ConfigError, type Problem } from "../../config/config_error.ts";
 import { placed } from "../../config/places.ts";
 import type { RunDescription } from "../../config/run_description.ts";
+import { viewsOf } from "../../results/document/class_view.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import type { LogLevel } from "../../controller/log.ts";
 import type { RunOptions } from "../../controller/run/run.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { colourVerdict } from "../terminal/colours.ts";
-import { CsvOutput } from "../csv_output.ts";
+import { CsvOutputs } from "../csv_output.ts";
 import { note, out, print } from "../terminal/io.ts";
 import { labelled, openProgress, type Progress } from "../terminal/live_screen.ts";
 import { Output } from "../result_files.ts";
@@ -26,7 +27,7 @@ import {
   reasonOf,
   type RunOptionValues,
 } from "../run_options.ts";
-import { exitStatus, figuresLine, outcomeLines } from "../run_outcome.ts";
+import { effectLines, exitStatus, figuresLine, outcomeLines } from "../run_outcome.ts";
 import { catchInterruption } from "../signals.ts";
 
 interface RunCommandOptions extends RunOptionValues {
@@ -70,7 +71,10 @@ export function register(program: Command): void {
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
     .option("--json <file>", "write the result document; - for the standard output")
-    .option("--csv <file>", "append the row, with a header when the file is new; - for the standard output")
+    .option(
+      "--csv <file>",
+      "append the row, with a header when the file is new; - for the standard output; of classes: FILE-CLASS.csv each",
+    )
     .option(
       "--strict",
       "exit 3 when the result is SUSPECT; with it the verdict counts without the word run, too",
@@ -85,14 +89,13 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
     note(labelled("warning", "the <sweep> of the file is passed over; ipbench sweep runs it"));
   }
   await using json = await Output.open(options.json);
-  await using csv = await CsvOutput.open(options.csv);
+  await using csv = await CsvOutputs.open(options.csv, description);
   if (json?.isStdout === true && csv?.isStdout === true) {
     throw new ExitError(
       EXIT.USAGE,
       "the standard output takes either the document or the row: --json or --csv",
     );
   }
-  await csv?.refuseOther(description);
   const progress = openProgress(options.quiet ? "quiet" : description.debug ? "plain" : "live");
   const told: string[] = [];
   const { document, problem } = await runAndSave({ description, places }, json, {
@@ -193,7 +196,10 @@ function tellOutcome(document: ResultDocument, options: RunCommandOptions, told:
     note(`  ${labelled("error", `${formatAddress(part)}: ${error}`)}`);
   }
   if (options.quiet) return;
-  const figures = figuresLine(document);
-  if (figures !== null) note(`ipbench: ${figures}`);
+  for (const view of viewsOf(document)) {
+    const figures = figuresLine(view.document);
+    if (figures !== null) note(`ipbench: ${view.class === null ? "" : `${view.class}: `}${figures}`);
+  }
+  for (const line of effectLines(document)) note(`ipbench: ${line}`);
   if (options.json !== undefined && options.json !== "-") note(`ipbench: result document: ${options.json}`);
 }

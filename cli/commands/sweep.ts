@@ -31,6 +31,7 @@ Ctrl-C keeps everything; --resume measures only what is missing or INVALID, with
 Examples:
   ipbench sweep lab.xml --over bps=10M:1G:100M --over size=64,512,1472 --repeat 3 --out curves
   ipbench sweep lab.xml --over bps=10M:1G:x2 --until "loss>1%" --split --out knee
+  ipbench sweep classes.xml --over bulk.bps=10M:40M:10M   (bps of the class bulk)
   ipbench sweep --resume --out curves
   ipbench report curves
 

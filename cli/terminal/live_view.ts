@@ -79,7 +79,7 @@ export class LiveView {
       this.#heading.map((text, i) => ({ text: plainText(text), rank: -i })),
       columns,
     );
-    const room = Math.max(1, rows - (heading === "" ? 2 : 3));
+    const room = Math.max(1, rows - (heading === "" ? 1 : 2) - Math.max(1, classesOf(clients).length));
     const rank = ({ outcome }: PeerState) => outcome === "failed" ? 0 : outcome === "" ? 1 : 2;
     const shown = clients.length <= room
       ? clients
@@ -94,7 +94,7 @@ export class LiveView {
     return [
       ...heading === "" ? [] : [heading],
       ...lines,
-      joinParts(this.#totalParts(clients, name, nowMs), columns),
+      ...this.#totals(clients, name, nowMs).map((parts) => joinParts(parts, columns)),
     ];
   }
 
@@ -117,13 +117,27 @@ export class LiveView {
     return { time: expectedNs === null ? `${elapsed} s` : `${elapsed}/${secondsText(expectedNs)} s` };
   }
 
-  #totalParts(clients: readonly PeerState[], nameWidth: number, nowMs: number): LinePart[] {
+  /** One line of sums; with classes one for each, because figures of different tests do not add up. */
+  #totals(clients: readonly PeerState[], nameWidth: number, nowMs: number): LinePart[][] {
+    const classes = classesOf(clients);
+    if (classes.length === 0) return [this.#totalParts(clients, nameWidth, nowMs)];
+    return classes.map((name) =>
+      this.#totalParts(clients.filter(({ peer }) => peer.class === name), nameWidth, nowMs, name)
+    );
+  }
+
+  #totalParts(
+    clients: readonly PeerState[],
+    nameWidth: number,
+    nowMs: number,
+    label = "total",
+  ): LinePart[] {
     const done = clients.filter(({ outcome }) => outcome !== "").length;
     const known = clients.flatMap(({ progress }) => progress ?? []);
     const sum = (of: (progress: TestProgress) => number) =>
       known.reduce((total, each) => total + of(each), 0);
     const parts: LinePart[] = [
-      { text: "total".padEnd(nameWidth), rank: 5 },
+      { text: plainText(label).padEnd(nameWidth), rank: 5 },
       { text: `${done}/${clients.length} done`, rank: 1 },
     ];
     if (this.#schedule === null) parts.push({ text: plainText(this.#phase), rank: 0 });
@@ -166,12 +180,17 @@ export class LiveView {
     if (event.kind !== "progress" || nowMs - this.#lastPlainMs < PLAIN_INTERVAL_MS) return [];
     this.#lastPlainMs = nowMs;
     const clients = Array.from(this.#peers.values()).filter(({ peer }) => peer.role === "client");
-    return [joinParts(this.#totalParts(clients, 0, nowMs), Infinity)];
+    return this.#totals(clients, 0, nowMs).map((parts) => joinParts(parts, Infinity));
   }
 }
 
+/** Names of the classes, in the order of their first testers. */
+function classesOf(clients: readonly PeerState[]): string[] {
+  return [...new Set(clients.flatMap(({ peer }) => peer.class ?? []))];
+}
+
 function nameOf(peer: PeerName): string {
-  return plainText(formatAddress(peer));
+  return plainText(peer.class === undefined ? formatAddress(peer) : `${peer.class} ${formatAddress(peer)}`);
 }
 
 /** What comes back; of a test to which nothing does, what it sends. */

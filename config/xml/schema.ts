@@ -19,6 +19,8 @@ export interface ElementSchema {
   children: Readonly<Record<string, ElementSchema>>;
   /** Children of which there may be one at most. */
   single?: readonly string[];
+  /** Children of which there may be several when each of them has this attribute, by their names. */
+  singleWithout?: Readonly<Record<string, string>>;
 }
 
 const LEAF = {} as const;
@@ -31,11 +33,13 @@ const ROOT_NAME = "ipbench";
 /** The whole language. */
 export const ROOT: ElementSchema = {
   attributes: [],
-  single: ["test", "sweep"],
+  single: ["sweep"],
+  singleWithout: { test: "class" },
   children: {
     test: {
       attributes: [
         ...["name", "args", "port", "target", "controller_args", "timeout", "require", "until_ci"] as const,
+        ...["class", "begin", "end"] as const,
         ...KEYS,
       ],
       children: {
@@ -46,7 +50,7 @@ export const ROOT: ElementSchema = {
       },
     },
     target_test: {
-      attributes: ["name", "args", "controller_args", ...KEYS],
+      attributes: ["name", "args", "controller_args", "class", ...KEYS],
       children: { target: { attributes: ["hostname", "port", "test_args", ...KEYS], children: LEAF } },
     },
     sweep: {
@@ -98,11 +102,25 @@ function checkElement(element: ConfigElement, schema: ElementSchema, problems: T
       continue;
     }
     const earlier = first.get(child.name);
-    if (earlier !== undefined && schema.single?.includes(child.name)) {
-      const message = `a second <${child.name}>; there may be one, and line ${earlier.position.line} has it`;
-      problems.push({ where: child.position, message, harmless: false });
+    if (earlier !== undefined) {
+      const message = secondOf(child, earlier, schema);
+      if (message !== null) problems.push({ where: child.position, message, harmless: false });
     }
     first.set(child.name, earlier ?? child);
     checkElement(child, known, problems);
   }
+}
+
+/** What is wrong with one more element of a name, `null` when nothing is. */
+function secondOf(child: ConfigElement, earlier: ConfigElement, schema: ElementSchema): string | null {
+  const second = `a second <${child.name}>; there may be one, and line ${earlier.position.line} has it`;
+  if (schema.single?.includes(child.name)) return second;
+  const attribute = schema.singleWithout?.[child.name];
+  if (attribute === undefined) return null;
+  const lacking = [earlier, child].find((element) => !element.attributes.has(attribute));
+  if (lacking === undefined) return null;
+  return lacking === earlier && child.attributes.has(attribute)
+    ? `a second <${child.name}>, and the one in line ${earlier.position.line} has no ${attribute}; several in one run ` +
+      `each need one, such as ${attribute}="victim"`
+    : `${second}; several in one run each need a ${attribute}, such as ${attribute}="bulk"`;
 }

@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { RunDescription, TargetDescription } from "../../config/run_description.ts";
+import { type RunDescription, type TargetDescription, testsOf } from "../../config/run_description.ts";
 import type { Limits } from "../limits.ts";
 import { PluginHalf } from "./plugin_half.ts";
 import type { Log } from "../log.ts";
 
-/** One half for the client test, one for each target test with arguments of its own. */
+/** One half for each client test, one for each target test with arguments of its own. */
 export interface Halves {
-  client: PluginHalf;
+  /** In the order of `testsOf`: one for a run without classes. */
+  clients: PluginHalf[];
   /** By {@linkcode targetKey}. */
   targets: Map<string, PluginHalf>;
 }
@@ -41,19 +42,20 @@ export function makeHalves(
     memoryBytes: limits.pluginMemoryBytes,
     log,
   };
-  const { test, controllerArgs } = description;
-  const client = new PluginHalf({ ...shared, test, side: "client", controllerArgs });
+  const clients = testsOf(description).map(({ name, test, controllerArgs }) =>
+    new PluginHalf({ ...shared, test, side: "client", controllerArgs, of: name })
+  );
   const targets = new Map<string, PluginHalf>();
   for (const target of description.targets) {
     const key = targetKey(target);
     if (targets.has(key)) continue;
     const { test, controllerArgs } = target;
-    targets.set(key, new PluginHalf({ ...shared, test, side: "target", controllerArgs }));
+    targets.set(key, new PluginHalf({ ...shared, test, side: "target", controllerArgs, of: "" }));
   }
-  return { client, targets };
+  return { clients, targets };
 }
 
 /** Ends their processes. */
-export async function closeHalves({ client, targets }: Halves): Promise<void> {
-  await Promise.all([client, ...targets.values()].map((half) => half.close()));
+export async function closeHalves({ clients, targets }: Halves): Promise<void> {
+  await Promise.all([...clients, ...targets.values()].map((half) => half.close()));
 }

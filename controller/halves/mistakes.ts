@@ -8,13 +8,19 @@
 import { messageOf } from "../../base/errors.ts";
 import type { Problem } from "../../config/config_error.ts";
 import { nearest } from "../../base/nearest.ts";
-import { NO_TARGET, type RunDescription } from "../../config/run_description.ts";
+import {
+  type ClassDescription,
+  NO_TARGET,
+  type RunDescription,
+  testsOf,
+} from "../../config/run_description.ts";
 import { PluginError, type PluginErrorCode } from "../../ffi/mod.ts";
 import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
 import { LIMITS, MAX_CHECKED_RUNS } from "../limits.ts";
 import type { PluginHalf } from "./plugin_half.ts";
 import { RunError } from "../run/run_error.ts";
 import { getArg } from "../../base/args.ts";
+import { timedArgs } from "../outcome/window_plan.ts";
 
 /** A call of a half that failed; only some codes are mistakes. */
 interface Failure {
@@ -33,13 +39,17 @@ interface Failure {
  * @returns problems whose `where` is a path in the description, such as "clients[0].args"
  */
 export async function findMistakes(description: RunDescription, halves: Halves): Promise<Problem[]> {
-  const { clients, targets } = description;
+  const { targets } = description;
   const groups = [
-    opening(halves.client, "test", "controllerArgs").then(async (problems) => [
-      ...problems,
-      ...await isLoaded(halves.client) ? missingTarget(description, halves.client) : [],
-      ...await arguments_(halves.client, clients.map(({ args }, i) => [`clients[${i}].args`, args])),
-    ]),
+    ...testsOf(description).map(async (test, n) => {
+      const half = halves.clients[n]!;
+      const path = test.name === "" ? "" : `classes[${n}].`;
+      return [
+        ...await opening(half, `${path}test`, `${path}controllerArgs`),
+        ...await isLoaded(half) ? missingTarget(description, test, half) : [],
+        ...await arguments_(half, argumentsIn(description, test), spanOf(test)),
+      ];
+    }),
     ...targets.map(async (target, i) => {
       const half = halves.targets.get(targetKey(target))!;
       const problems = await opening(half, `targets[${i}].test`, `targets[${i}].controllerArgs`);
@@ -70,15 +80,19 @@ export async function findMistakesOfAll(
       argument !== undefined && base.clients.some(({ args }) => getArg(args, argument) !== null)
     );
     const varied: Problem[] = [];
+    const tests = testsOf(base);
     const told = new Set(own.map(({ message }) => message));
     const known = new Set<string>();
     let checked = 0;
-    for (const { clients } of variants) {
+    for (const variant of variants) {
       if (++checked > MAX_CHECKED_RUNS) break;
-      const texts = clients.map(({ args }, i): [string, string] => [`clients[${i}].args`, args]);
-      const fresh = texts.filter((each) => !known.has(each.join()) && known.add(each.join()));
-      for (const problem of await arguments_(halves.client, fresh)) {
-        if (!told.has(problem.message)) varied.push(problem);
+      for (const [n, test] of tests.entries()) {
+        const fresh = argumentsIn(variant, test).filter((each) =>
+          !known.has(each.join()) && known.add(each.join())
+        );
+        for (const problem of await arguments_(halves.clients[n]!, fresh, spanOf(test))) {
+          if (!told.has(problem.message)) varied.push(problem);
+        }
       }
     }
     return { own, varied };
@@ -105,9 +119,28 @@ async function remedyOf(half: PluginHalf, message: string): Promise<string> {
     : `; did you mean "${meant}"?`;
 }
 
-function missingTarget({ test, clients }: RunDescription, half: PluginHalf): Problem[] {
-  return clients.flatMap(({ target }, i) =>
-    target === NO_TARGET && half.info.needsTarget === true
+/** The arguments of one test's clients, with their paths in the description. */
+function argumentsIn(
+  { clients }: RunDescription,
+  { name }: ClassDescription,
+): [path: string, args: string][] {
+  return clients.flatMap((client, i): [string, string][] =>
+    name === "" || client.class === name ? [[`clients[${i}].args`, client.args]] : []
+  );
+}
+
+/** Seconds from a class's begin to its end; `null`: its test ends by itself. */
+function spanOf({ beginSeconds, endSeconds }: ClassDescription): number | null {
+  return endSeconds === null ? null : endSeconds - beginSeconds;
+}
+
+function missingTarget(
+  { clients }: RunDescription,
+  { name, test }: ClassDescription,
+  half: PluginHalf,
+): Problem[] {
+  return clients.flatMap(({ target, class: of }, i) =>
+    target === NO_TARGET && half.info.needsTarget === true && (name === "" || of === name)
       ? [{
         where: `clients[${i}].target`,
         message:
@@ -120,12 +153,17 @@ function missingTarget({ test, clients }: RunDescription, half: PluginHalf): Pro
 async function arguments_(
   half: PluginHalf,
   texts: readonly [path: string, args: string][],
+  seconds: number | null = null,
 ): Promise<Problem[]> {
   if (!await isLoaded(half)) return []; // told already, or for the run to tell
   const found: Problem[] = [];
   for (const [where, args] of texts) {
-    const error = await failureOf(half.expectedNs(args));
+    const timed = seconds === null ? { args, problem: null } : timedArgs(half.info.options, args, seconds);
+    const error = await failureOf(half.expectedNs(timed.args));
     if (error?.code === "setup") found.push(...sentences(error, where));
+    else if (timed.problem !== null) {
+      found.push(...sentences({ code: null, message: timed.problem, remedy: "" }, where));
+    }
   }
   return found;
 }

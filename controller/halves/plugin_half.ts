@@ -22,6 +22,8 @@ export interface PluginHalfOptions {
   test: string;
   side: "client" | "target";
   controllerArgs: string;
+  /** The class whose test it is; "": the run's. */
+  of: string;
   pluginDirs: string[];
   debug: boolean;
   /** Of the run: what the test does not know is warned of, not refused. */
@@ -193,13 +195,14 @@ export class PluginHalf {
   }
 
   #failure(phase: RunPhase, error: unknown): RunError {
+    const { of } = this.options;
     const missing = error instanceof PluginError && error.code === "not-found";
     const remedy = missing ? `"ipbench plugins" lists what there is, --plugin-dir adds a folder` : "";
     return new RunError(
       null,
       phase,
       "plugin",
-      `test ${this.options.test}: ${messageOf(error)}`,
+      `test ${this.options.test}${of === "" ? "" : ` of class ${of}`}: ${messageOf(error)}`,
       remedy,
       error,
     );

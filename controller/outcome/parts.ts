@@ -9,7 +9,7 @@ import type { ClientResult, PluginResults, TargetResult } from "../../results/do
 import { packHistogram } from "../../results/document/histogram_codec.ts";
 import { driftPpm, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";
 import type { ClientRun, TargetRun } from "../run/participants.ts";
-import type { Agreement } from "../run/start.ts";
+import { type Agreement, beginOf } from "../run/class_times.ts";
 
 /** What came from one client. */
 export interface ClientInput {
@@ -113,13 +113,14 @@ export function timing(
   after: OffsetInterval | null,
 ): Pick<ClientResult, "clock" | "start"> & { window?: { start_ns: number; end_ns: number } } {
   const { before } = run;
+  const atNs = "done" in run ? beginOf(run.class, agreement) : agreement.startNs;
   const whole = "done" in run || stamps === null
     ? undefined
     : { start_ns: Number(stamps.actualNs), end_ns: Number(stamps.endedNs) };
   const converted = inOurClock(window ?? whole, before, after);
   return {
-    clock: clockPart(before, after, agreement.startNs),
-    start: startPart(stamps, before, after, agreement),
+    clock: clockPart(before, after, atNs),
+    start: startPart(stamps, before, after, atNs),
     ...(converted === null ? {} : { window: converted }),
   };
 }
@@ -146,10 +147,10 @@ function startPart(
   stamps: ResultStamps | null,
   before: OffsetInterval | null,
   after: OffsetInterval | null,
-  agreement: Agreement,
+  atNs: bigint,
 ): ClientResult["start"] {
   if (stamps === null) return null;
-  const estimate = before === null ? null : offsetAt(agreement.startNs, before, after);
+  const estimate = before === null ? null : offsetAt(atNs, before, after);
   const { plannedNs, actualNs, endedNs } = stamps;
   return {
     planned_ns: Number(plannedNs),

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { RunDescription } from "../../config/run_description.ts";
+import type { ClassDescription, RunDescription } from "../../config/run_description.ts";
 import { buildInfo } from "../../ffi/self/self.ts";
-import { RESULT_FORMAT, type ResultDocument } from "../../results/document/document.ts";
-import { totalMetrics } from "../../results/document/metrics.ts";
-import { type HostReason, judge } from "../../results/document/verdict.ts";
+import { type ClassResult, RESULT_FORMAT, type ResultDocument } from "../../results/document/document.ts";
+import type { HostReason } from "../../results/document/verdict.ts";
 import { hostPort, RunError } from "../run/run_error.ts";
 import type { RunState } from "../run/run_state.ts";
+import { judgeRun, sumUp } from "./sums.ts";
 
 /** How far begin and end of a meter's window may be from the testers' common one in all, as a share of the latter. */
 const TARGET_WINDOW_SHARE = 0.02;
@@ -38,10 +38,11 @@ export function newDocument(description: RunDescription, runId: bigint, now: Dat
     },
     config: description,
     test: { name: description.test, args: description.clients[0]?.args ?? "" },
-    clients: description.clients.map(({ host, port, args }) => ({
+    clients: description.clients.map(({ host, port, args, class: of }) => ({
       host,
       port,
       args,
+      ...classKey(of),
       peer: null,
       clock: null,
       start: null,
@@ -52,19 +53,47 @@ export function newDocument(description: RunDescription, runId: bigint, now: Dat
       histograms: null,
       metrics: [],
     })),
-    targets: description.targets.map(({ host, port, test, args }) => ({
+    targets: description.targets.map(({ host, port, test, args, class: of }) => ({
       host,
       port,
       test,
       args,
+      ...classKey(of),
       peer: null,
       metrics: [],
       text: null,
       environment: null,
     })),
-    total: { counts: null, rates: null, latency: { response: null, service: null } },
+    total: { ...NOTHING },
+    ...description.classes === undefined ? {} : {
+      classes: description.classes.map((each) => classPart(each, description)),
+      effect: [],
+    },
     csv: "",
     csv_header: null,
+  };
+}
+
+/** Totals of a run of which nothing is known. */
+const NOTHING = { counts: null, rates: null, latency: { response: null, service: null } };
+
+/** A class of which nothing is known. */
+function classPart(
+  { name, test, beginSeconds, endSeconds }: ClassDescription,
+  { clients }: RunDescription,
+): ClassResult {
+  return {
+    name,
+    test,
+    args: clients.find((client) => client.class === name)?.args ?? "",
+    begin_ns: Math.round(beginSeconds * 1e9),
+    end_ns: endSeconds === null ? null : Math.round(endSeconds * 1e9),
+    active: null,
+    ...NOTHING,
+    csv: "",
+    csv_header: null,
+    verdict: "INVALID",
+    reasons: ["the run has not come to its end"],
   };
 }
 
@@ -90,11 +119,9 @@ export function finishDocument(state: RunState): ResultDocument {
   if (failed) document.run.failed = true;
   if (state.interrupted) document.run.interrupted = true;
   const clients = document.clients.filter((_, index) => state.clients[index]!.done);
-  document.total = state.merger.total(clients);
-  document.total.metrics = totalMetrics(document.test.name, clients, document.targets);
-  const extra = [...failureReasons(state), ...state.reasons, ...windowReasons(state)];
-  const { verdict, reasons, details } = judge(document, {}, extra);
-  Object.assign(document.run, { verdict, reasons, details });
+  const mergers = new Map(state.classes.map(({ description, merger }) => [description.name, merger]));
+  sumUp(document, clients, (name) => mergers.get(name)!);
+  judgeRun(document, [...failureReasons(state), ...state.reasons, ...windowReasons(state)]);
   return document;
 }
 
@@ -109,6 +136,7 @@ function failureReasons(state: RunState): HostReason[] {
       code: `${failure.peer.role}-${failure.code}`,
       text: `the run ended early: ${failure.message}`,
       host,
+      ...classKey(failure.peer.class),
     }];
   }
   return [{ level: "INVALID", code: "failed", text: `the run ended early: ${failure.message}` }];
@@ -120,11 +148,11 @@ function failureReasons(state: RunState): HostReason[] {
  */
 function windowReasons(state: RunState): HostReason[] {
   const { document } = state.parts;
-  const common = document.total.window ?? null;
-  if (common === null || common.end_ns <= common.start_ns) return [];
   const reasons: HostReason[] = [];
   for (const target of state.targets) {
     const part = document.targets[target.index]!;
+    const common = (document.classes?.[target.class.index] ?? document.total).window ?? null;
+    if (common === null || common.end_ns <= common.start_ns) continue;
     if (!target.meter || part.window === undefined) continue;
     const off = Math.abs(part.window.start_ns - common.start_ns) +
       Math.abs(part.window.end_ns - common.end_ns);
@@ -139,7 +167,13 @@ function windowReasons(state: RunState): HostReason[] {
           (100 * share).toFixed(1)
         } % of their time`,
       host: state.hostOf(target.peer),
+      ...classKey(part.class),
     });
   }
   return reasons;
+}
+
+/** The class of a reason, where there is one. */
+function classKey(name: string | undefined): { class?: string } {
+  return name === undefined ? {} : { class: name };
 }

@@ -7,7 +7,8 @@
 
 import { parseValue } from "../../base/units.ts";
 import type { PluginInfo, PluginOption } from "../../ffi/mod.ts";
-import { argValues } from "../../base/args.ts";
+import { argValues, setTestArg } from "../../base/args.ts";
+import { digits } from "../../base/figures.ts";
 
 /** Offsets from the tester's start, in nanoseconds. */
 export interface PlannedWindow {
@@ -48,6 +49,72 @@ export function plannedWindow(options: readonly PluginOption[] | null, args: str
     startNs: Math.round(start * 1e9),
     endNs: Number.isFinite(end) ? Math.round(end * 1e9) : null,
   };
+}
+
+/**
+ * Makes a test end with its class: a test that has a duration, and is given none, gets what ramp-up, warm-up and cool-down
+ * leave of the class's time.
+ *
+ * @param options the test's options; `null` for a plugin that does not tell
+ * @param args the arguments of one client
+ * @param seconds from the begin of its class to the end
+ * @returns the arguments, and what is wrong with them, a clause
+ */
+export function timedArgs(
+  options: readonly PluginOption[] | null,
+  args: string,
+  seconds: number,
+): { args: string; problem: string | null } {
+  if (options?.some((option) => option.name === "duration") !== true) return { args, problem: null };
+  const given = argValues(args);
+  if (given.has("samples")) {
+    return {
+      args,
+      problem: "argument samples: its class has an end, which ends the test; leave samples out",
+    };
+  }
+  const phases = ["rampup", "warmup", "cooldown"].filter((name) => options.some((one) => one.name === name));
+  const around = phases.reduce((sum, name) => sum + secondsOf(options, given, name), 0);
+  if (!Number.isFinite(around)) return { args, problem: null }; // the plugin's to complain about
+  const own = ["duration", "test_time"].find((name) => given.has(name));
+  const words = phases.length === 0 ? "" : `${phases.join(", ")} take ${digits(around, 4)} s`;
+  if (own === undefined) {
+    const left = seconds - around;
+    return left > ROUNDING
+      ? { args: setTestArg(args, "duration", String(Number(left.toFixed(6)))), problem: null }
+      : {
+        args,
+        problem:
+          `argument duration: ${words} of the ${digits(seconds, 4)} s of its class, and nothing is left to ` +
+          `measure; give shorter ones, such as warmup=0,cooldown=0, or a later end`,
+      };
+  }
+  const measured = secondsOf(options, given, own);
+  const wanted = around + (measured > 0 ? measured : 0);
+  return !(wanted > seconds + ROUNDING) ? { args, problem: null } : {
+    args,
+    problem:
+      `argument ${own}: with it the test takes ${digits(wanted, 4)} s, and its class ${
+        digits(seconds, 4)
+      } s; ` +
+      `leave ${own} out, and the test ends with its class`,
+  };
+}
+
+/** Whether a test that is told a duration ends by it. */
+export function endsByItself(options: readonly PluginOption[] | null, args: string): boolean {
+  const given = argValues(args);
+  return ["duration", "test_time"].some((name) =>
+    given.has(name) && options?.some((option) => option.name === name) === true
+  );
+}
+
+/** Seconds of one phase by the arguments; NaN when they cannot be read. */
+function secondsOf(options: readonly PluginOption[], given: Map<string, string>, name: string): number {
+  const option = options.find((one) => one.name === name);
+  if (option === undefined) return 0;
+  const text = given.get(name) || option.default;
+  return text === "" ? 0 : parseValue(option.type, option.unit, text) ?? NaN;
 }
 
 /** So many intervals more than a whole number are a whole number: seconds are no binary fractions. */

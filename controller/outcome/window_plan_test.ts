@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PluginOption } from "../../ffi/mod.ts";
-import { commonPlan, isMeter, plannedWindow, sampledNs } from "./window_plan.ts";
+import { commonPlan, endsByItself, isMeter, plannedWindow, sampledNs, timedArgs } from "./window_plan.ts";
 
 function option(name: string, type: string, dflt: string): PluginOption {
   return { name, type, unit: "", default: dflt, range: "", help: "", controller: false };
@@ -92,4 +92,33 @@ Deno.test("discard's measured phase is planned by either of its names", () => {
     return plan === null ? null : (plan.endNs ?? 0) - plan.startNs;
   };
   assert.deepEqual(["", "duration=3", "test_time=4"].map(length), [10e9, 3e9, 4e9]);
+});
+
+Deno.test("a test with a duration ends with its class: it gets what its phases leave of the time", () => {
+  assert.deepEqual(timedArgs(LATENCY, "size=64,warmup=500ms,cooldown=1", 10), {
+    args: "size=64,warmup=500ms,cooldown=1,duration=8.5",
+    problem: null,
+  });
+  const own = "warmup=0,cooldown=0,duration=5";
+  assert.deepEqual(timedArgs(LATENCY, own, 10), { args: own, problem: null }, "it may end earlier");
+  assert.equal(endsByItself(LATENCY, own), true);
+});
+
+Deno.test("arguments that contradict the end of the class are told", () => {
+  assert.match(
+    timedArgs(LATENCY, "size=64", 10).problem!,
+    /^argument duration: rampup, warmup, cooldown take 20 s of the 10 s of its class, and nothing is left/,
+  );
+  assert.match(
+    timedArgs(LATENCY, "warmup=0,cooldown=0,duration=12", 10).problem!,
+    /^argument duration: with it the test takes 12 s, and its class 10 s; leave duration out/,
+  );
+  assert.match(timedArgs(LATENCY, "samples=100", 60).problem!, /^argument samples: its class has an end/);
+});
+
+Deno.test("a test without a duration is as it was, and has to be stopped", () => {
+  for (const options of [null, [option("seconds", "float", "1")]]) {
+    assert.deepEqual(timedArgs(options, "seconds=3", 1), { args: "seconds=3", problem: null });
+    assert.equal(endsByItself(options, "seconds=3"), false);
+  }
 });

@@ -16,10 +16,8 @@ import { ResultStore } from "../store/result_store.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
-import type { Agreement } from "./start.ts";
+import { type Agreement, asPlanned, beginOf, lastsNs, STOP_NOTICE_MS, stopWithClass } from "./class_times.ts";
 
-/** How long before its end a meter is told when to stop. */
-const STOP_NOTICE_MS = 2_000;
 /** Phases of a test after the measured one. */
 const AFTER_MEASURED = ["cooldown", "drain", "done"];
 
@@ -42,7 +40,13 @@ export async function collectAll(state: RunState, agreement: Agreement): Promise
   const meters = state.targets.map((target) => collectTarget(state, target, agreement, shows));
   for (const client of clients) client.side?.watch((report) => passOn(state, client, report));
   const collected = clients.map((client) =>
-    state.clientStep(client, () => collectClient(state, client, agreement, readers))
+    state.clientStep(client, async () => {
+      await client.started;
+      const over = new AbortController();
+      const stopped = stopWithClass(state, client, agreement, over.signal);
+      stopped.catch(() => {}); // of a lost connection the result tells
+      await collectClient(state, client, agreement, readers).finally(() => over.abort());
+    })
   );
   state.halt = () => halt(state, clients, collected);
   await state.unlessStopped(Promise.all(collected));
@@ -72,7 +76,7 @@ async function halt(
 }
 
 function announce(state: RunState, clients: readonly ClientRun[], agreement: Agreement): void {
-  const expected = clients.map((client) => client.expectedNs);
+  const expected = clients.map(lastsNs);
   const known = expected.every((ns) => ns !== null && ns > 0);
   const longest = Math.max(...clients.map((client) => deadlineMs(state, client, agreement)));
   state.parts.emit({
@@ -81,14 +85,20 @@ function announce(state: RunState, clients: readonly ClientRun[], agreement: Agr
     expectedNs: known ? Math.max(...expected.map((ns) => ns ?? 0)) : null,
     deadlineNs: longest * 1e6,
   });
-  state.phase("run", `running ${state.parts.description.test}`);
+  const tests = state.classes.map(({ description: { name, test } }) =>
+    name === "" ? test : `${name} (${test})`
+  );
+  state.phase("run", `running ${tests.join(", ")}`);
 }
 
 /** Milliseconds from now until a client is given up. */
 function deadlineMs(state: RunState, client: ClientRun, agreement: Agreement): number {
-  const { description, limits } = state.parts;
-  const leadMs = Math.max(0, Number(agreement.startNs - monotonicNowNs()) / 1e6);
-  if (description.timeoutSeconds !== null) return leadMs + description.timeoutSeconds * 1000;
+  const { limits } = state.parts;
+  const { timeoutSeconds } = client.class.description;
+  const leadMs = Math.max(0, Number(beginOf(client.class, agreement) - monotonicNowNs()) / 1e6);
+  if (timeoutSeconds !== null) return leadMs + timeoutSeconds * 1000;
+  const { beginNs, endNs } = client.class;
+  if (client.toStop && endNs !== null) return leadMs + (endNs - beginNs) / 1e6 + limits.graceMs;
   const { expectedNs } = client;
   if (expectedNs === null || expectedNs === 0) return leadMs + limits.unknownDurationMs;
   return leadMs + (expectedNs + client.patienceNs) / 1e6 + limits.graceMs;
@@ -123,14 +133,14 @@ async function takeResult(
   peer.phase = "run";
   const ms = deadlineMs(state, client, agreement);
   const remark = remarkOnPatience(state, client, ms);
-  const head = await withDeadline(peer.resultHead(), ms, () => noResult(state, client, ms))
+  const head = await withDeadline(peer.resultHead(), ms, () => noResult(client, ms))
     .finally(() => clearTimeout(remark));
   checkStamps(peer, head);
   client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
   const results = await receive(peer, head, readers, async (raw) => {
-    const read = await state.parts.clientHalf.unmarshall(client.index, raw);
+    const read = asPlanned(client, await client.class.half.unmarshall(client.place, raw));
     checkWindow(peer, read, raw, client.expectedNs);
-    state.merger.add(read);
+    client.class.merger.add(read);
     return packed(read);
   });
   client.done = true;
@@ -215,18 +225,18 @@ function probesAfter(state: RunState): number {
 /** Tells, when a test of an original tester should be over, why it is not yet given up. */
 function remarkOnPatience(
   state: RunState,
-  { patienceNs, peer }: ClientRun,
+  { patienceNs, peer, class: own }: ClientRun,
   ms: number,
 ): ReturnType<typeof setTimeout> | undefined {
-  if (patienceNs === 0 || state.parts.description.timeoutSeconds !== null) return undefined;
+  if (patienceNs === 0 || own.description.timeoutSeconds !== null) return undefined;
   const text =
     "no result yet: an original tester waits until all its samples are in, so its target may be losing " +
     `packets; it is given up in ${(patienceNs / 1e9).toFixed(0)} s (--timeout sets another bound)`;
   return setTimeout(() => state.warn(peer.name, text), ms - patienceNs / 1e6);
 }
 
-function noResult(state: RunState, client: ClientRun, ms: number): Error {
-  const { timeoutSeconds } = state.parts.description;
+function noResult(client: ClientRun, ms: number): Error {
+  const { timeoutSeconds } = client.class.description;
   const { expectedNs, peer } = client;
   const says = expectedNs === null || expectedNs === 0
     ? ""
@@ -244,7 +254,7 @@ function passOn(state: RunState, client: ClientRun, report: ProgressReport): voi
   if (!AFTER_MEASURED.includes(report.phase)) return;
   // The first tester that leaves its measured phase ends the common one.
   for (const target of state.targets) {
-    if (target.meter && !target.stopped && target.peer.has("at")) {
+    if (target.class === client.class && target.meter && !target.stopped && target.peer.has("at")) {
       void state.targetStep(target, () => stopTarget(target));
     }
   }
@@ -302,7 +312,8 @@ async function headAfterStop(state: RunState, target: TargetRun): Promise<Result
 
 /** Tells a meter, a little ahead, when the measured phase ends. */
 async function stopMeterInTime(state: RunState, target: TargetRun, agreement: Agreement): Promise<void> {
-  const { window, startNs } = agreement;
+  const { startNs } = agreement;
+  const window = agreement.windows[target.class.index] ?? null;
   const { before, peer } = target;
   if (!target.meter || before === null || !peer.has("at") || window === null || window.endNs === null) return;
   const endNs = startNs + BigInt(Math.round(window.endNs));

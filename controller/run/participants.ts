@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { ClientDescription, RunDescription, TargetDescription } from "../../config/run_description.ts";
+import type {
+  ClassDescription,
+  ClientDescription,
+  RunDescription,
+  TargetDescription,
+} from "../../config/run_description.ts";
 import type { ResultStamps } from "../../protocol/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import type { OffsetInterval } from "../link/clock_estimate.ts";
@@ -13,17 +18,39 @@ import type { Peer, PeerContext, ResultHead } from "../link/peer.ts";
 import type { Half } from "../halves/plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
 import type { SideChannel } from "../link/side_channel.ts";
+import type { Merger } from "../outcome/totals.ts";
 import type { PlannedWindow } from "../outcome/window_plan.ts";
+
+/** One test of a run: its plugin on this side, and its testers. A run without classes has one, whose name is "". */
+export interface ClassRun {
+  readonly index: number;
+  readonly description: ClassDescription;
+  readonly half: Half;
+  /** How many of its testers have to be there for the run to go on. */
+  readonly required: number;
+  readonly clients: ClientRun[];
+  readonly merger: Merger;
+  /** When its testers start and, if they are told to, end: nanoseconds from the run's agreed instant. */
+  readonly beginNs: number;
+  readonly endNs: number | null;
+}
 
 /** One tester's part in a run. */
 export interface ClientRun {
   readonly index: number;
   readonly description: ClientDescription;
+  readonly class: ClassRun;
+  /** Its number among the testers of its class. */
+  readonly place: number;
   readonly peer: Peer;
   side: SideChannel | null;
   /** Nanoseconds from START to its end; `null` unknown, 0 until stopped. */
   expectedNs: number | null;
   window: PlannedWindow | null;
+  /** Settled when START has been sent to it, or will not be. */
+  started: Promise<void>;
+  /** Nothing in its arguments makes its test end with its class: it is stopped. */
+  toStop: boolean;
   /** Nanoseconds that an original tester may take longer than that, because it waits for what its target loses. */
   patienceNs: number;
   before: OffsetInterval | null;
@@ -42,6 +69,8 @@ export interface ClientRun {
 export interface TargetRun {
   readonly index: number;
   readonly description: TargetDescription;
+  /** The test whose measured phase its figure is to cover: of a target of the whole run, the first. */
+  readonly class: ClassRun;
   readonly peer: Peer;
   readonly half: Half;
   side: SideChannel | null;
@@ -67,12 +96,10 @@ export interface RunParts {
   description: RunDescription;
   limits: Limits;
   access: Omit<PeerContext, "onPhase" | "debug">;
-  clientHalf: Half;
+  /** The run's tests, as `testsOf` gives them. */
+  tests: Pick<ClassRun, "description" | "half" | "required">[];
   /** The half of each target test, by {@linkcode targetKey}. */
   targetHalves: Map<string, Half>;
-  required: number;
-  /** How long the client test takes with these arguments, see {@linkcode Half}. */
-  expectedNs: (args: string) => Promise<number | null>;
   runId: bigint;
   document: ResultDocument;
   emit: (event: ProgressEvent) => void;

@@ -30,6 +30,8 @@ export interface PeerName {
   index: number;
   host: string;
   port: number;
+  /** Its class, in a run of several tests. */
+  class?: string;
 }
 
 /** One thing that happened, in the order in which it did. */

@@ -5,7 +5,7 @@
  */
 
 import { ConfigError } from "../../config/config_error.ts";
-import type { RunDescription } from "../../config/run_description.ts";
+import { type RunDescription, testsOf } from "../../config/run_description.ts";
 import { PluginError } from "../../ffi/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { LIMITS, type Limits } from "../limits.ts";
@@ -90,25 +90,27 @@ function inOurSpelling(description: RunDescription): RunDescription {
 
 async function openRun(
   description: RunDescription,
-  { client: clientHalf, targets: targetHalves }: Halves,
+  { clients: clientHalves, targets: targetHalves }: Halves,
   options: RunOptions,
 ): Promise<RunState> {
   if (description.clients.length === 0) throw new TypeError("a run needs at least one client");
   const limits = shorten({ ...LIMITS, ...options.limits }, description.timeoutSeconds);
   const log = options.log ?? (() => {});
-  const required = requiredClients(description.require, description.clients.length);
+  const tests = testsOf(description).map((test, n) => {
+    const own = description.clients.filter((client) => test.name === "" || client.class === test.name);
+    if (own.length === 0) throw new TypeError(`the class "${test.name}" needs at least one client`);
+    return { description: test, half: clientHalves[n]!, required: requiredClients(test.require, own.length) };
+  });
   const access = await readAccess(description, limits);
   const runId = crypto.getRandomValues(new BigUint64Array(1))[0]!;
   return new RunState({
     description,
     limits,
     access,
-    clientHalf,
+    tests,
     targetHalves,
-    required,
     runId,
     document: newDocument(description, runId, new Date()),
-    expectedNs: (args) => clientHalf.expectedNs(args),
     emit: options.onProgress ?? (() => {}),
     save: options.onDocument ?? (() => Promise.resolve()),
     debug: (message) => log("debug", message),

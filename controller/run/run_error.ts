@@ -47,10 +47,11 @@ export class RunError extends Error {
  * Names a daemon for people.
  *
  * @param peer the daemon
- * @returns for example "client 10.0.0.1:8036", with brackets around an IPv6 address
+ * @returns for example "client 10.0.0.1:8036" or "client 10.0.0.1:8036 of class bulk", with brackets around an IPv6 address
  */
 export function describePeer(peer: PeerName): string {
-  return `${peer.role} ${hostPort(peer.host, peer.port)}`;
+  const of = peer.class === undefined ? "" : ` of class ${peer.class}`;
+  return `${peer.role} ${hostPort(peer.host, peer.port)}${of}`;
 }
 
 /**

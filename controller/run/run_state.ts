@@ -6,13 +6,14 @@
 
 import { messageOf } from "../../base/errors.ts";
 import { PluginError } from "../../ffi/mod.ts";
+import type { ClientDescription, TargetDescription } from "../../config/run_description.ts";
 import type { ClientResult, TargetResult } from "../../results/document/document.ts";
 import type { HostReason } from "../../results/document/verdict.ts";
 import { targetKey } from "../halves/halves.ts";
 import { Peer, type PeerContext } from "../link/peer.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
 import { describePeer, hostPort, RunError } from "./run_error.ts";
-import type { ClientRun, RunParts, TargetRun } from "./participants.ts";
+import type { ClassRun, ClientRun, RunParts, TargetRun } from "./participants.ts";
 import { Merger } from "../outcome/totals.ts";
 
 /** The run ends early: because of an error, or because somebody interrupted it. */
@@ -22,11 +23,12 @@ export class Stopped extends Error {
 
 /** Everything about one run while it goes on. */
 export class RunState {
+  /** Its tests; one, without a name, in a run without classes. */
+  readonly classes: ClassRun[];
   readonly clients: ClientRun[];
   readonly targets: TargetRun[];
   /** Reasons of the controller's own, for the verdict. */
   readonly reasons: HostReason[] = [];
-  readonly merger = new Merger();
   /** Daemons that are being freed while the run goes on without them. */
   readonly endings: Promise<unknown>[] = [];
   /** What ended the run early. */
@@ -48,13 +50,40 @@ export class RunState {
       debug,
       onPhase: (peer, phase) => emit({ kind: "peer", peer, phase }),
     };
+    this.classes = parts.tests.map((test, index) => ({
+      ...test,
+      index,
+      clients: [],
+      merger: new Merger(),
+      beginNs: Math.round(test.description.beginSeconds * 1e9),
+      endNs: test.description.endSeconds === null ? null : Math.round(test.description.endSeconds * 1e9),
+    }));
+    const byName = new Map(this.classes.map((each) => [each.description.name, each]));
+    const classOf = (name: string | undefined): ClassRun => byName.get(name ?? "") ?? this.classes[0]!;
+    const nameOf = (role: PeerName["role"], index: number, part: ClientDescription | TargetDescription) => ({
+      role,
+      index,
+      host: part.host,
+      port: part.port,
+      ...part.class === undefined ? {} : { class: part.class },
+    });
+    const places = new Map<ClassRun, number>();
+    const nextPlace = (of: ClassRun): number => {
+      const place = places.get(of) ?? 0;
+      places.set(of, place + 1);
+      return place;
+    };
     this.clients = description.clients.map((client, index) => ({
       index,
       description: client,
-      peer: new Peer({ role: "client", index, host: client.host, port: client.port }, context),
+      class: classOf(client.class),
+      place: nextPlace(classOf(client.class)),
+      peer: new Peer(nameOf("client", index, client), context),
       side: null,
       expectedNs: null,
       window: null,
+      started: Promise.resolve(),
+      toStop: false,
       patienceNs: 0,
       before: null,
       environment: null,
@@ -63,10 +92,12 @@ export class RunState {
       ready: false,
       done: false,
     }));
+    for (const client of this.clients) client.class.clients.push(client);
     this.targets = description.targets.map((target, index) => ({
       index,
       description: target,
-      peer: new Peer({ role: "target", index, host: target.host, port: target.port }, context),
+      class: classOf(target.class),
+      peer: new Peer(nameOf("target", index, target), context),
       half: parts.targetHalves.get(targetKey(target))!,
       side: null,
       meter: false,
@@ -102,9 +133,9 @@ export class RunState {
     return `${clients} client(s)${targets === 0 ? "" : ` and ${targets} target(s)`}`;
   }
 
-  /** Clients that have not failed. */
-  alive(): ClientRun[] {
-    return this.clients.filter((client) => client.peer.error === null);
+  /** Those of them that have not failed. */
+  alive(clients: readonly ClientRun[]): ClientRun[] {
+    return clients.filter((client) => client.peer.error === null);
   }
 
   /**
@@ -145,7 +176,7 @@ export class RunState {
     client.ready = false;
     await this.setClient(client.index, { error: failure.message, peer: client.peer.greeting?.peer ?? null });
     client.side?.close();
-    if (this.alive().length < this.parts.required) this.end(failure);
+    if (this.alive(client.class.clients).length < client.class.required) this.end(failure);
     else this.endings.push(client.peer.abort());
   }
 

@@ -21,7 +21,7 @@ import { Stopped } from "./run_state.ts";
 import { SideChannel } from "../link/side_channel.ts";
 import { waitForEnough } from "./stragglers.ts";
 import { argValues } from "../../base/args.ts";
-import { isMeter, plannedWindow, sampledNs } from "../outcome/window_plan.ts";
+import { endsByItself, isMeter, plannedWindow, sampledNs, timedArgs } from "../outcome/window_plan.ts";
 
 /** What a second connection is good for. */
 const SIDE_EXTENSIONS: readonly Extension[] = ["env", "watch", "clock"];
@@ -67,13 +67,14 @@ export async function setUp(state: RunState): Promise<void> {
 
 /** A test of the original's kind does not say whether it can do without. */
 function warnOfNoTarget(state: RunState): void {
-  const { clientHalf, description } = state.parts;
-  const none = description.clients.some(({ target }) => target === NO_TARGET);
-  if (none && clientHalf.info.needsTarget === null) {
+  for (const { clients, half } of state.classes) {
+    const none = clients.some(({ description }) => description.target === NO_TARGET);
+    if (!none || half.info.needsTarget !== null) continue;
     state.warn(
       null,
       'no machine to test is named (--test-target, or target="…" in <test>); most tests need one',
     );
+    return;
   }
 }
 
@@ -88,11 +89,19 @@ function endOn(state: RunState): (error: unknown) => void {
 }
 
 async function openHalves(state: RunState): Promise<void> {
-  const { clientHalf, targetHalves } = state.parts;
-  const halves: Half[] = [clientHalf, ...targetHalves.values()];
+  const { document, targetHalves } = state.parts;
+  const halves: Half[] = [...state.classes.map(({ half }) => half), ...targetHalves.values()];
   await Promise.all(halves.map((half) => half.open()));
-  state.parts.document.test.defaults = Object.fromEntries(
-    (clientHalf.info.options ?? []).filter((option) => !option.controller && option.default !== "")
+  const [first] = state.classes;
+  if (first !== undefined) document.test.defaults = defaultsOf(first.half);
+  document.classes?.forEach((part, n) => {
+    document.classes![n] = { ...part, defaults: defaultsOf(state.classes[n]!.half) };
+  });
+}
+
+function defaultsOf({ info }: Half): Record<string, string> {
+  return Object.fromEntries(
+    (info.options ?? []).filter((option) => !option.controller && option.default !== "")
       .map((option) => [option.name, option.default]),
   );
 }
@@ -173,15 +182,16 @@ async function setUpTarget(state: RunState, target: TargetRun): Promise<void> {
 
 async function setUpClient(state: RunState, client: ClientRun): Promise<void> {
   const { peer, description } = client;
-  const half = state.parts.clientHalf;
+  const { half } = client.class;
   const args = clientArgs(state, client);
-  client.expectedNs = await state.parts.expectedNs(args);
+  client.expectedNs = await half.expectedNs(args);
+  client.toStop = mustStop(state, client, args);
   client.window = plannedWindow(half.info.options, args);
   if (peer.greeting?.extensions.size === 0) {
     const longestNs = state.parts.limits.unknownDurationMs * 1e6;
     client.patienceNs = Math.min(sampledNs(half.info.options, args) * ORIGINAL_LOSS_FACTOR, longestNs);
   }
-  await peer.load(state.parts.description.test);
+  await peer.load(client.class.description.test);
   const fields = {
     ...common(state, half, peer.has("form")),
     target: description.target,
@@ -223,14 +233,14 @@ function common(state: RunState, half: Half, form: boolean): TestSetup {
 
 /** The client's arguments, and what the run's own options ask of a test that knows them. */
 function clientArgs(state: RunState, client: ClientRun): string {
-  const { description, clientHalf } = state.parts;
-  const { options, name } = clientHalf.info;
+  const { description, half, endNs, beginNs } = client.class;
+  const { options, name } = half.info;
   const knows = (option: string) => options?.some((item) => item.name === option) === true;
   const given = argValues(client.description.args);
   const wanted: string[] = [];
   if (description.untilCi !== null && !given.has("until_ci")) {
     if (knows("until_ci")) wanted.push(`until_ci=${description.untilCi}`);
-    else if (client.index === 0) {
+    else if (client.place === 0) {
       state.warn(null, `the test ${name} cannot stop early at a confidence interval`);
     }
   }
@@ -238,5 +248,24 @@ function clientArgs(state: RunState, client: ClientRun): string {
   if (dumps && client.peer.has("form") && knows("keep_samples") && !given.has("keep_samples")) {
     wanted.push("keep_samples=1"); // single round trips travel only where somebody writes them down
   }
-  return [client.description.args, ...wanted].filter((part) => part !== "").join(",");
+  const all = [client.description.args, ...wanted].filter((part) => part !== "").join(",");
+  if (endNs === null) return all;
+  const timed = timedArgs(options, all, (endNs - beginNs) / 1e9);
+  if (timed.problem !== null) throw client.peer.fail("refused", timed.problem);
+  return timed.args;
+}
+
+/** Whether a tester has to be stopped at the end of its class; one that cannot be goes on, and the user is told. */
+function mustStop(state: RunState, client: ClientRun, args: string): boolean {
+  const { half, endNs, beginNs } = client.class;
+  if (endNs === null || endsByItself(half.info.options, args)) return false;
+  if (client.expectedNs !== null && client.expectedNs > 0 && client.expectedNs <= endNs - beginNs) {
+    return false;
+  }
+  if (client.peer.has("stop") && client.peer.has("at")) return true;
+  state.warn(
+    client.peer.name,
+    "the daemon cannot end its test at an instant: it goes on beyond the end of its class",
+  );
+  return false;
 }

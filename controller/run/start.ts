@@ -8,9 +8,10 @@ import { monotonicNowNs } from "../../ffi/mod.ts";
 import { combineProbes, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";
 import { pause, withDeadline } from "../../base/deadline.ts";
 import { Semaphore } from "../../base/semaphore.ts";
-import type { ClientRun, TargetRun } from "./participants.ts";
+import type { ClassRun, ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
 import { waitForEnough } from "./stragglers.ts";
+import { type Agreement, beginOf } from "./class_times.ts";
 import { commonPlan, type PlannedWindow } from "../outcome/window_plan.ts";
 
 /** How many clocks are compared at the same time: more would lengthen each other's round trips. */
@@ -24,14 +25,6 @@ const FEW_PROBES = 8;
 /** Time that telling one daemon costs the controller, generously. */
 const TELL_NS = 200_000n;
 
-/** What everybody was told. */
-export interface Agreement {
-  /** The instant, on the controller's clock. */
-  startNs: bigint;
-  /** The testers' common measured phase, from the instant; `null`: not known beforehand. */
-  window: PlannedWindow | null;
-}
-
 /**
  * Compares clocks and starts targets, then clients.
  *
@@ -43,7 +36,7 @@ export async function startAll(state: RunState): Promise<Agreement> {
   await compareClocks(state);
   const clients = state.clients.filter((client) => client.ready);
   const startNs = monotonicNowNs() + leadNs(state, clients);
-  const agreement = { startNs, window: commonPlan(clients.map((client) => client.window)) };
+  const agreement = { startNs, windows: state.classes.map(plannedOf) };
   state.phase("start", `starting ${state.everybody(clients.length)}`);
   await state.unlessStopped(Promise.all(
     state.targets.map((target) =>
@@ -57,25 +50,55 @@ export async function startAll(state: RunState): Promise<Agreement> {
   state.check();
   const agreed = clients.filter((client) => client.peer.has("at") && client.before !== null);
   const plain = clients.filter((client) => !agreed.includes(client));
-  await state.unlessStopped(Promise.all(agreed.map((client) =>
-    state.clientStep(
-      client,
-      () => client.peer.start(startNs + offsetAt(startNs, client.before!, null).offsetNs),
-    )
-  )));
+  const startAgreed = (client: ClientRun) =>
+    state.clientStep(client, () => {
+      const at = beginOf(client.class, agreement);
+      return client.peer.start(at + offsetAt(at, client.before!, null).offsetNs);
+    });
+  const isFar = ({ class: { beginNs } }: ClientRun) => beginNs > FARTHEST_START_NS;
+  await state.unlessStopped(Promise.all(agreed.filter((each) => !isFar(each)).map(startAgreed)));
+  for (const client of agreed.filter(isFar)) {
+    client.started = state.clientStep(client, async () => {
+      const early = BigInt(client.class.beginNs - FARTHEST_START_NS);
+      await pause(Number(startNs + early - monotonicNowNs()) / 1e6, state.signal);
+      state.check();
+      await startAgreed(client);
+    });
+  }
   // A daemon that knows no instant is told at the instant.
-  if (agreed.length > 0 && plain.length > 0) {
+  const isFirst = ({ class: { beginNs } }: ClientRun) => beginNs === 0;
+  if (agreed.length > 0 && plain.some(isFirst)) {
     await pause(Number(startNs - monotonicNowNs()) / 1e6, state.signal);
   }
   await state.unlessStopped(
-    Promise.all(plain.map((client) => state.clientStep(client, () => client.peer.start(null)))),
+    Promise.all(
+      plain.filter(isFirst).map((client) => state.clientStep(client, () => client.peer.start(null))),
+    ),
   );
-  return agreed.length > 0 ? agreement : { ...agreement, startNs: monotonicNowNs() };
+  const begun = agreed.length > 0 ? agreement : { ...agreement, startNs: monotonicNowNs() };
+  for (const client of plain.filter((each) => !isFirst(each))) {
+    client.started = state.clientStep(client, async () => {
+      await pause(Number(beginOf(client.class, begun) - monotonicNowNs()) / 1e6, state.signal);
+      state.check();
+      await client.peer.start(null);
+    });
+  }
+  return begun;
+}
+
+/** The planned measured phase of a class, from the begin of the run. */
+function plannedOf({ clients, beginNs }: ClassRun): PlannedWindow | null {
+  const plan = commonPlan(clients.filter((client) => client.ready).map((client) => client.window));
+  return plan === null ? null : {
+    startNs: plan.startNs + beginNs,
+    endNs: plan.endNs === null ? null : plan.endNs + beginNs,
+  };
 }
 
 /** A meter starts with the measured phase, everything else at once, so that it is there before the first packet. */
 function targetInstant(target: TargetRun, agreement: Agreement): bigint | null {
-  const { window, startNs } = agreement;
+  const { startNs } = agreement;
+  const window = agreement.windows[target.class.index] ?? null;
   if (!target.meter || window === null || !target.peer.has("at") || target.before === null) return null;
   const at = startNs + BigInt(window.startNs);
   // The protocol refuses an instant that is more than a minute away; a longer warm-up is then measured with the rest.
@@ -83,7 +106,7 @@ function targetInstant(target: TargetRun, agreement: Agreement): bigint | null {
   return at + offsetAt(at, target.before, null).offsetNs;
 }
 
-/** Farthest instant that is told to a meter, in nanoseconds from the start. */
+/** Farthest instant that is told to a daemon, in nanoseconds from the start. */
 const FARTHEST_START_NS = 50e9;
 
 async function compareClocks(state: RunState): Promise<void> {

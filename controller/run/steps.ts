@@ -8,6 +8,7 @@ import { messageOf } from "../../base/errors.ts";
 import { csvHeader } from "../../results/export/csv_row.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { collectAll } from "./collect.ts";
+import type { ClassRun } from "./participants.ts";
 import { finishDocument } from "../outcome/run_document.ts";
 import { type RunState, Stopped } from "./run_state.ts";
 import { setUp } from "./set_up.ts";
@@ -44,40 +45,53 @@ export async function runSteps(state: RunState, signal?: AbortSignal): Promise<R
 
 /** Has the plugins print: the client row first, then what each target printed. */
 async function printAll(state: RunState): Promise<void> {
-  const { clientHalf, document } = state.parts;
+  const { document } = state.parts;
   state.phase("output", "printing the result");
-  const done = state.clients.filter((client) => client.done).map((client) => client.index);
-  const texts = document.targets.map((target) => target.text ?? "").join("");
+  const rows: { csv: string; csv_header: string | null }[] = [];
+  for (const each of state.classes) rows.push(await rowOf(state, each));
+  document.csv = rows.map(({ csv }) => csv).join("");
+  // Rows of several tests have no columns in common.
+  document.csv_header = rows.length === 1 ? rows[0]!.csv_header : null;
+  document.classes?.forEach((part, n) => {
+    document.classes![n] = { ...part, ...rows[n] };
+  });
+}
+
+/** What the plugins of one test print, and the names of the columns; targets of the whole run follow the first test. */
+async function rowOf(
+  state: RunState,
+  { clients, half, ...own }: ClassRun,
+): Promise<{ csv: string; csv_header: string | null }> {
+  const { document } = state.parts;
+  const targets = state.targets.filter((target) => target.class.index === own.index);
+  const printed = targets.map(({ index, half }) => ({
+    test: half.info.name,
+    text: document.targets[index]!.text ?? "",
+    names: half.info.csvHeader,
+  }));
+  const done = clients.filter((client) => client.done).map((client) => client.place);
+  let text: string;
   try {
-    const row = await clientHalf.output(done);
-    document.csv = row + texts;
+    text = await half.output(done);
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(messageOf(error));
     state.parts.emit({ kind: "error", peer: null, phase: "output", text: failure.message });
     state.end(failure);
     throw new Stopped("the row could not be printed");
   }
-  document.csv_header = csvHeader(
-    {
-      test: clientHalf.info.name,
-      text: document.csv.slice(0, document.csv.length - texts.length),
-      names: clientHalf.info.csvHeader,
-    },
-    state.targets.map(({ index, half }) => ({
-      test: half.info.name,
-      text: document.targets[index]!.text ?? "",
-      names: half.info.csvHeader,
-    })),
-  );
+  return {
+    csv: [text, ...printed.map((target) => target.text)].join(""),
+    csv_header: csvHeader({ test: half.info.name, text, names: half.info.csvHeader }, printed),
+  };
 }
 
 /** Ends every test that is still ours, and the controller's halves. Bounded; never throws. */
 async function cleanUp(state: RunState): Promise<void> {
-  const { clientHalf, targetHalves } = state.parts;
+  const { tests, targetHalves } = state.parts;
   const ending = [...state.clients, ...state.targets].map(async (run) => {
     run.side?.close();
     await run.peer.abort();
   });
-  const closing = [clientHalf, ...targetHalves.values()].map((half) => half.close());
+  const closing = [...tests.map(({ half }) => half), ...targetHalves.values()].map((half) => half.close());
   await Promise.allSettled([...ending, ...closing, ...state.endings]);
 }

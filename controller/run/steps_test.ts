@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { defaultRun } from "../../config/run_description.ts";
+import { defaultRun, testsOf } from "../../config/run_description.ts";
 import { monotonicNowNs, PluginError, type PluginInfo } from "../../ffi/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { LIMITS, type Limits } from "../limits.ts";
@@ -105,12 +105,14 @@ async function run(
     description,
     limits,
     access: { limits, tls: null, prover: null },
-    clientHalf: simulatedHalf(calls, options.half),
+    tests: testsOf(description).map((test) => ({
+      description: test,
+      half: simulatedHalf(calls, options.half),
+      required: options.required ?? clients.length,
+    })),
     targetHalves: new Map(description.targets.map((target) => [targetKey(target), simulatedHalf(calls)])),
-    required: options.required ?? clients.length,
     runId: 1n,
     document: newDocument(description, 1n, new Date(0)),
-    expectedNs: () => Promise.resolve(1e6),
     emit: (event) => events.push(event),
     save: (document) => Promise.resolve(options.save?.(document)),
     debug: (message) => debug.push(message),

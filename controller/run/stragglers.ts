@@ -12,7 +12,7 @@ import type { RunState } from "./run_state.ts";
 const POLL_MS = 20;
 
 /**
- * Waits for all; or, when fewer are required, for these and `stragglerMs` for the rest, which are then left out.
+ * Waits for all; or, when fewer are required (of each class), for these and `stragglerMs` for the rest, which are then left out.
  *
  * @param state the run
  * @param steps what every client is at; each settles, and never rejects
@@ -24,13 +24,14 @@ export async function waitForEnough(
   steps: readonly Promise<void>[],
   isReady: (client: ClientRun) => boolean,
 ): Promise<void> {
-  const { clients, parts } = state;
+  const { classes, clients, parts } = state;
   let settled = false;
   const all = Promise.all(steps).then(() => {
     settled = true;
   });
-  if (parts.required === clients.length) return await all;
-  while (!settled && clients.filter(isReady).length < parts.required) {
+  if (classes.every((each) => each.required === each.clients.length)) return await all;
+  const enough = () => classes.every((each) => each.clients.filter(isReady).length >= each.required);
+  while (!settled && !enough()) {
     await pause(POLL_MS, state.signal);
     state.check();
   }
@@ -42,7 +43,7 @@ export async function waitForEnough(
   moment.abort();
   for (const client of clients) {
     if (isReady(client) || client.peer.error !== null) continue;
-    const why = `not ready ${stragglerMs / 1000} s after ${parts.required} other client(s) were`;
+    const why = `not ready ${stragglerMs / 1000} s after ${client.class.required} other client(s) were`;
     await state.clientFailed(client, client.peer.fail("timeout", why, "the run went on without it"));
   }
 }

@@ -40,7 +40,7 @@ export type Outcome =
  * @param shape How load and length are told.
  * @param load Offered by all testers together; a whole number.
  * @param seconds Length of the measured phase.
- * @throws {RangeError} when the load is too small to be divided over the testers.
+ * @throws {RangeError} when the load is too small to be divided over the testers, or the run has several tests.
  */
 export function describeTrial(
   base: RunDescription,
@@ -48,6 +48,7 @@ export function describeTrial(
   load: number,
   seconds: number,
 ): RunDescription {
+  if (base.classes !== undefined) throw new RangeError(oneTestOnly(base.classes));
   const shares = divide(load, base.clients.length);
   const times: [string, number | null][] = [
     ["rampup", shape.rampupSeconds],
@@ -62,6 +63,13 @@ export function describeTrial(
     return { ...client, args };
   });
   return { ...base, clients, untilCi: null };
+}
+
+/** Why no load can be searched for in a run of several tests. */
+export function oneTestOnly(classes: readonly { name: string }[]): string {
+  const names = classes.map(({ name }) => name);
+  return `the load of one test is searched for, and the run has classes (${names.join(", ")}); ` +
+    `ipbench sweep varies the load of one (--over ${names.at(-1)}.bps=…)`;
 }
 
 /** Whole seconds as digits, which every test understands; parts of them in whole milli- or microseconds. */

@@ -12,13 +12,17 @@
  * @module
  */
 
-import type { ClientResult, ResultDocument, TargetResult } from "../../results/document/document.ts";
-import { totalMetrics } from "../../results/document/metrics.ts";
+import type {
+  ClassResult,
+  ClientResult,
+  ResultDocument,
+  TargetResult,
+} from "../../results/document/document.ts";
 import { parseDocument } from "../../results/document/parse.ts";
-import { judge } from "../../results/document/verdict.ts";
 import { writeFileAtomic, writePieces } from "./atomic_file.ts";
 import { asidePath, isRegular, isUnfinished, journalPath, runIdOf } from "./journal.ts";
 import { openOwnFile } from "./place.ts";
+import { judgeRun, sumUp } from "../outcome/sums.ts";
 import { Merger } from "../outcome/totals.ts";
 
 /** Largest journal that is read, in bytes. */
@@ -34,6 +38,8 @@ interface End {
   run: ResultDocument["run"];
   csv: string;
   csv_header: string | null;
+  /** Of each class what cannot be summed up again. */
+  classes?: Pick<ClassResult, "csv" | "csv_header" | "defaults" | "verdict" | "reasons">[];
 }
 
 type Entry = { end: End } | { client: number; part: Partial<ClientResult> } | {
@@ -138,8 +144,22 @@ export class DocumentSaver {
   async #writeEnd(document: ResultDocument): Promise<void> {
     const file = this.#journal!;
     await this.#append(document);
-    const { run, csv, csv_header = null } = document;
-    const end: End = { entries: this.#entries, run, csv, csv_header };
+    const { run, csv, csv_header = null, classes } = document;
+    const end: End = {
+      entries: this.#entries,
+      run,
+      csv,
+      csv_header,
+      ...classes !== undefined && {
+        classes: classes.map(({ csv, csv_header, defaults, verdict, reasons }) => ({
+          csv,
+          csv_header: csv_header ?? null,
+          verdict,
+          reasons,
+          ...defaults !== undefined && { defaults },
+        })),
+      },
+    };
     const text = JSON.stringify({ end });
     if (new TextEncoder().encode(text).length >= END_BYTES) return await writePieces(file, `${text}\n`);
     await file.seek(this.#endAt, Deno.SeekMode.Start);
@@ -233,7 +253,11 @@ export async function recoverDocument(
     else merge(targets, entry.target, entry.part);
   }
   const whole = end !== null && end.entries === entries;
-  if (whole) Object.assign(document, { run: end!.run, csv: end!.csv, csv_header: end!.csv_header });
+  if (whole) {
+    Object.assign(document, { run: end!.run, csv: end!.csv, csv_header: end!.csv_header });
+    const ends = end!.classes ?? [];
+    document.classes?.forEach((part, n) => Object.assign(part, ends[n]));
+  }
   // Once more through the checks: the parts come from a file, too.
   const checked = parseDocument(JSON.stringify(document));
   const came = whole || entries > 0 || present(document).length > 0;
@@ -273,11 +297,14 @@ function present({ clients }: ResultDocument): ClientResult[] {
 
 /** The document of a run that ended, its verdict as it was. */
 function summed(document: ResultDocument): ResultDocument {
-  const merger = new Merger();
   const clients = present(document);
-  for (const client of clients) merger.add({ histograms: client.histograms ?? undefined });
-  document.total = merger.total(clients);
-  document.total.metrics = totalMetrics(document.test.name, clients, document.targets);
+  sumUp(document, clients, (name) => {
+    const merger = new Merger();
+    for (const client of clients) {
+      if (name === "" || client.class === name) merger.add({ histograms: client.histograms ?? undefined });
+    }
+    return merger;
+  });
   return document;
 }
 
@@ -285,12 +312,11 @@ function judged(document: ResultDocument): ResultDocument {
   summed(document);
   document.run.failed = true;
   const missing = document.clients.length - present(document).length;
-  const { verdict, reasons, details } = judge(document, {}, [{
+  judgeRun(document, [{
     level: "INVALID",
     code: "recovered",
     text: `recovered from the journal of a run that died; ${missing} client(s) had not answered`,
   }]);
-  Object.assign(document.run, { verdict, reasons, details });
   return document;
 }
 

@@ -4,13 +4,15 @@
  * @module
  */
 
-import type { RunDescription } from "../../config/run_description.ts";
+import type { ClassDescription, RunDescription } from "../../config/run_description.ts";
+import { suggestion } from "../../base/nearest.ts";
 import { parseValues, UnitError } from "../../base/values.ts";
 import { seededRandom } from "../../base/random.ts";
 import { divide, getArg, setTestArg } from "../../base/args.ts";
 
 /** One argument of the test and the values it takes. */
 export interface Axis {
+  /** Such as "bps"; in a run of several tests with the class before it, "bulk.bps". */
   arg: string;
   values: string[];
 }
@@ -53,9 +55,10 @@ export class SweepError extends Error {
 export function parseAxis(text: string): Axis {
   const equals = text.indexOf("=");
   const arg = text.slice(0, Math.max(0, equals)).trim();
-  if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(arg)) {
+  if (!/^([A-Za-z][A-Za-z0-9_-]*\.)?[A-Za-z_][A-Za-z0-9_-]*$/.test(arg)) {
     throw new SweepError(
-      `"${text}" is no axis; expected NAME=VALUES, such as bps=10M:1G:100M or size=64,512,1472`,
+      `"${text}" is no axis; expected NAME=VALUES, such as bps=10M:1G:100M or size=64,512,1472 (of a class ` +
+        "bulk.bps=10M,20M)",
     );
   }
   try {
@@ -126,16 +129,29 @@ export function rankOf(point: Pick<PlannedPoint, "values">, plan: SweepPlan): nu
   return first === undefined ? 0 : first.values.indexOf(point.values[first.arg] ?? "");
 }
 
+/** An axis taken apart: "bulk.bps" is the argument bps of the class bulk. */
+export function axisName(axis: string): { class: string | null; arg: string } {
+  const dot = axis.indexOf(".");
+  return dot < 0 ? { class: null, arg: axis } : { class: axis.slice(0, dot), arg: axis.slice(dot + 1) };
+}
+
 /**
- * The run of one point: the values put into every client's arguments.
+ * The run of one point: the values put into every client's arguments, or into those of the class that the axis names.
  *
- * @throws {SweepError} when a load cannot be divided over the clients.
+ * @throws {SweepError} when a load cannot be divided over the clients, or an axis and the run's classes do not fit.
  */
 export function describePoint(
   base: RunDescription,
   values: Record<string, string>,
   split: boolean,
 ): RunDescription {
+  if (base.classes !== undefined) return describeClasses(base, base.classes, values, split);
+  const classed = Object.keys(values).find((name) => axisName(name).class !== null);
+  if (classed !== undefined) {
+    throw new SweepError(
+      `the axis ${classed} names a class, and the run has none; write ${axisName(classed).arg}`,
+    );
+  }
   const loadArg = LOAD_ARGS.find((name) => name in values) ??
     LOAD_ARGS.find((name) => base.clients.some((client) => getArg(client.args, name) !== null));
   const clients = base.clients.map((client, i) => {
@@ -148,6 +164,45 @@ export function describePoint(
   });
   if (split && loadArg === undefined) {
     throw new SweepError("--split: no load (bps, Mbps or rate) in the axes or arguments");
+  }
+  return { ...base, clients };
+}
+
+/** The same of a run of several tests: each class is described as a run of its own clients. */
+function describeClasses(
+  base: RunDescription,
+  classes: readonly ClassDescription[],
+  values: Record<string, string>,
+  split: boolean,
+): RunDescription {
+  const names = classes.map(({ name }) => name);
+  const byClass = new Map<string, Record<string, string>>();
+  for (const [axis, value] of Object.entries(values)) {
+    const { class: of, arg } = axisName(axis);
+    if (of === null) {
+      throw new SweepError(
+        `the axis ${axis}: of which class? write ${names.map((name) => `${name}.${arg}`).join(" or ")}`,
+      );
+    }
+    if (!names.includes(of)) {
+      const hint = suggestion(of, names) || `; there are ${names.join(", ")}`;
+      throw new SweepError(`the axis ${axis}: there is no class "${of}"${hint}`);
+    }
+    byClass.set(of, { ...byClass.get(of), [arg]: value });
+  }
+  const loaded = [...byClass].filter(([, own]) => LOAD_ARGS.some((name) => name in own)).map(([name]) =>
+    name
+  );
+  if (split && loaded.length === 0) {
+    throw new SweepError("--split: no axis is a load (bps, Mbps or rate) of a class");
+  }
+  const { classes: _, ...plain } = base;
+  const clients = base.clients.slice();
+  for (const name of names) {
+    const own = base.clients.flatMap((client, index) => client.class === name ? [{ client, index }] : []);
+    const alone = { ...plain, clients: own.map(({ client }) => client) };
+    const described = describePoint(alone, byClass.get(name) ?? {}, split && loaded.includes(name));
+    described.clients.forEach((client, n) => clients[own[n]!.index] = client);
   }
   return { ...base, clients };
 }

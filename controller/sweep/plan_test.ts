@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { testsOf } from "../../config/run_description.ts";
 import { fakeDescription } from "../../tests/fixtures/fake_run.ts";
 import type { Figures } from "./figures.ts";
 import {
@@ -125,4 +126,23 @@ Deno.test("conditions are read, and hold or not", () => {
   for (const text of ["", "loss", "loss>1ms", "p99>5", "p99>1%", "speed>1", "loss=1%", "loss>many"]) {
     assert.throws(() => parseUntil(text), SweepError, text);
   }
+});
+
+Deno.test("an axis of a class is put into the clients of that class alone", () => {
+  const plain = fakeDescription("bps=1", "bps=2", "bps=3");
+  const base = {
+    ...plain,
+    clients: plain.clients.map((client, n) => ({ ...client, class: n === 1 ? "victim" : "bulk" })),
+    classes: ["victim", "bulk"].map((name) => ({ ...testsOf(plain)[0]!, name })),
+  };
+  const argsOf = (values: Record<string, string>, split = false) =>
+    describePoint(base, values, split).clients.map(({ args }) => args);
+  assert.deepEqual(argsOf({ "bulk.bps": "10", "victim.size": "64" }), ["bps=10", "bps=2,size=64", "bps=10"]);
+  assert.deepEqual(argsOf({ "bulk.bps": "11" }, true), ["bps=6", "bps=2", "bps=5"]);
+  assert.deepEqual(describePoint(base, { "bulk.bps": "1" }, false).classes, base.classes);
+  assert.throws(() => argsOf({ bps: "1" }), /the axis bps: of which class\? write victim\.bps or bulk\.bps/);
+  assert.throws(() => argsOf({ "blk.bps": "1" }), /there is no class "blk"; did you mean "bulk"\?/);
+  assert.throws(() => argsOf({ "bulk.size": "1" }, true), /--split: no axis is a load/);
+  assert.throws(() => describePoint(plain, { "bulk.bps": "1" }, false), /the run has none; write bps/);
+  assert.deepEqual(parseAxis("bulk.bps=1M,2M"), { arg: "bulk.bps", values: ["1000000", "2000000"] });
 });

@@ -12,6 +12,7 @@ import {
   confidence,
   count,
   counts,
+  effect,
   freeform,
   histograms,
   type interval,
@@ -47,6 +48,8 @@ const common = {
   args: text,
   /** Present when this one failed: phase, cause and remedy in a sentence. */
   error: v.exactOptional(text),
+  /** Its class, in a run of several tests; a target without one serves them all. */
+  class: v.exactOptional(text),
   /** "ipbench-1.0" for an original, otherwise name and version, "ipbenchd/1.0.0". `null` when it never answered. */
   peer: v.nullable(text),
 };
@@ -82,6 +85,48 @@ const target = open({
   window_off_ns: v.exactOptional(amount),
 });
 
+/** A reason with whom it is about. */
+const detail = open({ ...reason.entries, host: v.exactOptional(text), class: v.exactOptional(text) });
+
+const testEntries = {
+  name: text,
+  args: text,
+  /** What an argument was that nobody gave, as far as the test tells: "64" for size, say. */
+  defaults: v.exactOptional(v.record(text, text)),
+};
+
+const total = open({
+  counts: v.nullable(counts),
+  rates: v.nullable(rates),
+  latency,
+  histograms: v.exactOptional(histograms),
+  confidence: v.exactOptional(confidence),
+  window: v.exactOptional(v.nullable(window)),
+  /** Of the testers first, then of the targets; those that do not add up are left out. */
+  metrics: v.exactOptional(list(totalMetric)),
+});
+
+/** One of several tests: its testers together. */
+const classPart = open({
+  /** Of the class. */
+  name: text,
+  test: text,
+  /** Of its first client. */
+  args: text,
+  defaults: testEntries.defaults,
+  /** When its testers were to start and end, from the run's begin; `null`: when the test does by itself. */
+  begin_ns: amount,
+  end_ns: v.nullable(amount),
+  /** From the first start to the last end of its sending, on the controller's clock; `null`: not known. */
+  active: v.nullable(window),
+  ...total.entries,
+  csv: output,
+  csv_header: v.exactOptional(v.nullable(text)),
+  verdict: v.picklist(VERDICTS),
+  /** Sentences, the gravest first. */
+  reasons: list(text),
+});
+
 /** The whole document. */
 export const document = open({
   format: v.literal(RESULT_FORMAT),
@@ -95,31 +140,22 @@ export const document = open({
     /** Sentences; the first names the main cause. */
     reasons: list(text),
     /** The same, with level, code and who said it. */
-    details: v.exactOptional(list(open({ ...reason.entries, host: v.exactOptional(text) }))),
+    details: v.exactOptional(list(detail)),
     /** True when the run did not come to its end. */
     failed: v.exactOptional(v.boolean()),
     interrupted: v.exactOptional(v.boolean()),
   }),
   config: v.unknown(),
-  test: open({
-    name: text,
-    args: text,
-    /** What an argument was that nobody gave, as far as the test tells: "64" for size, say. */
-    defaults: v.exactOptional(v.record(text, text)),
-  }),
+  /** In a run with classes: the first class's, as are `total` and `csv_header`. */
+  test: open(testEntries),
   clients: list(client),
   targets: list(target),
-  total: open({
-    counts: v.nullable(counts),
-    rates: v.nullable(rates),
-    latency,
-    histograms: v.exactOptional(histograms),
-    confidence: v.exactOptional(confidence),
-    window: v.exactOptional(v.nullable(window)),
-    /** Of the testers first, then of the targets; those that do not add up are left out. */
-    metrics: v.exactOptional(list(totalMetric)),
-  }),
-  /** The row that the plugins printed, unchanged. */
+  total,
+  /** In the order of the file; not there in a run without classes. */
+  classes: v.exactOptional(list(classPart)),
+  /** What each further class did to the first. */
+  effect: v.exactOptional(list(effect)),
+  /** The row that the plugins printed, unchanged; with classes one of each. */
   csv: output,
   /** Names of its columns, where the plugins tell. */
   csv_header: v.exactOptional(v.nullable(text)),
@@ -138,4 +174,8 @@ export type Interval = v.InferOutput<typeof interval>;
 export type PluginResults = v.InferOutput<typeof plugin>;
 export type ClientResult = v.InferOutput<typeof client>;
 export type TargetResult = v.InferOutput<typeof target>;
+/** One class's part of a document. */
+export type ClassResult = v.InferOutput<typeof classPart>;
+/** What one class did to another. */
+export type ClassEffect = v.InferOutput<typeof effect>;
 export type ResultDocument = v.InferOutput<typeof document>;

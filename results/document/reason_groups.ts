@@ -16,6 +16,8 @@ const SENTENCES = 3;
 export interface GroupedReason {
   text: string;
   host?: string | undefined;
+  /** The class of a run of several tests. */
+  class?: string | undefined;
   /** What it is a case of, such as "send-lateness". */
   code?: string | undefined;
 }
@@ -34,14 +36,14 @@ export interface GroupedReason {
  * ```
  */
 export function groupReasons(reasons: readonly GroupedReason[]): string[] {
-  const groups = Map.groupBy(reasons, ({ code, text }) => code ?? patternOf(text));
+  const keyOf = ({ class: of, code, text }: GroupedReason) => JSON.stringify([of, code ?? patternOf(text)]);
+  const groups = Map.groupBy(reasons, keyOf);
   return [...groups.values()].map((group) => {
     const hosts = [...new Set(group.flatMap(({ host }) => host ?? []))];
-    const before = hosts.length === 0
-      ? ""
-      : hosts.length <= NAMED_HOSTS
-      ? `${hosts.join(", ")}: `
-      : `${hosts.length} hosts (${hosts[0]} …): `;
+    const who = hosts.length <= NAMED_HOSTS ? hosts.join(", ") : `${hosts.length} hosts (${hosts[0]} …)`;
+    const of = group[0]?.class;
+    const parts = [of === undefined ? "" : `class ${of}`, who].filter((part) => part !== "");
+    const before = parts.length === 0 ? "" : `${parts.join(", ")}: `;
     return before + sentenceOf(group.map(({ text }) => text));
   });
 }

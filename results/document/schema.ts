@@ -145,6 +145,45 @@ export const confidence = open({ mean: v.nullable(interval), median: v.nullable(
 /** When it measured. */
 export const window = open({ start_ns: number, end_ns: number });
 
+/** A change from one phase to another, with its 95 % interval and how that was made. */
+const change = open({ estimate: number, low: number, high: number, method: text });
+
+/** What the testers of a class measured in one phase: in all intervals of their series that lie in it whole. */
+const phase = open({
+  start_ns: number,
+  end_ns: number,
+  /** How many intervals, of all testers. */
+  intervals: count,
+  sent: count,
+  ok: count,
+  lost: count,
+  /** Payload that came back, of all testers. */
+  received_bps: rate,
+  /** Response time: mean of all packets, and their slowest. */
+  mean_ns: v.nullable(amount),
+  max_ns: v.nullable(amount),
+});
+
+/** What the activity of one class did to another, the victim. */
+export const effect = open({
+  /** Names of classes. */
+  victim: text,
+  of: text,
+  /** When the other one was active, on the controller's clock. */
+  active: window,
+  /** Other classes that were active all the time, and are part of every phase. */
+  background: list(text),
+  before: v.nullable(phase),
+  during: v.nullable(phase),
+  after: v.nullable(phase),
+  /** Response time, ns: `during` less `before` (without it, less `after`). */
+  added_ns: v.nullable(change),
+  /** The same of what came back, bit/s. */
+  received_bps: v.nullable(change),
+  /** Response time, ns: `after` less `before`. */
+  left_ns: v.nullable(change),
+});
+
 /** Offset of a clock to the controller's, true within ± error. */
 export const clock = v.objectWithRest({ offset_ns: number, error_ns: amount }, v.unknown());
 export const start = v.objectWithRest({ planned_ns: number, actual_ns: number }, v.unknown());
@@ -156,6 +195,8 @@ export interface SeriesPoint {
   sent: number;
   ok: number;
   lost: number;
+  /** Of the response times of its packets. */
+  mean_ns?: number | null;
   p50_ns?: number | null;
   p99_ns?: number | null;
   max_ns?: number | null;
@@ -190,7 +231,7 @@ function wrongKey(point: unknown): string | null {
       return `${key}: expected a number from 0`;
     }
   }
-  for (const key of ["p50_ns", "p99_ns", "max_ns"]) {
+  for (const key of ["mean_ns", "p50_ns", "p99_ns", "max_ns"]) {
     const value = record[key];
     if (value === undefined || value === null) continue;
     if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {

@@ -39,8 +39,8 @@ const VERDICT_THRESHOLDS: VerdictThresholds = {
   commonWindowSuspect: 0.9,
 };
 
-/** A reason, and the host it is about. */
-export type HostReason = Reason & { host?: string };
+/** A reason, with the host it is about, and its class in a run of several tests. */
+export type HostReason = Reason & { host?: string; class?: string };
 
 /** The document's verdict with everything that led to it. */
 export interface Judgement {
@@ -67,16 +67,17 @@ export function verdictOf(reasons: readonly Reason[]): Verdict {
  * @param document The parts that are known so far.
  * @param thresholds Limits; those left out have their defaults.
  * @param extra Reasons that the controller has of its own (a missed deadline, a peer that vanished).
+ * @param nameOf Names hosts; as the document alone would have it when left out.
  * @returns verdict, sentences and details, the gravest first.
  */
 export function judge(
   document: Judged,
   thresholds: Partial<VerdictThresholds> = {},
   extra: readonly HostReason[] = [],
+  nameOf: NameOf = hostNames(document),
 ): Judgement {
   const limits = { ...VERDICT_THRESHOLDS, ...thresholds };
   const details: HostReason[] = [...extra];
-  const nameOf = hostNames(document);
   if (document.run?.interrupted === true) add(details, "INVALID", "interrupted", "the run was interrupted");
   else if (document.run?.failed === true && extra.length === 0) {
     add(details, "INVALID", "failed", "the run did not come to its end");
@@ -90,10 +91,65 @@ export function judge(
   if (document.clients.length === 0) add(details, "INVALID", "no-clients", "no tester took part");
   const order = { INVALID: 0, SUSPECT: 1 };
   details.sort((a, b) => order[a.level] - order[b.level]);
-  const reasons = details.map((reason) =>
-    reason.host === undefined ? reason.text : `${reason.host}: ${reason.text}`
+  return judgementOf(details);
+}
+
+/** The judgement that reasons come to. */
+function judgementOf(details: HostReason[]): Judgement {
+  return { verdict: verdictOf(details), reasons: sentencesOf(details), details };
+}
+
+/** Reasons as sentences that name class and host, each once. */
+function sentencesOf(details: readonly HostReason[]): string[] {
+  const sentences = details.map(({ text, host, class: of }) => {
+    const who = [of === undefined ? "" : `class ${of}`, host ?? ""].filter((part) => part !== "").join(", ");
+    return who === "" ? text : `${who}: ${text}`;
+  });
+  return [...new Set(sentences)];
+}
+
+/** One of several tests of a run, as it is judged: with its own testers, targets and totals. */
+export interface JudgedClass extends Judged {
+  name: string;
+}
+
+/**
+ * Judges a run of several tests: each by itself, then what is about the run as a whole.
+ *
+ * @param run How it ended, and all its hosts.
+ * @param classes Its tests; a target that serves all is with the first.
+ * @param extra Reasons that the controller has of its own; those of a class name it.
+ * @returns the whole judgement, and that of each class
+ */
+export function judgeClasses(
+  run: Judged,
+  classes: readonly JudgedClass[],
+  extra: readonly HostReason[],
+): { whole: Judgement; classes: Judgement[] } {
+  const failed = run.run?.failed === true;
+  const nameOf = hostNames(run);
+  const judged = classes.map(({ name, ...part }) => {
+    const own = extra.filter((reason) => reason.class === name).map(({ class: _, ...reason }) => reason);
+    // How the run ended is said of the run, once.
+    const { details } = judge({ ...part, run: { failed } }, {}, own, nameOf);
+    return {
+      name,
+      ...judgementOf(details.filter(({ code }) => code !== "failed" || own.length > 0)),
+    };
+  });
+  const rest = extra.filter((reason) => reason.class === undefined);
+  const ending: HostReason[] = run.run?.interrupted === true
+    ? [{ level: "INVALID", code: "interrupted", text: "the run was interrupted" }]
+    : failed && extra.length === 0
+    ? [{ level: "INVALID", code: "failed", text: "the run did not come to its end" }]
+    : [];
+  const named = judged.flatMap(({ name, details }) =>
+    details.map((reason): HostReason => ({ ...reason, class: name }))
   );
-  return { verdict: verdictOf(details), reasons: [...new Set(reasons)], details };
+  const details = [...ending, ...rest, ...named];
+  const order = { INVALID: 0, SUSPECT: 1 };
+  details.sort((a, b) => order[a.level] - order[b.level]);
+  return { whole: judgementOf(details), classes: judged };
 }
 
 type NameOf = ReturnType<typeof hostNames>;

@@ -89,6 +89,7 @@ static void series(const struct ipb_engine *e, struct ipb_json *j)
 		ipb_json_uint(j, "ok", v->ok);
 		ipb_json_uint(j, "lost", v->sent > v->ok ? v->sent - v->ok : 0);
 		if (v->ok > 0) {
+			ipb_json_number(j, "mean_ns", v->sum_ns / (double)v->ok);
 			ipb_json_uint(j, "p50_ns", ipb_interval_percentile(e, v, 0.5));
 			ipb_json_uint(j, "p99_ns", ipb_interval_percentile(e, v, 0.99));
 			ipb_json_uint(j, "max_ns", v->max_ns);
