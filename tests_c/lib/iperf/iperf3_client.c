@@ -151,11 +151,11 @@ static int greet(struct iperf3_client *c, int fd, uint64_t deadline_ns, const st
 	}
 }
 
-static int open_stream(struct iperf3_client *c, const struct ipb_sock_options *options, uint64_t deadline_ns,
+static int open_stream(struct iperf3_client *c, int (*open)(void *, struct ipb_error *), void *context, uint64_t deadline_ns,
                        const struct ipb_stop *stop, struct ipb_error *err)
 {
 	int udp = c->params.udp;
-	int fd = ipb_sock_connect(c->host, c->port, udp ? SOCK_DGRAM : SOCK_STREAM, options, err);
+	int fd = open != NULL ? open(context, err) : ipb_sock_connect(c->host, c->port, udp ? SOCK_DGRAM : SOCK_STREAM, NULL, err);
 
 	if (fd < 0)
 		return -1;
@@ -170,8 +170,8 @@ static int open_stream(struct iperf3_client *c, const struct ipb_sock_options *o
 	return 0;
 }
 
-int iperf3_client_streams(struct iperf3_client *c, const struct ipb_sock_options *options, const struct ipb_stop *stop,
-                          struct ipb_error *err)
+int iperf3_client_streams(struct iperf3_client *c, int (*open)(void *context, struct ipb_error *err), void *context,
+                          const struct ipb_stop *stop, struct ipb_error *err)
 {
 	uint32_t wanted = c->params.streams * (c->params.bidirectional ? 2 : 1);
 	uint64_t deadline = in_ms(IPERF3_STREAMS_MS);
@@ -180,7 +180,7 @@ int iperf3_client_streams(struct iperf3_client *c, const struct ipb_sock_options
 		return ipb_error(err, "iperf3 takes 1..%d streams in a direction, not %u", IPERF3_STREAMS_MAX, c->params.streams);
 	c->running = 1;
 	for (uint32_t i = 0; i < wanted; i++) {
-		if (open_stream(c, options, deadline, stop, err) < 0)
+		if (open_stream(c, open, context, deadline, stop, err) < 0)
 			return -1;
 		if (iperf3_client_check(c, err) < 0)
 			return -1;
@@ -294,11 +294,13 @@ int iperf3_client_results(struct iperf3_client *c, struct iperf3_results *mine, 
 	return 0;
 }
 
+void iperf3_client_give(struct iperf3_client *c) { c->given = 1; }
+
 void iperf3_client_close(struct iperf3_client *c)
 {
 	if (c->control >= 0 && c->running)
 		iperf3_write_state(c->control, IPERF3_CLIENT_TERMINATE, in_ms(TERMINATE_MS));
-	for (uint32_t i = 0; i < c->count; i++)
+	for (uint32_t i = 0; i < c->count && !c->given; i++)
 		close(c->fds[i]);
 	if (c->control >= 0)
 		close(c->control);

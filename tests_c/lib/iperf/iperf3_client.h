@@ -21,6 +21,7 @@ struct iperf3_client {
 	char server[160];                 /* "iperf3 server at 192.0.2.1 port 5201" */
 	const char *host;
 	uint16_t port;
+	int given;                        /* the sockets are the caller's */
 	uint32_t count;                   /* streams open: those that send first, as iperf3 does */
 	int fds[IPERF3_ALL_STREAMS_MAX];  /* non-blocking */
 };
@@ -39,9 +40,12 @@ static inline int iperf3_client_sends(const struct iperf3_client *c, uint32_t n)
 int iperf3_client_connect(struct iperf3_client *c, const char *host, uint16_t port, const struct iperf3_params *params,
                           const struct ipb_sock_options *options, const struct ipb_stop *stop, struct ipb_error *err);
 
-/* options: of each stream. */
-int iperf3_client_streams(struct iperf3_client *c, const struct ipb_sock_options *options, const struct ipb_stop *stop,
-                          struct ipb_error *err);
+/* open: gives a socket that is connected to the server, for each stream, or -1 and a sentence; NULL: ours. */
+int iperf3_client_streams(struct iperf3_client *c, int (*open)(void *context, struct ipb_error *err), void *context,
+                          const struct ipb_stop *stop, struct ipb_error *err);
+
+/* The streams' sockets are the caller's from now on: close leaves them. */
+void iperf3_client_give(struct iperf3_client *c);
 
 /* Looks, without waiting, whether the server has ended the test: 0, or -1 and why. */
 int iperf3_client_check(struct iperf3_client *c, struct ipb_error *err);

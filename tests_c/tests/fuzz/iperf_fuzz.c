@@ -1,8 +1,9 @@
-/* Any bytes as iperf3's parameters, results and datagrams. The first byte chooses.  SPDX-License-Identifier: MIT */
+/* Any bytes as iperf3's parameters, results and datagrams, and as iperf2's report. The first byte chooses.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipb_json.h"
+#include "iperf2.h"
 #include "iperf3.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -52,11 +53,19 @@ static void datagrams(const uint8_t *data, size_t size)
 		abort();
 }
 
+static void report(const uint8_t *data, size_t size)
+{
+	struct iperf2_report r;
+
+	if (iperf2_report_decode(data, size, &r) == 0 && (r.seconds < 0 || r.jitter < 0))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const run[])(const uint8_t *, size_t) = { params, results, datagrams };
+	static void (*const run[])(const uint8_t *, size_t) = { params, results, datagrams, report };
 
 	if (size > 0)
-		run[data[0] % 3](data + 1, size - 1);
+		run[data[0] % 4](data + 1, size - 1);
 	return 0;
 }

@@ -96,7 +96,7 @@ static void one(const struct iperf3_params *p)
 
 	iperf3_client_init(&c);
 	if (iperf3_client_connect(&c, "127.0.0.1", server.port, p, NULL, NULL, &err) < 0 ||
-	    iperf3_client_streams(&c, NULL, NULL, &err) < 0)
+	    iperf3_client_streams(&c, NULL, NULL, NULL, &err) < 0)
 		fail_msg("%s", ipb_error_text(&err));
 	exchange(&c, 300, mine, udp);
 	if (iperf3_client_end(&c, NULL, &err) < 0)

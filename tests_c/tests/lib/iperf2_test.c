@@ -1,0 +1,103 @@
+/* iperf2's datagrams and reports, as old, small and new servers write them.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ipb_bytes.h"
+#include "iperf2.h"
+#include "ipb_sock.h"
+
+static struct ipb_error err;
+
+static void datagrams(void **state)
+{
+	uint8_t d[64];
+
+	(void)state;
+	memset(d, 0xff, sizeof d);
+	iperf2_stamp(d, sizeof d, 7, 0, 1700000001000002000ull);
+	assert_int_equal(ipb_get_be(d, 4), 7);
+	assert_int_equal(ipb_get_be(d + 4, 4), 1700000001);
+	assert_int_equal(ipb_get_be(d + 8, 4), 2);
+	for (int i = IPERF2_STAMP; i < IPERF2_UDP_MIN; i++)
+		assert_int_equal(d[i], 0);
+	assert_int_equal(d[IPERF2_UDP_MIN], 0xff);
+	iperf2_stamp(d, sizeof d, 7, 1, 0);
+	assert_int_equal((int32_t)ipb_get_be(d, 4), -7);
+}
+
+static size_t report(uint8_t *to, size_t stamp)
+{
+	static const uint32_t words[] = { 0x80000000u, 1, 2, 10, 500000, 3, 4, 1000, 0, 250 };
+
+	memset(to, 0, stamp);
+	for (size_t i = 0; i < 10; i++)
+		ipb_put_be(to + stamp + 4 * i, words[i], 4);
+	return stamp + 40;
+}
+
+/* 2.0.5 and zperf have the report behind 12 bytes, 2.0.10 and newer behind 16. */
+static void reports(void **state)
+{
+	static const size_t stamps[] = { 12, 16 };
+	struct iperf2_report r;
+	uint8_t d[64];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		size_t size = report(d, stamps[i]);
+		assert_int_equal(iperf2_report_decode(d, size, &r), 0);
+		assert_true(r.bytes == (1ull << 32) + 2 && r.datagrams == 1000 && r.lost == 3 && r.out_of_order == 4);
+		assert_true(fabs(r.seconds - 10.5) < 1e-9 && fabs(r.jitter - 0.00025) < 1e-12);
+		for (size_t cut = 0; cut < size; cut++)
+			assert_int_equal(iperf2_report_decode(d, cut, &r), -1);
+	}
+	memset(d, 0, sizeof d);
+	assert_int_equal(iperf2_report_decode(d, sizeof d, &r), -1);
+}
+
+static void the_end(void **state)
+{
+	struct ipb_sock_options o = { .dscp = -1 };
+	struct iperf2_report r;
+	uint8_t d[64], got[64];
+	int server = ipb_sock_listen("127.0.0.1", 0, SOCK_DGRAM, &o, &err), client;
+
+	(void)state;
+	assert_true(server >= 0);
+	client = ipb_sock_connect("127.0.0.1", ipb_sock_port(server), SOCK_DGRAM, &o, &err);
+	assert_true(client >= 0);
+	/* A silent one gets the last datagram as often as is said. */
+	assert_int_equal(iperf2_udp_end(client, d, sizeof d, 5, 2, &r, NULL, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(recv(server, got, sizeof got, MSG_DONTWAIT), 64);
+		assert_int_equal((int32_t)ipb_get_be(got, 4), -5);
+	}
+	assert_int_equal(recv(server, got, sizeof got, MSG_DONTWAIT), -1);
+	/* Something else before the report is passed over. */
+	struct sockaddr_storage from;
+	socklen_t size = sizeof from;
+	assert_int_equal(getsockname(client, (struct sockaddr *)&from, &size), 0);
+	sendto(server, "?", 1, 0, (struct sockaddr *)&from, size);
+	size_t length = report(got, 16);
+	sendto(server, got, length, 0, (struct sockaddr *)&from, size);
+	assert_int_equal(iperf2_udp_end(client, d, sizeof d, 5, 1, &r, NULL, &err), 1);
+	assert_int_equal(r.datagrams, 1000);
+	/* Nobody there. */
+	close(server);
+	assert_int_equal(iperf2_udp_end(client, d, sizeof d, 5, 3, &r, NULL, &err), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "nobody listens"));
+	close(client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(datagrams), cmocka_unit_test(reports), cmocka_unit_test(the_end) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
