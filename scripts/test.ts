@@ -1,11 +1,11 @@
 /**
  * Builds everything and runs every check and test, one part after another.
  *
- *     deno task test [PART…] [--filter TEXT]
+ *     deno task test [--all] [PART…] [--filter TEXT]
  *
  * Parts: check (formatting, lint, types, import rules), build, c (C tests under the sanitizers), fuzz (each libFuzzer
- * target for IPBENCH_FUZZ_SECONDS, 5), compile (deno compile as far as it goes here), unit, process. The last line
- * counts what passed, failed and was skipped.
+ * target for IPBENCH_FUZZ_SECONDS: 2, with --all 20), compile (deno compile as far as it goes here), unit, process. --all
+ * adds what is heavy. The last line counts what passed, failed and was skipped.
  *
  * @module
  */
@@ -18,13 +18,7 @@ import { MARK, markedProcesses, namespaces } from "./lib/leftovers.ts";
 import { providePackages } from "./lib/packages.ts";
 import { AROUND, filesBelow, PRODUCT, readSources } from "./lib/sources.ts";
 import { type Outcome, ROOT, run, say, StepError } from "./lib/steps.ts";
-
-/** What a part counted. */
-interface Count {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+import { type Count, countTests, runTestFiles } from "./lib/test_files.ts";
 
 /** Where tests stand beside what they test; scripts/ has a test.ts that Deno would run as one. */
 const UNIT = [...PRODUCT, "scripts/check_imports_test.ts"];
@@ -32,7 +26,12 @@ const UNIT = [...PRODUCT, "scripts/check_imports_test.ts"];
 const MAKE = ["--no-print-directory", `-j${navigator.hardwareConcurrency}`, "-C", "tests_c"];
 const PART_DEADLINE_MS = 3_600_000;
 const mark = crypto.randomUUID();
-let environment: Record<string, string> = { [MARK]: mark, NO_COLOR: "1" };
+const all = Deno.args.includes("--all");
+let environment: Record<string, string> = {
+  [MARK]: mark,
+  NO_COLOR: "1",
+  ...!all && { IPBENCH_TEST_QUICK: "1" },
+};
 const filter = Deno.args.includes("--filter")
   ? Deno.args.slice(Deno.args.indexOf("--filter"), Deno.args.indexOf("--filter") + 2)
   : [];
@@ -43,15 +42,9 @@ const PARTS: Record<string, () => Promise<Count>> = {
   c: cTests,
   compile: compileListing,
   fuzz,
-  unit: () => denoTest(["--parallel", ...UNIT]),
+  unit: unitTests,
   process: processTests,
 };
-
-/** Tests that measure, or that ask how much memory or time a program takes: one after another, and nothing beside them. */
-const ALONE =
-  /^tests\/(witness\/|plugins\/(engine_process|nfs)_|run\/(full_disk|lab_script|scale|search|sweep|whole)|daemon\/(fuzz|lockout)_|faults\/matrix)/;
-/** Files of the other tests at a time: they wait more than they work. */
-const SIDE_BY_SIDE = 4;
 
 /** One check that has no parts: shows its output when it fails. */
 function one(name: string, { code, output }: Outcome): Count {
@@ -121,7 +114,7 @@ async function fuzz(): Promise<Count> {
     say(`fuzzing: skipped, it needs ${absent.join(" and ")}`);
     return { passed: 0, failed: 0, skipped: 1 };
   }
-  const seconds = Deno.env.get("IPBENCH_FUZZ_SECONDS") ?? "5";
+  const seconds = Deno.env.get("IPBENCH_FUZZ_SECONDS") ?? (all ? "20" : "2");
   const args = [...MAKE, "fuzz", `FUZZ_SECONDS=${seconds}`];
   const { code, output } = await run("make", args, { env: environment, deadlineMs: PART_DEADLINE_MS });
   const lines = output.split("\n").filter((line) => /^(ok|not ok) |error:/.test(line));
@@ -172,39 +165,19 @@ function indexOfBytes(haystack: Uint8Array, needle: Uint8Array): number {
   return -1;
 }
 
-/** Runs Deno's tests, shows them as they go, and reads the counts of the last line. */
-async function denoTest(args: string[], jobs = navigator.hardwareConcurrency): Promise<Count> {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", "--no-check", "--quiet", "--frozen", ...filter, ...args],
-    cwd: ROOT,
-    env: { ...environment, DENO_JOBS: String(jobs) },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-    signal: AbortSignal.timeout(PART_DEADLINE_MS),
+async function unitTests(): Promise<Count> {
+  const args = ["test", "--allow-all", "--no-check", "--quiet", "--frozen", "--parallel", ...filter, ...UNIT];
+  const { code, output } = await run(Deno.execPath(), args, {
+    env: environment,
+    deadlineMs: PART_DEADLINE_MS,
   });
-  const child = command.spawn();
-  let tail = "";
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    await Deno.stderr.write(new TextEncoder().encode(chunk));
-    tail = (tail + chunk).slice(-4096);
-  }
-  const { code } = await child.status;
-  const found = (word: string) =>
-    Number(
-      new RegExp(`(\\d+) ${word}`).exec(tail.split("\n").findLast((line) => /\d+ passed/.test(line)) ?? "")
-        ?.[1] ?? 0,
-    );
-  const count = { passed: found("passed"), failed: found("failed"), skipped: found("ignored") };
-  if (code !== 0 && count.failed === 0) count.failed = 1;
-  return count;
+  if (code !== 0) say(output);
+  return countTests(code, output);
 }
 
 async function processTests(): Promise<Count> {
   const files = (await filesBelow("tests")).filter((path) => path.endsWith("_test.ts")).toSorted();
-  const alone = files.filter((path) => ALONE.test(path));
-  const together = files.filter((path) => !ALONE.test(path));
-  return sum([await denoTest(["--parallel", ...together], SIDE_BY_SIDE), await denoTest(alone)]);
+  return await runTestFiles(files, { env: environment, filter, all });
 }
 
 /** Nothing of this run may be left, whatever the tests did. */
@@ -223,8 +196,22 @@ async function leftovers(before: string[]): Promise<Count> {
   return one("nothing left behind", { code: processes.length + spaces.length, output: "" });
 }
 
+function failedSoFar(counts: Count[]): string {
+  const { failed } = sum(counts);
+  return failed > 0 ? `; ${failed} failed so far` : "";
+}
+
 async function main(): Promise<number> {
   const wanted = Deno.args.filter((arg) => arg in PARTS);
+  const unknown = Deno.args.find((arg) => !(arg in PARTS) && arg !== "--all" && !filter.includes(arg));
+  if (unknown !== undefined || filter.length === 1) {
+    const parts = Object.keys(PARTS).join(", ");
+    throw new StepError(
+      `${
+        filter.length === 1 ? "--filter needs a text" : `${unknown} is no part`
+      }: [--all] [--filter TEXT] [${parts}]`,
+    );
+  }
   const parts = wanted.length > 0 ? wanted : Object.keys(PARTS);
   const counts: Count[] = [];
   if (parts.some((part) => part !== "check")) {
@@ -234,6 +221,7 @@ async function main(): Promise<number> {
   const before = await namespaces();
   for (const part of parts) {
     const begin = performance.now();
+    say(`== ${part} (${parts.indexOf(part) + 1} of ${parts.length}${failedSoFar(counts)})`);
     const count = await PARTS[part]!();
     const seconds = ((performance.now() - begin) / 1000).toFixed(0);
     say(

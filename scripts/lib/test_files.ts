@@ -1,0 +1,170 @@
+/**
+ * Runs the test files that cross processes: those that wait many at a time, those that measure alone, and what is heavy
+ * only when everything is asked for.
+ *
+ * @module
+ */
+
+import { processorBusy } from "./processor_time.ts";
+import { run, say } from "./steps.ts";
+
+/** What tests counted. */
+export interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Which files are run, and how. */
+export interface FilesOptions {
+  env: Record<string, string>;
+  /** `--filter` and a text, or nothing. */
+  filter: string[];
+  /** Whether what is heavy is run, too. */
+  all: boolean;
+}
+
+/** Minutes of processor time each, for cases whose kinds are tried elsewhere in smaller numbers: with `--all` only. */
+const HEAVY =
+  /^tests\/(daemon\/(fuzz|lockout)|faults\/(crash|matrix_link)|plugins\/(nfs|tools_check|tutorial)|report\/browser|run\/(clock|completions_shells|full_disk|lab_script|scale|service_filter|sweep_examples|sweep_resume|search_bucket|terminal_live)|witness\/(cpu|icmp_reject|machine|rates|standstill|targets|times))_test\.ts$/;
+/** Tests whose figures other work on this machine would change: one after another, and only while it is quiet. */
+const MEASURES =
+  /^tests\/(witness\/(clock|counts|cpu|interface|machine|programs|rates|standstill|targets|times)|run\/(lab_script|search_bucket|scale|whole)|plugins\/engine_process)_test\.ts$/;
+/** Tests that need the machine for themselves for another reason: they fill a disk, or flood a daemon. */
+const ALONE =
+  /^tests\/(run\/(full_disk|sweep_resume)|daemon\/(fuzz|lockout)|plugins\/nfs|faults\/matrix)_test\.ts$/;
+
+/** Files at a time: they wait about half of their time. */
+const SIDE_BY_SIDE = 2 * navigator.hardwareConcurrency;
+const FILE_DEADLINE_MS = 1_800_000;
+/** A share of the processors that work of somebody else may have beside tests that measure. */
+const QUIET_BELOW = 0.2;
+/** How long the machine is given to become quiet. */
+const QUIET_WITHIN_MS = 30_000;
+
+/**
+ * Runs test files and says what became of each, and how many are left.
+ *
+ * @param files paths from the project's folder
+ */
+export async function runTestFiles(files: string[], options: FilesOptions): Promise<Count> {
+  const filtered = options.filter.length > 0;
+  const wanted = options.all || filtered ? files : files.filter((path) => !HEAVY.test(path));
+  const isAlone = (path: string) => MEASURES.test(path) || ALONE.test(path);
+  const progress = new Progress(wanted.length, filtered);
+  const queue = (await longestFirst(wanted)).filter((path) => !isAlone(path));
+  const lanes = Array.from({ length: SIDE_BY_SIDE }, async () => {
+    for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+      progress.ended(path, await runFile(path, options));
+    }
+  });
+  await Promise.all(lanes);
+  for (const path of wanted.filter(isAlone)) {
+    const busy = MEASURES.test(path) && !filtered ? await busyShare() : 0;
+    progress.ended(path, busy < QUIET_BELOW ? await runFile(path, options) : crowded(busy));
+  }
+  if (wanted.length < files.length) {
+    say(`not run without --all: ${files.length - wanted.length} files, which are heavy`);
+  }
+  if (!filtered) await progress.keepTimes();
+  return progress.total;
+}
+
+/** What became of one file. */
+interface FileOutcome extends Count {
+  /** What it printed. */
+  output: string;
+  seconds: number;
+  /** Why it was not run. */
+  skippedFor?: string;
+}
+
+/** Counts, a line a file, and the times of the files for the next run. */
+class Progress {
+  readonly total: Count = { passed: 0, failed: 0, skipped: 0 };
+  readonly #files: number;
+  readonly #quietly: boolean;
+  readonly #times = new Map<string, number>();
+  #ended = 0;
+  #failedFiles = 0;
+
+  /** @param quietly whether files without a test that was wanted are not worth a line */
+  constructor(files: number, quietly: boolean) {
+    this.#files = files;
+    this.#quietly = quietly;
+  }
+
+  ended(path: string, outcome: FileOutcome): void {
+    this.#ended += 1;
+    if (outcome.failed > 0) this.#failedFiles += 1;
+    for (const key of ["passed", "failed", "skipped"] as const) this.total[key] += outcome[key];
+    if (outcome.skippedFor === undefined) this.#times.set(path, outcome.seconds);
+    if (this.#quietly && outcome.passed + outcome.failed + outcome.skipped === 0) return;
+    const failed = this.#failedFiles > 0 ? `, ${this.#failedFiles} failed` : "";
+    const counted = outcome.skippedFor ??
+      `${outcome.passed} passed${outcome.failed > 0 ? `, ${outcome.failed} failed` : ""}${
+        outcome.skipped > 0 ? `, ${outcome.skipped} skipped` : ""
+      }, ${outcome.seconds.toFixed(0)} s`;
+    const word = outcome.failed > 0 ? "not ok" : outcome.skippedFor === undefined ? "ok" : "skipped";
+    if (outcome.failed > 0) say(outcome.output.trimEnd());
+    say(`[${this.#ended}/${this.#files}${failed}] ${word} ${path} (${counted})`);
+    for (const line of outcome.output.matchAll(/^.*\.\.\. .*ignored.*$/gm)) say(`  ${line[0]}`);
+  }
+
+  /** Remembers how long each file took, so that the longest begin first next time. */
+  async keepTimes(): Promise<void> {
+    const times = { ...await knownTimes(), ...Object.fromEntries(this.#times) };
+    await Deno.writeTextFile(TIMES_FILE, JSON.stringify(times, null, 1)).catch(() => {});
+  }
+}
+
+const TIMES_FILE = "build/test_seconds.json";
+
+async function knownTimes(): Promise<Record<string, number>> {
+  try {
+    return JSON.parse(await Deno.readTextFile(TIMES_FILE));
+  } catch {
+    return {}; // the first run, or a damaged file: the order is all that depends on it
+  }
+}
+
+/** What takes longest must not begin last. Files of unknown length go first. */
+async function longestFirst(files: string[]): Promise<string[]> {
+  const times = await knownTimes();
+  const seconds = (path: string) => times[path] ?? Infinity;
+  return files.toSorted((a, b) => seconds(b) === seconds(a) ? a.localeCompare(b) : seconds(b) - seconds(a));
+}
+
+async function runFile(path: string, { env, filter }: FilesOptions): Promise<FileOutcome> {
+  const begin = performance.now();
+  const fixed = ["test", "--allow-all", "--no-check", "--quiet", "--frozen"];
+  const options = { env, deadlineMs: FILE_DEADLINE_MS };
+  const { code, output } = await run(Deno.execPath(), [...fixed, ...filter, path], options);
+  return { ...countTests(code, output), output, seconds: (performance.now() - begin) / 1000 };
+}
+
+/**
+ * Reads the counts of the last line of `deno test`.
+ *
+ * @param code its exit status: a failure that it does not count counts as one
+ */
+export function countTests(code: number, output: string): Count {
+  const last = output.split("\n").findLast((line) => /\d+ passed/.test(line)) ?? "";
+  const found = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(last)?.[1] ?? 0);
+  const count = { passed: found("passed"), failed: found("failed"), skipped: found("ignored") };
+  return code !== 0 && count.failed === 0 ? { ...count, failed: 1 } : count;
+}
+
+/** The share of the processors that others have, when it has become quiet or is not going to. */
+async function busyShare(): Promise<number> {
+  const end = performance.now() + QUIET_WITHIN_MS;
+  for (;;) {
+    const busy = await processorBusy(1_000);
+    if (busy < QUIET_BELOW || performance.now() > end) return busy;
+  }
+}
+
+function crowded(busy: number): FileOutcome {
+  const skippedFor = `the machine is crowded: ${(100 * busy).toFixed(0)} % of its processors are busy`;
+  return { passed: 0, failed: 0, skipped: 1, output: "", seconds: 0, skippedFor };
+}
