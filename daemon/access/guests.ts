@@ -5,7 +5,7 @@
  * @module
  */
 import type { PluginInfo } from "../../ffi/mod.ts";
-import { type Cidr, isInRanges, parseCidr } from "./cidr.ts";
+import { ADDRESS_BITS, type Cidr, isInRanges, parseAddress, parseCidr } from "./cidr.ts";
 import type { SlotHost } from "../spare.ts";
 
 /** What `--allow-target` names. */
@@ -127,7 +127,9 @@ export class GuestPolicy {
     const what = address === target.replace(/^\[|\]$/g, "") ? address : `${target}, which is ${address},`;
     const group = isInRanges(MULTICAST, address);
     if (group || isInRanges([EVERYBODY], address) || own.some((each) => isBroadcast(each, address))) {
-      const named = this.#ranges.filter((range) => isOfGroups(range) || range.prefix === range.bits);
+      const named = this.#ranges.filter((range) =>
+        isOfGroups(range) || range.prefix === ADDRESS_BITS[range.family]
+      );
       if (isInRanges(named, address)) return;
       throw new Error(
         `target ${what} is ${
@@ -163,9 +165,7 @@ function normalMac(text: string): string {
 }
 
 function isOfGroups(range: Cidr): boolean {
-  return range.bits === 32
-    ? range.prefix >= 4 && range.network >> 28n === 0xen
-    : range.prefix >= 8 && range.network >> 120n === 0xffn;
+  return isInRanges(MULTICAST.filter(({ prefix }) => range.prefix >= prefix), range.address);
 }
 
 /** The network of an own address; `null` when the system tells none, or one that is everything. */
@@ -183,10 +183,11 @@ function isOnLink(own: OwnAddress, address: string): boolean {
 /** The last address of an IPv4 network, and the first, which meant the same once. Networks of two and one have none. */
 function isBroadcast(own: OwnAddress, address: string): boolean {
   const network = own.family === "IPv4" ? networkOf(own) : null;
-  if (network === null || network.prefix > 30) return false;
-  const last = network.network | (1n << BigInt(32 - network.prefix)) - 1n;
-  const ends = [network.network, last].map((value) => ({ bits: 32, network: value, prefix: 32 }) as const);
-  return isInRanges(ends, address);
+  if (network === null || network.prefix > 30 || !isInRanges([network], address)) return false;
+  const size = 2 ** (ADDRESS_BITS.ipv4 - network.prefix);
+  const bytes = (parseAddress(address)?.address ?? "").split(".");
+  const place = bytes.reduce((number, byte) => number * 256 + Number(byte), 0) % size;
+  return place === 0 || place === size - 1;
 }
 
 /**
