@@ -24,7 +24,7 @@ import {
 } from "../controller/sweep/plan.ts";
 import type { SweepOptions } from "../controller/sweep/run_sweep.ts";
 import { FolderStore } from "../controller/sweep/store.ts";
-import type { SweepIndex } from "../controller/sweep/sweep_index.ts";
+import type { StoredIndex } from "../controller/sweep/sweep_index.ts";
 import { parseUntil } from "../controller/sweep/until.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./terminal/text.ts";
@@ -120,7 +120,7 @@ export async function settingsOf(
   return { base: description, plan: plan!, ...settings, resume: given.resume === true, ipbench: buildOf() };
 }
 
-async function loadIndex(folder: string): Promise<SweepIndex | null> {
+async function loadIndex(folder: string): Promise<StoredIndex | null> {
   try {
     return await new FolderStore(folder, () => Promise.resolve(false)).loadIndex();
   } catch (error) {
@@ -136,7 +136,7 @@ async function describeBase(given: SweepCommandOptions, configPath: string | und
 
 /** The run as the index has it; how it is reached and told of is the command line's, where that says so. */
 // deno-lint-ignore require-await -- what is wrong rejects, as with describeBase
-async function resumeBase(given: SweepCommandOptions, old: SweepIndex): Promise<Base> {
+async function resumeBase(given: SweepCommandOptions, old: StoredIndex): Promise<Base> {
   const base = checkRunDescription(old.base);
   const keys = {
     secretFile: parseHostFiles(given.secretFile ?? []),

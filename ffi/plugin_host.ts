@@ -12,6 +12,7 @@ import { PluginError } from "./errors.ts";
 import { isGranted } from "./granted.ts";
 import { DEFAULT_DEADLINES, type HostDeadlines } from "./limits.ts";
 import {
+  type Finding,
   type PageProgress,
   parseProgress,
   type PluginCheck,
@@ -306,8 +307,11 @@ export class PluginHost {
     this.#process.subject = `plugin file ${path}`;
     const { header } = await this.#call("check", "interface", this.#deadlines.checkMs, { path });
     this.#openPage(header.progressFd);
-    const { info, findings, has } = header as unknown as PluginCheck;
-    return { info, findings, has };
+    return {
+      info: header.info as PluginInfo,
+      findings: header.findings as Finding[],
+      has: header.has as string[],
+    };
   }
 
   /** Lets the process end by itself, so that a sanitizer can report; then as {@linkcode PluginHost.kill}. */

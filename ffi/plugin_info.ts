@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BETTER, TOTALS } from "../base/metric_kinds.ts";
 import { TEST_PHASES, type TestProgress } from "../base/test_progress.ts";
 
 /** The side of a test that a plugin implements. */
@@ -24,11 +25,6 @@ export interface PluginOption {
   /** An argument of `setup_controller`, not of `setup`. */
   controller: boolean;
 }
-
-/** How one metric of several testers becomes the run's, in the order of `enum ipbench_total`. */
-export const TOTALS = ["none", "sum", "mean", "max", "min"] as const;
-/** Which direction of a metric is an improvement, in the order of `enum ipbench_better`. */
-export const BETTER = ["unknown", "more", "less"] as const;
 
 /** One figure that a plugin's results give. */
 export interface PluginMetric {

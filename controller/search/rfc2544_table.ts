@@ -5,7 +5,7 @@
  */
 
 import { formatNanoseconds, formatQuantity } from "../../base/values.ts";
-import type { FrameRecord, Rfc2544Document } from "./rfc2544_document.ts";
+import type { ShownRfc2544 } from "./shown.ts";
 import { alignColumns } from "./table.ts";
 
 const NONE = "-";
@@ -29,14 +29,16 @@ const HEADER = [
  * @param width Of the terminal, where there is one.
  * @returns A header, one line a frame size, the loss curves, the notes, and what a frame size stands for.
  */
-export function rfc2544Table(document: Rfc2544Document, width = Infinity): string {
+export function rfc2544Table(document: ShownRfc2544, width = Infinity): string {
   const curves = document.frames.flatMap((record) => record.loss === null ? [] : [curveLine(record)]);
   const notes = document.frames.flatMap((record) => record.notes.map((text) => `${record.frame}: ${text}\n`));
   return alignColumns([HEADER, ...document.frames.map(row)], width) + curves.join("") + notes.join("") +
     `frame: Ethernet frame in bytes, with FCS; ${document.carrier}\n`;
 }
 
-function row(record: FrameRecord): string[] {
+type Frame = ShownRfc2544["frames"][number];
+
+function row(record: Frame): string[] {
   const { throughput, latency, loss, back_to_back: burst } = record;
   const response = latency?.response ?? null;
   const time = (ns: number | undefined) => ns === undefined ? NONE : formatNanoseconds(ns);
@@ -58,7 +60,7 @@ function row(record: FrameRecord): string[] {
   ];
 }
 
-function curveLine(record: FrameRecord): string {
+function curveLine(record: Frame): string {
   const points = (record.loss ?? []).map((point) => `${point.percent}%: ${percent(point.loss_ratio)}`);
   return `loss at ${record.frame}: ${points.join(", ")}\n`;
 }

@@ -6,7 +6,8 @@
 
 import { formatNanoseconds, formatQuantity } from "../../base/values.ts";
 import { codesOf } from "../../results/document/reason_groups.ts";
-import type { GoalRecord, SearchDocument, TrialRecord } from "./document.ts";
+import type { TrialRecord } from "./document.ts";
+import type { ShownSearch } from "./shown.ts";
 
 const NONE = "-";
 const GAP = "  ";
@@ -18,7 +19,7 @@ const GAP = "  ";
  * @param width Of the terminal, where there is one.
  * @returns Lines, each ending in a newline: a header, one line a goal, then why each search stopped.
  */
-export function searchTable(document: SearchDocument, width = Infinity): string {
+export function searchTable(document: ShownSearch, width = Infinity): string {
   const { unit, bits_per_packet: bits } = document.load;
   const header = [
     "goal",
@@ -35,7 +36,7 @@ export function searchTable(document: SearchDocument, width = Infinity): string 
   return alignColumns([header, ...rows], width) + stops.join("");
 }
 
-function goalRow(goal: GoalRecord, bits: number | null): string[] {
+function goalRow(goal: ShownSearch["goals"][number], bits: number | null): string[] {
   const load = (value: number | null) => value === null ? NONE : formatQuantity(value, 5);
   const response = goal.latency_at_lower_bound?.response ?? null;
   return [

@@ -4,24 +4,31 @@
  * @module
  */
 
+import * as v from "valibot";
 import { cpuUse } from "../../results/document/cpu_use.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
+import { open } from "../../results/document/schema.ts";
 
-/** Over all clients; `null` where it is not known. Times are response times. */
-export interface Figures {
-  requested_bps: number | null;
-  sent_bps: number | null;
-  received_bps: number | null;
-  loss_ratio: number | null;
-  mean_ns: number | null;
-  p50_ns: number | null;
-  p90_ns: number | null;
-  p99_ns: number | null;
-  p999_ns: number | null;
-  max_ns: number | null;
+/** `null` where it is not known; an index of another version may lack it. */
+const figure = v.optional(v.nullable(v.number()), null);
+
+/** Over all clients. Times are response times. */
+export const figures = open({
+  requested_bps: figure,
+  sent_bps: figure,
+  received_bps: figure,
+  loss_ratio: figure,
+  mean_ns: figure,
+  p50_ns: figure,
+  p90_ns: figure,
+  p99_ns: figure,
+  p999_ns: figure,
+  max_ns: figure,
   /** Use of all CPUs of the first target that has a CPU meter. */
-  cpu_percent: number | null;
-}
+  cpu_percent: figure,
+});
+
+export type Figures = v.InferOutput<typeof figures>;
 
 /** Reads the figures from a document. */
 export function figuresOf(document: ResultDocument): Figures {

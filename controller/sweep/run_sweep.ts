@@ -11,7 +11,7 @@ import type { Clock, Runner } from "../run/runner.ts";
 import { isTargetFault } from "../outcome/target_fault.ts";
 import { figuresOf } from "./figures.ts";
 import { branchOf, describePoint, executionOrder, rankOf, SweepError, type SweepPlan } from "./plan.ts";
-import { checkSame, type IndexPoint, newIndex, type SweepIndex } from "./sweep_index.ts";
+import { checkSame, type IndexPoint, newIndex, type StoredIndex, type SweepIndex } from "./sweep_index.ts";
 import type { Until } from "./until.ts";
 
 /** What to sweep. */
@@ -32,7 +32,7 @@ export interface SweepOptions {
 /** Where a sweep keeps what it has. Both writes are whole or not at all. */
 export interface SweepStore {
   /** The index on disk, or `null`. */
-  loadIndex(): Promise<SweepIndex | null>;
+  loadIndex(): Promise<StoredIndex | null>;
   saveIndex(index: SweepIndex): Promise<void>;
   /** A document on disk, or `null` when it is not there or damaged. */
   loadDocument(file: string): Promise<ResultDocument | null>;

@@ -11,7 +11,7 @@ import {
   type SweepOptions,
   type SweepStore,
 } from "./run_sweep.ts";
-import { parseIndex, type SweepIndex } from "./sweep_index.ts";
+import { parseIndex, type StoredIndex, type SweepIndex } from "./sweep_index.ts";
 import { parseUntil } from "./until.ts";
 
 /** Keeps texts, as a folder does. */
@@ -20,7 +20,7 @@ class MemoryStore implements SweepStore {
   readonly documents = new Map<string, string>();
   readonly writes: string[] = [];
 
-  loadIndex(): Promise<SweepIndex | null> {
+  loadIndex(): Promise<StoredIndex | null> {
     return Promise.resolve(this.index === null ? null : parseIndex(this.index));
   }
 

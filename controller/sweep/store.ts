@@ -7,7 +7,7 @@
 import type { ResultDocument } from "../../results/document/document.ts";
 import { DocumentError, parseDocument } from "../../results/document/parse.ts";
 import { writeFileAtomic } from "../store/atomic_file.ts";
-import { parseIndex, type SweepIndex } from "./sweep_index.ts";
+import { parseIndex, type StoredIndex, type SweepIndex } from "./sweep_index.ts";
 import type { SweepStore } from "./run_sweep.ts";
 
 /** Writes a file by its path, or says that it could not be written. */
@@ -32,7 +32,7 @@ export class FolderStore implements SweepStore {
   }
 
   /** @throws {SweepError} when there is an index that cannot be read. */
-  async loadIndex(): Promise<SweepIndex | null> {
+  async loadIndex(): Promise<StoredIndex | null> {
     const text = await this.#read(INDEX_FILE);
     return text === null ? null : parseIndex(text);
   }

@@ -8,68 +8,86 @@
 import * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
 import type { RunDescription } from "../../config/run_description.ts";
-import type { Verdict } from "../../results/document/document.ts";
-import type { GroupedReason } from "../../results/document/reason_groups.ts";
-import type { Figures } from "./figures.ts";
-import { type PlannedPoint, planPoints, SweepError, type SweepPlan } from "./plan.ts";
+import { freeform, open, VERDICTS } from "../../results/document/schema.ts";
+import { figures } from "./figures.ts";
+import { planPoints, SweepError, type SweepPlan } from "./plan.ts";
 
 /** The value of {@linkcode SweepIndex.format}. */
 const SWEEP_FORMAT = "ipbench-sweep/1";
 
-/** How far a point is. */
-export type PointStatus =
-  /** Not measured yet, or to be measured again. */
-  | "pending"
-  /** Measured; its document is on disk and not INVALID. */
-  | "done"
-  /** Measured as often as allowed and INVALID each time; the last document is on disk. */
-  | "invalid"
-  /** Left out because its branch had ended. */
-  | "skipped";
+const optionalText = v.nullable(v.string());
+
+const point = open({
+  /** "point-0001", by the planned order. */
+  id: v.pipe(v.string(), v.regex(/^point-\d{4,9}$/)),
+  values: v.record(v.string(), v.string()),
+  /** From 1. */
+  repetition: v.number(),
+  /**
+   * How far it is. "pending": not measured yet, or to be measured again; "done": its document is on disk and not
+   * INVALID; "invalid": measured as often as allowed and INVALID each time, the last document is on disk; "skipped":
+   * left out because its branch had ended.
+   */
+  status: v.picklist(["pending", "done", "invalid", "skipped"]),
+  /** Name of its document, beside the index; `null` while there is none. */
+  file: v.nullable(v.pipe(v.string(), v.regex(/^point-\d{4,9}\.json$/))),
+  verdict: v.nullable(v.picklist(VERDICTS)),
+  /** Runs that it took. */
+  attempts: v.number(),
+  started: optionalText,
+  ended: optionalText,
+  /** Why it is not done, in a sentence. */
+  reason: optionalText,
+  /** The same, each reason apart; absent in indexes of earlier versions. */
+  details: v.exactOptional(
+    v.array(open({ text: v.string(), code: v.optional(v.string()), host: v.optional(v.string()) })),
+  ),
+  figures: v.nullable(figures),
+});
+
+const index = open({
+  format: v.literal(SWEEP_FORMAT),
+  ipbench: v.object({ version: v.string(), build: v.string() }),
+  sweep: v.object({ id: v.string(), started: v.string(), ended: optionalText, interrupted: v.boolean() }),
+  plan: v.object({
+    axes: v.array(v.object({ arg: v.string(), values: v.array(v.string()) })),
+    repeat: v.number(),
+    shuffleSeed: v.nullable(v.number()),
+    split: v.boolean(),
+  }),
+  /** How it is run; absent in indexes of earlier versions. */
+  settings: v.exactOptional(v.object({
+    /** Conditions that end a branch, as typed. */
+    until: v.array(v.string()),
+    retry: v.number(),
+    cooldownSeconds: v.number(),
+  })),
+  /** The run that the points vary; whoever resumes the sweep checks it. */
+  base: freeform,
+  points: v.array(point),
+});
 
 /** One point of the index. */
-export interface IndexPoint extends PlannedPoint {
-  status: PointStatus;
-  /** Name of its document, beside the index; `null` while there is none. */
-  file: string | null;
-  verdict: Verdict | null;
-  /** Runs that it took. */
-  attempts: number;
-  started: string | null;
-  ended: string | null;
-  /** Why it is not done, in a sentence. */
-  reason: string | null;
-  /** The same, each reason apart; absent in indexes of earlier versions. */
-  details?: GroupedReason[];
-  figures: Figures | null;
-}
+export type IndexPoint = v.InferOutput<typeof point>;
+
+/** An index as it is read from disk. */
+export type StoredIndex = v.InferOutput<typeof index>;
 
 /** The whole index. */
-export interface SweepIndex {
-  format: typeof SWEEP_FORMAT;
-  ipbench: { version: string; build: string };
-  sweep: { id: string; started: string; ended: string | null; interrupted: boolean };
-  plan: SweepPlan;
-  /** How it is run; absent in indexes of earlier versions. */
-  settings?: SweepSettings;
-  /** The run that the points vary. */
+export interface SweepIndex extends Omit<StoredIndex, "base"> {
   base: RunDescription;
-  points: IndexPoint[];
-}
-
-/** How a sweep is run, beside its plan. */
-export interface SweepSettings {
-  /** Conditions that end a branch, as typed. */
-  until: string[];
-  retry: number;
-  cooldownSeconds: number;
 }
 
 /** A new index with all points to be measured. */
 export function newIndex(
   plan: SweepPlan,
   base: RunDescription,
-  about: { id: string; started: string; ipbench: SweepIndex["ipbench"]; settings: SweepSettings },
+  about: {
+    id: string;
+    started: string;
+    ipbench: SweepIndex["ipbench"];
+    settings: NonNullable<SweepIndex["settings"]>;
+  },
 ): SweepIndex {
   const points = planPoints(plan).map((point): IndexPoint => ({
     ...point,
@@ -93,64 +111,26 @@ export function newIndex(
   };
 }
 
-const text = v.string();
-const optionalText = v.nullable(v.string());
-const planSchema = v.object({
-  axes: v.array(v.object({ arg: text, values: v.array(text) })),
-  repeat: v.number(),
-  shuffleSeed: v.nullable(v.number()),
-  split: v.boolean(),
-});
-const pointSchema = v.looseObject({
-  id: v.pipe(text, v.regex(/^point-\d{4,9}$/)),
-  values: v.record(text, text),
-  repetition: v.number(),
-  status: v.picklist(["pending", "done", "invalid", "skipped"]),
-  file: v.nullable(v.pipe(text, v.regex(/^point-\d{4,9}\.json$/))),
-  verdict: v.nullable(v.picklist(["VALID", "SUSPECT", "INVALID"])),
-  attempts: v.number(),
-  started: optionalText,
-  ended: optionalText,
-  reason: optionalText,
-  details: v.exactOptional(
-    v.array(v.looseObject({ text, code: v.exactOptional(text), host: v.exactOptional(text) })),
-  ),
-  figures: v.nullable(v.looseObject({})),
-});
-const indexSchema = v.looseObject({
-  format: v.literal(SWEEP_FORMAT),
-  ipbench: v.object({ version: text, build: text }),
-  sweep: v.object({ id: text, started: text, ended: optionalText, interrupted: v.boolean() }),
-  plan: planSchema,
-  settings: v.exactOptional(
-    v.object({ until: v.array(text), retry: v.number(), cooldownSeconds: v.number() }),
-  ),
-  base: v.looseObject({}),
-  points: v.array(pointSchema),
-});
-
 /**
  * Checks an index that was read from disk.
  *
  * @throws {SweepError} when it is none, or damaged.
  */
-export function parseIndex(json: string): SweepIndex {
+export function parseIndex(json: string): StoredIndex {
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new SweepError(`index.json is not JSON (${messageOf(cause)})`, {
-      cause,
-    });
+    throw new SweepError(`index.json is not JSON (${messageOf(cause)})`, { cause });
   }
-  const result = v.safeParse(indexSchema, value);
+  const result = v.safeParse(index, value);
   if (!result.success) {
     const [issue] = result.issues;
     throw new SweepError(
       `index.json is no ${SWEEP_FORMAT} index: ${v.getDotPath(issue) ?? "it"}: ${issue.message}`,
     );
   }
-  return result.output as unknown as SweepIndex;
+  return result.output;
 }
 
 /**
@@ -161,7 +141,7 @@ export function parseIndex(json: string): SweepIndex {
  * @param base The run that is asked for now.
  * @throws {SweepError} naming the first difference.
  */
-export function checkSame(old: SweepIndex, plan: SweepPlan, base: RunDescription): void {
+export function checkSame(old: StoredIndex, plan: SweepPlan, base: RunDescription): void {
   const parts: [string, unknown, unknown][] = [
     ["the axes", old.plan.axes, plan.axes],
     ["the number of repetitions", old.plan.repeat, plan.repeat],

@@ -5,7 +5,8 @@
  */
 
 import { MAX_NAME_BYTES, MAX_OPTIONS, MAX_TEXT_BYTES } from "../limits.ts";
-import { BETTER, type PluginInfo, type PluginMetric, type PluginOption, TOTALS } from "../plugin_info.ts";
+import { BETTER, TOTALS } from "../../base/metric_kinds.ts";
+import type { PluginInfo, PluginMetric, PluginOption } from "../plugin_info.ts";
 import { EXT, METRIC, OPTION, PLUGIN, PLUGIN_FUNCTIONS, TYPE_TARGET } from "../structs.ts";
 import { INTERFACE_MAJOR, INTERFACE_MINOR } from "../self/version.ts";
 import { cString, libc } from "./libc.ts";

@@ -30,6 +30,7 @@ import {
   type summary,
   text,
   totalMetric,
+  VERDICTS,
   window,
 } from "./schema.ts";
 
@@ -37,7 +38,6 @@ export type { SeriesPoint };
 
 /** The value of {@linkcode ResultDocument.format}. */
 export const RESULT_FORMAT = "ipbench-result/1";
-const VERDICTS = ["VALID", "SUSPECT", "INVALID"] as const;
 
 /** What a plugin's `results` may say. */
 const plugin = open(pluginEntries);

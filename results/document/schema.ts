@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { BETTER, TOTALS } from "../../base/metric_kinds.ts";
 
 /** Longest base64 text of a histogram that is decoded, in characters. */
 export const HISTOGRAM_TEXT_LIMIT = 16 * 1024 * 1024;
@@ -31,6 +32,9 @@ export const text = v.pipe(v.string(), v.maxLength(TEXT_LIMIT));
 export const output = v.pipe(v.string(), v.maxLength(OUTPUT_LIMIT));
 const encoded = v.nullable(v.pipe(v.string(), v.maxLength(HISTOGRAM_TEXT_LIMIT)));
 export const freeform = v.record(v.string(), v.unknown());
+
+/** What a run is worth: VALID, SUSPECT (use with care) or INVALID (do not use). */
+export const VERDICTS = ["VALID", "SUSPECT", "INVALID"] as const;
 
 /** A list with a limit. */
 // deno-lint-ignore explicit-module-boundary-types -- inferred from the schema given
@@ -94,19 +98,14 @@ export const rates = open({
   received_bps: rate,
 });
 
-/** How one metric of several testers, or targets, becomes the run's; "none": it does not. */
-const METRIC_TOTALS = ["none", "sum", "mean", "max", "min"] as const;
-/** Which direction of a metric is an improvement. */
-const METRIC_BETTER = ["unknown", "more", "less"] as const;
-
 /** A named figure of a test that is not about latency. */
 export const metric = open({
   name: text,
   value: number,
   unit: text,
   /** As its test says; missing where it does not say. */
-  total: v.optional(v.picklist(METRIC_TOTALS)),
-  better: v.optional(v.picklist(METRIC_BETTER)),
+  total: v.optional(v.picklist(TOTALS)),
+  better: v.optional(v.picklist(BETTER)),
 });
 /** A figure of all testers together, or of all targets of one test. */
 export const totalMetric = open({
