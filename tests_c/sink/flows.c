@@ -35,53 +35,13 @@ static struct flow *find(struct flows *f, uint64_t run_id, uint32_t number, uint
 	if (f->count == FLOWS_MAX)
 		return NULL;
 	l = &f->flow[f->count];
-	l->seen = calloc(FLOW_WINDOW / 64, sizeof *l->seen);
-	if (l->seen == NULL)
+	if (ipb_sequence_init(&l->sequence) < 0)
 		return NULL;
 	l->run_id = run_id;
 	l->number = number;
 	l->source = source;
 	f->place[at] = (uint16_t)++f->count;
 	return f->last = l;
-}
-
-static uint64_t *word_of(struct flow *l, uint64_t sequence) { return &l->seen[sequence % FLOW_WINDOW / 64]; }
-
-/* Forgets what lies between the old highest number and the new one. */
-static void advance(struct flow *l, uint64_t to)
-{
-	if (to - l->highest >= FLOW_WINDOW) {
-		memset(l->seen, 0, FLOW_WINDOW / 8);
-	} else {
-		for (uint64_t s = l->highest + 1; s <= to; s++)
-			*word_of(l, s) &= ~(1ull << s % 64);
-	}
-	l->highest = to;
-}
-
-/* 1 when this number had not come before, as far as the window knows. */
-static int is_new(struct flow *l, uint64_t sequence)
-{
-	if (l->unique == 0) {
-		l->first = l->highest = sequence;
-	} else if (sequence > l->highest) {
-		advance(l, sequence);
-	} else {
-		if (l->highest - sequence < FLOW_WINDOW && (*word_of(l, sequence) >> sequence % 64 & 1)) {
-			l->duplicate++;
-			return 0;
-		}
-		l->reordered++;
-		if (sequence < l->first)
-			l->first = sequence;
-		if (l->highest - sequence >= FLOW_WINDOW) {
-			l->unique++;
-			return 1;
-		}
-	}
-	*word_of(l, sequence) |= 1ull << sequence % 64;
-	l->unique++;
-	return 1;
 }
 
 void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size, uint64_t source, uint64_t now_ns)
@@ -97,7 +57,7 @@ void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size
 		f->untold++;
 		return;
 	}
-	int fresh = is_new(l, ipb_get_be(data, 8)), measured = data[32] == DISCARD_MEASURE;
+	int fresh = ipb_sequence_add(&l->sequence, ipb_get_be(data, 8)), measured = data[32] == DISCARD_MEASURE;
 	uint64_t told = ipb_get_be(data + 24, 8) + (measured ? 1 : 0);
 	if (told > l->measured_sent)
 		l->measured_sent = told;
@@ -116,10 +76,10 @@ void flows_totals(const struct flows *f, struct flow_totals *t)
 	memset(t, 0, sizeof *t);
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct flow *l = &f->flow[i];
-		uint64_t span = l->highest - l->first + 1;
-		t->missing += span > l->unique ? span - l->unique : 0;
-		t->duplicate += l->duplicate;
-		t->reordered += l->reordered;
+		uint64_t span = l->sequence.highest - l->sequence.first + 1;
+		t->missing += span > l->sequence.unique ? span - l->sequence.unique : 0;
+		t->duplicate += l->sequence.duplicate;
+		t->reordered += l->sequence.reordered;
 		t->measured += l->measured;
 		t->measured_sent += l->measured_sent;
 	}
@@ -134,6 +94,6 @@ void flows_totals(const struct flows *f, struct flow_totals *t)
 void flows_free(struct flows *f)
 {
 	for (uint32_t i = 0; i < f->count; i++)
-		free(f->flow[i].seen);
+		ipb_sequence_free(&f->flow[i].sequence);
 	memset(f, 0, sizeof *f);
 }

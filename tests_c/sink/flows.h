@@ -8,20 +8,18 @@
 #include <stdint.h>
 
 #include "../discard/discard.h"
+#include "ipb_sequence.h"
 
 #define FLOWS_MAX 16384         /* senders that are told apart, of 8 KiB each; packets of further ones are `untold` */
 #define FLOW_PLACES 32768       /* of the table that finds them */
-#define FLOW_WINDOW 65536       /* packets back to which a duplicate is known from a late one */
 
 struct flow {
 	uint64_t run_id;
 	uint32_t number;
 	uint64_t source;        /* hash of the sender's address */
-	uint64_t first, highest; /* sequence numbers */
-	uint64_t unique, duplicate, reordered;
+	struct ipb_sequence sequence;
 	uint64_t measured;      /* unique packets of the measured phase */
 	uint64_t measured_sent; /* how many the sender sent, as far as its packets have told */
-	uint64_t *seen;         /* FLOW_WINDOW bits */
 };
 
 struct flows {

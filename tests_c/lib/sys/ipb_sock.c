@@ -105,11 +105,12 @@ int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, str
 static int listen_one(struct ipb_address *at, const char *host, uint16_t port, int type,
                       const struct ipb_sock_options *options, struct ipb_error *err)
 {
+	const int mptcp = options != NULL && options->mptcp && type == SOCK_STREAM;
 	int family = at->storage.ss_family, no = 0, yes = 1;
-	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, mptcp ? IPB_IPPROTO_MPTCP : 0);
 
 	if (fd < 0)
-		return ipb_error_errno(err, errno, "cannot open a %s socket", kind(type));
+		return ipb_error_errno(err, errno, "cannot open a %s socket", mptcp ? "Multipath TCP" : kind(type));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
 	if (type == SOCK_STREAM)

@@ -20,6 +20,7 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
+#define IPB_IPPROTO_MPTCP 262 /* IPPROTO_MPTCP, since Linux 5.6; older headers lack it */
 
 #define IPB_SOCK_CONNECT_MS 5000     /* how long ipb_sock_connect waits for a TCP connection */
 #define IPB_SOCK_STAGGER_MS 250      /* RFC 8305, section 5: after so long the next address is tried beside those before it */
@@ -44,7 +45,9 @@ struct ipb_sock_options {
 	int ttl;                /* 1..255 */
 	enum ipb_df df;
 	int reuse;              /* SO_REUSEADDR */
+	int reuse_port;         /* SO_REUSEPORT */
 	int nodelay;            /* TCP_NODELAY */
+	int mptcp;              /* ipb_sock_listen: a TCP socket that takes Multipath TCP (RFC 8684), too */
 	const char *sockopts;   /* "SO_X;SO_Y=value", see ipb_sock_apply_text */
 };
 

@@ -102,6 +102,8 @@ int ipb_sock_apply(int fd, int family, const struct ipb_sock_options *o, struct 
 		return -1;
 	if (o->reuse && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR", err) < 0)
 		return -1;
+	if (o->reuse_port && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", err) < 0)
+		return -1;
 	if ((family == AF_INET || family == AF_INET6) && apply_ip(fd, family, o, err) < 0)
 		return -1;
 	if (o->nodelay && type == SOCK_STREAM && set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", err) < 0)

@@ -81,9 +81,9 @@ static void far_jumps(void **state)
 {
 	(void)state;
 	packet(0, 0, DISCARD_MEASURE, 1);
-	packet(FLOW_WINDOW * 3, 1, DISCARD_MEASURE, 1);
-	packet(FLOW_WINDOW * 3 - 1, 2, DISCARD_MEASURE, 1);
-	packet(FLOW_WINDOW * 3 - 1, 2, DISCARD_MEASURE, 1);
+	packet(IPB_SEQUENCE_WINDOW * 3, 1, DISCARD_MEASURE, 1);
+	packet(IPB_SEQUENCE_WINDOW * 3 - 1, 2, DISCARD_MEASURE, 1);
+	packet(IPB_SEQUENCE_WINDOW * 3 - 1, 2, DISCARD_MEASURE, 1);
 	packet(UINT64_MAX, 3, DISCARD_MEASURE, 1);
 	packet(UINT64_MAX, UINT64_MAX, DISCARD_END, 1);
 	flows_totals(&flows, &totals);

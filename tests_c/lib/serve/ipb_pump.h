@@ -1,0 +1,134 @@
+/*
+ * Moves bytes through many sockets at once, as fast as they go or at a rate, and counts them by time. Both ends of a bulk
+ * transfer use it.  SPDX-License-Identifier: MIT
+ *
+ * The owner opens the sockets, fills in the streams and starts the pump: a few threads, each with streams of one direction
+ * (a thread that has one waits in its system call, one that has several in epoll). While it runs, the owner calls
+ * ipb_pump_watch. After ipb_pump_stop everything may be read; ipb_pump_free closes the sockets.
+ */
+#ifndef IPB_PUMP_H
+#define IPB_PUMP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "ipb_bins.h"
+#include "ipb_cpus.h"
+#include "ipb_error.h"
+#include "ipb_hello.h"
+#include "ipb_sequence.h"
+#include "ipb_tcpinfo.h"
+
+#define IPB_PUMP_WORKERS_MAX 32          /* threads, in each direction */
+#define IPB_PUMP_WAKE_MS 50              /* how often a thread that has nothing to do looks whether it is to stop */
+#define IPB_PUMP_SAMPLE_NS 100000000ull  /* between two readings of TCP_INFO */
+#define IPB_PUMP_SAMPLES 512u            /* of a stream that are kept at most */
+#define IPB_PUMP_SAMPLE_MEMORY (24u << 20) /* bytes of samples of all streams together */
+#define IPB_PUMP_BEHIND_NS 100000000ull  /* further behind than this, what was due is not sent any more */
+#define IPB_PUMP_DATAGRAM_HEADER 32u     /* bytes of our own datagrams that are not payload: the least size */
+#define IPB_PUMP_TRAIN_MAX 64u           /* datagrams in one call */
+
+enum ipb_pump_over { IPB_PUMP_RUNS, IPB_PUMP_CLOSED, IPB_PUMP_BROKEN };
+
+/* Datagrams as they came. jitter: RFC 3550, section 6.4.1, of the times when they were read. */
+struct ipb_pump_udp {
+	uint64_t datagrams;        /* sender: sent in all; receiver: got in all */
+	uint64_t measured;         /* of the measured phase: sent, or got (each once) */
+	uint64_t measured_bytes;
+	uint64_t refused;          /* sender: the kernel did not send, ENOBUFS and the like */
+	uint64_t foreign;          /* receiver: not of this stream */
+	double jitter_ns;
+	struct ipb_sequence sequence; /* receiver */
+	int64_t transit_ns;        /* receiver: of the one before */
+	uint64_t numbers;          /* sender: the next one */
+	int no_trains;             /* sender: the kernel does not cut trains here */
+};
+
+struct ipb_stream {
+	/* The owner's. */
+	int fd;                    /* -1: there is none */
+	uint32_t index;
+	int sends;                 /* 0: receives */
+	/* Written by the stream's thread; read by others at any time. */
+	_Atomic uint64_t bytes;
+	_Atomic int over;          /* enum ipb_pump_over */
+	/* Read after the end. */
+	int error;                 /* errno of IPB_PUMP_BROKEN */
+	uint64_t over_ns;          /* when it ended */
+	struct ipb_bins bins;
+	struct ipb_tcp_course course;
+	struct ipb_pump_udp udp;
+	/* The thread's. */
+	uint64_t paced;            /* bytes for which the time has passed */
+	uint32_t uncompleted;      /* MSG_ZEROCOPY: calls whose memory the kernel may still use */
+};
+
+/* What datagrams of a peer look like that are not ours. */
+struct ipb_pump_format {
+	uint32_t header; /* bytes that write fills, read wants at least */
+	void (*write)(const struct ipb_stream *s, uint8_t *to, uint64_t number, uint64_t now_ns, int measured);
+	/* 0, or -1 when it is none. */
+	int (*read)(const struct ipb_stream *s, const uint8_t *from, uint64_t *number, uint64_t *sent_ns, int *measured);
+};
+
+struct ipb_pump_config {
+	int udp;
+	int copy;                  /* TCP: 0 leaves what came in the kernel, which throws it away (MSG_TRUNC) */
+	enum ipb_zerocopy zerocopy; /* TCP */
+	uint32_t size;             /* bytes of a call, of a datagram */
+	uint32_t receive_size;     /* TCP: bytes of a call that receives; 0: as size */
+	double bps;                /* of each stream that sends; 0: all that goes */
+	uint64_t session;          /* UDP: what our datagrams carry */
+	const struct ipb_pump_format *format; /* UDP; NULL: ours */
+	uint64_t begin_ns, window_start_ns, window_end_ns; /* CLOCK_MONOTONIC */
+	uint64_t length_ns;        /* senders stop so long after begin_ns, whatever becomes of the owner */
+};
+
+struct ipb_pump_worker;
+
+/* How busy this end was in the measured phase. */
+struct ipb_pump_use {
+	int known;
+	uint32_t threads;
+	double busiest_thread;     /* share of its time that the busiest of our threads was running, 0..1 */
+	double all_threads;        /* sum */
+	struct ipb_cpus_use cpus;  /* of the machine */
+};
+
+struct ipb_pump {
+	struct ipb_pump_config config;
+	struct ipb_stream *streams;
+	uint32_t count;
+	/* Inner matters. */
+	atomic_int stop_sending, stop_receiving;
+	struct ipb_pump_worker *workers;
+	uint32_t worker_count;
+	uint64_t sampled_ns;
+	int marked;                /* edges of the window that were seen: 0..2 */
+	uint64_t mark_ns[2];
+	struct ipb_cpus *cpus;     /* two */
+	int running;
+};
+
+/* Room for count streams, all -1. 0, or -1 and a sentence. */
+int ipb_pump_init(struct ipb_pump *p, uint32_t count, struct ipb_error *err);
+/* Starts the threads, after the configuration has been filled in. 0, or -1 and a sentence. */
+int ipb_pump_start(struct ipb_pump *p, struct ipb_error *err);
+/* To be called at least every IPB_PUMP_SAMPLE_NS, and at the edges of the window: reads TCP_INFO and how busy this end is.
+ * Returns when it wants to be called next. */
+uint64_t ipb_pump_watch(struct ipb_pump *p, uint64_t now_ns);
+/* Asks those that send to stop; does not wait. */
+void ipb_pump_stop_sending(struct ipb_pump *p);
+/* Stops everything and waits for the threads, which takes IPB_PUMP_WAKE_MS at most. */
+void ipb_pump_stop(struct ipb_pump *p);
+void ipb_pump_use(const struct ipb_pump *p, struct ipb_pump_use *use);
+/* Closes the sockets, with a reset where something is still under way, so that none stays behind. */
+void ipb_pump_free(struct ipb_pump *p);
+
+/* Bytes of all streams of one direction, so far. */
+uint64_t ipb_pump_bytes(const struct ipb_pump *p, int sends);
+/* Streams that are still open. */
+uint32_t ipb_pump_open_streams(const struct ipb_pump *p);
+
+#endif

@@ -1,0 +1,90 @@
+/* What the pump's owner sees while it runs; see ipb_pump.h.  SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <string.h>
+
+#include "ipb_pump_private.h"
+
+uint64_t ipb_pump_bytes(const struct ipb_pump *p, int sends)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < p->count; i++)
+		if (!p->streams[i].sends == !sends)
+			sum += atomic_load_explicit(&p->streams[i].bytes, memory_order_relaxed);
+	return sum;
+}
+
+uint32_t ipb_pump_open_streams(const struct ipb_pump *p)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < p->count; i++)
+		n += p->streams[i].fd >= 0 && atomic_load_explicit(&p->streams[i].over, memory_order_acquire) == IPB_PUMP_RUNS;
+	return n;
+}
+
+static void sample(struct ipb_pump *p, int edge)
+{
+	for (uint32_t i = 0; i < p->count; i++) {
+		struct ipb_stream *s = &p->streams[i];
+		struct ipb_tcp_sample now;
+		if (s->course.samples == NULL || ipb_tcp_sample_read(s->fd, ipb_now_ns(), &now) < 0)
+			continue;
+		ipb_tcp_course_add(&s->course, &now);
+		if (edge >= 0)
+			*(edge == 0 ? &s->course.start : &s->course.end) = now;
+	}
+}
+
+static void mark(struct ipb_pump *p, int edge)
+{
+	for (uint32_t i = 0; i < p->worker_count; i++) {
+		struct ipb_pump_worker *w = &p->workers[i];
+		struct timespec used = { 0 }; /* stays so for a thread that has ended */
+		clockid_t clock;
+		if (w->started && pthread_getcpuclockid(w->thread, &clock) == 0)
+			clock_gettime(clock, &used);
+		w->cpu_ns[edge] = (uint64_t)used.tv_sec * IPB_NS_PER_S + (uint64_t)used.tv_nsec;
+	}
+	p->mark_ns[edge] = ipb_now_ns();
+	ipb_cpus_read(&p->cpus[edge]);
+}
+
+uint64_t ipb_pump_watch(struct ipb_pump *p, uint64_t now_ns)
+{
+	const uint64_t edges[2] = { p->config.window_start_ns, p->config.window_end_ns };
+	int edge = -1;
+
+	if (p->marked < 2 && now_ns >= edges[p->marked]) {
+		edge = p->marked++;
+		mark(p, edge);
+	}
+	if (edge >= 0 || now_ns >= p->sampled_ns + IPB_PUMP_SAMPLE_NS) {
+		sample(p, edge);
+		p->sampled_ns = now_ns;
+	}
+	uint64_t next = p->sampled_ns + IPB_PUMP_SAMPLE_NS;
+	if (p->marked < 2 && edges[p->marked] < next)
+		next = edges[p->marked];
+	return next;
+}
+
+void ipb_pump_use(const struct ipb_pump *p, struct ipb_pump_use *use)
+{
+	memset(use, 0, sizeof *use);
+	use->cpus.cpu = -1;
+	use->threads = p->worker_count;
+	if (p->marked < 2 || p->mark_ns[1] <= p->mark_ns[0])
+		return;
+	use->known = 1;
+	for (uint32_t i = 0; i < p->worker_count; i++) {
+		const struct ipb_pump_worker *w = &p->workers[i];
+		if (w->cpu_ns[1] <= w->cpu_ns[0])
+			continue;
+		const double share = (double)(w->cpu_ns[1] - w->cpu_ns[0]) / (double)(p->mark_ns[1] - p->mark_ns[0]);
+		use->all_threads += share;
+		if (share > use->busiest_thread)
+			use->busiest_thread = share;
+	}
+	ipb_cpus_between(&p->cpus[0], &p->cpus[1], &use->cpus);
+}
