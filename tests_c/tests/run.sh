@@ -1,16 +1,20 @@
 #!/bin/sh
-# run.sh TEST… -- TEST… : runs test binaries (cmocka), the first ones two at a time, then the others, which measure, one
-# after another; under ThreadSanitizer with addresses that are not random, as it may not find room for its own else.
-# Prints a line for each, "ok NAME passed=N failed=M", the output of those that failed, and a total. Exit status 1 when
-# anything failed.  SPDX-License-Identifier: MIT
-JOBS=2
+# run.sh TEST… -- TEST… : runs test binaries (cmocka), the first ones JOBS at a time (4: they wait more than they work), then
+# the others, which measure, one after another; under ThreadSanitizer with addresses that are not random, as it may not find
+# room for its own else.
+# Prints a line for each, "ok NAME (VARIANT) passed=N failed=M skipped=S seconds=T", the output of those that failed, why
+# some were skipped, and a total for each variant. Exit status 1 when anything failed.  SPDX-License-Identifier: MIT
+JOBS=${JOBS:-4}
 
 one() {
-	log=$DIR/$(basename "$1")
+	variant=$(basename "$(dirname "$(dirname "$1")")")
+	log=$DIR/$variant-$(basename "$1")
 	fixed="setarch $(uname -m) -R"
 	case $1 in */tsan/*) $fixed true 2>/dev/null || fixed= ;; *) fixed= ;; esac
+	begin=$(date +%s%N)
 	CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 $fixed "$1" >"$log" 2>&1
 	status=$?
+	seconds=$((($(date +%s%N) - begin) / 100000000))
 	passed=$(grep -c '^ok ' "$log")
 	skipped=$(grep -c '^not ok .*# SKIP' "$log")
 	failed=$(($(grep -c '^not ok ' "$log") - skipped))
@@ -21,10 +25,12 @@ one() {
 	fi
 	{
 		[ "$word" = ok ] || sed 's/^/  /' "$log"
-		echo "$word $(basename "$1") passed=$passed failed=$failed skipped=$skipped"
-	} >"$log.told"
-	flock "$DIR/lock" cat "$log.told"
-	echo "$passed $failed $skipped" >"$log.counts"
+		[ "$word" = ok ] && sed -n 's/^# skipped: /  skipped: /p' "$log"
+		echo "$word $(basename "$1") ($variant) passed=$passed failed=$failed skipped=$skipped" \
+			"seconds=$((seconds / 10)).$((seconds % 10))"
+	} >"$log.report"
+	flock "$DIR/lock" cat "$log.report"
+	echo "$variant $passed $failed $skipped" >"$log.counts"
 }
 
 if [ -n "${DIR:-}" ]; then # called by xargs, below
@@ -44,6 +50,9 @@ for test in "$@"; do
 done
 xargs -r -P "$JOBS" -n 1 sh "$0" <"$side"
 xargs -r -n 1 sh "$0" <"$alone"
-set -- $(cat "$DIR"/*.counts | awk '{ p += $1; f += $2; s += $3 } END { print NR, p, f, s }')
-echo "C tests: $2 passed, $3 failed, $4 skipped, in $1 programs"
-[ "$1" -eq "$count" ] && [ "$3" -eq 0 ]
+cat "$DIR"/*.counts | awk -v count="$count" '
+	{ n[$1]++; p[$1] += $2; f[$1] += $3; s[$1] += $4; failed += $3 }
+	END {
+		for (v in n) printf "C tests: %d passed, %d failed, %d skipped, in %d programs (%s)\n", p[v], f[v], s[v], n[v], v
+		exit NR == count && failed == 0 ? 0 : 1
+	}'
