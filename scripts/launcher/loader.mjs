@@ -16,9 +16,12 @@ function setName(part) {
   }
 }
 
+const path = Deno.env.get("IPBENCH_LAUNCHER_BUNDLE");
+const begin = Number(Deno.env.get("IPBENCH_LAUNCHER_OFFSET"));
+
 function read(file, offset, length) {
   const bytes = new Uint8Array(length);
-  file.seekSync(offset, Deno.SeekMode.Start);
+  file.seekSync(begin + offset, Deno.SeekMode.Start);
   for (let at = 0; at < length;) {
     const count = file.readSync(bytes.subarray(at));
     if (count === null) throw new Error("the bundle ends too early");
@@ -27,12 +30,19 @@ function read(file, offset, length) {
   return new TextDecoder().decode(bytes);
 }
 
-const file = Deno.openSync(Deno.env.get("IPBENCH_LAUNCHER_BUNDLE"));
-const begin = Number(Deno.env.get("IPBENCH_LAUNCHER_OFFSET"));
+function evaluate(part) {
+  const file = Deno.openSync(path);
+  const [offset, length] = JSON.parse(read(file, 0, TABLE_BYTES))[part];
+  const text = read(file, offset, length);
+  file.close();
+  (0, eval)(text);
+}
+
+globalThis.ipbenchRequire = (name) => {
+  if (!name.startsWith("echarts/")) return process.getBuiltinModule(name);
+  if (globalThis.ipbenchCharts === undefined) evaluate("charts");
+  return globalThis.ipbenchCharts[name];
+};
 const part = wanted(Deno.args);
 setName(part);
-const [offset, length] = JSON.parse(read(file, begin, TABLE_BYTES))[part];
-const text = read(file, begin + offset, length);
-file.close();
-globalThis.ipbenchRequire = (name) => process.getBuiltinModule(name);
-(0, eval)(text);
+evaluate(part);

@@ -80,6 +80,17 @@ const ENTRIES = {
 import { main } from "../../ffi/child/main.ts";
 main(Deno.args.slice(1)).then(Deno.exit);
 `,
+  entry_charts: `import * as charts from "echarts/charts";
+import * as components from "echarts/components";
+import * as core from "echarts/core";
+import * as renderers from "echarts/renderers";
+globalThis.ipbenchCharts = {
+  "echarts/charts": charts,
+  "echarts/components": components,
+  "echarts/core": core,
+  "echarts/renderers": renderers,
+};
+`,
   entry_version: `import { versionLine } from "../../cli/commands/version.ts";
 import { programName } from "../../ffi/self/self.ts";
 try {
