@@ -37,6 +37,8 @@ static struct ipb_bulk *bulk;
 static struct echo_server echoes[ECHOES];
 static int echoes_open;
 static struct ipb_stop stopping;
+static pthread_t threads[1 + ECHOES];
+static int running, served;
 
 static int open_echo(const struct ipb_args *a)
 {
@@ -72,17 +74,6 @@ static int open_services(const struct ipb_args *a)
 	return open_echo(a);
 }
 
-static int setup(char *arg)
-{
-	struct ipb_args a;
-
-	if (ipb_plugin_args(&a, arg) < 0)
-		return ipb_plugin_fail();
-	const int status = open_services(&a);
-	ipb_args_free(&a);
-	return status < 0 ? ipb_plugin_fail() : 0;
-}
-
 static void *run_services(void *arg)
 {
 	int *status = arg;
@@ -105,6 +96,31 @@ static void *run_tcp_echo(void *arg)
 	(void)arg;
 	echo_tcp_run(&echoes[TCP_ECHO]);
 	return NULL;
+}
+
+/* From set-up on: a tester's set-up, which comes before this target's start, opens its streams. */
+static int start_services(void)
+{
+	static void *(*const run[])(void *) = { run_services, run_udp_echo, run_tcp_echo };
+
+	for (; running < 1 + echoes_open; running++)
+		if ((errno = pthread_create(&threads[running], NULL, run[running], &served)) != 0) {
+			ipb_error_errno(&err, errno, "cannot start a thread");
+			ipb_stop_ask(&stopping);
+			return -1;
+		}
+	return 0;
+}
+
+static int setup(char *arg)
+{
+	struct ipb_args a;
+
+	if (ipb_plugin_args(&a, arg) < 0)
+		return ipb_plugin_fail();
+	const int status = open_services(&a);
+	ipb_args_free(&a);
+	return status < 0 || start_services() < 0 ? ipb_plugin_fail() : 0;
 }
 
 static void report_progress(uint64_t begin_ns)
@@ -132,18 +148,9 @@ static void report_progress(uint64_t begin_ns)
 
 static int start(struct timeval *stamp)
 {
-	static void *(*const run[])(void *) = { run_services, run_udp_echo, run_tcp_echo };
-	pthread_t threads[1 + ECHOES];
 	const uint64_t begin = ipb_now_ns();
-	int running = 0, status = 0, served = 0;
 
 	gettimeofday(stamp, NULL);
-	for (; running < 1 + echoes_open; running++)
-		if ((errno = pthread_create(&threads[running], NULL, run[running], &served)) != 0) {
-			status = ipb_error_errno(&err, errno, "cannot start a thread");
-			ipb_stop_ask(&stopping);
-			break;
-		}
 	while (!ipb_stop_asked(&stopping)) {
 		struct pollfd p = { .fd = stopping.event, .events = POLLIN };
 		poll(&p, 1, PROGRESS_MS);
@@ -151,7 +158,7 @@ static int start(struct timeval *stamp)
 	}
 	for (int i = 0; i < running; i++)
 		pthread_join(threads[i], NULL);
-	return status < 0 ? status : served;
+	return served;
 }
 
 static int stop(struct timeval *stamp)
