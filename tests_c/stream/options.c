@@ -46,16 +46,13 @@ static uint32_t choose_size(const struct stream_config *c)
 	return due < PACED_SIZE_MIN ? PACED_SIZE_MIN : due > TCP_SIZE ? TCP_SIZE : (uint32_t)due;
 }
 
-static int only_tcp(const struct ipb_args *a, struct ipb_error *err)
+/* What datagrams know nothing of. */
+static int only_tcp(const struct stream_config *c, struct ipb_error *err)
 {
-	static const char *const names[] = { "copy", "zerocopy", "cc", "mss", "mptcp" };
+	const char *name = !c->copy ? "copy" : c->zerocopy != IPB_ZEROCOPY_OFF ? "zerocopy" : *c->cc != '\0' ? "cc" : c->mss > 0 ? "mss"
+	                   : c->mptcp ? "mptcp" : NULL;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (ipb_args_given(a, names[i]) && ipb_args_number(a, names[i]) != 0)
-			return ipb_error(err, "argument %s: is for TCP; leave it out with proto=udp", names[i]);
-	if (ipb_args_given(a, "copy") && !ipb_args_bool(a, "copy"))
-		return ipb_error(err, "argument copy: is for TCP; leave it out with proto=udp");
-	return 0;
+	return name == NULL ? 0 : ipb_error(err, "argument %s: is for TCP; leave it out with proto=udp", name);
 }
 
 static int check(const struct stream_config *c, const struct ipb_args *a, struct ipb_error *err)
@@ -80,7 +77,7 @@ static int check(const struct stream_config *c, const struct ipb_args *a, struct
 		return ipb_error(err, "argument cc: \"%.40s\" is too long for a congestion control", c->cc);
 	if (ipb_args_given(a, "proto") && ipb_args_given(a, "udp") && ipb_args_enum(a, "proto") != (ipb_args_bool(a, "udp") ? 1u : 0u))
 		return ipb_error(err, "argument udp: contradicts proto=%s", ipb_args_string(a, "proto"));
-	return c->udp ? only_tcp(a, err) : 0;
+	return c->udp ? only_tcp(c, err) : 0;
 }
 
 int stream_configure(struct stream_config *c, const struct ipb_args *a, const char *host, int port, struct ipb_error *err)

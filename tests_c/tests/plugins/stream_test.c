@@ -1,0 +1,431 @@
+/* link: stream/options.o stream/connect.o stream/peer_ipbench.o stream/peer_old.o stream/run.o stream/figures.o stream/judge.o stream/result.o */
+/* stream against the services in this process, and against targets that fail in every way.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../stream/figures.h"
+#include "ipb_bulk.h"
+#include "ipb_clock.h"
+#include "ipb_serve.h"
+
+static struct ipb_error err;
+
+/* ---- the services, until the test is over ---- */
+
+static struct {
+	struct ipb_serve *serve;
+	struct ipb_bulk *bulk;
+	struct ipb_stop stop;
+	pthread_t thread;
+	struct ipb_error err;
+} target;
+
+static void *serve(void *arg)
+{
+	(void)arg;
+	ipb_serve_run(target.serve, &target.stop, &target.err);
+	return NULL;
+}
+
+static int begin(void **state)
+{
+	const struct ipb_serve_options o = { .ip = "127.0.0.1" };
+
+	(void)state;
+	memset(&target, 0, sizeof target);
+	target.serve = ipb_serve_open(&o, &err);
+	target.bulk = ipb_bulk_new(0);
+	if (target.serve == NULL || target.bulk == NULL)
+		return -1;
+	ipb_serve_add(target.serve, ipb_bulk_service(target.bulk));
+	return pthread_create(&target.thread, NULL, serve, NULL);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	ipb_stop_ask(&target.stop);
+	pthread_join(target.thread, NULL);
+	ipb_serve_close(target.serve);
+	ipb_bulk_free(target.bulk);
+	return 0;
+}
+
+/* ---- one test ---- */
+
+struct outcome {
+	struct stream_figures figures;
+	char code[32], failure[STREAM_FAILURE_TEXT], row[200];
+	char *json;
+	double seconds; /* that stream_run took */
+	int64_t offset_ns;
+	uint64_t offset_error_ns;
+};
+
+/* NULL args: the defaults. 0, or -1 when it could not be opened (err). */
+static int run(const char *args, uint16_t port, struct outcome *o)
+{
+	struct stream_test t;
+	struct ipb_args a;
+
+	memset(o, 0, sizeof *o);
+	memset(&t, 0, sizeof t);
+	assert_int_equal(ipb_args_parse(&a, stream_options, STREAM_OPTION_COUNT, args, 0, &err), 0);
+	assert_int_equal(stream_configure(&t.config, &a, "127.0.0.1", port, &err), 0);
+	int status = stream_open(&t, &err);
+	if (status == 0) {
+		const uint64_t begin_ns = ipb_now_ns();
+		assert_int_equal(stream_run(&t, NULL), 0);
+		o->seconds = (double)(ipb_now_ns() - begin_ns) / 1e9;
+		stream_figures(&t, &o->figures);
+		stream_row(&t, o->row, sizeof o->row);
+		memcpy(o->code, t.failure_code, sizeof o->code);
+		memcpy(o->failure, t.failure, sizeof o->failure);
+		o->json = stream_json(&t);
+		assert_non_null(o->json);
+		assert_int_equal(ipb_json_check(o->json, strlen(o->json)), 0);
+		o->offset_ns = t.offset_ns;
+		o->offset_error_ns = t.offset_error_ns;
+	}
+	stream_close(&t);
+	ipb_args_free(&a);
+	return status;
+}
+
+static uint16_t served(void) { return ipb_serve_port(target.serve); }
+
+static void it_works(const char *args, struct outcome *o)
+{
+	if (run(args, served(), o) != 0)
+		fail_msg("%s: %s", args, ipb_error_text(&err));
+	if (*o->code != '\0')
+		fail_msg("%s: %s: %s", args, o->code, o->failure);
+	free(o->json);
+}
+
+#define SHORT "duration=0.3,warmup=0.1"
+
+static void every_way_moves_bytes(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	it_works(SHORT, &o);
+	assert_true(o.figures.up_bps > 1e6 && o.figures.down_bps == 0 && o.figures.tcp_streams == 1);
+	it_works(SHORT ",direction=down,copy=0", &o);
+	assert_true(o.figures.up_bps == 0 && o.figures.down_bps > 1e6);
+	it_works(SHORT ",direction=both,streams=3", &o);
+	assert_true(o.figures.up_bps > 1e6 && o.figures.down_bps > 1e6 && o.figures.tcp_streams == 6);
+	assert_true(o.figures.fairness_up > 1.0 / 3 && o.figures.fairness_up <= 1);
+	it_works(SHORT ",zerocopy=sendfile,cc=cubic,mss=1000,rcvbuf=64Ki,sndbuf=64Ki,dscp=8", &o);
+	assert_true(o.figures.up_bps > 1e5);
+	it_works(SHORT ",zerocopy=msg,direction=both", &o);
+	assert_true(o.figures.up_bps > 1e5 && o.figures.down_bps > 1e5);
+}
+
+/* Both ends are on one clock here, so that the offset that was found is its own error. */
+static void the_offset_is_within_its_error(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	it_works(SHORT ",bps=10M", &o);
+	assert_true((uint64_t)llabs(o.offset_ns) <= o.offset_error_ns + 1);
+	assert_true(o.offset_error_ns < 50000000);
+}
+
+/* How far what arrived is from a rate of 20 Mbit/s, as a share; the best of a few, since a machine that is shared may stand
+ * still for longer than what was due then is sent afterwards. */
+static double off_20m(const char *args)
+{
+	char text[200];
+	struct outcome o;
+	double best = 1;
+
+	for (int i = 0; i < 5 && best > 0.02; i++) {
+		snprintf(text, sizeof text, "duration=1,warmup=0.2,bps=20M,%s", args);
+		it_works(text, &o);
+		const double off = fabs((o.figures.up_bps + o.figures.down_bps) / 20e6 - 1);
+		best = off < best ? off : best;
+	}
+	return best;
+}
+
+/* A rate that is asked for is what arrives. */
+static void rates_are_kept(void **state)
+{
+	static const char *const args[] = { "direction=up", "direction=down", "streams=4", "udp=1", "udp=1,direction=down,streams=3",
+		                            "udp=1,size=100" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
+		const double off = off_20m(args[i]);
+		if (off > 0.02)
+			fail_msg("%s: %.1f %% off", args[i], 100 * off);
+	}
+}
+
+static void datagrams_are_accounted_for(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	it_works("duration=0.5,warmup=0.1,udp=1,bps=10M,size=1000,direction=both", &o);
+	assert_true(o.figures.has_udp);
+	assert_true(o.figures.datagrams_sent >= 1150 && o.figures.datagrams_sent <= 1260); /* 2 × 625 */
+	assert_true(o.figures.datagrams_ok == o.figures.datagrams_sent && o.figures.lost == 0);
+	assert_true(o.figures.duplicate == 0 && o.figures.reordered == 0);
+	it_works(SHORT ",udp=1", &o);
+	assert_true(o.figures.datagrams_ok > 0 && o.figures.datagrams_ok + o.figures.lost == o.figures.datagrams_sent);
+}
+
+static void wrong_arguments_are_refused(void **state)
+{
+	static const char *const args[] = { "direction=down,peer=discard", "direction=up,peer=chargen", "udp=1,peer=discard", "streams=1001",
+		                            "direction=both,streams=501", "udp=1,size=31", "udp=1,size=65508", "udp=1,cc=cubic",
+		                            "udp=1,copy=0", "proto=tcp,udp=1", "mss=40", "cc=\"a name that is much too long\"" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
+		struct stream_config c;
+		struct ipb_args a;
+		ipb_error_clear(&err);
+		int status = ipb_args_parse(&a, stream_options, STREAM_OPTION_COUNT, args[i], 0, &err);
+		if (status == 0) {
+			status = stream_configure(&c, &a, NULL, 0, &err);
+			ipb_args_free(&a);
+		}
+		if (status == 0)
+			fail_msg("%s was taken", args[i]);
+		assert_non_null(strstr(ipb_error_text(&err), "argument "));
+	}
+}
+
+static void unknown_congestion_control_is_told(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	assert_int_equal(run(SHORT ",cc=nosuch", served(), &o), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "cc=nosuch: no such congestion control here; loaded are:"));
+}
+
+/* ---- targets that fail ---- */
+
+enum fault { SILENT, CLOSES, RUBBISH };
+
+struct faulty {
+	int fd;
+	enum fault fault;
+	struct ipb_stop stop;
+};
+
+static void *be_faulty(void *arg)
+{
+	struct faulty *f = arg;
+	int held[16], count = 0;
+
+	while (!ipb_stop_asked(&f->stop)) {
+		struct pollfd p = { .fd = f->fd, .events = POLLIN };
+		if (poll(&p, 1, 20) <= 0)
+			continue;
+		const int fd = accept(f->fd, NULL, NULL);
+		if (fd < 0)
+			continue;
+		if (f->fault == RUBBISH) {
+			char rubbish[1000];
+			memset(rubbish, 'x', sizeof rubbish);
+			send(fd, rubbish, sizeof rubbish, MSG_NOSIGNAL);
+		}
+		if (f->fault != CLOSES && count < 16)
+			held[count++] = fd;
+		else
+			close(fd);
+	}
+	while (count > 0)
+		close(held[--count]);
+	return NULL;
+}
+
+/* How long it took to give up, in seconds. */
+static double refused_by(enum fault fault, const char *args)
+{
+	struct faulty f = { .fd = ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, NULL, &err), .fault = fault };
+	const uint64_t begin_ns = ipb_now_ns();
+	pthread_t thread;
+	struct outcome o;
+
+	assert_true(f.fd >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, be_faulty, &f), 0);
+	assert_int_equal(run(args, ipb_sock_port(f.fd), &o), -1);
+	ipb_stop_ask(&f.stop);
+	pthread_join(thread, NULL);
+	close(f.fd);
+	return (double)(ipb_now_ns() - begin_ns) / 1e9;
+}
+
+static void targets_that_are_none_are_told(void **state)
+{
+	(void)state;
+	assert_true(refused_by(CLOSES, SHORT) < 2);
+	assert_non_null(strstr(ipb_error_text(&err), "does not answer as stream_target does"));
+	assert_true(refused_by(RUBBISH, SHORT) < 2);
+	assert_non_null(strstr(ipb_error_text(&err), "is no stream_target"));
+	const double seconds = refused_by(SILENT, SHORT);
+	assert_true(seconds > STREAM_ANSWER_MS / 1e3 - 0.1 && seconds < STREAM_ANSWER_MS / 1e3 + 2);
+	assert_non_null(strstr(ipb_error_text(&err), "does not answer as stream_target does"));
+}
+
+static void nobody_there_is_told(void **state)
+{
+	const int fd = ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, NULL, &err);
+	const uint16_t port = ipb_sock_port(fd);
+	struct outcome o;
+
+	(void)state;
+	close(fd);
+	assert_int_equal(run(SHORT, port, &o), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "refused"));
+	assert_int_equal(run(SHORT ",peer=discard", port, &o), -1);
+	assert_non_null(strstr(ipb_error_text(&err), "refused"));
+}
+
+/* A service that discards, and after some bytes ends in its own way. */
+struct discarder {
+	int fd;
+	size_t most;       /* bytes until it ends */
+	int resets, stops; /* stops: reads nothing more */
+	struct ipb_stop stop;
+	size_t got;
+};
+
+static void *discard(void *arg)
+{
+	struct discarder *d = arg;
+	static char buffer[65536];
+	struct pollfd p = { .fd = d->fd, .events = POLLIN };
+	const struct linger now = { .l_onoff = 1 };
+
+	if (poll(&p, 1, 5000) <= 0)
+		return NULL;
+	close(accept(d->fd, NULL, NULL)); /* which finds the address */
+	poll(&p, 1, 5000);
+	const int fd = accept(d->fd, NULL, NULL);
+	while (!ipb_stop_asked(&d->stop)) {
+		if (d->stops && d->got >= d->most) {
+			usleep(10000);
+			continue;
+		}
+		const ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+		if (n <= 0)
+			break;
+		d->got += (size_t)n;
+		if (d->got >= d->most && !d->stops)
+			break;
+	}
+	if (d->resets)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	close(fd);
+	return NULL;
+}
+
+static void against(struct discarder *d, const char *args, struct outcome *o)
+{
+	pthread_t thread;
+
+	d->fd = ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, NULL, &err);
+	assert_true(d->fd >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, discard, d), 0);
+	assert_int_equal(run(args, ipb_sock_port(d->fd), o), 0);
+	ipb_stop_ask(&d->stop);
+	pthread_join(thread, NULL);
+	close(d->fd);
+	free(o->json);
+}
+
+static void a_discard_service_gets_what_is_said(void **state)
+{
+	struct discarder d = { .most = SIZE_MAX };
+	struct outcome o;
+
+	(void)state;
+	against(&d, "peer=discard,duration=0.5,warmup=0,bps=40M", &o);
+	assert_string_equal(o.code, "");
+	const double bytes = o.figures.up_bps * 0.5 / 8;
+	assert_true(bytes > 0 && bytes <= (double)d.got * 1.001);
+	assert_true(bytes > (double)d.got * 0.9);
+}
+
+static void a_target_that_ends_ends_the_test(void **state)
+{
+	struct discarder gone = { .most = 100000 }, reset = { .most = 100000, .resets = 1 };
+	struct outcome o;
+
+	(void)state;
+	against(&gone, "peer=discard,duration=20,bps=10M", &o);
+	assert_true(strcmp(o.code, "target-closed") == 0 || strcmp(o.code, "target-reset") == 0);
+	assert_true(o.seconds < 3);
+	assert_non_null(strstr(o.failure, "stream 0 of 1"));
+	against(&reset, "peer=discard,duration=20,bps=10M", &o);
+	assert_string_equal(o.code, "target-reset");
+	assert_true(o.seconds < 3);
+}
+
+/* It takes nothing any more: the test still ends on time, and says what arrived. */
+static void a_target_that_stops_reading_holds_nobody_up(void **state)
+{
+	struct discarder stuck = { .most = 0, .stops = 1 };
+	struct outcome o;
+
+	(void)state;
+	against(&stuck, "peer=discard,duration=1,warmup=1", &o);
+	assert_true(o.seconds < 4);
+	assert_true(o.figures.up_bps == 0);
+}
+
+static void stopping_ends_it(void **state)
+{
+	struct stream_test t;
+	struct ipb_args a;
+
+	(void)state;
+	memset(&t, 0, sizeof t);
+	assert_int_equal(ipb_args_parse(&a, stream_options, STREAM_OPTION_COUNT, "duration=30", 0, &err), 0);
+	assert_int_equal(stream_configure(&t.config, &a, "127.0.0.1", served(), &err), 0);
+	assert_int_equal(stream_open(&t, &err), 0);
+	ipb_stop_ask(&t.stopping);
+	const uint64_t begin_ns = ipb_now_ns();
+	stream_run(&t, NULL);
+	assert_true(ipb_now_ns() - begin_ns < 2 * IPB_NS_PER_S);
+	assert_string_equal(t.failure_code, "stopped");
+	stream_close(&t);
+	ipb_args_free(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_way_moves_bytes, begin, end),
+		cmocka_unit_test_setup_teardown(the_offset_is_within_its_error, begin, end),
+		cmocka_unit_test_setup_teardown(rates_are_kept, begin, end),
+		cmocka_unit_test_setup_teardown(datagrams_are_accounted_for, begin, end),
+		cmocka_unit_test_setup_teardown(unknown_congestion_control_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(stopping_ends_it, begin, end),
+		cmocka_unit_test(wrong_arguments_are_refused),
+		cmocka_unit_test(targets_that_are_none_are_told),
+		cmocka_unit_test(nobody_there_is_told),
+		cmocka_unit_test(a_discard_service_gets_what_is_said),
+		cmocka_unit_test(a_target_that_ends_ends_the_test),
+		cmocka_unit_test(a_target_that_stops_reading_holds_nobody_up),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
