@@ -174,28 +174,19 @@ function plainText(value: number): string {
  * @param digits Significant digits at most.
  */
 export function formatQuantity(value: number, digits = 5): string {
-  const size = Math.abs(value);
-  const [unit, scale] = size >= 1e9
-    ? ["G", 1e9]
-    : size >= 1e6
-    ? ["M", 1e6]
-    : size >= 1e3
-    ? ["k", 1e3]
-    : ["", 1];
-  return `${Number((value / (scale as number)).toPrecision(digits))}${unit}`;
+  return scaled(value, digits, ["", "k", "M", "G"]);
 }
 
 /** Writes nanoseconds in the unit a person would choose: 1500 → `1.5us`. */
 export function formatNanoseconds(ns: number, digits = 4): string {
-  const size = Math.abs(ns);
-  const [unit, scale] = size >= 1e9
-    ? ["s", 1e9]
-    : size >= 1e6
-    ? ["ms", 1e6]
-    : size >= 1e3
-    ? ["us", 1e3]
-    : ["ns", 1];
-  return `${Number((ns / (scale as number)).toPrecision(digits))}${unit}`;
+  return scaled(ns, digits, ["ns", "us", "ms", "s"]);
+}
+
+/** @param units For 1, 1e3, 1e6 and 1e9. */
+function scaled(value: number, digits: number, units: readonly string[]): string {
+  const size = Math.abs(value);
+  const power = size >= 1e9 ? 3 : size >= 1e6 ? 2 : size >= 1e3 ? 1 : 0;
+  return `${Number((value / 1000 ** power).toPrecision(digits))}${units[power]}`;
 }
 
 /** Writes seconds for a person who waits: 75 → `1 min 15 s`. */

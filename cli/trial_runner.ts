@@ -10,6 +10,10 @@ import { MAX_WARNINGS } from "../controller/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./terminal/io.ts";
 import { labelled, warningLine } from "./terminal/live_screen.ts";
+import { TrialTeller } from "./terminal/trial_teller.ts";
+import { catchInterruption } from "./signals.ts";
+import { keeperOf } from "./trial_files.ts";
+import type { Unwritten } from "./unwritten.ts";
 
 /**
  * The runner of the product. What many runs warn of alike is shown once.
@@ -51,4 +55,32 @@ export async function runnerOf(debug: boolean): Promise<Runner> {
 export function buildOf(): { version: string; build: string } {
   const { version, kind } = buildInfo();
   return { version, build: kind };
+}
+
+/**
+ * Opens what a search runs its trials with.
+ *
+ * @param given Where trials are kept, if anywhere, and whether to be quiet about them.
+ * @param debug Whether debug lines go to stderr.
+ * @param unwritten Receives those for which there is no room.
+ * @returns What the search needs of it, and the lines about it; dispose of it when the search is over.
+ */
+export async function openTrials(
+  given: { out?: string | undefined; quiet?: boolean | undefined },
+  debug: boolean,
+  unwritten: Unwritten,
+) {
+  const { SYSTEM_CLOCK } = await import("../controller/run/runner.ts");
+  const teller = new TrialTeller(given.quiet === true);
+  const run = teller.shown(await runnerOf(debug), false);
+  const open = new AsyncDisposableStack();
+  const keeper = open.use(await keeperOf(given.out, unwritten));
+  const { signal } = open.use(
+    catchInterruption((name) => note(`ipbench: ${name}: ending this trial (once more: at once)`)),
+  );
+  return {
+    teller,
+    deps: { run, clock: SYSTEM_CLOCK, signal, ...keeper !== null && { keep: keeper.keep } },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Command, formatCommand, parseCommand } from "./command.ts";
-import type { TestSetup } from "../base/test_setup.ts";
+import { EMPTY_SETUP, type TestSetup } from "../base/test_setup.ts";
 
 /** The command of a line that has to be one. */
 function parsed(line: string): Command {
@@ -9,16 +9,6 @@ function parsed(line: string): Command {
   assert.ok(result.ok, line);
   return result.command;
 }
-
-const FIELDS: TestSetup = {
-  target: null,
-  port: null,
-  args: "",
-  form: 0,
-  runId: 0n,
-  flowBase: 0,
-  originalSpelling: false,
-};
 
 Deno.test("parseCommand: the original's commands, blanks around them", () => {
   assert.deepEqual(parsed("HELLO"), { name: "HELLO" });
@@ -68,12 +58,12 @@ Deno.test("parseCommand: a known command with something wrong says what", () => 
 Deno.test("SETUP: the recorded lines", () => {
   assert.deepEqual(parsed('SETUP target::127.0.0.1||port::1235||args::"socktype=udp,size=1024"'), {
     name: "SETUP",
-    fields: { ...FIELDS, target: "127.0.0.1", port: 1235, args: "socktype=udp,size=1024" },
+    fields: { ...EMPTY_SETUP, target: "127.0.0.1", port: 1235, args: "socktype=udp,size=1024" },
   });
-  assert.deepEqual(parsed('SETUP args::""'), { name: "SETUP", fields: FIELDS });
+  assert.deepEqual(parsed('SETUP args::""'), { name: "SETUP", fields: EMPTY_SETUP });
   assert.deepEqual(parsed('SETUP target::h||port::1||args::"x=1"'), {
     name: "SETUP",
-    fields: { ...FIELDS, target: "h", port: 1, args: "x=1" },
+    fields: { ...EMPTY_SETUP, target: "h", port: 1, args: "x=1" },
   });
 });
 
@@ -108,8 +98,8 @@ Deno.test("SETUP: values that cannot be", () => {
 
 Deno.test("formatCommand: exactly the bytes that small targets compare", () => {
   assert.equal(formatCommand({ name: "LOAD", plugin: "cpu_target_lukem" }), "LOAD cpu_target_lukem\n");
-  assert.equal(formatCommand({ name: "SETUP", fields: FIELDS }), 'SETUP args::""\n');
-  const tester = { ...FIELDS, target: "127.0.0.1", port: 6123 };
+  assert.equal(formatCommand({ name: "SETUP", fields: EMPTY_SETUP }), 'SETUP args::""\n');
+  const tester = { ...EMPTY_SETUP, target: "127.0.0.1", port: 6123 };
   assert.equal(
     formatCommand({ name: "SETUP", fields: tester }),
     'SETUP target::127.0.0.1||port::6123||args::""\n',
@@ -119,7 +109,7 @@ Deno.test("formatCommand: exactly the bytes that small targets compare", () => {
     formatCommand({ name: "SETUP", fields: extended }, true),
     'SETUP target::127.0.0.1||port::6123||args::""||form::1||run::0000000000000abc||flow::2\n',
   );
-  const spelled = { ...FIELDS, form: 1, originalSpelling: true } as const;
+  const spelled = { ...EMPTY_SETUP, form: 1, originalSpelling: true } as const;
   assert.equal(
     formatCommand({ name: "SETUP", fields: spelled }, true),
     'SETUP args::""||form::1||run::0000000000000000||original::1\n',
@@ -129,7 +119,7 @@ Deno.test("formatCommand: exactly the bytes that small targets compare", () => {
 
 Deno.test("formatCommand: what cannot travel is refused", () => {
   const setup = (fields: Partial<TestSetup>) =>
-    formatCommand({ name: "SETUP", fields: { ...FIELDS, ...fields } });
+    formatCommand({ name: "SETUP", fields: { ...EMPTY_SETUP, ...fields } });
   assert.throws(() => setup({ args: "a\nABORT" }), { code: "syntax" });
   assert.throws(() => setup({ args: "a||args::b" }), { code: "syntax" });
   assert.throws(() => setup({ target: "h||args::x", port: 1 }), { code: "syntax" });

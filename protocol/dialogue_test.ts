@@ -7,18 +7,10 @@ import {
   dialogueTransition,
   INITIAL_DIALOGUE,
 } from "./dialogue.ts";
+import { EMPTY_SETUP } from "../base/test_setup.ts";
 import { ReplyReader } from "./reply_reader.ts";
 
 const OURS = "100 IPBENCH V1.0 (ipbenchd 1.0.0; ext=form,env,clock,at,watch,continue,stop)\n";
-const FIELDS = {
-  target: null,
-  port: null,
-  args: "",
-  form: 0,
-  runId: 0n,
-  flowBase: 0,
-  originalSpelling: false,
-} as const;
 
 /** One dialogue: commands out, bytes in (one by one), effects noted. */
 class Dialogue {
@@ -68,7 +60,7 @@ function ready(greeting = "100 IPBENCH V1.0\n"): Dialogue {
   dialogue.hear("200 OK (Ready to go)\n");
   dialogue.say({ name: "LOAD", plugin: "dummy_target" });
   dialogue.hear("200 OK\n");
-  dialogue.say({ name: "SETUP", fields: FIELDS });
+  dialogue.say({ name: "SETUP", fields: EMPTY_SETUP });
   dialogue.hear("200 OK\n");
   assert.equal(dialogue.state.phase, "ready");
   return dialogue;
@@ -93,7 +85,7 @@ Deno.test("dialogue: the greeting tells what SETUP may carry", () => {
   dialogue.hear("200 OK (Ready to go)\n");
   dialogue.say({ name: "LOAD", plugin: "latency" });
   dialogue.hear("200 OK\n");
-  const setup = { ...FIELDS, target: "::1", port: 7, form: 1, runId: 1n } as const;
+  const setup = { ...EMPTY_SETUP, target: "::1", port: 7, form: 1, runId: 1n } as const;
   assert.match(
     dialogue.say({ name: "SETUP", fields: setup }),
     /\|\|form::1\|\|run::0000000000000001\|\|flow::0\n$/,

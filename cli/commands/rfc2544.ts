@@ -14,16 +14,13 @@ import { rfc2544Table } from "../../controller/search/rfc2544_table.ts";
 import { oneTestOnly } from "../../controller/search/measure.ts";
 import { getArg } from "../../base/args.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { note } from "../terminal/io.ts";
 import { Problems } from "../problems.ts";
 import { addRunOptions, describeRun } from "../run_options.ts";
 import { Output } from "../result_files.ts";
 import { addTrialOptions } from "./search.ts";
 import { problemsOfTrials, shapeOf, type TrialOptions } from "../search_options.ts";
-import { catchInterruption } from "../signals.ts";
-import { deliver, keeperOf } from "../trial_files.ts";
-import { buildOf, runnerOf } from "../trial_runner.ts";
-import { TrialTeller } from "../terminal/trial_teller.ts";
+import { deliver } from "../trial_files.ts";
+import { buildOf, openTrials } from "../trial_runner.ts";
 import { Unwritten } from "../unwritten.ts";
 
 interface Rfc2544CommandOptions extends TrialOptions {
@@ -163,19 +160,12 @@ async function run(
   unwritten: Unwritten,
 ): Promise<Rfc2544Document> {
   const { runRfc2544 } = await import("../../controller/search/rfc2544.ts");
-  const { SYSTEM_CLOCK } = await import("../../controller/run/runner.ts");
-  await using keeper = await keeperOf(given.out, unwritten);
-  using interruption = catchInterruption((name) =>
-    note(`ipbench: ${name}: ending this trial (once more: at once)`)
-  );
-  const teller = new TrialTeller(given.quiet === true);
+  await using trials = await openTrials(given, options.base.debug, unwritten);
+  const { deps, teller } = trials;
   return await runRfc2544(options, {
-    run: teller.shown(await runnerOf(options.base.debug), false),
-    clock: SYSTEM_CLOCK,
-    signal: interruption.signal,
+    ...deps,
     onTrial: (parts) => teller.heading = parts,
     onLine: (text) => teller.line(`ipbench: ${text}`),
-    ...(keeper === null ? {} : { keep: keeper.keep }),
   });
 }
 

@@ -24,10 +24,9 @@ import {
   type SearchCommandOptions,
   searchOptions,
 } from "../search_options.ts";
-import { catchInterruption } from "../signals.ts";
-import { deliver, keeperOf } from "../trial_files.ts";
-import { runnerOf } from "../trial_runner.ts";
-import { TrialTeller } from "../terminal/trial_teller.ts";
+import { deliver } from "../trial_files.ts";
+import { openTrials } from "../trial_runner.ts";
+import type { TrialTeller } from "../terminal/trial_teller.ts";
 import { Unwritten } from "../unwritten.ts";
 
 const GROUP = "What is searched:";
@@ -109,20 +108,9 @@ async function run(
   unwritten: Unwritten,
 ): Promise<SearchDocument> {
   const { runSearch } = await import("../../controller/search/run_search.ts");
-  const { SYSTEM_CLOCK } = await import("../../controller/run/runner.ts");
-  await using keeper = await keeperOf(given.out, unwritten);
-  using interruption = catchInterruption((name) =>
-    note(`ipbench: ${name}: ending this trial (once more: at once)`)
-  );
-  const teller = new TrialTeller(given.quiet === true);
-  const deps = {
-    run: teller.shown(await runnerOf(options.base.debug), false),
-    clock: SYSTEM_CLOCK,
-    signal: interruption.signal,
-    onEvent: tell(teller, options.unit),
-  };
+  await using trials = await openTrials(given, options.base.debug, unwritten);
   try {
-    return await runSearch(options, keeper === null ? deps : { ...deps, keep: keeper.keep });
+    return await runSearch(options, { ...trials.deps, onEvent: tell(trials.teller, options.unit) });
   } catch (error) {
     throw wrongUse(error);
   }

@@ -25,6 +25,7 @@ import {
   rates,
   reason,
   summary,
+  SUMMARY_KEYS,
   window,
 } from "../../results/document/schema.ts";
 
@@ -120,16 +121,8 @@ function contradictions(results: PluginResults, described: readonly PluginMetric
   return faults;
 }
 
-const RISING = [
-  "min_ns",
-  "p50_ns",
-  "p90_ns",
-  "p99_ns",
-  "p999_ns",
-  "p9999_ns",
-  "p99999_ns",
-  "max_ns",
-] as const;
+/** From the smallest to the largest. */
+const RISING = SUMMARY_KEYS.filter((key) => /^(min|max|p\d+)_/.test(key));
 
 function faultsOfSummary(place: string, figures: Summary): string[] {
   return RISING.slice(1).flatMap((key, n) => {

@@ -15,6 +15,21 @@ import { judgeRun, sumUp } from "./sums.ts";
 /** How far begin and end of a meter's window may be from the testers' common one in all, as a share of the latter. */
 const TARGET_WINDOW_SHARE = 0.02;
 
+/** What a client's part has before anything is known of it. */
+export function noFigures() {
+  return {
+    peer: null,
+    clock: null,
+    start: null,
+    counts: null,
+    rates: null,
+    pacing: null,
+    latency: null,
+    histograms: null,
+    metrics: [],
+  };
+}
+
 /**
  * Makes the document of a run that has not begun.
  *
@@ -43,15 +58,7 @@ export function newDocument(description: RunDescription, runId: bigint, now: Dat
       port,
       args,
       ...classKey(of),
-      peer: null,
-      clock: null,
-      start: null,
-      counts: null,
-      rates: null,
-      pacing: null,
-      latency: null,
-      histograms: null,
-      metrics: [],
+      ...noFigures(),
     })),
     targets: description.targets.map(({ host, port, test, args, class: of }) => ({
       host,

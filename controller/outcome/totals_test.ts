@@ -3,24 +3,11 @@ import type { ClientResult, Summary } from "../../results/document/document.ts";
 import { DEFAULT_LAYOUT, Histogram, summarize } from "../../results/document/histogram.ts";
 import { decodeHistogram, encodeHistogram } from "../../results/document/histogram_codec.ts";
 import { packed } from "./parts.ts";
+import { noFigures } from "./run_document.ts";
 import { Merger } from "./totals.ts";
 
 function client(part: Partial<ClientResult>): ClientResult {
-  return {
-    host: "h",
-    port: 1,
-    args: "",
-    peer: "ipbenchd/1.0.0",
-    clock: null,
-    start: null,
-    counts: null,
-    rates: null,
-    pacing: null,
-    latency: null,
-    histograms: null,
-    metrics: [],
-    ...part,
-  };
+  return { host: "h", port: 1, args: "", ...noFigures(), ...part };
 }
 
 function histogramOf(values: number[]): Histogram {

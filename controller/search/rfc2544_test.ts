@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../../config/run_description.ts";
-import { FakeClock, fakeDescription, fakeDocument } from "../../tests/fixtures/fake_run.ts";
+import { FAKE_SHAPE, FakeClock, fakeDescription, fakeDocument } from "../../tests/fixtures/fake_run.ts";
 import { getArg } from "../../base/args.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { frameSize, framesPerSecond, fullLoad, STANDARD_FRAME_SIZES } from "./frames.ts";
@@ -8,14 +8,6 @@ import { lossCurve } from "./loss_curve.ts";
 import { RFC2544_TESTS, type Rfc2544Options } from "./frame_bench.ts";
 import { runRfc2544 } from "./rfc2544.ts";
 import { rfc2544Table } from "./rfc2544_table.ts";
-
-const SHAPE = {
-  loadArg: "bps",
-  durationArg: "duration",
-  rampupSeconds: 0.2,
-  warmupSeconds: 0.1,
-  cooldownSeconds: 0,
-};
 
 function options(change: Partial<Rfc2544Options> = {}): Rfc2544Options {
   return {
@@ -30,7 +22,7 @@ function options(change: Partial<Rfc2544Options> = {}): Rfc2544Options {
     latencyRepeat: 2,
     burstSeconds: 0.1,
     burstRepeat: 3,
-    shape: SHAPE,
+    shape: FAKE_SHAPE,
     settleSeconds: 0,
     invalidLimit: 2,
     ipbench: { version: "0", build: "test" },

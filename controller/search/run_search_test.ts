@@ -1,20 +1,18 @@
 import assert from "node:assert/strict";
 import type { RunDescription } from "../../config/run_description.ts";
-import { FakeClock, fakeDescription, fakeDocument, type FakeRun } from "../../tests/fixtures/fake_run.ts";
+import {
+  FAKE_SHAPE,
+  FakeClock,
+  fakeDescription,
+  fakeDocument,
+  type FakeRun,
+} from "../../tests/fixtures/fake_run.ts";
 import { getArg } from "../../base/args.ts";
 import type { SearchDocument } from "./document.ts";
 import { parseGoal, parseLatencyLimit } from "./goal.ts";
 import { describeTrial, readOutcome, secondsText } from "./measure.ts";
 import { runSearch, type SearchDependencies, type SearchOptions } from "./run_search.ts";
 import { alignColumns, searchTable, trialLine } from "./table.ts";
-
-const SHAPE = {
-  loadArg: "bps",
-  durationArg: "duration",
-  rampupSeconds: 0.2,
-  warmupSeconds: 0.1,
-  cooldownSeconds: 0,
-};
 
 function options(change: Partial<SearchOptions> = {}): SearchOptions {
   return {
@@ -27,7 +25,7 @@ function options(change: Partial<SearchOptions> = {}): SearchOptions {
       maxTrials: 500,
       maxTrialSeconds: 1e5,
     },
-    shape: SHAPE,
+    shape: FAKE_SHAPE,
     unit: "bit/s",
     settleSeconds: 0.5,
     failureLimit: 3,
@@ -55,7 +53,7 @@ function search(change: Partial<SearchOptions>, deps: Partial<SearchDependencies
 }
 
 Deno.test("a trial is the configured run with its load divided, its length set and samples gone", () => {
-  const trial = describeTrial(options().base, SHAPE, 1001, 1.5);
+  const trial = describeTrial(options().base, FAKE_SHAPE, 1001, 1.5);
   assert.deepEqual(trial.clients.map((client) => client.args), [
     "socktype=udp,size=100,bps=501,duration=1500ms,rampup=200ms,warmup=100ms,cooldown=0",
     "socktype=udp,size=100,bps=500,duration=1500ms,rampup=200ms,warmup=100ms,cooldown=0",

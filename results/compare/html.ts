@@ -13,12 +13,11 @@ import type { SideNames } from "./markdown.ts";
 import {
   assumptions,
   changeText,
+  figureTexts,
   findingText,
-  intervalText,
   isBlind,
   probabilityText,
   summaryText,
-  valueText,
 } from "./words.ts";
 
 /** Rows of one drawing. */
@@ -39,11 +38,7 @@ export function compareHtml(
     row.pair.label,
     row.metric.label,
     finding(row),
-    valueText(row.metric, row.a),
-    valueText(row.metric, row.b),
-    changeText(row.metric, row.change),
-    intervalText(row),
-    probabilityText(row.adjusted),
+    ...figureTexts(row),
     row.repetitions.join(" / "),
   ]);
   return page(

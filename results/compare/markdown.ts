@@ -9,6 +9,7 @@ import type { Failure } from "./fail_if.ts";
 import {
   assumptions,
   changeText,
+  figureTexts,
   findingText,
   intervalText,
   probabilityText,
@@ -77,11 +78,7 @@ function figuresTable(rows: readonly Row[], { paint }: ShownOn): string[] {
   const cells = rows.map((row) => [
     md(row.pair.label),
     row.metric.label,
-    valueText(row.metric, row.a),
-    valueText(row.metric, row.b),
-    changeText(row.metric, row.change),
-    intervalText(row),
-    probabilityText(row.adjusted),
+    ...figureTexts(row),
     row.repetitions.join("/"),
     findingText(row),
   ]);

@@ -139,3 +139,14 @@ export function assumptions(comparison: Comparison): string[] {
       : []),
   ];
 }
+
+/** The figures of a row: A, B, the change, its interval, its probability. */
+export function figureTexts(row: Row): string[] {
+  return [
+    valueText(row.metric, row.a),
+    valueText(row.metric, row.b),
+    changeText(row.metric, row.change),
+    intervalText(row),
+    probabilityText(row.adjusted),
+  ];
+}

@@ -9,16 +9,9 @@ import { groupReasons } from "../document/reason_groups.ts";
 import { SUMMARY_KEYS } from "../document/schema.ts";
 import { FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
-import {
-  formatCount,
-  formatDate,
-  formatMetric,
-  formatRate,
-  formatShare,
-  formatTime,
-} from "../../base/figures.ts";
+import { formatCount, formatDate, formatMetric } from "../../base/figures.ts";
 import { cpuUse } from "../document/cpu_use.ts";
-import { cellFigure, lossOf, type ReportModel } from "./model.ts";
+import { cellFigure, loadTexts, lossOf, type ReportModel } from "./model.ts";
 import { figuresBesideCpu, ownFigures } from "./own_figures.ts";
 import type { ReportPoint } from "./point.ts";
 import { cards } from "./summary_cards.ts";
@@ -125,18 +118,10 @@ export function reportMarkdown(model: ReportModel): string {
   lines.push("", `| curve | ${figures.join(" | ")} |`, `|---|${"--:|".repeat(figures.length)}`);
   for (const group of model.groups) {
     for (const cell of group.cells) {
-      const time = (key: "p50_ns" | "p99_ns" | "p999_ns" | "max_ns") =>
-        formatTime(cellFigure(cell, (point) => (point.response ?? point.service)?.[key])?.value);
       const cpu = cellFigure(cell, cpuOf) ?? undefined;
       const fields = [
         md(group.label),
-        formatRate(cell.load),
-        formatRate(cellFigure(cell, (point) => point.receivedBps)?.value),
-        formatShare(cellFigure(cell, lossOf)?.value),
-        time("p50_ns"),
-        time("p99_ns"),
-        time("p999_ns"),
-        time("max_ns"),
+        ...loadTexts(cell),
         cpu === undefined ? "–" : `${cpu.value.toFixed(1)} %`,
         ...own.map(({ pick, unit }) => md(formatMetric(cellFigure(cell, pick)?.value, unit))),
         formatCount(cell.usable.length),

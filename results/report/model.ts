@@ -4,7 +4,7 @@
  * @module
  */
 import type { ResultDocument, Verdict } from "../document/document.ts";
-import { middle } from "../../base/figures.ts";
+import { formatRate, formatShare, formatTime, middle } from "../../base/figures.ts";
 import { type ReportPoint, reportPoint, shorten } from "./point.ts";
 
 /** Files that could not be read are listed up to this number. */
@@ -211,4 +211,16 @@ export function lossOf(point: ReportPoint): number | null {
   const counts = point.counts;
   if (counts === null || counts.sent === 0) return null;
   return (counts.sent - counts.ok) / counts.sent;
+}
+
+/** What a cell's row begins with: the load, what of it was received and lost, then p50, p99, p99.9 and the slowest. */
+export function loadTexts(cell: Cell): string[] {
+  const time = (key: "p50_ns" | "p99_ns" | "p999_ns" | "max_ns") =>
+    formatTime(cellFigure(cell, (point) => (point.response ?? point.service)?.[key])?.value);
+  return [
+    formatRate(cell.load),
+    formatRate(cellFigure(cell, (point) => point.receivedBps)?.value),
+    formatShare(cellFigure(cell, lossOf)?.value),
+    ...(["p50_ns", "p99_ns", "p999_ns", "max_ns"] as const).map(time),
+  ];
 }

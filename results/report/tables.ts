@@ -3,18 +3,10 @@
  *
  * @module
  */
-import {
-  digits,
-  formatCount,
-  formatMetric,
-  formatRate,
-  formatShare,
-  formatTime,
-  middle,
-} from "../../base/figures.ts";
+import { digits, formatCount, formatMetric, formatRate, formatTime, middle } from "../../base/figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
 import { cpuUse } from "../document/cpu_use.ts";
-import { cellFigure, lossOf, type ReportModel } from "./model.ts";
+import { cellFigure, loadTexts, type ReportModel } from "./model.ts";
 import { ownFigures } from "./own_figures.ts";
 import type { ClientRow, ReportPoint } from "./point.ts";
 import { differences } from "./warnings.ts";
@@ -33,18 +25,10 @@ export function pointTable(model: ReportModel): Markup {
     group.cells.map((drawn): Fragment[] => {
       const cell = drawn.usable.length > 0 ? drawn : { ...drawn, usable: drawn.points };
       const invalid = cell.points.filter((point) => point.verdict === "INVALID").length;
-      const time = (key: "p50_ns" | "p99_ns" | "p999_ns" | "max_ns") =>
-        formatTime(cellFigure(cell, (point) => (point.response ?? point.service)?.[key])?.value);
       const cpu = middle(cell.usable.flatMap((point) => cpuUse(point.targets).map((use) => use.total)));
       return [
         group.label,
-        formatRate(cell.load),
-        formatRate(cellFigure(cell, (point) => point.receivedBps)?.value),
-        formatShare(cellFigure(cell, lossOf)?.value),
-        time("p50_ns"),
-        time("p99_ns"),
-        time("p999_ns"),
-        time("max_ns"),
+        ...loadTexts(cell),
         cpu === null ? "–" : `${cpu.toFixed(1)} %`,
         ...own.map(({ pick, unit }) => formatMetric(cellFigure(cell, pick)?.value, unit)),
         `${cell.points.length}${invalid > 0 ? ` (${invalid} INVALID)` : ""}`,

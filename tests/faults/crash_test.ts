@@ -76,16 +76,20 @@ for (const side of ["client", "target"] as const) {
   });
 }
 
+/** One tester runs a test that is at fault. */
+function faulty(test: string, { host, port }: TestDaemon): Parameters<typeof runConfig>[0] {
+  return { test, args: "", testPort: 9, clients: [{ host, port }], targets: [] };
+}
+
 Deno.test("a test that never ends is given up at the deadline, by name", async () => {
   const args = ["--plugin-dir", fixturePlugins()];
   await using tester = await TestDaemon.start({ args });
-  const { code, stderr, document } = await runConfig({
-    test: "fault_hang_start",
-    args: "",
-    testPort: 9,
-    clients: [{ host: tester.host, port: tester.port }],
-    targets: [],
-  }, ["--timeout", "1", "--plugin-dir", fixturePlugins()]);
+  const { code, stderr, document } = await runConfig(faulty("fault_hang_start", tester), [
+    "--timeout",
+    "1",
+    "--plugin-dir",
+    fixturePlugins(),
+  ]);
   assert.equal(code, 1);
   assert.match(stderr, /client 127\.0\.0\.1:\d+: run: no result 1\.\d s after START; is --timeout too short/);
   assert.equal(document.run.failed, true);
@@ -95,13 +99,10 @@ Deno.test("a test that never ends is given up at the deadline, by name", async (
 Deno.test("a plugin that floods its output disturbs nothing", async () => {
   const args = ["--plugin-dir", fixturePlugins()];
   await using tester = await TestDaemon.start({ args });
-  const { code, stdout, stderr } = await runConfig({
-    test: "fault_flood_stderr",
-    args: "",
-    testPort: 9,
-    clients: [{ host: tester.host, port: tester.port }],
-    targets: [],
-  }, ["--plugin-dir", fixturePlugins()]);
+  const { code, stdout, stderr } = await runConfig(faulty("fault_flood_stderr", tester), [
+    "--plugin-dir",
+    fixturePlugins(),
+  ]);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, "fault\n");
   assert.doesNotMatch(stderr, /flood: line/, "what a tester's plugin says is for its daemon's log");

@@ -82,13 +82,6 @@ Deno.test("Ctrl-C ends the test on every daemon, writes the document and exits 1
     await watcher.send("WATCH\n");
     return /phase=(measure|warmup)|elapsed=[1-9]/.test(await watcher.readLine());
   });
-  const began = performance.now();
-  const { code, stdout } = await run.end("SIGINT");
-  assert.equal(code, 130);
-  assert.ok(performance.now() - began < 5_000);
-  assert.equal(stdout, "");
-  const document = parseDocument(await Deno.readTextFile(run.json));
-  assert.equal(document.run.interrupted, true);
-  assert.equal(document.run.verdict, "INVALID");
+  await run.interrupt("SIGINT");
   for (const daemon of [first, second, target]) await daemon.assertFree();
 });

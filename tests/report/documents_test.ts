@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { noFigures } from "../../controller/outcome/run_document.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { makeDocument, makeSweep } from "../fixtures/documents.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
@@ -70,15 +71,7 @@ Deno.test("what a run that died has left is reported, and says so", async () => 
   using folder = TemporaryFolder.make();
   const made = makeDocument({ samples: 500, intervals: 2 });
   const [first] = made.clients;
-  const silent = {
-    ...first!,
-    counts: null,
-    rates: null,
-    pacing: null,
-    latency: null,
-    histograms: null,
-    metrics: [],
-  };
+  const silent = { ...first!, ...noFigures() };
   const begun = { ...made, clients: [silent, { ...silent, host: "tester2" }] };
   folder.write(
     "run.json.journal",

@@ -18,25 +18,28 @@ async function abort(daemon: TestDaemon): Promise<string> {
   return text;
 }
 
+/** latency-check at 1 Mbit/s, in the original's spelling. */
+function checkLatency(
+  tester: TestDaemon,
+  echo: EchoProcess,
+  phases: string,
+  more: string[] = [],
+): ReturnType<typeof runProgram> {
+  return runProgram("ipbench", [
+    ...["--test", "latency-check", "--test-args", `socktype=udp,bps=1000000,size=128,${phases}`],
+    ...["--port", String(tester.port), "--client", tester.host],
+    ...["--test-target", "127.0.0.1", "--test-port", String(echo.port)],
+    ...more,
+  ]);
+}
+
 /** The call of the sDDF project's script, and everything that the script reads of it. */
 async function callAsSddf(tester: TestDaemon, echo: EchoProcess): Promise<void> {
   const target = startSmallTarget({ idle: 123456n, total: 654321n });
   try {
     for (let n = 0; n < 2; n++) assert.match(await abort(tester), /^100 IPBENCH V1\.0( \([^()]*\))?\n$/);
-    const { code, stdout, stderr } = await runProgram("ipbench", [
+    const { code, stdout, stderr } = await checkLatency(tester, echo, "warmup=1,cooldown=1,samples=500", [
       "--debug",
-      "--test",
-      "latency-check",
-      "--test-args",
-      "socktype=udp,bps=1000000,size=128,warmup=1,cooldown=1,samples=500",
-      "--port",
-      String(tester.port),
-      "--client",
-      tester.host,
-      "--test-target",
-      "127.0.0.1",
-      "--test-port",
-      String(echo.port),
       "--target-test",
       "cpu_target_lukem",
       "--target-test-hostname",
@@ -84,20 +87,7 @@ Deno.test("the sDDF project's call: 12 columns on stdout, a small target, ABORTs
 Deno.test("latency-check counts every reply of a plain echo as bad", async () => {
   await using echo = await EchoProcess.start();
   await using tester = await TestDaemon.start();
-  const { stdout, stderr } = await runProgram("ipbench", [
-    "--test",
-    "latency-check",
-    "--test-args",
-    "socktype=udp,bps=1000000,size=128,warmup=0,cooldown=0,samples=300",
-    "--port",
-    String(tester.port),
-    "--client",
-    tester.host,
-    "--test-target",
-    "127.0.0.1",
-    "--test-port",
-    String(echo.port),
-  ]);
+  const { stdout, stderr } = await checkLatency(tester, echo, "warmup=0,cooldown=0,samples=300");
   const columns = stdout.trim().split(",");
   assert.equal(columns.length, 10, stdout + stderr);
   assert.ok(Number(columns[9]) >= 300, stdout);

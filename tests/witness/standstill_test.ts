@@ -151,49 +151,47 @@ Deno.test(
   },
 );
 
-Deno.test({ name: "what is asked for beyond a link's rate (tshark)", ignore }, async () => {
-  using link = Veth.make("y");
+/**
+ * Sends packets of 200 bytes over a link of 4 Mbit/s for half a second, to something that never answers.
+ *
+ * @param name of the link
+ * @param queue how much it holds
+ * @param load what to send, as arguments of latency
+ * @returns what latency found, and the frames that left
+ */
+async function sendBeyond(name: string, queue: string, load: string) {
+  using link = Veth.make(name);
   assert.ok(link !== null);
-  link.shape(4, "3k");
+  link.shape(4, queue);
   const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
   try {
     await using capture = await Capture.start(link.near, `udp port ${echo.port}`);
     const { result } = await drivenRow<StoppedResult>(drive({
       target: link.farAddress,
       port: echo.port,
-      args: "socktype=udp,bps=40M,size=200,duration=0.5,warmup=0,cooldown=0,noise=0",
+      args: `socktype=udp,${load},size=200,duration=0.5,warmup=0,cooldown=0,noise=0`,
     }));
-    const captured = (await capture.frames()).filter(({ source }) => source === link.nearMac).length;
-    assert.equal(result.counts.sent, captured);
-    const { unsent, unaccepted } = result.pacing;
-    assert.equal(unsent! + unaccepted!, 40e6 / 8 / 200 * 0.5 - captured);
+    return { result, sent: (await capture.frames()).filter(({ source }) => source === link.nearMac) };
   } finally {
     await echo.end();
   }
+}
+
+Deno.test({ name: "what is asked for beyond a link's rate (tshark)", ignore }, async () => {
+  const { result, sent } = await sendBeyond("y", "3k", "bps=40M");
+  assert.equal(result.counts.sent, sent.length);
+  const { unsent, unaccepted } = result.pacing;
+  assert.equal(unsent! + unaccepted!, 40e6 / 8 / 200 * 0.5 - sent.length);
 });
 
 Deno.test({ name: "what waits in the sender's own queue (tshark, python3)", ignore }, async () => {
-  using link = Veth.make("z");
-  assert.ok(link !== null);
-  link.shape(4, "1m");
-  const echo = await FaultyEcho.start(["--ip", link.farAddress, "--every", "0"], link.wrap);
-  try {
-    await using capture = await Capture.start(link.near, `udp port ${echo.port}`);
-    const { result } = await drivenRow<StoppedResult>(drive({
-      target: link.farAddress,
-      port: echo.port,
-      args: "socktype=udp,bps=8M,size=200,sndbuf=8Mi,duration=0.5,warmup=0,cooldown=0,noise=0",
-    }));
-    const aheadNs = await realtimeAheadNs();
-    const end = BigInt(Math.round(result.window.end_ns)) + aheadNs;
-    const sent = (await capture.frames()).filter(({ source }) => source === link.nearMac);
-    assert.equal(sent.length, result.counts.sent);
-    const waitingAt = (laterNs: bigint) => sent.filter(({ atNs }) => atNs >= end + laterNs).length;
-    const most = waitingAt(0n) + 3;
-    assert.ok(most > 500, `${most} packets left after the phase`);
-    // The queue is looked at when the phase is over, by a thread that may have to wait for a processor.
-    within(result.pacing["queued"], waitingAt(400_000_000n), most, "queued");
-  } finally {
-    await echo.end();
-  }
+  const { result, sent } = await sendBeyond("z", "1m", "bps=8M,sndbuf=8Mi");
+  const aheadNs = await realtimeAheadNs();
+  const end = BigInt(Math.round(result.window.end_ns)) + aheadNs;
+  assert.equal(sent.length, result.counts.sent);
+  const waitingAt = (laterNs: bigint) => sent.filter(({ atNs }) => atNs >= end + laterNs).length;
+  const most = waitingAt(0n) + 3;
+  assert.ok(most > 500, `${most} packets left after the phase`);
+  // The queue is looked at when the phase is over, by a thread that may have to wait for a processor.
+  within(result.pacing["queued"], waitingAt(400_000_000n), most, "queued");
 });
