@@ -114,7 +114,7 @@ static void every_icmp_error_is_counted_and_ends_nothing(void **state)
 		(void)state;
 		spoiler_begin_at(&s, r.v6 ? "::1" : "127.0.0.1", "", 1000000000, 0);
 		r.to = ipb_sock_port(s.fd);
-		snprintf(text, sizeof text, "socktype=udp,bps=1M,size=64,warmup=0.05,cooldown=0,noise=0,duration=0.8,%s", engines[i / 2]);
+		snprintf(text, sizeof text, "socktype=udp,bps=1M,size=64,warmup=0.05,cooldown=0,noise=0,duration=0.5,%s", engines[i / 2]);
 		struct ipb_engine *e = engine_open_at(&args, text, r.v6 ? "::1" : "127.0.0.1", r.to);
 		r.from = ipb_sock_port(e->fds[0]);
 		assert_int_equal(pthread_create(&r.thread, NULL, reject, &r), 0);
@@ -210,7 +210,7 @@ static void compare_outage(struct outage o, const char *engine)
 	const char *reason = o.error == EMSGSIZE ? "packet-too-long" : "send-refused";
 
 	spoiler_begin_on(&s, 7007);
-	snprintf(text, sizeof text, "socktype=udp,bps=8M,warmup=0.1,cooldown=0,noise=0,duration=0.8,%s%s%s", engine, o.args,
+	snprintf(text, sizeof text, "socktype=udp,bps=8M,warmup=0.1,cooldown=0,noise=0,duration=0.5,%s%s%s", engine, o.args,
 	         strstr(o.args, "size") != NULL ? "" : ",size=64");
 	struct ipb_engine *e = engine_open(&args, text, 7007);
 	const uint64_t before = on_the_wire();
