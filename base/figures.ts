@@ -21,6 +21,12 @@ export function formatTime(ns: number | null | undefined, significant = 3): stri
   return `${digits(ns / scale, significant)} ${unit}`;
 }
 
+/** The unit that suits a time. */
+export function timeUnit(ns: number): { scale: number; unit: string } {
+  const [scale, unit] = TIMES.find(([limit]) => Math.abs(ns) >= limit) ?? [1, "ns"];
+  return { scale, unit };
+}
+
 const RATES: [number, string][] = [[1e12, "Tbit/s"], [1e9, "Gbit/s"], [1e6, "Mbit/s"], [1e3, "kbit/s"], [
   1,
   "bit/s",

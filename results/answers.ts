@@ -119,14 +119,16 @@ export async function compareResults(
   options: CompareResultsOptions = {},
 ): Promise<ComparedResults> {
   if (a.length === 0 || b.length === 0) throw new TypeError("a comparison needs results on both sides");
-  const [{ compareSides }, gates, { metricsOf }, { compareMarkdown }, { reportPoint }] = await Promise.all([
+  const [{ compareSides }, gates, { metricsOf }, { compareMarkdown }, { reportPoints }] = await Promise.all([
     import("./compare/compare.ts"),
     import("./compare/fail_if.ts"),
     import("./compare/metrics.ts"),
     import("./compare/markdown.ts"),
     import("./report/point.ts"),
   ]);
-  const [left, right] = [a, b].map((side) => side.map(({ document, file }) => reportPoint(document, file)));
+  const [left, right] = [a, b].map((side) =>
+    side.flatMap(({ document, file }) => reportPoints(document, file))
+  );
   const known = metricsOf([...left!, ...right!]);
   const conditions = (options.failIf ?? []).map((text) => gates.parseFailIf(text, known));
   const needed = conditions.map(({ metric }) => metric.name);

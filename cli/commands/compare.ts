@@ -211,10 +211,10 @@ function refuse(comparison: Comparison): void {
 }
 
 async function points(paths: string[], side: string): Promise<ReportPoint[]> {
-  const { reportPoint } = await import("../../results/report/point.ts");
+  const { reportPoints } = await import("../../results/report/point.ts");
   const found: ReportPoint[] = [];
   for await (const result of readDocuments(paths)) {
-    if ("document" in result) found.push(reportPoint(result.document, result.file));
+    if ("document" in result) found.push(...reportPoints(result.document, result.file));
     else note(`ipbench: ${result.file}: ${result.error}`);
   }
   if (found.length === 0) {

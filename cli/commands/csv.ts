@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { viewsOf } from "../../results/document/class_view.ts";
 import { originalHeader, originalRow } from "../../results/export/original_csv.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { note, out } from "../terminal/io.ts";
@@ -15,7 +16,8 @@ export function register(program: Command): void {
     .command("csv")
     .summary("print results as rows in the original's columns")
     .description(
-      "Prints one row a document, as the plugins printed it during the run, below a header where the columns are known. " +
+      "Prints one row a document (of several tests one a class, which is its first column), as the plugins printed it " +
+        "during the run, below a header where the columns are known. " +
         "ipbench report --csv prints every figure instead.",
     )
     .argument("<paths...>", "result documents, or folders of them")
@@ -28,16 +30,20 @@ export function register(program: Command): void {
           note(`ipbench: ${result.file}: ${result.error}`);
           continue;
         }
-        const row = originalRow(result.document);
-        if (row === null) {
-          note(`ipbench: ${result.file}: nothing was printed in this run`);
-          continue;
+        for (const view of viewsOf(result.document)) {
+          const row = originalRow(view.document);
+          if (row === null) {
+            const of = view.class === null ? "" : `, class ${view.class}`;
+            note(`ipbench: ${result.file}${of}: nothing was printed in this run`);
+            continue;
+          }
+          const names = originalHeader(view.document);
+          const columns = names === null || view.class === null ? names : `Class,${names}`;
+          if (options.header && columns !== null && columns !== header) out(`${columns}\n`);
+          header = columns;
+          out(`${view.class === null ? "" : `${view.class},`}${row}\n`);
+          rows++;
         }
-        const columns = originalHeader(result.document);
-        if (options.header && columns !== null && columns !== header) out(`${columns}\n`);
-        header = columns;
-        out(`${row}\n`);
-        rows++;
       }
       if (rows === 0) throw new ExitError(EXIT.FAILED, `no row in ${paths.join(", ")}`);
     });

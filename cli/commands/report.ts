@@ -63,7 +63,7 @@ async function report(paths: string[], options: Options): Promise<void> {
     const { reportHtml } = await import("../../results/report/html.ts");
     await writeWhole(page, reportHtml(model));
     note(
-      `ipbench: ${page}: ${model.points.length} document(s), ${colourVerdict(Deno.stderr, model.verdict)}`,
+      `ipbench: ${page}: ${model.runs.length} document(s), ${colourVerdict(Deno.stderr, model.verdict)}`,
     );
   }
   if (options.svg !== undefined) await writeFiles(options.svg, formats.reportSvgs(model));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { seededNormal } from "../../tests/util/mod.ts";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import type { ResultDocument } from "../document/document.ts";
-import { type ReportPoint, reportPoint } from "../report/point.ts";
+import { type ReportPoint, reportPoints } from "../report/point.ts";
 import { compareSides, DEFAULT_REPETITIONS, type Row } from "./compare.ts";
 import { blind, failures, missing, parseFailIf } from "./fail_if.ts";
 import { compareHtml } from "./html.ts";
@@ -10,7 +10,7 @@ import { compareMarkdown } from "./markdown.ts";
 import { MetricError, metricOf, metricsOf } from "./metrics.ts";
 import { changeText, findingText, intervalText, isBlind, valueText } from "./words.ts";
 
-const template = reportPoint(makeDocument({ samples: 200, intervals: 2 }), "a.json");
+const template = reportPoints(makeDocument({ samples: 200, intervals: 2 }), "a.json")[0]!;
 
 /** A run whose latencies scatter from run to run, and percentiles a little more of their own. */
 function simulated(normal: () => number, slowdown: number, spread: number): ReportPoint {
@@ -160,7 +160,7 @@ function points(change: (d: ResultDocument) => void, options = {}): ReportPoint[
   return [1, 2, 3].map((seed) => {
     const made = makeDocument({ samples: 300, intervals: 2, seed, ...options });
     change(made);
-    return reportPoint(made, `${seed}.json`);
+    return reportPoints(made, `${seed}.json`)[0]!;
   });
 }
 
@@ -249,7 +249,10 @@ Deno.test("points pair by arguments and load; the rest is listed", () => {
 
 Deno.test("many points are tested together as well", () => {
   const at = (bps: number, slowdown: number, seed: number) =>
-    reportPoint(makeDocument({ bps, slowdown, seed, samples: 2000, intervals: 2, spread: 0.001 }), "x.json");
+    reportPoints(
+      makeDocument({ bps, slowdown, seed, samples: 2000, intervals: 2, spread: 0.001 }),
+      "x.json",
+    )[0]!;
   const loads = [50e6, 100e6, 150e6, 200e6, 250e6, 300e6, 350e6];
   const { overall, rows } = compareSides(
     loads.map((bps, i) => at(bps, 1, i + 1)),
@@ -295,7 +298,7 @@ function ownRuns(rates: readonly number[], better: "more" | "unknown" = "more"):
     made.test.name = "forks";
     made.total = { counts: null, rates: null, latency: { response: null, service: null } };
     made.total.metrics = [{ name: "forks", value, unit: "1/s", total: "sum", better, test: "forks", of: 2 }];
-    return reportPoint(made, `${n}.json`);
+    return reportPoints(made, `${n}.json`)[0]!;
   });
 }
 

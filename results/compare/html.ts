@@ -4,7 +4,8 @@
  * @module
  */
 import { axis, type Chart, type EChartsOptions } from "../report/chart.ts";
-import { figure, page } from "../report/html.ts";
+import { figure } from "../report/figure.ts";
+import { page } from "../report/html.ts";
 import { type Fragment, html, type Markup, table } from "../report/markup.ts";
 import { colour, type ColourName } from "../report/palette.ts";
 import type { Comparison, Finding, Row } from "./compare.ts";

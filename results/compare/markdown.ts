@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { md } from "../report/formats.ts";
+import { md } from "../report/markdown_text.ts";
 import type { Comparison, Row } from "./compare.ts";
 import type { Failure } from "./fail_if.ts";
 import {

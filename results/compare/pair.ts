@@ -58,7 +58,11 @@ export function pairPoints(
   b: readonly ReportPoint[],
   allow: ReadonlySet<string> = new Set(),
 ): Pairing {
-  const differing = differingArguments(a, b);
+  const names = new Set([...a, ...b].map((point) => point.class));
+  const differing = [...names].flatMap((name) => {
+    const own = (points: readonly ReportPoint[]) => points.filter((point) => point.class === name);
+    return differingArguments(own(a), own(b));
+  });
   const found: Refusal[] = differing.map(({ name, left, right }) => ({
     what: name,
     text: `${name} is ${left} in A and ${right} in B`,
@@ -104,7 +108,7 @@ function cells(points: readonly ReportPoint[], ignored: ReadonlySet<string>): Ce
     const params = [...point.params].filter(([name]) => !ignored.has(name)).sort();
     const test = ignored.has("test") ? "" : point.test;
     const cell: CellOf = {
-      key: JSON.stringify([test, params]),
+      key: JSON.stringify([point.class, test, params]),
       words: params.filter(([name]) => name === "size" || name === "socktype").map(([, value]) => value).join(
         " ",
       ),
@@ -125,11 +129,12 @@ function same(a: CellOf, b: CellOf): boolean {
 function labelOf(cell: CellOf): string {
   const load = cell.load > 0 ? formatRate(cell.load) : "";
   const size = cell.points[0]?.params.get("size");
-  return [size === undefined ? "" : `${size} B`, load].filter((part) => part !== "").join(", ") ||
+  const of = cell.points[0]?.class ?? "";
+  return [of, size === undefined ? "" : `${size} B`, load].filter((part) => part !== "").join(", ") ||
     (cell.points[0]?.test ?? "run");
 }
 
-/** Arguments (and the test) that have one value on each side, and not the same. */
+/** Arguments (and the test) of one class that have one value on each side, and not the same. */
 function differingArguments(
   a: readonly ReportPoint[],
   b: readonly ReportPoint[],

@@ -9,12 +9,12 @@ import type { ClassEffect } from "./document.ts";
 type Change = NonNullable<ClassEffect["added_ns"]>;
 
 /** A change of a time with its interval: "+20.3 ms (19.8 to 20.9 ms)". */
-function timeChange({ estimate, low, high }: Change): string {
+export function timeChange({ estimate, low, high }: Change): string {
   return `${signed(estimate, formatTime)} (${signed(low, formatTime)} to ${signed(high, formatTime)})`;
 }
 
 /** A change of a rate with its interval: "−1.2 Mbit/s (−1.4 to −1 Mbit/s)". */
-function rateChange({ estimate, low, high }: Change): string {
+export function rateChange({ estimate, low, high }: Change): string {
   return `${signed(estimate, formatRate)} (${signed(low, formatRate)} to ${signed(high, formatRate)})`;
 }
 

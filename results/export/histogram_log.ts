@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { viewsOf } from "../document/class_view.ts";
 import type { ResultDocument } from "../document/document.ts";
 import { hostNames } from "../document/host_names.ts";
 import { decodeHistogram, encodeHistogram, HistogramError } from "../document/histogram_codec.ts";
@@ -11,7 +12,8 @@ import { decodeHistogram, encodeHistogram, HistogramError } from "../document/hi
 const MAX_VALUE_RATIO = 1e6;
 
 /**
- * A log of documents: for each run the merged histograms, tagged `response` and `service`, then each tester's, tagged
+ * A log of documents: for each run the merged histograms, tagged `response` and `service` (and
+ * with the class, where there are several), then each tester's, tagged
  * with its host (and port, where the host has several testers), too. A damaged histogram is left out.
  *
  * @param documents In the order of their start.
@@ -34,9 +36,12 @@ export function histogramLog(documents: readonly ResultDocument[]): string {
       if (line !== null) lines.push(line);
     };
     const nameOf = hostNames(document);
-    const merged = document.total.histograms;
-    add("response", merged?.response);
-    add("service", merged?.service);
+    for (const view of viewsOf(document)) {
+      const merged = view.document.total.histograms;
+      const of = view.class === null ? "" : `:${view.class}`;
+      add(`response${of}`, merged?.response);
+      add(`service${of}`, merged?.service);
+    }
     for (const client of document.clients) {
       add(`response:${nameOf(client)}`, client.histograms?.response);
       add(`service:${nameOf(client)}`, client.histograms?.service);

@@ -6,9 +6,10 @@
 import type { ResultDocument } from "../document/document.ts";
 import { formatMetric, formatRate, formatShare, formatTime } from "../../base/figures.ts";
 import { escapeHtml } from "../report/markup.ts";
+import { effectSentence } from "../document/effect_words.ts";
 import { lossOf } from "../report/model.ts";
 import { ownFigures } from "../report/own_figures.ts";
-import { reportPoint, shorten } from "../report/point.ts";
+import { type ReportPoint, reportPoints, shorten } from "../report/point.ts";
 
 /** A document and where it came from, or why it could not be read. */
 export type JUnitCase = { file: string; document: ResultDocument } | { file: string; error: string };
@@ -69,10 +70,16 @@ function attribute(text: string): string {
 }
 
 function summaryOf(document: ResultDocument): string {
-  const point = reportPoint(document, "");
+  const points = reportPoints(document, "");
+  const effects = points.flatMap(({ effects }) => effects.flatMap((effect) => effectSentence(effect) ?? []));
+  return [...points.map(summaryOfPoint), ...effects].join("\n");
+}
+
+function summaryOfPoint(point: ReportPoint): string {
+  const of = point.class === null ? "" : `class ${point.class}, `;
   const latency = point.response ?? point.service;
   return [
-    `${point.verdict}: ${formatRate(point.receivedBps)} of ${formatRate(point.offeredBps)}`,
+    `${of}${point.verdict}: ${formatRate(point.receivedBps)} of ${formatRate(point.offeredBps)}`,
     `loss ${formatShare(lossOf(point))}`,
     `p50 ${formatTime(latency?.p50_ns)}, p99 ${formatTime(latency?.p99_ns)}, p99.9 ${
       formatTime(latency?.p999_ns)

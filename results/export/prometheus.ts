@@ -4,9 +4,10 @@
  * @module
  */
 import type { ResultDocument, Summary } from "../document/document.ts";
+import { viewsOf } from "../document/class_view.ts";
 import { cpuUse } from "../document/cpu_use.ts";
 import { figure } from "./csv_file.ts";
-import { type ReportPoint, reportPoint } from "../report/point.ts";
+import { type ReportPoint, reportPoints } from "../report/point.ts";
 
 type Labels = Record<string, string>;
 
@@ -62,17 +63,20 @@ export function prometheusText(
   const families = new Families();
   const seen = new Map<string, string>();
   for (const { file, document } of documents) {
-    const point = reportPoint(document, file);
-    const labels = { ...labelsOf(document, point), ...runLabel ? { run: point.id } : {} };
-    const key = JSON.stringify(labels);
-    const other = seen.get(key);
-    if (other !== undefined) {
-      throw new SameSeriesError(
-        `${other} and ${file} have the same test, arguments, load and machine under test, and would be one sample`,
-      );
+    const views = viewsOf(document);
+    for (const [n, point] of reportPoints(document, file).entries()) {
+      const { document: part } = views[n]!;
+      const labels = { ...labelsOf(part, point), ...runLabel ? { run: point.id } : {} };
+      const key = JSON.stringify(labels);
+      const other = seen.get(key);
+      if (other !== undefined) {
+        throw new SameSeriesError(
+          `${other} and ${file} have the same test, arguments, load and machine under test, and would be one sample`,
+        );
+      }
+      seen.set(key, file);
+      addDocument(families, part, point, labels);
     }
-    seen.set(key, file);
-    addDocument(families, document, point, labels);
   }
   return families.toString();
 }
@@ -83,20 +87,22 @@ function labelsOf(document: ResultDocument, point: ReportPoint): Labels {
   const others = [...point.params].filter(([name]) => name !== "size" && name !== "socktype").toSorted();
   return {
     test: point.test,
+    ...point.class === null ? {} : { class: point.class },
     offered_bps: String(point.offeredBps ?? ""),
     size: named("size"),
     socktype: named("socktype"),
     testers: String(point.clientCount),
-    under_test: underTest(document),
+    under_test: underTest(document, point.class),
     ...Object.fromEntries(others.map(([name, value]) => [`arg_${name.replace(/\W/g, "_")}`, value])),
   };
 }
 
 /** The machines that the testers sent to, as the run description has them. */
-function underTest({ config }: ResultDocument): string {
+function underTest({ config }: ResultDocument, of: string | null): string {
   const clients = (config as { clients?: unknown } | null)?.clients;
   if (!Array.isArray(clients)) return "";
-  const names = clients.map((client: { target?: unknown } | null) => client?.target)
+  const names = clients.filter((client: { class?: unknown } | null) => of === null || client?.class === of)
+    .map((client: { target?: unknown } | null) => client?.target)
     .filter((target) => typeof target === "string");
   return [...new Set(names)].join(" ");
 }
@@ -135,6 +141,16 @@ function addDocument(families: Families, document: ResultDocument, point: Report
     labels,
     point.service,
   );
+  for (const effect of point.effects) {
+    for (const bound of ["estimate", "low", "high"] as const) {
+      const ns = effect.added_ns?.[bound];
+      add("ipbench_effect_seconds", "Change of the mean response time while another class was active.", {
+        ...labels,
+        of: effect.of,
+        bound,
+      }, ns === undefined ? null : figure(ns / 1e9));
+    }
+  }
   for (const use of cpuUse(point.targets)) {
     add("ipbench_target_cpu_percent", "CPU use of a target, of all its CPUs.", {
       ...labels,

@@ -14,6 +14,8 @@ import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, loadTexts, lossOf, type ReportModel } from "./model.ts";
 import { figuresBesideCpu, ownFigures } from "./own_figures.ts";
 import type { ReportPoint } from "./point.ts";
+import { effectMarkdown } from "./effect_markdown.ts";
+import { md, plain } from "./markdown_text.ts";
 import { cards } from "./summary_cards.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -30,12 +32,14 @@ export interface ReportFile {
 export function reportCsv(model: ReportModel): string {
   const names = [...new Set(model.points.flatMap((point) => [...point.params.keys()]))];
   const own = figuresBesideCpu(model.points);
+  const classed = model.points.some((point) => point.class !== null);
   const header = [
     "file",
     "run",
     "started",
     "verdict",
     "test",
+    ...classed ? ["class"] : [],
     ...names.map((name) => `arg_${name}`),
     "testers",
     "offered_bps",
@@ -63,6 +67,7 @@ export function reportCsv(model: ReportModel): string {
       point.started,
       point.verdict,
       point.test,
+      ...classed ? [point.class] : [],
       ...names.map((name) => point.params.get(name)),
       point.clientCount,
       point.offeredBps,
@@ -88,16 +93,18 @@ export function reportCsv(model: ReportModel): string {
 /** The verdict, the figures, the warnings and the table of points, for a pull request or a notebook. */
 export function reportMarkdown(model: ReportModel): string {
   const lines = [`# ${md(model.title)}`, ""];
-  const first = model.points[0];
+  const first = model.runs[0];
   if (first === undefined) return `${lines.join("\n")}No result document could be read.\n`;
   const counts = (["VALID", "SUSPECT", "INVALID"] as const).filter((v) => model.verdictCounts[v] > 0)
     .map((v) => `${model.verdictCounts[v]} ${v}`).join(", ");
   const limits = byLimits([...new Set(model.points.flatMap((point) => point.limitPresets))]);
-  lines.push(`**${model.verdict}**${limits}${model.points.length === 1 ? "" : ` (${counts})`}`, "");
-  const reasons = groupReasons(model.points.flatMap((point) => point.details));
+  lines.push(`**${model.verdict}**${limits}${model.runs.length === 1 ? "" : ` (${counts})`}`, "");
+  const reasons = groupReasons(model.runs.flatMap((point) => point.run.details));
   for (const reason of reasons.slice(0, REASONS)) lines.push(`- ${md(reason)}`);
   if (reasons.length > REASONS) lines.push(`- and ${reasons.length - REASONS} more`);
-  lines.push("", `${md(first.test)}, ${md(formatDate(first.started))}`, "");
+  const tests = first.classes.map(({ name, test }) => `${name}: ${test}`).join(", ") || first.test;
+  lines.push("", `${md(tests)}, ${md(formatDate(first.started))}`, "");
+  lines.push(...effectMarkdown(model));
   for (const card of cards(model)) {
     lines.push(
       `- ${md(card.name)}: **${md(card.value)}**${card.note === undefined ? "" : ` (${md(card.note)})`}`,
@@ -136,14 +143,6 @@ export function reportMarkdown(model: ReportModel): string {
 /** Use of the machine under test in percent; of several targets the first's. */
 function cpuOf(point: ReportPoint): number | null {
   return cpuUse(point.targets)[0]?.total ?? null;
-}
-
-/** Escapes what Markdown or HTML inside it would take for markup. */
-export function md(text: string): string {
-  return plain(text).replace(
-    /[\\`*_[\]<>|#&]/g,
-    (character) => character === "<" ? "&lt;" : character === "&" ? "&amp;" : `\\${character}`,
-  );
 }
 
 /** Each chart as an SVG of its own, with the legend inside. */
@@ -239,10 +238,4 @@ function scaled(value: number | null | undefined, scale: number): number | strin
 /** A gnuplot string that runs and expands nothing: single quotes keep backquotes and backslashes as they are. */
 function quoted(label: string): string {
   return `'${plain(label).replaceAll("'", "''").replace(/[_^@{}~&`]/g, " ")}'`;
-}
-
-/** One line without control characters, those that turn the direction of writing among them. */
-function plain(text: string): string {
-  // deno-lint-ignore no-control-regex -- these are what is looked for
-  return text.replace(/[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+/g, " ");
 }

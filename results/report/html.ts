@@ -3,16 +3,15 @@
  *
  * @module
  */
-import type { Chart, LegendEntry } from "./chart.ts";
 import { byLimits } from "../document/limit_presets.ts";
 import { groupReasons } from "../document/reason_groups.ts";
-import type { ReportPoint } from "./point.ts";
-import { FRAMES, renderChart } from "./chart.ts";
+import { effectSection } from "./effect.ts";
+import { figure } from "./figure.ts";
+import type { ReportPoint, TargetRow } from "./point.ts";
 import { type ChartSection, chartSections } from "./charts/all.ts";
 import { formatDate, formatRate } from "../../base/figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
 import type { ReportModel } from "./model.ts";
-import { withVariables } from "./palette.ts";
 import { STYLE } from "./style.ts";
 import { cards } from "./summary_cards.ts";
 import {
@@ -25,9 +24,6 @@ import {
   targetTable,
 } from "./tables.ts";
 import { warningsOf } from "./warnings.ts";
-
-/** Rows of a chart's numbers that the page holds; `--csv` has all. */
-const DATA_ROWS = 250;
 
 interface Section {
   id: string;
@@ -86,8 +82,8 @@ export function page(title: string, body: Markup): string {
 }
 
 function header(model: ReportModel): Markup {
-  const first = model.points[0];
-  const last = model.points.at(-1);
+  const first = model.runs[0];
+  const last = model.runs.at(-1);
   const shared = [...model.shared].map(([name, value]) => value === "" ? name : `${name}=${value}`).join(
     ", ",
   );
@@ -96,29 +92,34 @@ function header(model: ReportModel): Markup {
       <div class="in"><p class="brand">ipbench report</p>
     <h1>${model.title}</h1>
     ${first !== undefined && last !== undefined &&
-      html`<p class="sub">${first.test}${shared !== "" && ` (${shared})`} · ${formatDate(first.started)}${
-        model.points.length > 1 && ` to ${formatDate(last.ended)}`
-      } · run ${first.id}${model.points.length > 1 && " and others"}</p>`}
+      html`<p class="sub">${whatRan(first)}${shared !== "" && ` (${shared})`} · ${formatDate(first.started)}${
+        model.runs.length > 1 && ` to ${formatDate(last.ended)}`
+      } · run ${first.id}${model.runs.length > 1 && " and others"}</p>`}
     ${verdictBox(model)}</div>
     </header>
   `;
 }
 
+/** The test; of several each with its class. */
+function whatRan({ test, classes }: ReportPoint): string {
+  return classes.length === 0 ? test : classes.map((each) => `${each.name}: ${each.test}`).join(", ");
+}
+
 function verdictBox(model: ReportModel): Markup {
-  const { points, verdictCounts } = model;
+  const { runs: points, verdictCounts } = model;
   const only = points.length === 1 ? points[0] : undefined;
   let text: Fragment;
   if (only !== undefined) {
-    text = only.reasons.length === 0
+    text = only.run.reasons.length === 0
       ? html`<p>${
-        only.verdict === "VALID"
+        only.run.verdict === "VALID"
           ? "Nothing speaks against this measurement."
           : "No reason is given in the document."
       }</p>`
-      : html`<ul>${groupReasons(only.details).map((reason) => html`<li>${reason}</li>`)}</ul>`;
+      : html`<ul>${groupReasons(only.run.details).map((reason) => html`<li>${reason}</li>`)}</ul>`;
   } else if (points.length === 0) text = html`<p>No result document could be read.</p>`;
   else {
-    const reasons = groupReasons(points.flatMap((point) => point.details));
+    const reasons = groupReasons(points.flatMap((point) => point.run.details));
     const counts = (["VALID", "SUSPECT", "INVALID"] as const).filter((verdict) => verdictCounts[verdict] > 0)
       .map((verdict) => `${verdictCounts[verdict]} ${verdict}`).join(", ");
     text = html`<p>${points.length} runs: ${counts}.</p>${
@@ -132,7 +133,7 @@ function verdictBox(model: ReportModel): Markup {
     ? `${verdictCounts[verdict]} of ${points.length} `
     : "";
   return html`<div class="verdict ${verdict}"><b>${share}${verdict}</b><div>${text}${
-    judgedBy(points)
+    judgedBy(model.points)
   }</div></div>`;
 }
 
@@ -151,6 +152,7 @@ function sectionsOf(model: ReportModel): Section[] {
   };
   const figures = cards(model);
   const warnings = warningsOf(model);
+  add("effect", "What the classes do to each other", effectSection(model), "Effect");
   add(
     "glance",
     "At a glance",
@@ -180,15 +182,22 @@ function sectionsOf(model: ReportModel): Section[] {
   for (const section of chartSections(model)) {
     add(section.id, section.title, figuresOf(section), section.short);
   }
-  const [only] = model.points;
+  const only = model.runs.at(-1);
   if (model.points.length > 1) add("points", "Points", pointTable(model));
   add("testers", "Testers", testers(model));
-  add("targets", "Targets", only === undefined ? null : targetTable(model.points.at(-1)!));
+  add("targets", "Targets", only === undefined ? null : targetTable(lastTargets(model, only)));
   add("environment", "Environment", environmentTables(model));
-  if (model.points.length > 1) add("runs", "Runs", runTable(model));
+  if (model.runs.length > 1) add("runs", "Runs", runTable(model));
   if (only !== undefined) add("configuration", "Configuration", configuration(model), "Config");
   add("unread", "Files that could not be read", unread(model), "Not read");
   return sections;
+}
+
+/** The targets of the last document, those of all its classes. */
+function lastTargets(model: ReportModel, last: ReportPoint): TargetRow[] {
+  if (last.class === null) return model.points.at(-1)!.targets;
+  return model.points.filter((point) => point.file === last.file && point.id === last.id)
+    .flatMap((point) => point.targets);
 }
 
 function figuresOf(section: ChartSection): Markup {
@@ -197,65 +206,20 @@ function figuresOf(section: ChartSection): Markup {
   }`;
 }
 
-/** A chart with its words, in both sizes, and its numbers. `heading`: the section's title, not to be said twice. */
-export function figure(chart: Chart, heading: string | null = null): Markup {
-  const draw = (size: "wide" | "narrow") =>
-    raw(
-      withVariables(
-        renderChart(chart, { ...FRAMES[size], height: chart.heights?.[size] ?? FRAMES[size].height }),
-      ).replace(
-        /^<svg /,
-        `<svg role="img" aria-labelledby="t-${chart.name}" focusable="false" `,
-      ),
-    );
-  const { columns, rows } = chart.data;
-  return html`
-    <figure class="chart" id="chart-${chart.name}">
-      <figcaption>
-    ${chart.title === heading
-      ? html`<span id="t-${chart.name}" hidden>${chart.title}</span>`
-      : html`<h3 id="t-${chart.name}">${chart.title}</h3>`}
-    <p>${chart.caption}</p></figcaption>
-      <ul class="legend" aria-label="Legend">${chart.legend.map(legendItem)}</ul>
-      <div class="plot wide">${draw("wide")}</div>
-      <div class="plot narrow">${draw("narrow")}</div>
-      <details><summary>Numbers</summary>${table(
-        `Numbers of ${chart.title}`,
-        columns.map((name, i) => ({ name, numeric: rows.some((row) => typeof row[i] === "number") })),
-        rows.slice(0, DATA_ROWS).map((row) =>
-          row.map((cell) => typeof cell === "number" ? shortNumber(cell) : cell)
-        ),
-      )}${rows.length > DATA_ROWS &&
-        html`<p class="quiet">${rows.length - DATA_ROWS} more rows: ipbench report --csv.</p>`}</details>
-    </figure>
-  `;
-}
-
-function shortNumber(value: number): string {
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
-}
-
-function legendItem(entry: LegendEntry): Markup {
-  const tone = `var(--${entry.colour})`;
-  const marks: Record<LegendEntry["style"], string> = {
-    line: `<path d="M1 6H25" stroke="${tone}" stroke-width="2.5"/>`,
-    dashed: `<path d="M1 6H25" stroke="${tone}" stroke-width="2" stroke-dasharray="6 4"/>`,
-    dotted: `<path d="M1 6H25" stroke="${tone}" stroke-width="2" stroke-dasharray="2 3"/>`,
-    bar: `<rect x="6" y="1" width="14" height="10" rx="2" fill="${tone}"/>`,
-    cross: `<path d="M8 1L18 11M8 11L18 1" stroke="${tone}" stroke-width="2"/>`,
-  };
-  return html`<li><svg width="26" height="12" viewBox="0 0 26 12" aria-hidden="true">${
-    raw(marks[entry.style])
-  }</svg><span>${entry.label}</span></li>`;
-}
-
 function testers(model: ReportModel): Markup | null {
   if (model.points.length === 0) return null;
-  if (model.points.length === 1) {
-    const point = model.points[0]!;
-    if (point.clientCount === 0) return null;
-    const metrics = metricTable(point);
-    return html`${clientTable(point)}${metrics !== null && html`<h3>Other figures</h3>${metrics}`}`;
+  if (model.runs.length === 1) {
+    const points = model.points.filter((point) => point.clientCount > 0);
+    if (points.length === 0) return null;
+    return html`${
+      points.map((point) => {
+        const metrics = metricTable(point);
+        const head = point.class !== null && html`<h3>${point.class} (${point.test})</h3>`;
+        return html`${head}${clientTable(point)}${
+          metrics !== null && html`<h3>Other figures</h3>${metrics}`
+        }`;
+      })
+    }`;
   }
   const shown = model.groups.flatMap((group) =>
     group.cells.flatMap((cell) => cell.points.slice(0, 1).map((point) => ({ group, cell, point })))
@@ -270,12 +234,12 @@ function testers(model: ReportModel): Markup | null {
 }
 
 function configuration(model: ReportModel): Markup {
-  const first = model.points[0]!;
+  const first = model.runs[0]!;
   const distinct = new Set(model.points.map((point) => point.config)).size;
   return html`
     ${distinct > 1 &&
       html`<p class="quiet">Of <code>${first.file}</code>; the others vary what the curves show.</p>`}<details${model
-        .points.length === 1
+        .runs.length === 1
       ? raw(" open")
       : ""}>
       <summary>The run description as it was used</summary>

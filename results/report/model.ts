@@ -5,7 +5,7 @@
  */
 import type { ResultDocument, Verdict } from "../document/document.ts";
 import { formatRate, formatShare, formatTime, middle } from "../../base/figures.ts";
-import { type ReportPoint, reportPoint, shorten } from "./point.ts";
+import { type ReportPoint, reportPoints, shorten } from "./point.ts";
 
 /** Files that could not be read are listed up to this number. */
 const ERROR_ROWS = 50;
@@ -31,7 +31,10 @@ export interface Group {
 /** All that a report says. */
 export interface ReportModel {
   title: string;
+  /** One for each document, and of a document with classes one for each of them. */
   points: ReportPoint[];
+  /** One for each document: of several classes the first. */
+  runs: ReportPoint[];
   groups: Group[];
   /** Arguments that all points share. */
   shared: Map<string, string>;
@@ -63,10 +66,12 @@ export class ReportBuilder {
   readonly #points: ReportPoint[] = [];
   readonly #errors: { file: string; message: string }[] = [];
   #errorCount = 0;
+  #size = 0;
 
   /** Takes a document in. Only what is drawn is kept of it. */
   add(document: ResultDocument, file: string): void {
-    this.#points.push(reportPoint(document, file));
+    this.#points.push(...reportPoints(document, file));
+    this.#size++;
   }
 
   /** Notes a file that could not be read. */
@@ -77,7 +82,7 @@ export class ReportBuilder {
 
   /** How many documents were taken in. */
   get size(): number {
-    return this.#points.length;
+    return this.#size;
   }
 
   /** Orders and groups what was taken in. */
@@ -86,14 +91,16 @@ export class ReportBuilder {
       a.started < b.started ? -1 : a.started > b.started ? 1 : 0
     );
     const verdictCounts = { VALID: 0, SUSPECT: 0, INVALID: 0 };
-    for (const point of points) verdictCounts[point.verdict]++;
+    const runs = points.filter((point) => point.class === (point.classes[0]?.name ?? null));
+    for (const point of runs) verdictCounts[point.run.verdict]++;
     const { hosts, changed } = gatherHosts(points);
     const testers = new Set(points.flatMap((point) => point.testerHosts));
     return {
       title,
       points,
+      runs,
       groups: groupPoints(points),
-      shared: sharedParams(points),
+      shared: sharedParams(runs),
       verdict: verdictCounts.INVALID > 0 ? "INVALID" : verdictCounts.SUSPECT > 0 ? "SUSPECT" : "VALID",
       verdictCounts,
       errors: this.#errors,
@@ -105,16 +112,18 @@ export class ReportBuilder {
   }
 }
 
-/** Name that tells a kind of point: its test and arguments without the load. */
+/** Name that tells a kind of point: its class, test and arguments without the load. */
 export function groupKey(point: ReportPoint): string {
-  return JSON.stringify([point.test, [...point.params].sort()]);
+  return JSON.stringify([point.class, point.test, [...point.params].sort()]);
 }
 
 /** Loads that differ by less than this share are one point: a daemon may round the rate it was asked for. */
 const LOAD_TOLERANCE = 0.001;
 
 function groupPoints(points: readonly ReportPoint[]): Group[] {
-  const shared = sharedParams(points);
+  const shared = new Map(
+    [...Map.groupBy(points, (point) => point.class)].map(([name, own]) => [name, sharedParams(own)]),
+  );
   const tests = new Set(points.map((point) => point.test));
   const groups = new Map<string, ReportPoint[]>();
   for (const point of points) {
@@ -125,15 +134,21 @@ function groupPoints(points: readonly ReportPoint[]): Group[] {
   }
   return [...groups].map(([key, members]) => {
     const first = members[0]!;
-    const own = [...first.params].filter(([name]) => !shared.has(name));
+    const own = [...first.params].filter(([name]) => !shared.get(first.class)!.has(name));
     const label = [
-      ...(tests.size > 1 ? [first.test] : []),
+      ...(first.class !== null ? [first.class] : tests.size > 1 ? [first.test] : []),
       ...own.map(([name, value]) => name === "size" ? `${value} B` : `${name} ${value}`),
     ].join(", ");
     const invalid = members.length > 0 && members.every((point) => point.verdict === "INVALID");
     const name = label === "" ? first.test : shorten(label, 60);
     return { key, label: invalid && points.length > 1 ? `${name} (INVALID)` : name, cells: cellsOf(members) };
-  }).sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
+  }).sort((a, b) => placeOf(a) - placeOf(b) || a.label.localeCompare(b.label, "en", { numeric: true }));
+}
+
+/** Classes stay in their order. */
+function placeOf({ cells }: Group): number {
+  const point = cells[0]?.points[0];
+  return point?.classes.findIndex(({ name }) => name === point.class) ?? 0;
 }
 
 function cellsOf(points: readonly ReportPoint[]): Cell[] {

@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { type DocumentView, viewsOf } from "../document/class_view.ts";
 import type {
+  ClassEffect,
   ClientResult,
   Counts,
   Metric,
   Rates,
   ResultDocument,
-  SeriesPoint,
   Summary,
   TargetResult,
   TotalMetric,
@@ -23,6 +24,7 @@ import type { GroupedReason } from "../document/reason_groups.ts";
 import { limitTexts, presetsOf } from "../document/limit_presets.ts";
 import { parseArgs } from "./args.ts";
 import { flatten } from "./flatten.ts";
+import { timelineOf, type TimelinePoint, timelineStart } from "./timeline_points.ts";
 
 /** Rows kept of the clients of one document; the worst come first. */
 const CLIENT_ROWS = 200;
@@ -30,8 +32,6 @@ const CLIENT_ROWS = 200;
 const METRIC_ROWS = 300;
 /** Reasons kept of one document. */
 const REASON_ROWS = 50;
-/** Intervals kept of one document; finer ones are joined. */
-const TIMELINE_INTERVALS = 150;
 /** Environments kept of one document, one a host. */
 const ENVIRONMENT_HOSTS = 64;
 /** Longest text that is shown of anything a document says, in characters. */
@@ -62,9 +62,28 @@ export interface TargetRow {
   metrics: Metric[];
 }
 
-/** One document. */
+/** A class of a document, for drawings. */
+export interface ClassSpan {
+  name: string;
+  test: string;
+  verdict: Verdict;
+  /** When it was active, in ns from the begin of the run; `null`: not known. */
+  active: { start_ns: number; end_ns: number } | null;
+}
+
+/** One document, or one class of it. */
 export interface ReportPoint {
   file: string;
+  /** The class; `null` in a document without. */
+  class: string | null;
+  /** All classes of the document, in their order. */
+  classes: ClassSpan[];
+  /** What the other classes did to this one. */
+  effects: ClassEffect[];
+  /** Verdict and reasons of the whole document. */
+  run: { verdict: Verdict; reasons: string[]; details: GroupedReason[] };
+  /** Where `timeline` begins, in ns from the begin of the run; `null`: not known. */
+  timelineStartNs: number | null;
   id: string;
   started: string;
   ended: string;
@@ -108,18 +127,6 @@ export interface ReportPoint {
   version: string;
 }
 
-/** One interval of all testers together. */
-export interface TimelinePoint {
-  t_ns: number;
-  /** Length of the interval. */
-  length_ns: number;
-  sent: number;
-  ok: number;
-  lost: number;
-  p50_ns: number | null;
-  p99_ns: number | null;
-}
-
 /** Arguments that set the load or length and not the kind of a point. */
 const LOAD_ARGS = new Set([
   "bps",
@@ -136,19 +143,46 @@ const LOAD_ARGS = new Set([
 /** Arguments that tell a tester's own place and not the kind of a point. */
 const PLACE_ARGS = new Set(["iface", "if", "cpu", "bind", "device", "seed", "dump_dir", "dump_prefix"]);
 
+/** Arguments of another class that say when it measures, and not what it does. */
+const TIME_ARGS = new Set(["duration", "test_time", "samples", "warmup", "cooldown", "rampup"]);
+
 /**
- * Keeps of a document what a report needs.
+ * Keeps of a document what a report needs: one point, or one for each class.
  *
  * @param document A checked document.
  * @param file Where it came from, for the reader.
  */
-export function reportPoint(document: ResultDocument, file: string): ReportPoint {
+export function reportPoints(document: ResultDocument, file: string): ReportPoint[] {
+  return viewsOf(document).map((view) => reportPoint(view, document, file));
+}
+
+function reportPoint(view: DocumentView, whole: ResultDocument, file: string): ReportPoint {
+  const { document } = view;
   const { run, total } = document;
   const args = parseArgs(document.clients[0]?.args || document.test.args);
-  const params = new Map([...args].filter(([name]) => !LOAD_ARGS.has(name) && !PLACE_ARGS.has(name)));
+  const own = [...args].filter(([name]) => !LOAD_ARGS.has(name) && !PLACE_ARGS.has(name));
+  // What others do at the same time is part of what is measured.
+  const params = new Map([...own, ...othersOf(view, whole)]);
+  const origin = originOf(whole);
   const interval = total.confidence?.mean ?? null;
   return {
     file,
+    class: view.class,
+    classes: (whole.classes ?? []).map(({ name, test, verdict, active }) => ({
+      name: shorten(name, 40),
+      test: shorten(test, 80),
+      verdict,
+      active: active === null || origin === null
+        ? null
+        : { start_ns: active.start_ns - origin, end_ns: active.end_ns - origin },
+    })),
+    effects: (whole.effect ?? []).filter(({ victim }) => victim === view.class),
+    run: {
+      verdict: whole.run.verdict,
+      reasons: whole.run.reasons.slice(0, REASON_ROWS).map((reason) => shorten(reason)),
+      details: detailsOf(whole.run),
+    },
+    timelineStartNs: timelineStart(document.clients, origin),
     id: shorten(run.id, 80),
     started: shorten(run.started, 40),
     ended: shorten(run.ended, 40),
@@ -187,11 +221,26 @@ export function reportPoint(document: ResultDocument, file: string): ReportPoint
 
 function detailsOf({ details, reasons }: ResultDocument["run"]): GroupedReason[] {
   const all: readonly GroupedReason[] = details ?? reasons.map((text) => ({ text }));
-  return all.slice(0, REASON_ROWS).map(({ text, host, code }) => ({
+  return all.slice(0, REASON_ROWS).map(({ text, host, code, class: of }) => ({
     text: shorten(text),
     code,
     host: host === undefined ? undefined : shorten(host, 120),
+    ...of === undefined ? {} : { class: shorten(of, 40) },
   }));
+}
+
+/** Arguments of the other classes, by names such as "bulk.bps". */
+function othersOf(view: DocumentView, { classes = [] }: ResultDocument): [name: string, value: string][] {
+  return classes.filter(({ name }) => name !== view.class).flatMap(({ name, args }) =>
+    [...parseArgs(args)].filter(([arg]) => !TIME_ARGS.has(arg) && !PLACE_ARGS.has(arg))
+      .map(([arg, value]): [string, string] => [`${name}.${arg}`, value])
+  );
+}
+
+/** The begin of a run with classes, on the controller's clock. */
+function originOf({ classes = [] }: ResultDocument): number | null {
+  for (const { active, begin_ns } of classes) if (active !== null) return active.start_ns - begin_ns;
+  return null;
 }
 
 /** A text cut to a length, with an ellipsis where something is missing. */
@@ -291,49 +340,4 @@ function environmentsOf(document: ResultDocument): Map<string, Map<string, strin
     found.set(shorten(host, 120), flatten(environment));
   }
   return found;
-}
-
-/** Intervals of all testers added up by their number, and joined where there are too many to draw. */
-function timelineOf(clients: readonly ClientResult[]): TimelinePoint[] {
-  const longest = clients.reduce<readonly SeriesPoint[]>(
-    (best, client) => (client.series?.length ?? 0) > best.length ? client.series ?? [] : best,
-    [],
-  );
-  if (longest.length < 2) return [];
-  const joined = Math.ceil(longest.length / TIMELINE_INTERVALS);
-  const step = (longest.at(-1)!.t_ns - longest[0]!.t_ns) / (longest.length - 1);
-  const points: TimelinePoint[] = [];
-  for (const client of clients) {
-    for (const [i, interval] of (client.series ?? []).entries()) {
-      const at = Math.floor(i / joined);
-      const point = points[at] ??= {
-        t_ns: longest[at * joined]?.t_ns ?? interval.t_ns,
-        length_ns: step * Math.min(joined, longest.length - at * joined),
-        sent: 0,
-        ok: 0,
-        lost: 0,
-        p50_ns: null,
-        p99_ns: null,
-      };
-      point.sent += interval.sent;
-      point.ok += interval.ok;
-      point.lost += interval.lost;
-      // Percentiles cannot be added: the worst interval of the worst tester is what is shown.
-      point.p50_ns = greater(point.p50_ns, interval.p50_ns);
-      point.p99_ns = greater(point.p99_ns, interval.p99_ns);
-    }
-  }
-  const last = points.at(-1);
-  const window = clients.find((client) => client.series === longest)?.window;
-  if (last !== undefined && window !== undefined) {
-    // The phase ends inside the last interval: its rate is over what was left of it.
-    const rest = window.end_ns - window.start_ns - last.t_ns;
-    if (rest > 0 && rest < last.length_ns) last.length_ns = rest;
-  }
-  return points;
-}
-
-function greater(a: number | null, b: number | null | undefined): number | null {
-  if (b === null || b === undefined) return a;
-  return a === null ? b : Math.max(a, b);
 }

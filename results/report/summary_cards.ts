@@ -21,9 +21,13 @@ const CARRIED_LOSS = 0.001;
 
 /** The figures of one run, or of a sweep. */
 export function cards(model: ReportModel): Card[] {
-  const [only] = model.points;
+  const [only] = model.runs;
   if (only === undefined) return [];
-  return model.points.length === 1 ? runCards(only) : sweepCards(model);
+  if (model.runs.length > 1) return sweepCards(model);
+  if (only.class === null) return runCards(only);
+  return model.points.flatMap((point) =>
+    runCards(point).map((card) => ({ ...card, name: `${point.class}: ${card.name}` }))
+  );
 }
 
 function runCards(point: ReportPoint): Card[] {
@@ -95,7 +99,7 @@ function sweepCards(model: ReportModel): Card[] {
   const loads = cells.map((cell) => cell.load).filter((load) => load > 0);
   const result: Card[] = [{
     name: "Runs",
-    value: formatCount(model.points.length),
+    value: formatCount(model.runs.length),
     note: `${formatCount(cells.length)} points, ${formatCount(model.groups.length)} curve${
       model.groups.length === 1 ? "" : "s"
     }`,

@@ -8,7 +8,7 @@ import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
 import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, loadTexts, type ReportModel } from "./model.ts";
 import { ownFigures } from "./own_figures.ts";
-import type { ClientRow, ReportPoint } from "./point.ts";
+import type { ClientRow, ReportPoint, TargetRow } from "./point.ts";
 import { differences } from "./warnings.ts";
 
 /** Points whose testers get a table of their own in a sweep. */
@@ -52,12 +52,12 @@ export function pointTable(model: ReportModel): Markup {
 
 /** One row a document. */
 export function runTable(model: ReportModel): Markup {
-  const rows = model.points.slice(0, RUN_ROWS).map((point): Fragment[] => [
+  const rows = model.runs.slice(0, RUN_ROWS).map((point): Fragment[] => [
     html`<code>${point.file}</code>`,
-    html`<span class="tag ${point.verdict}">${point.verdict}</span>`,
+    html`<span class="tag ${point.run.verdict}">${point.run.verdict}</span>`,
     formatRate(point.offeredBps),
     formatTime((point.response ?? point.service)?.p99_ns),
-    point.reasons[0] ?? "",
+    point.run.reasons[0] ?? "",
   ]);
   return table(
     "Runs",
@@ -150,9 +150,9 @@ export function metricTable(point: ReportPoint): Markup | null {
 }
 
 /** One row a target. */
-export function targetTable(point: ReportPoint): Markup | null {
-  if (point.targets.length === 0) return null;
-  const rows = point.targets.map((target): Fragment[] => {
+export function targetTable(targets: readonly TargetRow[]): Markup | null {
+  if (targets.length === 0) return null;
+  const rows = targets.map((target): Fragment[] => {
     const [use] = cpuUse([target]);
     const others = target.metrics.filter((metric) => !/^cpu[ _.:]?\d/i.test(metric.name)).slice(0, 12)
       .map((metric) => `${metric.name} ${digits(metric.value, 4)} ${metric.unit}`.trim()).join(", ");

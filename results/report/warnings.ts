@@ -26,20 +26,21 @@ export function warningsOf(model: ReportModel): Warning[] {
   const bad = (text: string) => found.push({ level: "bad", text });
   const note = (text: string) => found.push({ level: "note", text });
   const { points } = model;
-  const many = points.length > 1;
+  const { length: runs } = model.runs;
+  const many = runs > 1;
 
-  const invalid = points.filter((point) => point.verdict === "INVALID");
-  if (many && invalid.length === points.length) {
+  const invalid = model.runs.filter((point) => point.run.verdict === "INVALID");
+  if (many && invalid.length === runs) {
     bad("All runs are INVALID. Their figures are drawn, and are not to be used.");
   } else if (many && invalid.length > 0) {
     bad(
-      `${invalid.length} of ${points.length} runs are INVALID. Curves leave them out; the charts mark them with a cross.`,
+      `${invalid.length} of ${runs} runs are INVALID. Curves leave them out; the charts mark them with a cross.`,
     );
   }
-  const suspect = points.filter((point) => point.verdict === "SUSPECT").length;
-  if (many && suspect > 0) note(`${suspect} of ${points.length} runs are SUSPECT and drawn all the same.`);
+  const suspect = model.runs.filter((point) => point.run.verdict === "SUSPECT").length;
+  if (many && suspect > 0) note(`${suspect} of ${runs} runs are SUSPECT and drawn all the same.`);
   if (model.errorCount > 0) bad(`${model.errorCount} file(s) could not be read; they are listed below.`);
-  const cut = points.filter((point) => point.failed || point.interrupted).length;
+  const cut = model.runs.filter((point) => point.failed || point.interrupted).length;
   if (cut > 0) {
     bad(`${cut === 1 && !many ? "The run" : `${cut} run(s)`} did not come to an end: figures are partial.`);
   }
@@ -107,7 +108,7 @@ function addLateness(points: readonly ReportPoint[], note: (text: string) => voi
 }
 
 function addMixtures(model: ReportModel, bad: (text: string) => void, note: (text: string) => void): void {
-  const tests = new Set(model.points.map((point) => point.test));
+  const tests = new Set(model.runs.map((point) => point.test));
   if (tests.size > 1) bad(`Runs of different tests are mixed: ${[...tests].slice(0, 5).join(", ")}.`);
   const kernels = model.changed.filter((change) => /kernel/i.test(change.name));
   for (const change of kernels.slice(0, 3)) {

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { type Browser, chromium } from "playwright-core";
 import type { ResultDocument } from "../../results/document/document.ts";
+import { makeClassedDocument } from "../fixtures/classed_document.ts";
 import { makeDocument, makeSweep } from "../fixtures/documents.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { emptyCharts, focusedText, overlaps, pageWidth } from "../fixtures/page_checks.js";
@@ -81,6 +82,19 @@ Deno.test(
         const one = makeDocument({ samples: 5000, cpus: 8 });
         const page = await report(folder, folder.write("one.json", one), "one");
         await checkPage(browser, page, 4);
+      });
+
+      await t.step("a run of two classes: the effect comes first", async () => {
+        const page = await report(folder, folder.write("classes.json", makeClassedDocument()), "classes");
+        await checkPage(browser, page, 4);
+        const { page: shown } = await open(browser, page, 1280);
+        assert.equal(await shown.locator("main section").first().getAttribute("id"), "effect");
+        assert.equal(await shown.locator("figure.chart").first().getAttribute("id"), "chart-classes");
+        assert.match(
+          await shown.locator("#effect b").first().innerText(),
+          /^bulk changes victim's mean response/,
+        );
+        await shown.close();
       });
 
       await t.step("a sweep with an INVALID and a SUSPECT run", async () => {

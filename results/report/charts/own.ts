@@ -22,6 +22,7 @@ interface Swept {
 
 /** One chart a figure; none where nothing was swept. */
 export function ownCharts(model: ReportModel): Chart[] {
+  if (model.runs.length < 2) return [];
   const usable = model.points.filter((point) => point.verdict !== "INVALID");
   const swept = sweptOf(model, usable);
   return swept === null ? [] : ownFigures(usable).map((figure) => chartOf(figure, usable, swept));

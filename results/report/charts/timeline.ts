@@ -19,7 +19,7 @@ export function timelineCharts(model: ReportModel): Chart[] {
     return point === null ? [] : [{ group, point }];
   });
   return chosen.map(({ group, point }, i) =>
-    chartOf(group, point, i, chosen.length > 1, model.points.length > 1)
+    chartOf(group, point, i, chosen.length > 1, model.runs.length > 1)
   );
 }
 
