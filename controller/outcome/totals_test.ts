@@ -7,7 +7,7 @@ import { noFigures } from "./run_document.ts";
 import { Merger } from "./totals.ts";
 
 function client(part: Partial<ClientResult>): ClientResult {
-  return { host: "h", port: 1, args: "", ...noFigures(), ...part };
+  return { host: "h", port: 1, args: "", ...noFigures(), peer: "ipbenchd/1.0.0", ...part };
 }
 
 function histogramOf(values: number[]): Histogram {
