@@ -17,6 +17,13 @@
 #define QUIET_AWAY 0.03            /* of the time; on a machine that is left alone it is next to nothing */
 #define QUIET_CPUS 64
 
+/* Ends what the test has begun, threads above all, before it is skipped; NULL: nothing. */
+__attribute__((weak)) void (*quiet_cleanup)(void);
+/* A test was skipped in its middle: what it had allocated is no leak. */
+__attribute__((weak)) int quiet_skipped;
+__attribute__((weak, visibility("default"))) int __lsan_is_turned_off(void); /* which LeakSanitizer asks at the end */
+__attribute__((weak, visibility("default"))) int __lsan_is_turned_off(void) { return quiet_skipped; }
+
 /* When quiet_begin was called, and how long this thread had then been ready to run without a processor. */
 static struct {
 	uint64_t at_ns, delay_ns;
@@ -68,6 +75,15 @@ static inline double quiet_away(void)
 	return share;
 }
 
+static inline void quiet_skip(void)
+{
+	fflush(stdout);
+	if (quiet_cleanup != NULL)
+		quiet_cleanup();
+	quiet_skipped = 1;
+	skip();
+}
+
 /* Skips the test that calls it on a crowded machine. */
 static inline void quiet_or_skip(void)
 {
@@ -76,8 +92,7 @@ static inline void quiet_or_skip(void)
 	if (away <= QUIET_AWAY)
 		return;
 	printf("# skipped: others had the processors for %.1f %% of a moment, %.0f %% is allowed\n", away * 100, QUIET_AWAY * 100);
-	fflush(stdout);
-	skip();
+	quiet_skip();
 }
 
 /* At the beginning of a test that runs beside others and asserts a time with much room: it is not skipped for them. */
@@ -102,8 +117,7 @@ static inline void quiet_fail(const char *what, const char *file, int line)
 	if (quiet_since.at_ns != 0 && waited > QUIET_AWAY) {
 		printf("# skipped: the test was kept from running for %.1f %% of its time, %.0f %% is allowed; then: %s\n",
 		       waited * 100, QUIET_AWAY * 100, what);
-		fflush(stdout);
-		skip();
+		quiet_skip();
 	}
 	quiet_or_skip();
 	print_error("%s:%d: not in time: %s\n", file, line, what);

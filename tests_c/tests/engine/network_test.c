@@ -1,4 +1,5 @@
 /* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
+/* alone: that no answer is late, and how soon connections are made, are times. */
 /* A name with several addresses, some of them dead, and which way packets take: in a network namespace and with a hosts
  * file of this test's own. The expected interface is what `ip route get` says.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"
@@ -79,7 +80,7 @@ static void udp_takes_the_address_that_answers(void **state)
 				fail_msg("%s, %s: %s", names[i], engines[k], r.reasons[0].text);
 			assert_true(r.counts.sent > 100);
 			assert_int_equal(r.counts.ok, r.counts.sent);
-			assert_int_equal(r.stray, 0);
+			assert_timely(r.stray == 0); /* a probe's answer that came later than the choice is one */
 			member(e, "target_address", address, sizeof address);
 			member(e, "chosen", why, sizeof why);
 			assert_string_equal(address, LIVE ":7007");

@@ -41,12 +41,15 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+static int begun; /* servers that run */
+
 static void begin(int i, const char *ip, int broadcast)
 {
 	servers[i] = (struct echo_server){ .stop = &stopping, .broadcast = broadcast };
 	if (echo_udp_open(&servers[i], ip, 0, &err) < 0)
 		fail_msg("%s", ipb_error_text(&err));
 	assert_int_equal(pthread_create(&threads[i], NULL, serve, &servers[i]), 0);
+	begun = i + 1;
 }
 
 static void end(int n)
@@ -57,6 +60,13 @@ static void end(int n)
 		close(servers[i].fd);
 	}
 	stopping = (struct ipb_stop){ 0 };
+	begun = 0;
+}
+
+static void end_all(void)
+{
+	if (begun > 0)
+		end(begun);
 }
 
 static void sleep_ms(int ms)
@@ -408,5 +418,6 @@ int main(void)
 		cmocka_unit_test(raw_echoes_end),
 	};
 
+	quiet_cleanup = end_all;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
