@@ -59,7 +59,7 @@ class Waits {
 /**
  * Waits for a promise, but not for ever.
  *
- * @param promise what to wait for; if it settles after the deadline nobody hears of it
+ * @param promise what to wait for; if it settles after the deadline its outcome is dropped
  * @param ms how long, in milliseconds, up to 2^31
  * @param late makes the error for a missed deadline
  * @returns what the promise gave

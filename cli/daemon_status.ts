@@ -1,5 +1,5 @@
 /**
- * What daemons say of themselves when they are asked: STATUS and, of a test that runs, one report of WATCH.
+ * What daemons report of themselves: STATUS and, of a test that runs, one report of WATCH.
  *
  * @module
  */
@@ -46,11 +46,11 @@ export async function askStatus(
 }
 
 /**
- * Asks a daemon that runs a test what it says of that.
+ * Asks a daemon for a report of the test that it runs.
  *
  * @param address The daemon.
  * @param access How to reach it.
- * @param greeting What it said of itself before.
+ * @param greeting Its greeting.
  * @returns Test, owner and phase; `null` where it cannot tell, does not tell us, or has ended the test.
  */
 export async function askReport(
@@ -70,15 +70,15 @@ export async function askReport(
       connection.close();
     }
   } catch {
-    return null; // The secret is another one, or the daemon has no place left: what STATUS said stays true.
+    return null; // The secret is another one, or the daemon has no place left: what STATUS answered still holds.
   }
 }
 
 /**
  * Says what a daemon is doing.
  *
- * @param pid The process of its test, as STATUS told it.
- * @param report What the test says of itself, where that is known.
+ * @param pid The process of its test, from STATUS.
+ * @param report The test's own report, where there is one.
  * @param now The time.
  * @returns Such as "running latency of 10.0.0.7:51234 since 14:03:22 (12 s), phase measure (pid 4711)".
  */

@@ -34,7 +34,7 @@ export class ExitError extends Error {
 
   /**
    * @param code Exit status, see {@linkcode EXIT}.
-   * @param message What to tell the user; empty for nothing more than the status.
+   * @param message What to print for the user; empty for nothing more than the status.
    * @param options The error behind it, as `cause`.
    */
   constructor(readonly code: number, message = "", options?: ErrorOptions) {

@@ -1,5 +1,5 @@
 /**
- * What is wrong with a command line and its configuration: all of it is told before anything is run.
+ * What is wrong with a command line and its configuration: all of it is reported before anything is run.
  *
  * @module
  */

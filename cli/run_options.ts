@@ -171,7 +171,7 @@ async function readFile(path: string): Promise<Uint8Array> {
   return await readLimited(file.readable);
 }
 
-/** Reads one byte more than allowed at most, so that the limit can be told. */
+/** Reads one byte more than allowed at most, to notice that the limit is exceeded. */
 async function readLimited(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,5 +1,5 @@
 /**
- * How a finished run is told: exit status, and a few lines for a person.
+ * How a finished run is reported: exit status, and a few lines for a person.
  *
  * @module
  */
@@ -37,17 +37,17 @@ export function exitStatus(document: ResultDocument, strict: boolean, originalSp
  * Verdict, reasons and main figures.
  *
  * @param document The result.
- * @param told Sentences that the user has been told already; reasons that only repeat them are left out.
+ * @param reported Sentences that the user has read already; reasons that only repeat them are left out.
  * @returns Lines for stderr; the verdict comes first.
  */
-export function outcomeLines(document: ResultDocument, told: readonly string[] = []): string[] {
+export function outcomeLines(document: ResultDocument, reported: readonly string[] = []): string[] {
   const { run } = document;
   const how = run.interrupted === true ? " (interrupted)" : run.failed === true ? " (failed)" : "";
   const lines = [`${run.verdict}${how}${byLimits(presetsOf(document.clients))}`];
-  const untold = (run.details ?? run.reasons.map((text) => ({ text }))).filter(({ text }) =>
-    !told.some((known) => text.includes(known))
+  const others = (run.details ?? run.reasons.map((text) => ({ text }))).filter(({ text }) =>
+    !reported.some((known) => text.includes(known))
   );
-  const reasons = groupReasons(untold);
+  const reasons = groupReasons(others);
   for (const reason of reasons.slice(0, MAX_REASONS)) lines.push(`  ${plainText(reason)}`);
   if (reasons.length > MAX_REASONS) lines.push(`  … and ${reasons.length - MAX_REASONS} more`);
   return lines;
@@ -108,6 +108,6 @@ export function effectLines({ effect = [] }: ResultDocument): string[] {
 }
 
 /** Round trips that were wanted and that a target lost, as a tester says. */
-function missingSamples(told: unknown): number {
-  return typeof told === "number" ? told : 0;
+function missingSamples(value: unknown): number {
+  return typeof value === "number" ? value : 0;
 }

@@ -51,7 +51,7 @@ export const DEFAULT_MAX_TIME = "24h";
 const FAILURE_LIMIT = 3;
 
 /**
- * Reads what to search; all that is wrong with it is told at once.
+ * Reads what to search; everything wrong with it is reported at once.
  *
  * @param given The options as typed.
  * @param configPath The configuration's path, if one was named.
@@ -107,7 +107,7 @@ export async function searchOptions(
   };
 }
 
-/** What the test says to trials of these loads. */
+/** What the test objects to in trials of these loads. */
 export async function problemsOfTrials(
   { description, places }: DescribedRun,
   shape: TrialShape,
@@ -122,7 +122,7 @@ export async function problemsOfTrials(
   return await problemsOfRuns(description, places, trials, varied);
 }
 
-/** How trials are told to the test, from the options. */
+/** Which arguments of the test carry load and length, from the options. */
 export function shapeOf(given: TrialOptions, problems: Problems): TrialShape {
   const time = (name: "rampup" | "warmup" | "cooldown", usual: string) => {
     const text = given[name] ?? usual;

@@ -6,7 +6,7 @@
 
 import { EXIT } from "./exit.ts";
 
-/** `timeout` and shells send a signal to a program and then to its group: that is one wish, told twice. */
+/** `timeout` and shells send a signal to a program and then to its group: that is one wish, sent twice. */
 const ONE_WISH_MS = 300;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

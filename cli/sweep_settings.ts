@@ -77,7 +77,7 @@ interface Base {
 }
 
 /**
- * Reads what to do. All that is wrong with it is told at once, wrong arguments of the test at any point included.
+ * Reads what to do. Everything wrong with it is reported at once, wrong arguments of the test at any point included.
  *
  * @param given The options as typed.
  * @param configPath The configuration's path, if one was named.
@@ -134,7 +134,7 @@ async function describeBase(given: SweepCommandOptions, configPath: string | und
   return { description, places, section };
 }
 
-/** The run as the index has it; how it is reached and told of is the command line's, where that says so. */
+/** The run as the index has it; how to reach it and report on it comes from the command line, where given. */
 // deno-lint-ignore require-await -- what is wrong rejects, as with describeBase
 async function resumeBase(given: SweepCommandOptions, old: StoredIndex): Promise<Base> {
   const base = checkRunDescription(old.base);
@@ -186,7 +186,7 @@ function readPlan(
   const shuffle = (given.shuffle ?? isOn(section?.shuffle)) || (given.seed ?? section?.seed) !== undefined;
   const plan: SweepPlan = {
     axes,
-    repeat: repeat ?? 1, // a wrong one is told
+    repeat: repeat ?? 1, // a wrong one is reported
     shuffleSeed: shuffle ? seed ?? null : null,
     split: given.split ?? isOn(section?.split),
   };
@@ -202,7 +202,7 @@ function placeOf(
   return given[name] !== undefined ? `--${name}` : section?.places[name] ?? null;
 }
 
-/** What the tests say to the run and to each of its points. */
+/** What the tests object to in the run and in each of its points. */
 async function problemsOfBase(
   { description, places, section }: Base,
   plan: SweepPlan | undefined,

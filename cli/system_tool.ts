@@ -70,7 +70,7 @@ export function endedBy(signal: AbortSignal): string {
   return (signal.reason as Error).name === "TimeoutError" ? "it took too long" : "interrupted";
 }
 
-/** A program that does not read what it is given is no reason to fail: its status tells. */
+/** A program that does not read what it is given is no reason to fail: its status counts. */
 async function write(
   stream: WritableStream<Uint8Array>,
   input: string | AsyncIterable<Uint8Array>,

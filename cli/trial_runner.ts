@@ -10,7 +10,7 @@ import { MAX_WARNINGS } from "../controller/limits.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./terminal/io.ts";
 import { labelled, warningLine } from "./terminal/live_screen.ts";
-import { TrialTeller } from "./terminal/trial_teller.ts";
+import { TrialReporter } from "./terminal/trial_reporter.ts";
 import { catchInterruption } from "./signals.ts";
 import { keeperOf } from "./trial_files.ts";
 import type { Unwritten } from "./unwritten.ts";
@@ -71,15 +71,15 @@ export async function openTrials(
   unwritten: Unwritten,
 ) {
   const { SYSTEM_CLOCK } = await import("../controller/run/runner.ts");
-  const teller = new TrialTeller(given.quiet === true);
-  const run = teller.shown(await runnerOf(debug), false);
+  const reporter = new TrialReporter(given.quiet === true);
+  const run = reporter.shown(await runnerOf(debug), false);
   const open = new AsyncDisposableStack();
   const keeper = open.use(await keeperOf(given.out, unwritten));
   const { signal } = open.use(
     catchInterruption((name) => note(`ipbench: ${name}: ending this trial (once more: at once)`)),
   );
   return {
-    teller,
+    reporter,
     deps: { run, clock: SYSTEM_CLOCK, signal, ...keeper !== null && { keep: keeper.keep } },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

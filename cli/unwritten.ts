@@ -1,5 +1,5 @@
 /**
- * Files that could not be written while something long goes on: a full disk does not end what took hours, but it is told,
+ * Files that could not be written while something long goes on: a full disk does not end what took hours, but it is reported,
  * when it happens and at the end, and the exit status is not 0.
  *
  * @module
@@ -46,17 +46,17 @@ export class Unwritten {
   }
 
   /**
-   * Ends a command: what it has to say of its result, and what is missing.
+   * Ends a command: what it reports of its result, and what is missing.
    *
-   * @param tell Says the former; may throw an {@linkcode ExitError}.
+   * @param report Prints the former; may throw an {@linkcode ExitError}.
    * @param problem A document that could not be written at the end.
    * @throws {ExitError} when anything is wrong.
    */
-  end(tell: () => void, problem: ExitError | null = null): void {
+  end(report: () => void, problem: ExitError | null = null): void {
     const sentences = [this.#sentence(), problem?.message ?? null].filter((text) => text !== null);
     let code: number = EXIT.FAILED;
     try {
-      tell();
+      report();
       if (sentences.length === 0) return;
     } catch (error) {
       if (!(error instanceof ExitError) || sentences.length === 0) throw error;

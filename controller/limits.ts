@@ -15,7 +15,7 @@ export const MAX_WARNINGS = 100;
  */
 export const ORIGINAL_LOSS_FACTOR = 100;
 
-/** How often an original daemon is asked whether it is free, and told ABORT, and how long it is left alone between. */
+/** How often an original daemon is asked whether it is free, and sent ABORT, and how long it is left alone between. */
 export const FREE_ATTEMPTS = 12;
 export const FREE_PAUSE_MS = 300;
 

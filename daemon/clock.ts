@@ -1,5 +1,5 @@
 /**
- * The daemon's clock, as CLOCK tells it and `START at::` means it.
+ * The daemon's clock, which CLOCK reads and `START at::` refers to.
  *
  * @module
  */

@@ -11,7 +11,7 @@ export const MAX_CONNECTIONS = 256;
 /** Open files that are no connections: the runtime's, the listeners', the pipes to the processes of two tests. */
 export const OTHER_FILES = 48;
 
-/** How long a connection may say nothing, in milliseconds (`--idle-timeout`). */
+/** How long a connection may send nothing, in milliseconds (`--idle-timeout`). */
 export const IDLE_CONNECTION_MS = 600_000;
 
 /** How long a connection that has the test may wait before START: other testers may take long to set up. */

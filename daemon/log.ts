@@ -48,7 +48,7 @@ export interface LogQueue {
 
 /**
  * Makes a queue with a limit: who reads the log too slowly, or not at all, must not stop the daemon. What is dropped is
- * counted, and the log says so when it goes on.
+ * counted, which is logged when it goes on.
  *
  * @param options How records are written.
  */

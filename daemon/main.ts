@@ -376,6 +376,6 @@ async function writeAll(
     }
     return true;
   } catch {
-    return false; // Nobody to tell.
+    return false; // Nobody to notify.
   }
 }

@@ -7,20 +7,20 @@
 
 /** What a connection has come to. */
 export type Standing =
-  /** It has said nothing that was understood, or not shown the secret that is asked for. */
+  /** It has sent nothing that was understood, or not shown the secret that is asked for. */
   | "new"
   | "talking"
-  /** It has said HELLO, and a test is being cleared away. */
+  /** It has sent HELLO, and a test is being cleared away. */
   | "waiting"
   | "watching";
 
 /** A connection, as far as places go. */
 export interface Tenant {
-  /** Who is behind it, as far as addresses tell. */
+  /** Who is behind it, as far as addresses show. */
   readonly source: string;
   /** `null`: it has the test, and stays. */
   readonly standing: Standing | null;
-  /** When it last said something, on a clock that does not jump. */
+  /** When it last sent something, on a clock that does not jump. */
   readonly lastMs: number;
 }
 

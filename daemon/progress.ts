@@ -1,5 +1,5 @@
 /**
- * What a test says of itself, as WATCH sends it.
+ * What a test reports of itself, as WATCH sends it.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { PluginHost } from "../ffi/mod.ts";
 import type { ProgressReport } from "../protocol/mod.ts";
 
 /**
- * Reads the progress of a test; of one that does not tell, at least how long it has been running.
+ * Reads the progress of a test; of one that reports none, at least how long it has been running.
  *
  * @param host The test's process.
  * @param plugin Its name.

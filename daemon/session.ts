@@ -95,7 +95,7 @@ export class Session implements SlotOwner, Tenant {
     return ownsSlot(this.#state) ? null : "talking";
   }
 
-  /** When it last said something, in milliseconds of `performance.now()`. */
+  /** When it last sent something, in milliseconds of `performance.now()`. */
   get lastMs(): number {
     return this.#lastMs;
   }
@@ -114,13 +114,13 @@ export class Session implements SlotOwner, Tenant {
       });
       this.#dispatch({ type: "lost" });
     }
-    await this.#over.promise; // ENV may still be at work when the peer has said its last.
+    await this.#over.promise; // ENV may still be at work when the peer has sent its last.
     while (this.#busy) await this.#working;
     clearInterval(this.#watch);
     this.#connection.destroy();
   }
 
-  /** The slot says that this connection's test cannot go on. */
+  /** The slot reports that this connection's test cannot go on. */
   failed(message: string): void {
     this.#dispatch({ type: "failed", message });
   }
@@ -314,7 +314,7 @@ export class Session implements SlotOwner, Tenant {
     return { type: "authenticated", proof: await prover.prove("daemon", challenge) };
   }
 
-  /** Something was said that needs the secret: that is no guess, but refused, logged and slowed down like one. */
+  /** Something was sent that needs the secret: that is no guess, but refused, logged and slowed down like one. */
   #turnAway(what: string): Promise<DaemonEvent> {
     return this.#refuse(this.#context.guard.refuse(this.#place.remote.hostname, performance.now()), what);
   }

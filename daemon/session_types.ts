@@ -22,7 +22,7 @@ export interface SessionContext {
   readonly guard: AuthGuard;
   readonly deliveries: Deliveries;
   readonly log: Logger;
-  /** How long a connection without the test may say nothing, milliseconds. */
+  /** How long a connection without the test may send nothing, milliseconds. */
   readonly idleMs: number;
   readonly createNonce: () => string;
 }

@@ -29,7 +29,7 @@ interface Occupation {
   readonly takenMs: number;
   readonly host: SlotHost;
   plugin: string;
-  /** What the plugin says of itself, after LOAD. */
+  /** The plugin's description of itself, after LOAD. */
   info: PluginInfo | null;
   /** START was given. */
   run: Promise<StartReport> | null;
@@ -80,7 +80,7 @@ export class TestSlot {
     try {
       this.#spare.warm();
     } catch (error) {
-      this.#options.log("error", messageOf(error)); // HELLO will try again, and tell its peer.
+      this.#options.log("error", messageOf(error)); // HELLO will try again, and answer its peer.
     }
   }
 
@@ -199,7 +199,7 @@ export class TestSlot {
       }
       const run = test.run as Promise<StartReport>;
       await test.host.stop(atNs === null ? {} : { atNs: clock.toKernel(atNs) }).catch(async (error) => {
-        // Both calls hear of a crash: it happened in the one that was there first.
+        // Both calls learn of a crash: it happened in the one that was there first.
         if (error instanceof PluginError && error.code === "crash") await run;
         throw error;
       });
@@ -237,7 +237,7 @@ export class TestSlot {
     const test = this.#current;
     if (test === null) return;
     this.#options.log("info", `test ${test.plugin} of ${test.owner.name} is aborted by ${by}`);
-    test.owner.failed(`Test aborted by ${by}`); // First, or the owner would hear of a process that ended.
+    test.owner.failed(`Test aborted by ${by}`); // First, or the owner would learn of a process that ended.
     await this.#end(test);
   }
 
@@ -261,7 +261,7 @@ export class TestSlot {
     return true;
   }
 
-  /** What the running test says of itself, or `null` when none runs. */
+  /** What the running test reports of itself, or `null` when none runs. */
   progress(): ProgressReport | null {
     const test = this.#current;
     if (test === null) return null;

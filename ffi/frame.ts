@@ -19,7 +19,7 @@ const PREFIX_BYTES = 12;
 const EMPTY = new Uint8Array(0);
 
 /**
- * @param header what the message says
+ * @param header the message's fields
  * @param body the bytes that go with it
  * @returns the frame, as one block so that it can go out in one write
  * @throws {RangeError} when a part is longer than its limit

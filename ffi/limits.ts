@@ -28,7 +28,7 @@ export const MAX_OPTIONS = 512;
 export const MAX_PLUGIN_BYTES = 256 * 1024 * 1024;
 /** Files of one folder that are looked at in search of plugins. */
 export const MAX_FOLDER_ENTRIES = 100_000;
-/** Bytes of the sentence in which a plugin says why a call failed (`ipbench_host.error`). */
+/** Bytes of the sentence in which a plugin explains why a call failed (`ipbench_host.error`). */
 export const ERROR_BYTES = 1024;
 /** Bytes that `ipbench_host_ethtool` may write. */
 export const ETHTOOL_BYTES = 64 * 1024;
@@ -60,7 +60,7 @@ export interface HostDeadlines {
   killMs: number;
 }
 
-/** What applies when the caller says nothing else. `start` itself has no deadline here: the caller knows the test. */
+/** What applies unless the caller asks for something else. `start` itself has no deadline here: the caller knows the test. */
 export const DEFAULT_DEADLINES: HostDeadlines = {
   readyMs: 20_000,
   listMs: 30_000,

@@ -1,5 +1,5 @@
 /**
- * What a plugin's process says, a line at a time, bounded in length and rate.
+ * What a plugin's process prints, a line at a time, bounded in length and rate.
  *
  * @module
  */
@@ -40,11 +40,11 @@ export class LogLines {
   }
 
   /** @param message one line that did not come as bytes */
-  say(message: string): void {
+  add(message: string): void {
     this.#line(message.slice(0, MAX_LOG_LINE_BYTES));
   }
 
-  /** Ends the last line, and says how many were dropped. */
+  /** Ends the last line, and reports how many were dropped. */
   end(): void {
     if (this.#rest !== "") this.#line(this.#rest);
     this.#rest = "";

@@ -56,7 +56,7 @@ Deno.test("log lines: a flood of long lines is counted, not passed on, however i
     const { lines, log, push } = collect();
     for (let count = 0; count < most + 10; count++) {
       if (flood === "bytes") push(`${long}\n`);
-      else log.say(`${long}more`);
+      else log.add(`${long}more`);
     }
     assert.equal(lines.length, most);
     log.end();

@@ -216,7 +216,7 @@ export class PluginHost {
   }
 
   /**
-   * @returns what the running test says of itself, `null` when it says nothing; never blocks, never throws
+   * @returns what the running test reports of itself, `null` when it reports nothing; never blocks, never throws
    */
   progress(): PageProgress | null {
     if (this.#page === null) return null;
@@ -248,7 +248,7 @@ export class PluginHost {
   }
 
   /**
-   * @returns how long `start` will take with these arguments (0: until stopped), `null` when the plugin cannot tell
+   * @returns how long `start` will take with these arguments (0: until stopped), `null` when the plugin does not know
    * @throws {PluginError} "setup" when the plugin says that the arguments are wrong
    */
   async expectedDuration(args: string): Promise<{ ns: bigint } | null> {
@@ -260,7 +260,7 @@ export class PluginHost {
    * Hands a result from the network to the plugin.
    *
    * @param index number of the client or target, which orders `output`'s array
-   * @returns what the plugin's `results` says, parsed but not validated; `null` when it has none
+   * @returns what the plugin's `results` gives, parsed but not validated; `null` when it has none
    * @throws {PluginError} "unmarshall" when the plugin refuses the bytes
    */
   async unmarshall(index: number, valid: boolean, data: Uint8Array): Promise<Record<string, unknown> | null> {
@@ -297,7 +297,7 @@ export class PluginHost {
   }
 
   /**
-   * Opens one file and reads what it says of itself, for `ipbench plugin check`; its functions can be called then, as
+   * Opens one file and reads its description of itself, for `ipbench plugin check`; its functions can be called then, as
    * after {@linkcode PluginHost.load}, unless one is missing.
    *
    * @param path the plugin's file

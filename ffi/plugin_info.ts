@@ -1,5 +1,5 @@
 /**
- * What a plugin says of itself, and what it says while it runs.
+ * A plugin's description of itself, and what it reports while it runs.
  *
  * @module
  */
@@ -89,7 +89,7 @@ export const PROGRESS_BYTES = 128;
  * Reads `struct ipbench_progress`.
  *
  * @param page at least {@linkcode PROGRESS_BYTES} bytes of the shared page
- * @returns what it says, or `null` when the plugin never wrote to it
+ * @returns its progress, or `null` when the plugin never wrote to it
  */
 export function parseProgress(page: Uint8Array): PageProgress | null {
   if (page.byteLength < PROGRESS_BYTES) return null;

@@ -16,8 +16,8 @@ import { killGroup } from "./self/signals.ts";
 const PROGRAM_VARIABLE = "IPBENCH_PROGRAM";
 
 /**
- * Takes what a plugin, its process or the search for it has to say. The plugin's standard error, and only that, comes as
- * "info", with how many lines the message stands for (one, when it is not said).
+ * Receives what a plugin, its process or the search for it reports. The plugin's standard error, and only that, comes as
+ * "info", with how many lines the message stands for (one, when that is missing).
  */
 export type HostLog = (
   level: "debug" | "info" | "warning" | "error",
@@ -247,7 +247,7 @@ export class PluginProcess {
   #receive(frame: Frame): void {
     const { header } = frame;
     if (typeof header.log === "string") {
-      this.#remarks[header.log === "warning" ? "warning" : "debug"].say(String(header.message));
+      this.#remarks[header.log === "warning" ? "warning" : "debug"].add(String(header.message));
       return;
     }
     if (typeof header.fatal === "string") {

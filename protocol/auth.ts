@@ -57,7 +57,7 @@ export interface Prover {
   /**
    * @param role Who should have proved.
    * @param challenge Of this connection.
-   * @param hmac What it said, hexadecimal.
+   * @param hmac Its answer, hexadecimal.
    * @returns Whether that is right; compared in constant time.
    */
   check(role: ProvingRole, challenge: Challenge, hmac: string): Promise<boolean>;

@@ -135,7 +135,7 @@ function parseAuth(rest: string): Command {
 /**
  * Writes a command.
  *
- * @param command What to say.
+ * @param command What to send.
  * @param extended Whether the daemon announced the extension `form` (SETUP alone asks).
  * @returns The line with its line end, to be sent in one write.
  * @throws {ProtocolError} when a value cannot travel.

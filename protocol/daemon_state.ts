@@ -25,7 +25,7 @@ import { type DaemonRole, formatHelp } from "./texts.ts";
 const HTTP_REQUEST = /\sHTTP\/[0-9]/;
 const NO_WEB_SERVER = "This is no web server";
 
-/** Text of a reply that says: no secret was shown. */
+/** Text of a reply to those who have shown no secret. */
 const NO_SECRET = "This daemon wants a secret: say AUTH first, or give ipbench --secret-file";
 
 /**
@@ -202,7 +202,7 @@ function obey(state: DaemonState, command: Command, rxNs: bigint): DaemonStep {
   }
 }
 
-/** Who talks without the secret hears of it after a delay, as who guesses it does. */
+/** Whoever talks without the secret is answered after a delay, as whoever guesses it is. */
 function turnAway(state: DaemonState, what: string): DaemonStep {
   return [{ ...state, pending: "turning-away" }, [{ type: "turn-away", what }]];
 }

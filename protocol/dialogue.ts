@@ -43,7 +43,7 @@ export interface DialogueState {
 
 /** What happens. */
 export type DialogueEvent =
-  /** The controller wants to say something. */
+  /** The controller wants to send something. */
   | { readonly type: "command"; readonly command: Command }
   /** Something came; see {@linkcode ReplyReader}. */
   | { readonly type: "token"; readonly token: ReplyToken }
@@ -119,13 +119,13 @@ const COMMAND_PHASE: Partial<Record<CommandName, DialoguePhase>> = {
  * @throws {ProtocolError} with code `state` when the controller itself wants what is not possible now.
  */
 export function dialogueTransition(state: DialogueState, event: DialogueEvent): DialogueStep {
-  if (event.type === "command") return say(state, event.command);
+  if (event.type === "command") return send(state, event.command);
   if (state.phase === "closed") return hearClosed(state, event);
   if (event.type === "eof") return hearEnd(state);
-  return hear(state, event.token);
+  return receive(state, event.token);
 }
 
-function say(state: DialogueState, command: Command): DialogueStep {
+function send(state: DialogueState, command: Command): DialogueStep {
   const { name } = command;
   if (name === "QUIT" || name === "ABORT") {
     // An original controller says QUIT at the end all the same; both may cut in anywhere.
@@ -158,7 +158,7 @@ function refuse(state: DialogueState, name: CommandName): never {
   throw new ProtocolError("state", `${name} cannot be said in the state ${state.phase}${busy}`);
 }
 
-function hear(state: DialogueState, token: ReplyToken): DialogueStep {
+function receive(state: DialogueState, token: ReplyToken): DialogueStep {
   switch (token.type) {
     case "text":
       return hearText(state, token.text);

@@ -13,9 +13,9 @@ export const EXTENSIONS = ["form", "env", "clock", "at", "watch", "continue", "s
 /** One of them. */
 export type Extension = typeof EXTENSIONS[number];
 
-/** What a daemon says of itself on connect. */
+/** What a daemon sends of itself on connect. */
 export interface Greeting {
-  /** Name and version, "ipbenchd/1.0.0"; "ipbench-1.0" for an original, which says nothing. */
+  /** Name and version, "ipbenchd/1.0.0"; "ipbench-1.0" for an original, which sends neither. */
   readonly peer: string;
   /** What it can beyond the original protocol. */
   readonly extensions: ReadonlySet<Extension>;

@@ -1,5 +1,5 @@
 /**
- * Lines of WATCH: what a running test says of itself.
+ * Lines of WATCH: what a running test reports of itself.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface ProgressReport extends TestProgress {
   readonly pid: number;
   /** Name of the test, "-" before LOAD. */
   readonly test: string;
-  /** Whose test it is: the controller's address and port as the daemon sees them; `null` where it does not tell. */
+  /** Whose test it is: the controller's address and port as the daemon sees them; `null` where it does not send them. */
   readonly owner: string | null;
   /** How long that controller has had the daemon. */
   readonly heldNs: number;
@@ -39,7 +39,7 @@ const NUMBERS = [
 /**
  * Writes one report.
  *
- * @param report What the test says, or `null` when no test runs.
+ * @param report What the test reports, or `null` when no test runs.
  * @returns The line with its line end.
  */
 export function formatProgress(report: ProgressReport | null): string {
@@ -56,7 +56,7 @@ export function formatProgress(report: ProgressReport | null): string {
  * Reads one report. Keys that are missing count as 0, keys of a later version are passed over.
  *
  * @param reply A reply with code 150.
- * @returns What the test says, or `null` when no test runs or nothing can be made of it.
+ * @returns What the test reports, or `null` when no test runs or nothing can be made of it.
  */
 export function parseProgress(reply: Reply): ProgressReport | null {
   const values = new Map<string, string>();

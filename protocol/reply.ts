@@ -10,7 +10,7 @@ import { ProtocolError, quote } from "./error.ts";
 const REPLY_TEXT = {
   /** Greeting. */
   100: "IPBENCH V1.0",
-  /** What a running test says of itself (extension `watch`). */
+  /** What a running test reports of itself (extension `watch`). */
   150: "PROGRESS",
   /** Command done. */
   200: "OK",
@@ -47,7 +47,7 @@ export interface Reply {
 /**
  * Makes any text fit to stand in the parentheses of a reply: one line, no parentheses inside, of bounded length.
  *
- * @param message Whatever a plugin or the system said.
+ * @param message A text of a plugin or of the system.
  * @returns The same in one line; `(a)` becomes `[a]`.
  */
 export function cleanMessage(message: string): string {

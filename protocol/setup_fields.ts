@@ -57,7 +57,7 @@ export function parseSetup(text: string): TestSetup {
 /**
  * Writes SETUP for a daemon.
  *
- * @param setup What to say; `target` and `port` both given for a tester, both `null` for a target.
+ * @param setup What to send; `target` and `port` both given for a tester, both `null` for a target.
  * @param extended Whether the daemon announced the extension `form`; without it those fields are left out.
  * @returns The line without its line end.
  * @throws {ProtocolError} when a value cannot travel: a line end, a NUL, a `||name::` inside, or out of range.

@@ -46,7 +46,7 @@ export interface Status {
 /**
  * The answer to STATUS.
  *
- * @param status What to tell.
+ * @param status What to send.
  * @returns All lines, the reply included.
  */
 export function formatStatus(status: Status): string {
@@ -59,7 +59,7 @@ export function formatStatus(status: Status): string {
  * Reads the lines that STATUS gave.
  *
  * @param lines The lines before the reply.
- * @returns What they tell, or `null` when they are not a status.
+ * @returns What they mean, or `null` when they are not a status.
  */
 export function parseStatus(lines: readonly string[]): Status | null {
   const mode = lines.map((line) => /^(Testing|Target) Daemon mode$/.exec(line)).find((match) =>

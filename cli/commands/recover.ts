@@ -56,7 +56,7 @@ async function recover(name: string): Promise<void> {
     note(`ipbench: ${path} is complete; nothing to recover`);
     return;
   }
-  if (!found.came) return await tellNothingCame(path, found.document.run);
+  if (!found.came) return await failWithNothing(path, found.document.run);
   try {
     await keepEarlier(path, found.document.run.id);
     await new DocumentSaver(path).finish(found.document);
@@ -91,7 +91,7 @@ async function keepEarlier(path: string, runId: string): Promise<void> {
 }
 
 /** A document of nothing would only hide the result of an earlier run. */
-async function tellNothingCame(path: string, { id, started }: ResultDocument["run"]): Promise<never> {
+async function failWithNothing(path: string, { id, started }: ResultDocument["run"]): Promise<never> {
   const { runIdOf } = await import("../../controller/store/journal.ts");
   const earlier = await runIdOf(path);
   await removeJournal(path);

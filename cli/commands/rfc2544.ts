@@ -83,10 +83,10 @@ async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOpti
   const unwritten = new Unwritten("benchmark");
   const document = await run(options, given, unwritten);
   const problem = await deliver(document, rfc2544Table, json);
-  unwritten.end(() => tellEnd(document), problem);
+  unwritten.end(() => reportEnd(document), problem);
 }
 
-/** Reads what to measure; all that is wrong with it is told at once. */
+/** Reads what to measure; everything wrong with it is reported at once. */
 async function optionsOf(
   given: Rfc2544CommandOptions,
   configPath: string | undefined,
@@ -161,15 +161,15 @@ async function run(
 ): Promise<Rfc2544Document> {
   const { runRfc2544 } = await import("../../controller/search/rfc2544.ts");
   await using trials = await openTrials(given, options.base.debug, unwritten);
-  const { deps, teller } = trials;
+  const { deps, reporter } = trials;
   return await runRfc2544(options, {
     ...deps,
-    onTrial: (parts) => teller.heading = parts,
-    onLine: (text) => teller.line(`ipbench: ${text}`),
+    onTrial: (parts) => reporter.heading = parts,
+    onLine: (text) => reporter.line(`ipbench: ${text}`),
   });
 }
 
-function tellEnd(document: Rfc2544Document): void {
+function reportEnd(document: Rfc2544Document): void {
   const { run, frames } = document;
   if (run.interrupted === true) throw new ExitError(EXIT.INTERRUPTED, "interrupted");
   if (run.failed === true) throw new ExitError(EXIT.FAILED, `trials failed: ${run.reasons.join("; ")}`);

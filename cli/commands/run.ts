@@ -97,19 +97,19 @@ async function run(configPath: string | undefined, options: RunCommandOptions): 
     );
   }
   const progress = openProgress(options.quiet ? "quiet" : description.debug ? "plain" : "live");
-  const told: string[] = [];
+  const reported: string[] = [];
   const { document, problem } = await runAndSave({ description, places }, json, {
     ...progress,
     take(event) {
-      if (event.kind === "error") told.push(event.text);
+      if (event.kind === "error") reported.push(event.text);
       progress.take(event);
     },
   });
-  // What was measured is told first, whatever becomes of the files.
+  // What was measured is reported first, whatever becomes of the files.
   if (json?.isStdout === true || csv?.isStdout === true) print(document.csv);
   else out(document.csv);
   const problems = [problem, await csv?.append(document).then(() => null, (error) => error) ?? null];
-  tellOutcome(document, options, told);
+  reportOutcome(document, options, reported);
   const status = exitStatus(document, options.strict ?? false, description.originalSpelling);
   const failed = problems.filter((each) => each !== null);
   for (const each of failed) if (!(each instanceof ExitError)) throw each;
@@ -127,9 +127,9 @@ async function runAndSave(
 ): Promise<{ document: ResultDocument; problem: Error | null }> {
   const { runBenchmark } = await import("../../controller/run/run.ts");
   const { documentText, DocumentSaver } = await import("../../controller/store/save.ts");
-  const tell = (sentence: string) => progress.line(labelled("warning", sentence));
+  const warn = (sentence: string) => progress.line(labelled("warning", sentence));
   const file = json?.file ?? null;
-  const saver = file === null ? null : new DocumentSaver(file, tell);
+  const saver = file === null ? null : new DocumentSaver(file, warn);
   using interruption = catchInterruption((name) =>
     progress.line(`ipbench: ${name}: ending the test on every daemon (once more: at once)`)
   );
@@ -184,15 +184,19 @@ function log(level: LogLevel, message: string, debug: boolean, progress: Progres
   }
 }
 
-function tellOutcome(document: ResultDocument, options: RunCommandOptions, told: readonly string[]): void {
+function reportOutcome(
+  document: ResultDocument,
+  options: RunCommandOptions,
+  reported: readonly string[],
+): void {
   const { run } = document;
   if (options.quiet && run.verdict === "VALID" && run.failed !== true && run.interrupted !== true) return;
-  const [verdict = "", ...reasons] = outcomeLines(document, told);
+  const [verdict = "", ...reasons] = outcomeLines(document, reported);
   note(colourVerdict(Deno.stderr, `ipbench: ${verdict}`));
   reasons.forEach(note);
   for (const part of [...document.clients, ...document.targets]) {
     const { error } = part;
-    if (error === undefined || [...run.reasons, ...told].some((text) => text.includes(error))) continue;
+    if (error === undefined || [...run.reasons, ...reported].some((text) => text.includes(error))) continue;
     note(`  ${labelled("error", `${formatAddress(part)}: ${error}`)}`);
   }
   if (options.quiet) return;

@@ -26,7 +26,7 @@ import {
 } from "../search_options.ts";
 import { deliver } from "../trial_files.ts";
 import { openTrials } from "../trial_runner.ts";
-import type { TrialTeller } from "../terminal/trial_teller.ts";
+import type { TrialReporter } from "../terminal/trial_reporter.ts";
 import { Unwritten } from "../unwritten.ts";
 
 const GROUP = "What is searched:";
@@ -99,7 +99,7 @@ async function search(configPath: string | undefined, given: SearchCommandOption
   const unwritten = new Unwritten("search");
   const document = await run(options, given, unwritten);
   const problem = await deliver(document, searchTable, json);
-  unwritten.end(() => tellEnd(document, given, problem === null), problem);
+  unwritten.end(() => reportEnd(document, given, problem === null), problem);
 }
 
 async function run(
@@ -110,18 +110,18 @@ async function run(
   const { runSearch } = await import("../../controller/search/run_search.ts");
   await using trials = await openTrials(given, options.base.debug, unwritten);
   try {
-    return await runSearch(options, { ...trials.deps, onEvent: tell(trials.teller, options.unit) });
+    return await runSearch(options, { ...trials.deps, onEvent: reportTo(trials.reporter, options.unit) });
   } catch (error) {
     throw wrongUse(error);
   }
 }
 
 /** Says what is tried, and what came of it. */
-function tell(teller: TrialTeller, unit: string): (event: SearchEvent) => void {
+function reportTo(reporter: TrialReporter, unit: string): (event: SearchEvent) => void {
   let bounds: string[] = [];
   return (event) => {
     if (event.kind === "trial") {
-      teller.heading = [`trial ${event.n}`, requestText(event.request, unit), ...bounds];
+      reporter.heading = [`trial ${event.n}`, requestText(event.request, unit), ...bounds];
       return;
     }
     bounds = event.results.flatMap(({ goal, lower, upper }) => {
@@ -129,7 +129,7 @@ function tell(teller: TrialTeller, unit: string): (event: SearchEvent) => void {
       return known === null ? [] : `${goal.name} ${known}`;
     });
     const found = bounds.length === 0 ? "" : ` (${bounds.join(", ")})`;
-    teller.line(`ipbench: ${trialLine(event.record, unit)}${found}`);
+    reporter.line(`ipbench: ${trialLine(event.record, unit)}${found}`);
   };
 }
 
@@ -141,12 +141,12 @@ function boundsText(lower: number | null, upper: number | null): string | null {
   return upper === null ? null : `below ${text(upper)}`;
 }
 
-function tellEnd(document: SearchDocument, given: SearchCommandOptions, written: boolean): void {
+function reportEnd(document: SearchDocument, given: SearchCommandOptions, written: boolean): void {
   const { totals, search } = document;
-  const told = document.trials.filter(({ outcome, verdict }) =>
+  const shown = document.trials.filter(({ outcome, verdict }) =>
     outcome === "invalid" || outcome === "failed" || (given.quiet !== true && verdict === "SUSPECT")
   );
-  const reasons = told.map((trial) => trial.details ?? []);
+  const reasons = shown.map((trial) => trial.details ?? []);
   for (const line of groupRuns(reasons, `${totals.trials} trials`)) note(`  ${plainText(line)}`);
   if (given.quiet !== true) {
     const invalid = totals.invalid_trials > 0 ? `, ${totals.invalid_trials} of them INVALID` : "";

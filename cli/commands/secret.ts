@@ -35,7 +35,7 @@ export function findSecretFile(named: string | undefined): string | undefined {
 /**
  * Warns when others than its owner can read a secret.
  *
- * @param path The file; one that is not there is told of when it is read.
+ * @param path The file; one that is missing is reported when it is read.
  */
 export function warnOfReaders(path: string): void {
   const mode = modeOf(path);
@@ -106,6 +106,6 @@ function modeOf(path: string): number | null {
   try {
     return Deno.statSync(path).mode;
   } catch {
-    return null; // What cannot be read is told of when it is read.
+    return null; // What cannot be read is reported when it is read.
   }
 }

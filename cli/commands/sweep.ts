@@ -16,7 +16,7 @@ import { Output } from "../result_files.ts";
 import { addRunOptions, reasonOf } from "../run_options.ts";
 import { catchInterruption } from "../signals.ts";
 import { DEFAULT_RETRY, settingsOf, type SweepCommandOptions } from "../sweep_settings.ts";
-import { SweepTeller } from "../terminal/sweep_teller.ts";
+import { SweepReporter } from "../terminal/sweep_reporter.ts";
 import { runnerOf } from "../trial_runner.ts";
 import { Unwritten } from "../unwritten.ts";
 
@@ -84,7 +84,7 @@ async function sweep(configPath: string | undefined, given: SweepCommandOptions)
   const unwritten = new Unwritten("sweep");
   const index = await runIn(folder, settings, given, unwritten);
   out((await import("../../controller/sweep/summary.ts")).sweepCsv(index));
-  unwritten.end(() => tellEnd(index, folder, given));
+  unwritten.end(() => reportEnd(index, folder, given));
 }
 
 async function runIn(
@@ -96,17 +96,17 @@ async function runIn(
   const { runSweep } = await import("../../controller/sweep/run_sweep.ts");
   const { FolderStore } = await import("../../controller/sweep/store.ts");
   const { SYSTEM_CLOCK } = await import("../../controller/run/runner.ts");
-  const teller = new SweepTeller(options.quiet === true);
+  const reporter = new SweepReporter(options.quiet === true);
   using interruption = catchInterruption((name) =>
-    teller.line(`ipbench: ${name}: ending this point; what is measured is kept (once more: at once)`)
+    reporter.line(`ipbench: ${name}: ending this point; what is measured is kept (once more: at once)`)
   );
   try {
     return await runSweep(settings, {
-      run: teller.shown(await runnerOf(settings.base.debug), true),
+      run: reporter.shown(await runnerOf(settings.base.debug), true),
       clock: SYSTEM_CLOCK,
       store: new FolderStore(folder, (path, write) => unwritten.attempt(path, write)),
       signal: interruption.signal,
-      onEvent: (event) => teller.take(event),
+      onEvent: (event) => reporter.take(event),
     });
   } catch (error) {
     if (error instanceof ExitError) throw error;
@@ -118,17 +118,17 @@ async function runIn(
   }
 }
 
-function tellEnd(index: SweepIndex, folder: string, options: SweepCommandOptions): void {
+function reportEnd(index: SweepIndex, folder: string, options: SweepCommandOptions): void {
   const of = (status: IndexPoint["status"]) => index.points.filter((point) => point.status === status).length;
   const [done, invalid, pending, skipped] = [of("done"), of("invalid"), of("pending"), of("skipped")];
   const parts = [`${done} of ${index.points.length} points measured`];
   if (invalid > 0) parts.push(`${invalid} INVALID`);
   if (skipped > 0) parts.push(`${skipped} left out`);
   if (pending > 0) parts.push(`${pending} missing`);
-  const told = index.points.filter(({ status, verdict }) =>
+  const shown = index.points.filter(({ status, verdict }) =>
     status === "invalid" || (options.quiet !== true && verdict === "SUSPECT")
   );
-  const reasons = told.map(({ details = [], reason }) =>
+  const reasons = shown.map(({ details = [], reason }) =>
     details.length > 0 || reason === null ? details : [{ text: reason }]
   );
   for (const line of groupRuns(reasons, `${index.points.length} points`)) note(`  ${plainText(line)}`);

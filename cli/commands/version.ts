@@ -1,5 +1,5 @@
 /**
- * What `--version` says.
+ * What `--version` prints.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `ipbench watch`: what the tests on daemons say of themselves, live, from anywhere.
+ * `ipbench watch`: the progress of the tests on daemons, live, from anywhere.
  *
  * @module
  */

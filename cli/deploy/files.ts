@@ -96,7 +96,7 @@ export function deployProblems(wishes: DeployWishes): string[] {
 }
 
 /**
- * Reads what is to be installed; tells where the secret is.
+ * Reads what is to be installed; finds the secret.
  *
  * @param hosts for whom
  * @param wishes checked
@@ -147,7 +147,7 @@ async function secretFiles(
   ];
 }
 
-/** The secret to install; tells where it is. */
+/** The secret to install, and where it is. */
 function chooseSecret(wishes: DeployWishes): string {
   const named = findSecretFile(wishes.secretFile);
   const { path, made } = named === undefined ? makeOwnSecretFile() : { path: named, made: false };

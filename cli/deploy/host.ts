@@ -32,7 +32,7 @@ export interface Deployment {
  *
  * @param host as ssh knows it
  * @param deployment what is put there
- * @param progress told of each step
+ * @param progress receives each step
  * @param signal ends it; what was done there is undone
  * @returns what is there now
  * @throws {Error} with what went wrong in words
@@ -93,8 +93,8 @@ async function* piecesOf(path: string, sent: (bytes: number) => void): AsyncGene
 
 function succeed(finished: Finished): Finished {
   if (finished.code === 0) return finished;
-  const said = finished.stderr.trim().split("\n").at(-1) ?? "";
-  if (finished.code === UNFIT && said !== "") throw new Error(said);
+  const message = finished.stderr.trim().split("\n").at(-1) ?? "";
+  if (finished.code === UNFIT && message !== "") throw new Error(message);
   const who = finished.code === SSH_FAILED ? "ssh" : "the command there";
-  throw new Error(`${who} ended with status ${finished.code}${said === "" ? "" : `: ${said}`}`);
+  throw new Error(`${who} ended with status ${finished.code}${message === "" ? "" : `: ${message}`}`);
 }

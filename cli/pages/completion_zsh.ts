@@ -64,7 +64,7 @@ function level(parent: CommandInfo, completed: Completed, indent: string): strin
   return lines.map((line) => `${indent}${line}`).join("\n");
 }
 
-/** How _arguments is told of an option: "--test=" takes the value in the same word or in the next one. */
+/** How an option is described to _arguments: "--test=" takes the value in the same word or in the next one. */
 function spec(option: OptionInfo, completed: Completed): string {
   const text = option.description.replace(/[[\]:]/g, " ");
   const value = option.takesValue

@@ -29,7 +29,7 @@ import {
   window,
 } from "../../results/document/schema.ts";
 
-/** Faults of one kind in a list are told so many times: a hundred metrics have the same one. */
+/** Faults of one kind in a list are reported so many times: a hundred metrics have the same one. */
 const MOST_FAULTS = 20;
 
 const schema = v.looseObject(pluginEntries);

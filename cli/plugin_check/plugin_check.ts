@@ -39,7 +39,7 @@ export async function checkPlugin(file: string, options: CheckOptions): Promise<
           : { kind: "wrong", text: "it leaks memory, see above" },
       );
     }
-    tell(file, examination);
+    print(file, examination);
     if (fatal !== null) throw new ExitError(EXIT.FAILED, fatal.message, { cause: fatal });
     const wrong = findings.filter(({ kind }) => kind === "wrong").length;
     if (wrong > 0) {
@@ -52,7 +52,7 @@ export async function checkPlugin(file: string, options: CheckOptions): Promise<
 
 const LABELS = { ok: "ok   ", note: "note ", wrong: "WRONG" } as const;
 
-function tell(file: string, { check, findings }: Examination): void {
+function print(file: string, { check, findings }: Examination): void {
   if (check === null) return;
   const { name, side, descr } = check.info;
   out(`${file}: ${name}, ${side} test, ${descr}\n`);

@@ -71,7 +71,7 @@ export class Examination {
     const unused = isExtended ? await this.#marshalled("without a run") : null;
     if (!isExtended && this.options.args === undefined) {
       // The original calls marshall after a run only, and unmarshall with what marshall gave: its tests count on both.
-      this.#say(
+      this.#report(
         "note",
         "not tried without a run: the original's interface promises nothing of marshall and unmarshall then; " +
           "--args has it run",
@@ -82,7 +82,7 @@ export class Examination {
     if (isExtended && data !== null) await this.#hostile(data);
   }
 
-  #say(kind: Finding["kind"], text: string): void {
+  #report(kind: Finding["kind"], text: string): void {
     this.findings.push({ kind, text });
   }
 
@@ -90,13 +90,13 @@ export class Examination {
   async #try<T>(what: string, call: () => Promise<T>, well: string): Promise<T | null> {
     try {
       const result = await call();
-      this.#say("ok", `${what}: ${well}`);
+      this.#report("ok", `${what}: ${well}`);
       return result;
     } catch (error) {
       const { message } = refusal(error);
       const mute = / of plugin \S+ returned -?\d+$/.test(message);
       const remark = mute ? ", and left no sentence in host->error for the user" : "";
-      this.#say(
+      this.#report(
         mute && this.check?.info.interface !== null ? "wrong" : "note",
         `${what}: ${message}${remark}`,
       );
@@ -111,10 +111,10 @@ export class Examination {
       const expected = await this.#host.expectedDuration(this.options.args ?? "");
       const seconds = expected === null ? null : Number(expected.ns) / 1e9;
       const told = seconds === null ? "not known" : seconds === 0 ? "until stopped" : `${seconds} s`;
-      this.#say("ok", `expected_duration: ${told}`);
+      this.#report("ok", `expected_duration: ${told}`);
       return expected?.ns ?? null;
     } catch (error) {
-      this.#say("note", `expected_duration: ${refusal(error).message}`);
+      this.#report("note", `expected_duration: ${refusal(error).message}`);
       return null;
     }
   }
@@ -140,7 +140,7 @@ export class Examination {
       const why = given
         ? "setup refused what --args and --target say"
         : "--args gives it arguments, --target a machine under test";
-      this.#say("note", `not run: ${why}`);
+      this.#report("note", `not run: ${why}`);
       return false;
     }
     const begin = performance.now();
@@ -154,12 +154,12 @@ export class Examination {
     }
     const { ok, error, status } = await starting;
     const when = early === null ? "returned after stop" : `returned after ${(tookMs / 1000).toFixed(1)} s`;
-    if (!ok) this.#say("note", `start failed: ${error ?? `it returned ${status}`}`);
-    else this.#say("ok", `start: ${when}`);
+    if (!ok) this.#report("note", `start failed: ${error ?? `it returned ${status}`}`);
+    else this.#report("ok", `start: ${when}`);
     const limitMs = expectedNs === null || expectedNs === 0n ? Infinity : Number(expectedNs) / 1e6;
     if (Math.min(tookMs, RUN_MS) > limitMs + SLACK_MS) {
       const limit = `${limitMs / 1000} s`;
-      this.#say("wrong", `start went on for more than ${limit}, the most that expected_duration told`);
+      this.#report("wrong", `start went on for more than ${limit}, the most that expected_duration told`);
     }
     this.#progress();
     return true;
@@ -169,8 +169,8 @@ export class Examination {
     if (this.check!.info.interface === null) return;
     const { phase = "idle", ...figures } = this.#host.progress() ?? {};
     const told = phase !== "idle" || Object.values(figures).some((figure) => figure !== 0);
-    if (told) this.#say("ok", `progress: phase ${phase} at the end`);
-    else this.#say("note", "it tells no progress while it runs");
+    if (told) this.#report("ok", `progress: phase ${phase} at the end`);
+    else this.#report("note", "it tells no progress while it runs");
   }
 
   /** Marshalls, reads the bytes again and prints them. @returns the bytes; `null` when that failed */
@@ -180,24 +180,24 @@ export class Examination {
       const marshalled = await this.#host.marshall();
       data = marshalled.data;
       const validity = marshalled.valid ? "valid" : "not valid";
-      this.#say("ok", `marshall ${when}: ${data.length} bytes, ${validity}`);
+      this.#report("ok", `marshall ${when}: ${data.length} bytes, ${validity}`);
     } catch (error) {
-      this.#say("wrong", `marshall ${when}: ${refusal(error).message}`);
+      this.#report("wrong", `marshall ${when}: ${refusal(error).message}`);
       return null;
     }
     try {
       const json = await this.#host.unmarshall(0, true, data);
-      this.#say("ok", "unmarshall of these bytes: accepted");
+      this.#report("ok", "unmarshall of these bytes: accepted");
       if (json !== null) this.#examine(json, when);
       await this.#printed();
     } catch (error) {
       const { call, message } = refusal(error);
       if (call === "results") {
-        this.#say("ok", "unmarshall of these bytes: accepted");
-        this.#say("wrong", `results ${when}: ${message}`);
+        this.#report("ok", "unmarshall of these bytes: accepted");
+        this.#report("wrong", `results ${when}: ${message}`);
       } else {
         // Of a test that has not run there may be nothing to read.
-        this.#say(data.length === 0 ? "note" : "wrong", `unmarshall of these bytes: ${message}`);
+        this.#report(data.length === 0 ? "note" : "wrong", `unmarshall of these bytes: ${message}`);
       }
       return data;
     }
@@ -210,11 +210,14 @@ export class Examination {
 
   #examine(json: Record<string, unknown>, when: string): void {
     const faults = faultsOfResults(json, this.check!.info.metrics);
-    for (const fault of faults) this.#say("wrong", `results ${when}: ${fault}`);
+    for (const fault of faults) this.#report("wrong", `results ${when}: ${fault}`);
     if (faults.length > 0) return;
     const { metrics } = json as { metrics?: unknown[] };
     const keys = Object.keys(json).join(", ") || "an empty object";
-    this.#say("ok", `results ${when}: ${keys}${metrics === undefined ? "" : ` (${metrics.length} metrics)`}`);
+    this.#report(
+      "ok",
+      `results ${when}: ${keys}${metrics === undefined ? "" : ` (${metrics.length} metrics)`}`,
+    );
   }
 
   async #printed(): Promise<void> {
@@ -223,12 +226,12 @@ export class Examination {
     try {
       text = await this.#host.output([0]);
     } catch (error) {
-      this.#say("wrong", `output: ${refusal(error).message}`);
+      this.#report("wrong", `output: ${refusal(error).message}`);
       return;
     }
-    this.#say("ok", `output (${side}): ${JSON.stringify(text.slice(0, 200))}`);
+    this.#report("ok", `output (${side}): ${JSON.stringify(text.slice(0, 200))}`);
     const fault = csvHeader === null || csvHeader === "" ? null : faultOfRow(text, csvHeader);
-    if (fault !== null) this.#say("wrong", fault);
+    if (fault !== null) this.#report("wrong", fault);
   }
 
   /** Hands over what nobody marshalled: nothing of it may crash, or become results that nobody can read. */
@@ -245,9 +248,12 @@ export class Examination {
         else refused++;
       }
     }
-    this.#say("ok", `${inputs.length} truncated, oversized and random results: ${refused} refused, no crash`);
+    this.#report(
+      "ok",
+      `${inputs.length} truncated, oversized and random results: ${refused} refused, no crash`,
+    );
     const [first] = broken;
-    if (first !== undefined) this.#say("wrong", `of truncated, oversized and random results: ${first}`);
+    if (first !== undefined) this.#report("wrong", `of truncated, oversized and random results: ${first}`);
   }
 }
 

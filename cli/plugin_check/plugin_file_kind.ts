@@ -1,12 +1,12 @@
 /**
- * Whether a file can be a plugin for this machine at all, said better than the dynamic linker says it.
+ * Whether a file can be a plugin for this machine at all, explained better than the dynamic linker does.
  *
  * @module
  */
 
 import { messageOf } from "../../base/errors.ts";
 
-/** Names of a folder that are told; a folder may hold thousands. */
+/** Names of a folder that are shown; a folder may hold thousands. */
 const MOST_NAMES = 5;
 const MOST_ENTRIES = 10_000;
 
@@ -63,9 +63,9 @@ async function whatIsIn(folder: string): Promise<string> {
     if (/\.so(\.\d+)*$/.test(name)) names.push(name);
   }
   if (names.length === 0) return "name the shared object, such as ./mine.so; there is none in it";
-  const told = names.toSorted().slice(0, MOST_NAMES).join(", ");
+  const shown = names.toSorted().slice(0, MOST_NAMES).join(", ");
   const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : "";
-  return `name one shared object in it: ${told}${more}`;
+  return `name one shared object in it: ${shown}${more}`;
 }
 
 async function shapeProblem(path: string): Promise<string | null> {

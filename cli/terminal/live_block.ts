@@ -7,7 +7,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { clearBeforeOutput, terminalSize } from "./io.ts";
 
-/** Most lines that stay in place, however many there are to tell of. */
+/** Most lines that stay in place, however many there are. */
 const MAX_LINES = 20;
 
 /** A few lines at the end of what is on the terminal. */

@@ -40,7 +40,7 @@ export class LiveTable {
   /**
    * Sets lines.
    *
-   * @param lines What they say.
+   * @param lines Their texts.
    * @param nameWidth As {@linkcode LiveTable.nameWidth} gives it.
    * @param columns Width of the terminal.
    * @returns As many lines, none wider than the terminal.
@@ -99,7 +99,7 @@ export function joinParts(parts: readonly LinePart[], columns: number): string {
   return fit(line().trimEnd(), columns);
 }
 
-/** Takes out the middle of a name: a host is told by how it begins, a port by how it ends. */
+/** Takes out the middle of a name: a host is recognized by its beginning, a port by its end. */
 function shorten(name: string, width: number): string {
   const characters = Array.from(name);
   if (characters.length <= width) return name;

@@ -109,7 +109,7 @@ export class LiveView {
     };
   }
 
-  /** Elapsed of expected, for testers that cannot tell themselves. */
+  /** Elapsed of expected, for testers that do not report it themselves. */
   #clock(nowMs: number): { time?: string } {
     if (this.#schedule === null || nowMs < this.#schedule.startedMs) return {};
     const elapsed = secondsText((nowMs - this.#schedule.startedMs) * 1e6);
@@ -145,7 +145,7 @@ export class LiveView {
       const settled = { sent: sum((p) => p.ok + p.lost + p.bad), ok: sum((p) => p.ok) };
       const rate = rateOf({ rateBps: sum((p) => p.rateBps), sentBps: sum((p) => p.sentBps) });
       parts.push({ text: rate, rank: 3 });
-      // A test to which nothing comes back has no loss to tell.
+      // A test to which nothing comes back has no loss to report.
       if (settled.sent > 0) {
         parts.push({ text: `loss ${formatShare((settled.sent - settled.ok) / settled.sent)}`, rank: 4 });
       }
@@ -155,7 +155,7 @@ export class LiveView {
     return parts;
   }
 
-  /** What the tests themselves say is the better guess; what was asked for before the start is an upper bound. */
+  /** What the tests themselves report is the better guess; what was asked for before the start is an upper bound. */
   #leftSeconds(clients: readonly PeerState[], nowMs: number): number | null {
     const running = clients.filter(({ outcome }) => outcome === "");
     if (clients.length > 0 && running.length === 0) return null;
@@ -201,7 +201,7 @@ function rateOf({ rateBps, sentBps }: Pick<TestProgress, "rateBps" | "sentBps">)
 /**
  * The figures of a running test.
  *
- * @param progress What the test says of itself.
+ * @param progress The test's own report.
  * @returns Elapsed of expected, rate, loss and percentiles, as far as known.
  */
 export function figures(progress: TestProgress): Partial<Record<LiveColumn, string>> {

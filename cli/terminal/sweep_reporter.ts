@@ -1,5 +1,5 @@
 /**
- * What `ipbench sweep` says on stderr while it goes on.
+ * What `ipbench sweep` prints on stderr while it runs.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { formatDuration, formatNanoseconds } from "../../base/values.ts";
 import type { SweepEvent } from "../../controller/sweep/run_sweep.ts";
 import type { IndexPoint } from "../../controller/sweep/sweep_index.ts";
 import { codesOf } from "../../results/document/reason_groups.ts";
-import { TrialTeller } from "./trial_teller.ts";
+import { TrialReporter } from "./trial_reporter.ts";
 
 /** Says on stderr how far the sweep is. */
-export class SweepTeller extends TrialTeller {
+export class SweepReporter extends TrialReporter {
   #progress = "";
 
   /** Takes one event. */
@@ -57,7 +57,7 @@ function outcomeOf(point: IndexPoint): string {
   return parts.join(", ") + casesOf(point);
 }
 
-/** What the reasons are cases of: the sentences are told once, at the end. */
+/** What the reasons are cases of: the sentences are printed once, at the end. */
 function casesOf({ details = [], reason, verdict }: IndexPoint): string {
   const text = codesOf(details) ?? reason;
   return verdict === "VALID" || text === null ? "" : ` (${text})`;

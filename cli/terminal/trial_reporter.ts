@@ -1,5 +1,5 @@
 /**
- * What subcommands that run one benchmark after the other say on stderr meanwhile.
+ * What subcommands that run one benchmark after the other print on stderr meanwhile.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { canRewrite, note } from "./io.ts";
 import { openProgress } from "./live_screen.ts";
 
 /** Lines that stay, and live lines below them as long as a benchmark runs. */
-export class TrialTeller {
+export class TrialReporter {
   readonly #quiet: boolean;
   /** What runs next, in parts of which the last ones are left out where there is little room. */
   heading: readonly string[] = [];

@@ -17,7 +17,7 @@ export interface ClockProbe {
   receivedNs: bigint;
 }
 
-/** What a round of probes says: at `atNs` of the controller's clock the offset lay between low and high. */
+/** What a round of probes shows: at `atNs` of the controller's clock the offset lay between low and high. */
 export interface OffsetInterval {
   atNs: bigint;
   lowNs: bigint;

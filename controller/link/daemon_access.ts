@@ -135,10 +135,10 @@ function explainSilence(error: ConnectionError, tls: Tls): ConnectionError {
 }
 
 function notAGreeting(received: Received): ProtocolError {
-  const said = "reply" in received
+  const message = "reply" in received
     ? `${received.reply.code} ${received.reply.message ?? received.reply.text}`
     : received.type;
-  return new ProtocolError("state", `the daemon does not serve us: ${said}`);
+  return new ProtocolError("state", `the daemon does not serve us: ${message}`);
 }
 
 function unproven(): ProtocolError {

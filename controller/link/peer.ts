@@ -189,7 +189,7 @@ export class Peer {
    *
    * @param probes how many times at most
    * @param askUntil after this, on `performance.now()`'s clock, only the first question is asked
-   * @returns the probes; none when the daemon cannot tell
+   * @returns the probes; none when the daemon does not answer
    * @throws {RunError} when the connection is lost
    */
   async probeClock(probes: number, askUntil = Infinity): Promise<ClockProbe[]> {
@@ -274,7 +274,7 @@ export class Peer {
   /**
    * Ends this peer's test, if it is ours, and closes. Never throws; bounded.
    *
-   * @returns whether the daemon is free of our test, or will be as soon as it hears that the connection has ended
+   * @returns whether the daemon is free of our test, or will be as soon as it notices that the connection has ended
    */
   async abort(): Promise<boolean> {
     this.#abandoned = true;
@@ -363,14 +363,14 @@ export class Peer {
   }
 
   #refusal(reply: Reply): RunError {
-    const said = reply.message ?? `${reply.code} ${reply.text}`;
+    const message = reply.message ?? `${reply.code} ${reply.text}`;
     if (reply.code === 451) {
       // The daemon closes and is free again by itself.
       this.#ownership = "over";
-      return this.fail("plugin", said);
+      return this.fail("plugin", message);
     }
     if (reply.code === 430) {
-      return this.fail("authentication", said, "give the daemon's secret with --secret-file");
+      return this.fail("authentication", message, "give the daemon's secret with --secret-file");
     }
     return this.fail("refused", `the daemon answered ${reply.code} ${reply.text} (${reply.message ?? ""})`);
   }

@@ -93,7 +93,7 @@ export function targetPart(
 /** Instants of a daemon's clock. */
 export interface DaemonTimes {
   stamps: ResultStamps | null;
-  /** The measured phase, if the plugin tells it. */
+  /** The measured phase, if the plugin reports it. */
   window: { start_ns: number; end_ns: number } | undefined;
 }
 
@@ -101,7 +101,7 @@ export interface DaemonTimes {
  * Makes what a part of the document says of clock and times.
  *
  * @param run which client or target
- * @param times its instants; a target that tells no window measured from its start to its end
+ * @param times its instants; a target that reports no window measured from its start to its end
  * @param agreement when the run was started
  * @param after its clock after the run, if it was asked
  * @returns that share of the part

@@ -1,7 +1,7 @@
 /**
  * Whether the instants that come with a result can be those of the run that was asked for. What a daemon says of its
  * clock decides over which time rates are added and which starts are called timely, so that it is held against what the
- * controller knows itself: what it told, and how much time has passed.
+ * controller knows itself: what it asked for, and how much time has passed.
  *
  * @module
  */
@@ -31,7 +31,7 @@ interface Interval {
 /**
  * Checks the instants of a result.
  *
- * @param stamps when the test was to start, started and ended; `null`: the daemon did not tell
+ * @param stamps when the test was to start, started and ended; `null`: the daemon did not report them
  * @param known what the controller knows
  * @returns what is wrong, a clause; `null` when nothing is
  */
@@ -52,9 +52,9 @@ export function wrongStamps(stamps: ResultStamps | null, known: KnownTimes): str
 }
 
 /**
- * Checks the measured phase that a plugin tells.
+ * Checks the measured phase that a plugin reports.
  *
- * @param window the phase, in the daemon's clock; `undefined`: not told
+ * @param window the phase, in the daemon's clock; `undefined`: not reported
  * @param stamps of the same result
  * @param expectedNs how long the test was to take; 0: until stopped; `null`: not known
  * @returns what is wrong, a clause; `null` when nothing is
@@ -68,7 +68,7 @@ export function wrongWindow(
   const { start_ns, end_ns } = window;
   if (end_ns < start_ns) return `its measured phase ends at ${end_ns} ns, before it starts at ${start_ns} ns`;
   if (stamps === null) return null;
-  // A test that was ended early tells when it would have ended.
+  // A test that was ended early reports when it would have ended.
   const from = Number(stamps.actualNs - SLACK_NS);
   const to = Number(stamps.endedNs + SLACK_NS) + (expectedNs ?? 0);
   if (start_ns >= from && end_ns <= to) return null;

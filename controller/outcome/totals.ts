@@ -83,7 +83,7 @@ export class Merger {
   }
 }
 
-/** Without any tester that counts, or with one that cannot tell: `null`. */
+/** Without any tester that counts, or with one that does not: `null`. */
 function addCounts(clients: readonly ClientResult[]): Counts | null {
   const total: Counts = { sent: 0, ok: 0, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
   if (clients.length === 0) return null;
@@ -166,7 +166,7 @@ function poolMeans(clients: readonly ClientResult[]): Interval | null {
 /**
  * The median of the merged histogram; never one made of medians. Its interval is Woodruff's (J. Amer. Statist. Assoc.
  * 47, 1952): the interval of the share of values below it, read back as quantiles. That share is the testers' shares
- * weighted, and so is its error, added as for the mean; each tester tells it at its own median, where it is greatest.
+ * weighted, and so is its error, added as for the mean; each tester reports it at its own median, where it is greatest.
  */
 function poolMedians(
   clients: readonly ClientResult[],

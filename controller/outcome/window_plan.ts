@@ -1,5 +1,5 @@
 /**
- * When a tester's measured phase will begin and end, as far as its arguments tell. The targets' meters are started and
+ * When a tester's measured phase will begin and end, as far as its arguments determine it. The targets' meters are started and
  * stopped at these instants, so that their figures cover exactly what the testers measured.
  *
  * @module
@@ -13,7 +13,7 @@ import { digits } from "../../base/figures.ts";
 /** Offsets from the tester's start, in nanoseconds. */
 export interface PlannedWindow {
   startNs: number;
-  /** `null`: the arguments do not tell; ask the running test instead. */
+  /** `null`: the arguments do not determine it; ask the running test instead. */
   endNs: number | null;
 }
 
@@ -23,7 +23,7 @@ export interface PlannedWindow {
  * It knows options by their names, which are the same in all tests that have them: `rampup`, `warmup`, `duration`,
  * `test_time`, `samples`, `size`, `bps`, `Mbps`. Where `samples` ends the phase, the plan assumes that none is lost.
  *
- * @param options the test's options; `null` for a plugin that does not tell
+ * @param options the test's options; `null` for a plugin that does not describe them
  * @param args the arguments of one client
  * @returns the plan, or `null` when the test has no phases that are known here
  */
@@ -55,7 +55,7 @@ export function plannedWindow(options: readonly PluginOption[] | null, args: str
  * Makes a test end with its class: a test that has a duration, and is given none, gets what ramp-up, warm-up and cool-down
  * leave of the class's time.
  *
- * @param options the test's options; `null` for a plugin that does not tell
+ * @param options the test's options; `null` for a plugin that does not describe them
  * @param args the arguments of one client
  * @param seconds from the begin of its class to the end
  * @returns the arguments, and what is wrong with them, a clause
@@ -101,7 +101,7 @@ export function timedArgs(
   };
 }
 
-/** Whether a test that is told a duration ends by it. */
+/** Whether a test that is given a duration ends by it. */
 export function endsByItself(options: readonly PluginOption[] | null, args: string): boolean {
   const given = argValues(args);
   return ["duration", "test_time"].some((name) =>
@@ -120,7 +120,7 @@ function secondsOf(options: readonly PluginOption[], given: Map<string, string>,
 /** So many intervals more than a whole number are a whole number: seconds are no binary fractions. */
 const ROUNDING = 1e-9;
 
-/** Seconds from packet to packet; NaN when the arguments do not tell, or packets are not evenly spaced. */
+/** Seconds from packet to packet; NaN when the arguments do not determine it, or packets are not evenly spaced. */
 function intervalSeconds(given: Map<string, string>, read: (name: string) => number): number {
   const shaped = ["sizes", "arrival"].some((name) => !["", "constant"].includes(given.get(name) ?? ""));
   const bps = given.has("Mbps") ? read("Mbps") * 1e6 : read("bps");
@@ -131,9 +131,9 @@ function intervalSeconds(given: Map<string, string>, read: (name: string) => num
 /**
  * How long a test takes for its samples while nothing is lost. An original tester waits until all of them are in.
  *
- * @param options the test's options; `null` for a plugin that does not tell
+ * @param options the test's options; `null` for a plugin that does not describe them
  * @param args the arguments of one client
- * @returns nanoseconds; 0 for a test that ends otherwise, or when the arguments do not tell
+ * @returns nanoseconds; 0 for a test that ends otherwise, or when the arguments do not determine it
  */
 export function sampledNs(options: readonly PluginOption[] | null, args: string): number {
   const plan = plannedWindow(options, args);

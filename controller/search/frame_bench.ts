@@ -131,7 +131,7 @@ export class FrameBench {
     if (result === undefined) throw new Error("a search for one goal gave no result");
     const load = result.lower_bound;
     const rate = load === null ? null : framesPerSecond(load, size);
-    this.#say(
+    this.#report(
       size.frame,
       `throughput ${rate === null ? "none" : Math.round(rate)} frames/s (${result.stop.code})`,
     );
@@ -170,7 +170,7 @@ export class FrameBench {
       response: merged(documents, "response"),
       service: merged(documents, "service"),
     };
-    this.#say(record.frame, `latency over ${documents.length} trials of ${seconds} s`);
+    this.#report(record.frame, `latency over ${documents.length} trials of ${seconds} s`);
   }
 
   async #loss(run: RunDescription, size: FrameSize, full: number): Promise<LossPoint[]> {
@@ -187,7 +187,7 @@ export class FrameBench {
         return "unknown" in trial ? trial : { lossRatio: trial.outcome.trial.lossRatio };
       },
       (point) =>
-        this.#say(size.frame, `${point.percent}% of the line: loss ${point.loss_ratio ?? point.reason}`),
+        this.#report(size.frame, `${point.percent}% of the line: loss ${point.loss_ratio ?? point.reason}`),
     );
   }
 
@@ -220,7 +220,7 @@ export class FrameBench {
     if (bursts.length === 0) return;
     const throughput = record.throughput?.frames_per_second ?? 0;
     record.back_to_back = backToBack(bursts, max * testers, record.full_frames_per_second, throughput);
-    this.#say(record.frame, `bursts of ${Math.round(record.back_to_back.average)} frames without loss`);
+    this.#report(record.frame, `bursts of ${Math.round(record.back_to_back.average)} frames without loss`);
   }
 
   /** A valid trial, or why there is none; failing runs and Ctrl-C end everything. */
@@ -260,7 +260,7 @@ export class FrameBench {
     this.#deps.onTrial?.([`${frame}-byte frames`, ...parts]);
   }
 
-  #say(frame: number, text: string): void {
+  #report(frame: number, text: string): void {
     this.#deps.onLine?.(`${frame}-byte frames: ${text}`);
   }
 }

@@ -15,7 +15,7 @@ export interface LossPoint {
   reason?: string;
 }
 
-/** What a trial says: what was lost, or why nothing can be said. */
+/** What a trial shows: what was lost, or why that is unknown. */
 export type LossProbe = (load: number) => Promise<{ lossRatio: number } | { unknown: string }>;
 
 const STEP_PERCENT = 10;

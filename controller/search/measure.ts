@@ -1,5 +1,5 @@
 /**
- * One trial as a run: the run description that offers a load for a while, and what its result document says.
+ * One trial as a run: the run description that offers a load for a while, and what its result document shows.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { isTargetFault } from "../outcome/target_fault.ts";
 import { exceeds, type Trial } from "./classify.ts";
 import type { SearchGoal } from "./goal.ts";
 
-/** How trials are told to the test. */
+/** Which arguments of the test carry load and length. */
 export interface TrialShape {
   /** Argument that carries the load, such as "bps"; divided over the testers. */
   loadArg: string;
@@ -37,7 +37,7 @@ export type Outcome =
  * Describes the run of one trial.
  *
  * @param base The run as configured: daemons, target, packet size and the rest.
- * @param shape How load and length are told.
+ * @param shape Which arguments carry load and length.
  * @param load Offered by all testers together; a whole number.
  * @param seconds Length of the measured phase.
  * @throws {RangeError} when the load is too small to be divided over the testers, or the run has several tests.
@@ -157,7 +157,7 @@ export function totalCounts(document: ResultDocument): Counts | null {
   return document.clients.length === 0 ? null : total;
 }
 
-/** What testers say of their own links, where these did not carry the load: what came back later does not count. */
+/** What testers report of their own links, where these did not carry the load: what came back later does not count. */
 function heldUp(document: ResultDocument): string[] {
   const reasons = (document.run.details ?? []).filter((reason) => reason.code === "link-full");
   return reasons.map(({ host, text }) => host === undefined ? text : `${host}: ${text}`);

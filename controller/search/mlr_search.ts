@@ -1,6 +1,6 @@
 /**
  * Multiple Loss Ratio Search (RFC 9971): the highest loads that meet one or more goals, in as little trial time as the
- * goals allow. A state machine: ask {@linkcode MlrSearch.next} for a trial, tell its outcome, ask again.
+ * goals allow. A state machine: ask {@linkcode MlrSearch.next} for a trial, record its outcome, ask again.
  *
  * @module
  */

@@ -135,7 +135,7 @@ export class Navigator {
     const { min } = this.#range;
     const guess = this.#guess(min, top, phase, database);
     if (guess !== null) return guess;
-    if (database.isMute) return min; // Whether there is a target is told soonest by the load that is easiest for it.
+    if (database.isMute) return min; // The load that is easiest for a target shows soonest whether there is one.
     if (!this.#anchored) return middle(min, top) <= min * (1 + phase.width) ? min : middle(min, top);
     return Math.max(min, top / this.#stretch(phase));
   }
@@ -151,7 +151,7 @@ export class Navigator {
     return this.#newest === "lower" ? lower * factor : top / factor;
   }
 
-  /** A load a little below where the answers say that the capacity lies, or, where that is known, a little above. */
+  /** A load a little below where the answers place the capacity, or, where that is known, a little above. */
   #guess(lower: number, top: number, phase: Phase, database: TrialDatabase): number | null {
     const guess = database.guess(phase);
     if (guess === null) return null;

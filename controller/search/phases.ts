@@ -1,6 +1,6 @@
 /**
  * The way to a goal: first short trials and a wide interval, then longer ones and a narrower interval, the goal itself
- * last. What the cheap steps found tells the dear ones where to measure.
+ * last. What the cheap steps find decides where the expensive ones measure.
  *
  * @module
  */

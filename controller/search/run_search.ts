@@ -1,5 +1,5 @@
 /**
- * A search with real trials: asks {@linkcode MlrSearch} what to measure, runs it, tells it the outcome, and writes down
+ * A search with real trials: asks {@linkcode MlrSearch} what to measure, runs it, reports the outcome to it, and writes down
  * all of it.
  *
  * @module
@@ -106,7 +106,7 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
     failures = outcome.kind === "failed" ? failures + 1 : 0;
     if (outcome.kind === "failed") log.reasons = outcome.reasons;
     if (failures >= options.failureLimit) search.halt("failed");
-    tell(search, request, outcome);
+    recordTrial(search, request, outcome);
     if (outcome.kind === "valid") remember(log.histograms, request, document);
     deps.onEvent?.({ kind: "outcome", record, results: search.results() });
   }
@@ -186,7 +186,7 @@ function optionsOf(deps: SearchDependencies): { signal?: AbortSignal } {
   return deps.signal === undefined ? {} : { signal: deps.signal };
 }
 
-function tell(search: MlrSearch, request: TrialRequest, outcome: Outcome): void {
+function recordTrial(search: MlrSearch, request: TrialRequest, outcome: Outcome): void {
   switch (outcome.kind) {
     case "valid":
       search.add(outcome.trial);

@@ -35,7 +35,7 @@ async function replace(path: string, text: string | Iterable<string>): Promise<v
     }
     await Deno.rename(temporary, path);
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {}); // The first error is the one to tell.
+    await Deno.remove(temporary).catch(() => {}); // The first error is the one to report.
     throw error;
   }
 }

@@ -62,9 +62,9 @@ export class DocumentSaver {
 
   /**
    * @param path where the document goes
-   * @param tell gets a sentence when the journal of an earlier run that died was in the way
+   * @param warn receives a sentence when the journal of an earlier run that died was in the way
    */
-  constructor(readonly path: string, readonly tell: (sentence: string) => void = () => {}) {
+  constructor(readonly path: string, readonly warn: (sentence: string) => void = () => {}) {
     this.#journalPath = journalPath(path);
   }
 
@@ -175,7 +175,7 @@ export class DocumentSaver {
     if (await isEmptyJournal(this.#journalPath)) return; // there is nothing in it to keep
     const aside = asidePath(this.path, left);
     await Deno.rename(this.#journalPath, journalPath(aside));
-    this.tell(
+    this.warn(
       `${this.#journalPath} held the results of an earlier run that died; it is ${
         journalPath(aside)
       } now, and ` +

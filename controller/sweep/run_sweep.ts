@@ -106,7 +106,7 @@ class Sweep {
       await this.#measure(point);
       if (point.status !== "pending") this.#endBranches(index, point);
       await this.#deps.store.saveIndex(index);
-      this.#tellEnd(index, point);
+      this.#reportEnd(index, point);
     }
     index.sweep.interrupted = this.#isAborted();
     const finished = index.points.every((point) => point.status !== "pending");
@@ -220,7 +220,7 @@ class Sweep {
     for (const point of index.points) this.#endBranches(index, point);
   }
 
-  #tellEnd(index: SweepIndex, point: IndexPoint): void {
+  #reportEnd(index: SweepIndex, point: IndexPoint): void {
     const total = index.points.length;
     const pending = index.points.filter((each) => each.status === "pending").length;
     const spent = this.#spent.reduce((sum, seconds) => sum + seconds, 0);

@@ -69,7 +69,7 @@ const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
 /**
- * Who is behind an address, as far as addresses tell: itself for IPv4, its network of 64 bits for IPv6, of which one
+ * Who is behind an address, as far as addresses show: itself for IPv4, its network of 64 bits for IPv6, of which one
  * machine has as many addresses as it likes.
  *
  * @param address As the socket gives it.

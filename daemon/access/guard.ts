@@ -17,7 +17,7 @@ import {
 /** What is known of one source of refusals. */
 class Source {
   failures = 0;
-  /** Refusals without a delay that nobody has been told of. */
+  /** Refusals without a delay that have not been logged. */
   untold = 0;
   /** Delays under way. */
   pending = 0;
@@ -41,12 +41,12 @@ export interface Refusal {
   readonly delayMs: number;
   /** Refusals of this source so far. */
   readonly failures: number;
-  /** Those that were refused at once, since the last ones that were told. */
+  /** Those that were refused at once, since the last ones that were logged. */
   readonly untold: number;
   /**
    * The delay is over.
    *
-   * @returns How many were refused at once and not told yet, when this was the last one under way; 0 else.
+   * @returns How many were refused at once and not logged yet, when this was the last one under way; 0 else.
    */
   over(): number;
 }
@@ -65,7 +65,7 @@ export class AuthGuard {
    *
    * @param address Of the peer, without a port.
    * @param nowMs A clock that does not jump, milliseconds.
-   * @returns The refusal, or `null` when there are too many to keep back and to tell of each: to be closed at once.
+   * @returns The refusal, or `null` when there are too many to keep back and log each: to be closed at once.
    */
   refuse(address: string, nowMs: number): Refusal | null {
     const source = this.#find(address, nowMs);

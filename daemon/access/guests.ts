@@ -14,7 +14,7 @@ export type AllowedTarget =
   /** As six pairs of lower-case hexadecimal digits, colons between. */
   | { readonly kind: "mac"; readonly mac: string };
 
-/** One of this machine's own addresses, as the system tells it. */
+/** One of this machine's own addresses, as the system reports it. */
 export type OwnAddress = Pick<Deno.NetworkInterfaceInfo, "family" | "cidr">;
 
 /** What a test is given instead of the target that was named. */
@@ -37,7 +37,7 @@ const EVERYBODY = parseCidr("255.255.255.255/32");
 
 /** As a plugin reads it (ipb_parse_mac). */
 const MAC = /^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}$/i;
-/** The bit of an Ethernet address's first byte that says: a group. */
+/** The bit of an Ethernet address's first byte that marks a group. */
 const GROUP_BIT = 1;
 
 /**
@@ -60,7 +60,7 @@ export class GuestPolicy {
 
   /**
    * @param allowed What the operator allows beyond what is near.
-   * @param anybody Whether they may come from anywhere; else the operator has said from where (`--allow`).
+   * @param anybody Whether they may come from anywhere; else the operator has named from where (`--allow`).
    * @param ownAddresses This machine's addresses now.
    */
   constructor(
@@ -81,7 +81,7 @@ export class GuestPolicy {
    * @param target As SETUP names it.
    * @param controller Address of who asks.
    * @param host Looks names up.
-   * @param plugin What the test says of itself.
+   * @param plugin The test's description of itself.
    * @throws {Error} when an address is not allowed, or the name has none.
    */
   async admit(
@@ -108,7 +108,7 @@ export class GuestPolicy {
    * Checks that a test asks for nothing that disturbs others on this machine.
    *
    * @param args The test's arguments.
-   * @param plugin What the test says of itself.
+   * @param plugin The test's description of itself.
    * @throws {Error} when it does.
    */
   checkArguments(args: string, plugin: PluginInfo | null): void {
@@ -168,7 +168,7 @@ function isOfGroups(range: Cidr): boolean {
   return isInRanges(MULTICAST.filter(({ prefix }) => range.prefix >= prefix), range.address);
 }
 
-/** The network of an own address; `null` when the system tells none, or one that is everything. */
+/** The network of an own address; `null` when the system reports none, or one that is everything. */
 function networkOf(own: OwnAddress): Cidr | null {
   if (own.cidr === null) return null;
   const network = parseCidr(own.cidr);

@@ -51,7 +51,7 @@ export class CertifiedConnection implements RawConnection {
     this.localAddr = { transport: "tcp", hostname: raw.localAddress ?? "", port: raw.localPort ?? 0 };
     this.remoteAddr = { transport: "tcp", hostname: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 };
     this.#secured = secure(raw, tls);
-    this.#secured.catch(() => {}); // Whoever shakes hands hears of it.
+    this.#secured.catch(() => {}); // Whoever shakes hands gets the error.
   }
 
   /**
@@ -135,8 +135,8 @@ export class CertifiedConnection implements RawConnection {
 }
 
 /**
- * Shakes hands. That begins with the client's first bytes: those who say nothing cost next to nothing. A server of its own
- * for each connection says which handshake is whose.
+ * Shakes hands. That begins with the client's first bytes: those who send nothing cost next to nothing. A server of its own
+ * for each connection shows which handshake is whose.
  */
 function secure(raw: Socket, { cert, key, clientCa }: CertifiedTls): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
@@ -153,7 +153,7 @@ function secure(raw: Socket, { cert, key, clientCa }: CertifiedTls): Promise<TLS
       server.once("secureConnection", (socket) => {
         // Until here one that stops sending is over. From here on it may still read.
         raw.allowHalfOpen = socket.allowHalfOpen = true;
-        socket.on("error", () => {}); // Whoever reads or writes hears of it.
+        socket.on("error", () => {}); // Whoever reads or writes gets the error.
         resolve(socket);
       });
       server.once("tlsClientError", reject);

@@ -1,5 +1,5 @@
 /**
- * What a network interface's driver says of itself.
+ * What a network interface's driver reports of itself.
  *
  * @module
  */

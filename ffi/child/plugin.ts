@@ -201,7 +201,7 @@ export class Plugin {
     return Number(ns) / 1e9;
   }
 
-  /** Calls `expected_duration`; `null` when the plugin cannot tell. */
+  /** Calls `expected_duration`; `null` when the plugin does not know. */
   expectedDuration(args: string): bigint | null {
     const duration = this.#functions.expected_duration;
     if (duration === undefined) return null;

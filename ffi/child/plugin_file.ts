@@ -44,7 +44,7 @@ export class NotAPlugin extends Error {
 }
 
 /**
- * Opens a file and reads what it says of itself.
+ * Opens a file and reads its description of itself.
  *
  * @param path what dlopen gets
  * @param origin what a person calls it: a path, or "embedded"

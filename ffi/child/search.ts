@@ -15,7 +15,7 @@ import { peekName } from "./peek.ts";
 import { closePlugin, NotAPlugin, type OpenPlugin, openPlugin } from "./plugin_file.ts";
 import { distrust, ownTrust, type Trust } from "./trust.ts";
 
-/** Where to look, and whom to tell. */
+/** Where to look, and where to report. */
 export interface Search {
   library: Library;
   pluginDirs: string[];
@@ -166,7 +166,7 @@ async function openEmbedded(search: Search, name: string): Promise<OpenPlugin | 
 }
 
 /**
- * @returns what every plugin says of itself, in the order of the search, without those that an earlier one of the same
+ * @returns every plugin's description of itself, in the order of the search, without those that an earlier one of the same
  * name stands in for on every side
  */
 export async function listPlugins(search: Search): Promise<PluginInfo[]> {
@@ -233,7 +233,7 @@ export async function findPlugin(search: Search, name: string, side: Side): Prom
  * @param name what was asked for
  * @param side the side that it was to serve
  * @param other a plugin of that name for the other side
- * @param refused what was said of files that could not be used
+ * @param refused why files could not be used
  */
 export function notFound(
   name: string,

@@ -21,7 +21,7 @@ export interface SelfCommand {
   env: Record<string, string>;
 }
 
-/** What `--version` says. */
+/** What `--version` prints. */
 export interface BuildInfo {
   version: string;
   kind: "deno-compile" | "launcher" | "source";

@@ -25,12 +25,12 @@ export const POWER = 0.8;
 /** Points from which all of them together are tested, too. */
 const OVERALL_POINTS = 6;
 
-/** What a row says. */
+/** What a row finds. */
 export type Finding =
   /** A difference, for the better or worse. */
   | "better"
   | "worse"
-  /** A difference in a figure of which nobody says what is better. */
+  /** A difference in a figure whose better direction is unknown. */
   | "changed"
   /** None that could not be chance. */
   | "none"

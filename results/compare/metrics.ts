@@ -14,7 +14,7 @@ export interface ComparedMetric {
   name: string;
   /** For people: "response p99". */
   label: string;
-  /** Which direction is a worsening; `null`: nobody says. */
+  /** Which direction is a worsening; `null`: not declared. */
   worse: "more" | "less" | null;
   /** `relative`: changes are shares of the base. `points`: the figure is a percentage and changes are its difference. */
   scale: "relative" | "points";

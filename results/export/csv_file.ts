@@ -41,7 +41,7 @@ export function csvRow(fields: readonly (string | number | boolean | null | unde
  * file is new and the header is known.
  *
  * @param row One line without its newline, as `csvLine` makes it.
- * @param header Names of the columns, or `null` when the plugins do not tell.
+ * @param header Names of the columns, or `null` when the plugins do not name them.
  * @param file `isNew`: nothing is in the file yet; `endsInNewline`: its last byte is one (an interrupted writer left it
  *   without otherwise).
  * @returns the text to append, empty when there is no row.
@@ -62,7 +62,7 @@ export function csvAppend(
 
 /** What is going to be appended to a file. */
 export interface CsvAddition {
-  /** Names of its columns; `null` when the plugins do not tell. */
+  /** Names of its columns; `null` when the plugins do not name them. */
   header: string | null;
   /** The row, where it is known. */
   row?: string;

@@ -13,7 +13,7 @@ export interface Printed {
   test: string;
   /** Its text, with newlines and a NUL at the end as it may be. */
   text: string;
-  /** Names of its columns, comma between them; `null` when it does not tell. */
+  /** Names of its columns, comma between them; `null` when it does not name them. */
   names: string | null;
 }
 

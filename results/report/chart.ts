@@ -41,7 +41,7 @@ export const FRAMES: { wide: Frame; narrow: Frame } = {
   narrow: { width: 342, height: 300, narrow: true },
 };
 
-/** A chart: what it says in words, its legend, and the options for a size. */
+/** A chart: what it shows in words, its legend, and the options for a size. */
 export interface Chart {
   /** File name without its ending. */
   name: string;

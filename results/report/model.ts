@@ -28,7 +28,7 @@ export interface Group {
   cells: Cell[];
 }
 
-/** All that a report says. */
+/** All that a report shows. */
 export interface ReportModel {
   title: string;
   /** One for each document, and of a document with classes one for each of them. */

@@ -39,7 +39,7 @@ export function figuresBesideCpu(points: readonly ReportPoint[]): OwnFigure[] {
 
 /**
  * The figures that tell how good a run was: those with a better direction, and those of tests that do not describe them.
- * What a CPU meter says is left out: it has places of its own.
+ * What a CPU meter reports is left out: it has places of its own.
  */
 export function ownFigures(points: readonly ReportPoint[]): OwnFigure[] {
   return figuresOf(

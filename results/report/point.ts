@@ -1,5 +1,5 @@
 /**
- * What a report keeps of one result document: enough to draw and to tell, and no more, so that a thousand of them fit.
+ * What a report keeps of one result document: enough to draw and describe, and no more, so that a thousand of them fit.
  *
  * @module
  */
@@ -115,7 +115,7 @@ export interface ReportPoint {
   clientCount: number;
   /** Testers that failed. */
   failedClients: number;
-  /** Testers that are originals: they tell no distribution. */
+  /** Testers that are originals: they send no distribution. */
   originalPeers: number;
   targets: TargetRow[];
   /** Figures of the tests' own, of all testers or targets together. */
@@ -140,7 +140,7 @@ const LOAD_ARGS = new Set([
   "cooldown",
   "rampup",
 ]);
-/** Arguments that tell a tester's own place and not the kind of a point. */
+/** Arguments that give a tester's own place and not the kind of a point. */
 const PLACE_ARGS = new Set(["iface", "if", "cpu", "bind", "device", "seed", "dump_dir", "dump_prefix"]);
 
 /** Arguments of another class that say when it measures, and not what it does. */

@@ -77,7 +77,7 @@ const COUNT_COLUMNS = [
   ["reordered", "Overtaken", "overtaken"],
 ] as const;
 
-/** One row a tester. Counts that are zero everywhere are said once, below. */
+/** One row a tester. Counts that are zero everywhere are listed once, below. */
 export function clientTable(point: ReportPoint): Markup {
   const counted = point.clients.some((client) => client.counts !== null);
   const seen = COUNT_COLUMNS.filter(([key]) =>

@@ -17,7 +17,7 @@ import { timelineCharts } from "./timeline.ts";
 export interface ChartSection {
   id: string;
   title: string;
-  /** What the navigation says. */
+  /** Its name in the navigation. */
   short: string;
   charts: Chart[];
 }
