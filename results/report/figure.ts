@@ -11,7 +11,7 @@ import { withVariables } from "./palette.ts";
 /** Rows of a chart's numbers that the page holds; `--csv` has all. */
 const DATA_ROWS = 250;
 
-/** A chart with its words, in both sizes, and its numbers. `heading`: the section's title, not to be said twice. */
+/** A chart with its words, in both sizes, and its numbers. `heading`: the section's title, not to be repeated. */
 export function figure(chart: Chart, heading: string | null = null): Markup {
   const draw = (size: "wide" | "narrow") =>
     raw(

@@ -28,7 +28,7 @@ import { warningsOf } from "./warnings.ts";
 interface Section {
   id: string;
   title: string;
-  /** What the navigation says. */
+  /** Its name in the navigation. */
   short: string;
   body: Markup;
 }
