@@ -25,7 +25,7 @@
 #define IPB_PUMP_SAMPLE_NS 100000000ull  /* between two readings of TCP_INFO */
 #define IPB_PUMP_SAMPLES 512u            /* of a stream that are kept at most */
 #define IPB_PUMP_SAMPLE_MEMORY (24u << 20) /* bytes of samples of all streams together */
-#define IPB_PUMP_BEHIND_NS 100000000ull  /* further behind than this, what was due is not sent any more */
+#define IPB_PUMP_BEHIND_NS 1000000000ull /* further behind than this, what was due is not sent any more */
 #define IPB_PUMP_DATAGRAM_HEADER 32u     /* bytes of our own datagrams that are not payload: the least size */
 #define IPB_PUMP_TRAIN_MAX 64u           /* datagrams in one call */
 
