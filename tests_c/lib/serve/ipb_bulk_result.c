@@ -220,13 +220,13 @@ static void read_use(struct ipb_reader *r, struct ipb_pump_use *u)
 	u->threads = ipb_read_u32(r);
 	u->busiest_thread = read_amount(r, 1e3);
 	u->all_threads = read_amount(r, 1e6);
-	u->cpus.cpu = (int)ipb_read_u32(r) - 1;
+	const uint32_t cpu = ipb_read_u32(r); /* from 1; 0: not known */
+	u->cpus.cpu = cpu <= IPB_CPUS_MAX ? (int)cpu - 1 : -1;
 	u->cpus.busy = read_amount(r, 1);
 	u->cpus.softirq = read_amount(r, 1);
 	u->cpus.total = read_amount(r, 1e6);
 	u->cpus.count = ipb_read_u32(r);
-	if (u->threads > 2 * IPB_PUMP_WORKERS_MAX || u->cpus.cpu < -1 || u->cpus.cpu >= IPB_CPUS_MAX ||
-	    u->cpus.count > IPB_CPUS_MAX)
+	if (u->threads > 2 * IPB_PUMP_WORKERS_MAX || cpu > IPB_CPUS_MAX || u->cpus.count > IPB_CPUS_MAX)
 		r->failed = 1;
 }
 

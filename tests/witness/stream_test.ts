@@ -1,0 +1,319 @@
+/**
+ * What stream counts, against the interface's counters, `ss`, what a queueing discipline dropped, /proc, and services that
+ * are not ours.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Metric, Rates } from "../../results/document/document.ts";
+import { drive, drivenRow } from "../fixtures/driven.ts";
+import { Veth } from "../fixtures/network/veth.ts";
+import { hasNamespaces, isInstalled, projectRoot, until } from "../util/mod.ts";
+
+const ignore = !hasNamespaces() || !isInstalled("ss") || !isInstalled("tc") || !isInstalled("python3");
+
+const PORT = 5205;
+/** Ethernet, IPv4, and TCP with its time stamps. */
+const TCP_HEADERS = 14 + 20 + 32;
+const UDP_HEADERS = 14 + 20 + 8;
+/** How long a target runs: longer than what is asked of it. */
+const TARGET_S = 6;
+/** What may pass beside the streams: the control connection, hellos and acknowledgements, as a share. */
+const CLOSE = 0.001;
+
+interface Stream {
+  direction: "up" | "down";
+  goodput_bps: number;
+  bytes_sent: number;
+  bytes_received: number;
+  retransmits?: number;
+  mss?: number;
+  path_mtu?: number;
+  cwnd_mean?: number;
+  rtt_mean_ns?: number;
+  datagrams_sent?: number;
+  datagrams_received?: number;
+  course?: Record<"t_ns" | "rtt_ns" | "cwnd" | "retransmits" | "acked_bytes", number[]>;
+}
+
+interface Result {
+  metrics: Metric[];
+  rates: Rates;
+  counts?: { sent: number; ok: number; lost: number };
+  window: { start_ns: number; end_ns: number };
+  series: { t_ns: number; sent: number; ok: number }[];
+  engine: {
+    goodput: string;
+    clock_offset_ns: number;
+    clock_error_ns: number;
+    streams: Stream[];
+    tester?: Record<
+      | "processors"
+      | "processors_busy"
+      | "processor_busy_share"
+      | "processor_softirq_share"
+      | "busiest_thread_share"
+      | "threads_share",
+      number
+    >;
+  };
+  reasons: { code: string }[];
+}
+
+function metric({ metrics }: Result, name: string): number {
+  return metrics.find((one) => one.name === name)?.value ?? assert.fail(`no ${name}`);
+}
+
+/** Runs stream against stream_target in the link's namespace. */
+async function run(link: Veth, args: string, during?: () => Promise<void>): Promise<Result> {
+  const target = drive({
+    plugin: "stream_target",
+    args: `port=${PORT},ip=${link.farAddress}`,
+    target: "",
+    port: 0,
+    wrap: link.wrap,
+    seconds: TARGET_S,
+  });
+  const over = drivenRow(target);
+  over.catch(() => {});
+  await until("stream_target listens", 10_000, () => listens(link));
+  const tester = drivenRow<Result>(drive({ plugin: "stream", target: link.farAddress, port: PORT, args }));
+  await during?.();
+  const { result } = await tester;
+  target.kill("SIGTERM");
+  await over.catch(() => {});
+  return result;
+}
+
+function listens(link: Veth): boolean {
+  const [command = "", ...args] = [...link.wrap, "ss", "-Hltn", `sport = :${PORT}`];
+  return new Deno.Command(command, { args }).outputSync().stdout.length > 0;
+}
+
+function nearly(found: number, witness: number, share: number, what: string): void {
+  assert.ok(Math.abs(found - witness) <= share * witness, `${what}: ${found}, but ${witness} was seen`);
+}
+
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+/** What `ss -ti` says of the connections that carry the most. */
+function socketStatistics(link: Veth): Record<string, number> | null {
+  const { stdout } = new Deno.Command("ss", { args: ["-Htin", `dport = :${PORT}`] }).outputSync();
+  const all = new TextDecoder().decode(stdout).split("\n").filter((line) => line.includes("bytes_acked"))
+    .map((line) =>
+      Object.fromEntries([...line.matchAll(/(\w+):([\d.]+)/g)].map(([, key, value]) => [key!, Number(value)]))
+    );
+  void link;
+  return all.toSorted((a, b) => b["bytes_acked"]! - a["bytes_acked"]!)[0] ?? null;
+}
+
+Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, async (t) => {
+  using link = Veth.make("t");
+  assert.ok(link !== null);
+  link.silence();
+  for (const direction of ["up", "down"] as const) {
+    await t.step(`bytes over TCP, ${direction}, against the interface's counters`, async () => {
+      const before = link.counters();
+      const { engine: { streams }, reasons } = await run(
+        link,
+        `direction=${direction},streams=2,duration=1,warmup=0.2`,
+      );
+      assert.deepEqual(reasons.filter(({ code }) => !/processor|steal/.test(code)), []);
+      const after = link.counters();
+      const [bytes, packets] = direction === "up"
+        ? [after.tx_bytes - before.tx_bytes, after.tx_packets - before.tx_packets]
+        : [after.rx_bytes - before.rx_bytes, after.rx_packets - before.rx_packets];
+      const payload = bytes - packets * TCP_HEADERS;
+      const sent = sum(streams.map((stream) => stream.bytes_sent));
+      const again = sum(streams.map(({ retransmits, mss }) => retransmits! * mss!));
+      // What the kernel had taken and not sent when the test ended never passed: at most a send buffer.
+      assert.ok(payload >= (1 - CLOSE) * sum(streams.map((stream) => stream.bytes_received)), `${payload}`);
+      assert.ok(payload - again <= (1 + CLOSE) * sent, `${payload} passed of ${sent}`);
+    });
+  }
+  await t.step("goodput at a rate is that of the interface", async () => {
+    const readings: [number, number][] = [];
+    const result = await run(link, "bps=50M,duration=2,warmup=0.5,size=1448", async () => {
+      for (let i = 0; i < 20; i++) {
+        const { tx_bytes, tx_packets } = link.counters();
+        readings.push([performance.now(), tx_bytes - tx_packets * TCP_HEADERS]);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    });
+    const moving = readings.filter(([, bytes], i) => i > 0 && bytes > readings[i - 1]![1]).slice(5, -1);
+    const [first, last] = [moving.at(0)!, moving.at(-1)!];
+    const bps = (last[1] - first[1]) * 8 / ((last[0] - first[0]) / 1000);
+    nearly(metric(result, "goodput"), bps, 0.05, "goodput");
+    nearly(metric(result, "goodput_up"), 50e6, 0.01, "goodput_up");
+    nearly(result.rates.received_bps!, metric(result, "goodput"), 1e-9, "received_bps");
+    const { start_ns, end_ns } = result.window;
+    assert.equal(end_ns - start_ns, 2e9);
+    nearly(sum(result.series.map((point) => point.ok)) * 8 / 2, 50e6, 0.01, "the series");
+    assert.equal(result.engine.goodput, "receiver");
+    // Both ends read the same clock here.
+    assert.ok(Math.abs(result.engine.clock_offset_ns) <= result.engine.clock_error_ns + 1);
+  });
+  await t.step("TCP_INFO against ss -ti", async () => {
+    const seen: Record<string, number>[] = [];
+    link.shape(20, "30k");
+    try {
+      const result = await run(link, "duration=2,warmup=1", async () => {
+        for (let i = 0; i < 40; i++) {
+          const now = socketStatistics(link);
+          if (now !== null) seen.push(now);
+          await new Promise((resolve) => setTimeout(resolve, 70));
+        }
+      });
+      const [stream] = result.engine.streams;
+      const last = seen.at(-1)!;
+      assert.equal(stream!.mss, last["mss"]);
+      assert.equal(stream!.path_mtu, last["pmtu"]);
+      const inside = (values: number[], from: number, to: number, what: string) => {
+        const low = Math.min(...values), high = Math.max(...values);
+        assert.ok(low <= to && high >= from, `${what}: ${low}..${high}, ss saw ${from}..${to}`);
+        return [low, high] as const;
+      };
+      const late = seen.slice(Math.floor(seen.length / 2));
+      const of = (key: string) => late.map((one) => one[key] ?? 0);
+      const course = stream!.course!;
+      inside(course.rtt_ns.map((ns) => ns / 1e6), Math.min(...of("rtt")), Math.max(...of("rtt")), "rtt");
+      inside(course.cwnd, Math.min(...of("cwnd")), Math.max(...of("cwnd")), "cwnd");
+      nearly(stream!.rtt_mean_ns! / 1e6, sum(of("rtt")) / late.length, 0.3, "rtt, mean");
+      nearly(stream!.cwnd_mean!, sum(of("cwnd")) / late.length, 0.4, "cwnd, mean");
+      assert.ok(
+        course.acked_bytes.some((bytes, i) =>
+          i > 0 &&
+          late.some((one) =>
+            course.acked_bytes[i - 1]! <= one["bytes_acked"]! && one["bytes_acked"]! <= bytes
+          )
+        ),
+      );
+      const most = 20e6 * 1448 / 1514; // what the bucket lets through; with losses TCP may not fill it
+      assert.ok(
+        stream!.goodput_bps <= 1.01 * most && stream!.goodput_bps >= 0.7 * most,
+        `${stream!.goodput_bps}`,
+      );
+      assert.ok(stream!.retransmits! <= (last["bytes_retrans"] ?? 0) / 1448 + 50);
+    } finally {
+      link.unshape();
+    }
+  });
+  await t.step("loss over UDP is what a queueing discipline dropped", async () => {
+    link.shape(3, "3k");
+    try {
+      const { counts, engine: { streams: [stream] }, ...result } = await run(
+        link,
+        "udp=1,bps=6M,size=1000,duration=1,warmup=0.2",
+      );
+      const dropped = droppedBy(link);
+      const lostInAll = (stream!.bytes_sent - stream!.bytes_received) / 1000;
+      assert.ok(lostInAll > 100, `${lostInAll} lost`);
+      // The bucket drops whole trains where several datagrams leave at once, and counts each of those as one or as many.
+      assert.ok(
+        Math.abs(lostInAll - dropped) <= 0.1 * lostInAll + 5,
+        `${lostInAll} lost, ${dropped} dropped`,
+      );
+      assert.equal(counts!.sent, counts!.ok + counts!.lost);
+      nearly(
+        metric({ ...result, engine: { streams: [] } } as unknown as Result, "loss"),
+        100 * counts!.lost / counts!.sent,
+        1e-6,
+        "loss",
+      );
+    } finally {
+      link.unshape();
+    }
+  });
+  await t.step("datagrams against the interface's counters", async () => {
+    const before = link.counters();
+    const { engine: { streams: [stream] }, counts } = await run(
+      link,
+      "udp=1,bps=4M,size=1000,duration=1,warmup=0.2",
+    );
+    const after = link.counters();
+    // Of joining, the control connection and ARP there are some tens of packets.
+    nearly(after.tx_packets - before.tx_packets, stream!.bytes_sent / 1000, 0.15, "datagrams");
+    assert.ok(after.tx_bytes - before.tx_bytes >= stream!.bytes_sent / 1000 * (1000 + UDP_HEADERS));
+    assert.equal(stream!.bytes_sent, stream!.bytes_received);
+    nearly(counts!.ok, 500, 0.02, "datagrams of the measured phase");
+    assert.equal(counts!.lost, 0);
+  });
+  for (const [peer, direction] of [["discard", "up"], ["chargen", "down"]] as const) {
+    await t.step(`peer=${peer} against a service in Python`, async () => {
+      const service = new Deno.Command("ip", {
+        args: [
+          ...link.wrap.slice(1),
+          ...["python3", `${projectRoot()}/tests/fixtures/peers/discard.py`, peer, link.farAddress],
+        ],
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      const lines = service.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      const port = Number((await lines.read()).value);
+      const { result } = await drivenRow<Result>(
+        drive({
+          plugin: "stream",
+          target: link.farAddress,
+          port,
+          args: `peer=${peer},direction=${direction},streams=2,duration=0.5,warmup=0.2,${
+            peer === "discard" ? "bps=40M" : ""
+          }`,
+        }),
+      );
+      const writer = service.stdin.getWriter();
+      await writer.write(new TextEncoder().encode("\n"));
+      await writer.close();
+      const counted = JSON.parse((await lines.read()).value ?? "") as number[];
+      await lines.cancel();
+      await service.status;
+      const { streams, goodput } = result.engine;
+      assert.equal(goodput, peer === "discard" ? "acknowledged" : "receiver");
+      assert.equal(counted.length, 3, "one that finds the address, and two streams");
+      const ours = sum(streams.map((one) => peer === "discard" ? one.bytes_sent : one.bytes_received));
+      if (peer === "discard") {
+        nearly(sum(counted), ours, 0.02, "bytes that Python got");
+        nearly(metric(result, "goodput_up"), 40e6, 0.05, "goodput");
+      } else {
+        assert.ok(sum(counted) >= ours, `${sum(counted)} of Python's, ${ours} came`);
+      }
+    });
+  }
+  await t.step("processors against /proc/stat", async () => {
+    const readings: number[][][] = [];
+    const result = await run(link, "duration=1,warmup=0.3,direction=both", async () => {
+      for (let i = 0; i < 20; i++) {
+        readings.push(processorTicks());
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    });
+    const { tester } = result.engine;
+    assert.ok(tester !== undefined);
+    assert.equal(tester.processors, readings[0]!.length);
+    const shares = readings.slice(3).flatMap((now, i) =>
+      now.map(([all, idle], cpu) => {
+        const [allBefore, idleBefore] = readings[i]![cpu]!;
+        return 1 - (idle! - idleBefore!) / Math.max(1, all! - allBefore!);
+      })
+    );
+    const busy = tester.processor_busy_share;
+    assert.ok(busy <= Math.max(...shares) + 0.1 && busy >= Math.min(...shares) - 0.1, `${busy} of ${shares}`);
+    assert.ok(tester.processors_busy >= busy && tester.processors_busy <= tester.processors * 1.01);
+    assert.ok(tester.processor_softirq_share <= busy + 0.01);
+    nearly(metric(result, "tester_processor"), 100 * busy, 1e-6, "tester_processor");
+    nearly(metric(result, "tester_thread"), 100 * tester.busiest_thread_share, 1e-6, "tester_thread");
+  });
+});
+
+/** Ticks of each processor: all, and idle ones. */
+function processorTicks(): number[][] {
+  return Deno.readTextFileSync("/proc/stat").split("\n").filter((line) => /^cpu\d/.test(line)).map((line) => {
+    const ticks = line.split(/\s+/).slice(1, 9).map(Number);
+    return [sum(ticks), ticks[3]! + ticks[4]!];
+  });
+}
+
+/** Packets that the near end's bucket has dropped. */
+function droppedBy(link: Veth): number {
+  const { stdout } = new Deno.Command("tc", { args: ["-s", "qdisc", "show", "dev", link.near] }).outputSync();
+  return Number(/dropped (\d+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? NaN);
+}

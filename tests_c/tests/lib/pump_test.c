@@ -1,0 +1,181 @@
+/* The pump between sockets of this process: bytes, rates of threads, jitter, numbers.  SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ipb_bytes.h"
+#include "ipb_clock.h"
+#include "ipb_pump.h"
+#include "ipb_sock.h"
+
+#define PACKETS 200
+#define SESSION 0x1234567890abcdefull
+
+static struct ipb_error err;
+
+/* Two ends of a TCP connection or of a pair of UDP sockets. */
+static void connected(int type, int ends[2])
+{
+	const int listener = ipb_sock_listen("127.0.0.1", 0, type, NULL, &err);
+
+	assert_true(listener >= 0);
+	ends[0] = ipb_sock_connect("127.0.0.1", ipb_sock_port(listener), type, NULL, &err);
+	assert_true(ends[0] >= 0);
+	if (type == SOCK_DGRAM) {
+		ends[1] = listener;
+		return;
+	}
+	while ((ends[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
+		usleep(1000);
+	close(listener);
+}
+
+static double used_s(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void configure(struct ipb_pump *p, double warmup_s, double seconds)
+{
+	const uint64_t now = ipb_now_ns();
+
+	p->config = (struct ipb_pump_config){ .copy = 1, .size = 65536, .begin_ns = now, .window_start_ns = now + (uint64_t)(warmup_s * 1e9),
+		                              .window_end_ns = now + (uint64_t)((warmup_s + seconds) * 1e9), .length_ns = 60 * IPB_NS_PER_S };
+}
+
+static void watch_until(struct ipb_pump *p, uint64_t until_ns)
+{
+	for (uint64_t now = ipb_now_ns(); now < until_ns; now = ipb_now_ns()) {
+		uint64_t next = ipb_pump_watch(p, now);
+		next = next < until_ns ? next : until_ns;
+		now = ipb_now_ns();
+		if (next > now)
+			usleep((useconds_t)((next - now) / 1000 + 1));
+	}
+	ipb_pump_watch(p, ipb_now_ns());
+}
+
+/* The threads' own clocks, against what the kernel charges the whole process with. */
+static void a_busy_thread_is_seen(void **state)
+{
+	struct ipb_pump p;
+	struct ipb_pump_use use;
+	int ends[2];
+
+	(void)state;
+	connected(SOCK_STREAM, ends);
+	assert_int_equal(ipb_pump_init(&p, 2, &err), 0);
+	p.streams[0].fd = ends[0];
+	p.streams[0].sends = 1;
+	p.streams[1].fd = ends[1];
+	configure(&p, 0.1, 1);
+	assert_int_equal(ipb_pump_start(&p, &err), 0);
+	watch_until(&p, p.config.window_start_ns);
+	const double used = used_s();
+	const uint64_t from = ipb_now_ns();
+	watch_until(&p, p.config.window_end_ns);
+	const double share = (used_s() - used) / ((double)(ipb_now_ns() - from) / 1e9);
+	ipb_pump_stop(&p);
+	ipb_pump_use(&p, &use);
+	assert_true(use.known && use.threads == 2);
+	if (fabs(use.all_threads - share) > 0.1 * share + 0.03)
+		fail_msg("threads were running for %.3f of the time, the process for %.3f", use.all_threads, share);
+	assert_true(use.busiest_thread <= use.all_threads && use.busiest_thread >= use.all_threads / 2);
+	assert_true(use.cpus.count >= 1 && use.cpus.total <= use.cpus.count + 0.1);
+	assert_true(p.streams[1].bins.total > 1000000 && p.streams[1].bins.total <= p.streams[0].bins.total);
+	ipb_pump_free(&p);
+}
+
+/* A datagram from the description of its bytes (ipb_pump_udp.c). */
+static void send_datagram(int fd, uint64_t number, uint64_t sent_ns, int measured, size_t size)
+{
+	uint8_t d[1500] = { 0 };
+
+	ipb_put_be(d, 0x49504273, 4);
+	d[4] = (uint8_t)measured;
+	ipb_put_be(d + 8, SESSION, 8);
+	ipb_put_be(d + 16, number, 8);
+	ipb_put_be(d + 24, sent_ns, 8);
+	assert_int_equal(send(fd, d, size, 0), size);
+}
+
+static void start_receiver(struct ipb_pump *p, int fd)
+{
+	assert_int_equal(ipb_pump_init(p, 1, &err), 0);
+	p->streams[0].fd = fd;
+	configure(p, 0, 10);
+	p->config.udp = 1;
+	p->config.size = 1000;
+	p->config.session = SESSION;
+	assert_int_equal(ipb_pump_start(p, &err), 0);
+}
+
+static void wait_for(const struct ipb_pump *p, uint64_t bytes)
+{
+	for (int i = 0; i < 5000 && ipb_pump_bytes(p, 0) < bytes; i++)
+		usleep(1000);
+	assert_int_equal(ipb_pump_bytes(p, 0), bytes);
+}
+
+/* Transit times that differ by a second, to and fro: J = 1 s × (1 - (15/16)^n) after n differences. */
+static void jitter_is_rfc_3550s(void **state)
+{
+	const int n = 40;
+	struct ipb_pump p;
+	int ends[2];
+
+	(void)state;
+	connected(SOCK_DGRAM, ends);
+	start_receiver(&p, ends[1]);
+	for (int i = 0; i <= n; i++)
+		send_datagram(ends[0], (uint64_t)i, 5000000000ull + (uint64_t)(i % 2) * 1000000000ull, 1, 1000);
+	wait_for(&p, 1000ull * (n + 1));
+	ipb_pump_stop(&p);
+	const double expected = 1e9 * (1 - pow(15.0 / 16, n));
+	if (fabs(p.streams[0].udp.jitter_ns / expected - 1) > 0.03)
+		fail_msg("jitter %.0f ns, expected %.0f", p.streams[0].udp.jitter_ns, expected);
+	ipb_pump_free(&p);
+	close(ends[0]);
+}
+
+static void datagrams_are_told_apart(void **state)
+{
+	struct ipb_pump p;
+	int ends[2];
+
+	(void)state;
+	connected(SOCK_DGRAM, ends);
+	start_receiver(&p, ends[1]);
+	for (uint64_t i = 0; i < PACKETS; i++) /* 50 and 150 change places, 60 is lost, 70 comes twice; the last ten are of no phase */
+		if (i != 60)
+			send_datagram(ends[0], i == 50 ? 150 : i == 150 ? 50 : i, 1, i < PACKETS - 10, 500);
+	send_datagram(ends[0], 70, 1, 1, 500);
+	assert_int_equal(send(ends[0], "a stranger's datagram, which is longer than a header", 50, 0), 50);
+	wait_for(&p, 500 * (PACKETS - 1));
+	usleep(50000);
+	ipb_pump_stop(&p);
+	const struct ipb_pump_udp *u = &p.streams[0].udp;
+	assert_int_equal(u->datagrams, PACKETS);
+	assert_int_equal(u->measured, PACKETS - 11);
+	assert_int_equal(u->measured_bytes, 500 * (PACKETS - 11));
+	assert_int_equal(u->foreign, 1);
+	assert_int_equal(u->sequence.duplicate, 1);
+	assert_int_equal(u->sequence.reordered, 99); /* after 150 come 51..149 without 60, and 50 */
+	ipb_pump_free(&p);
+	close(ends[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_busy_thread_is_seen), cmocka_unit_test(jitter_is_rfc_3550s),
+		                            cmocka_unit_test(datagrams_are_told_apart) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
