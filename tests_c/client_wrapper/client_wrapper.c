@@ -3,15 +3,9 @@
  */
 #define IPBENCH_TEST_CLIENT
 #define PLUGIN_NAME "client_wrapper"
-#include "ipb_clock.h"
-#include "ipb_plugin.h"
-#include "wrapper.h"
+#include "wrapper_plugin.h"
 
-IPB_PLUGIN_OPTIONS(wrapper_options)
-
-static struct wrapper wrapper;
 static struct program running;
-static struct ipb_stop stopping;
 
 static int setup(char *hostname, int port, char *arg)
 {
@@ -38,36 +32,6 @@ static int run(void)
 	int stop_status = program_finish(&last, NULL, wrapper.output_timeout_ns, NULL, NULL, &ignored,
 	                                 status < 0 ? NULL : &err);
 	return status < 0 ? status : stop_status;
-}
-
-static int start(struct timeval *stamp)
-{
-	gettimeofday(stamp, NULL);
-	if (host != NULL)
-		IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_MEASURE);
-	wrapper_begin(&wrapper);
-	int status = run();
-	wrapper_end(&wrapper);
-	return status < 0 ? ipb_plugin_fail() : 0;
-}
-
-static int stop(struct timeval *stamp)
-{
-	gettimeofday(stamp, NULL);
-	ipb_stop_ask(&stopping);
-	wrapper_wait(&wrapper);
-	return 0;
-}
-
-static int marshall(char **data, int *size, double running_time)
-{
-	(void)running_time;
-	return wrapper_marshall(&wrapper, ipb_plugin_extended(), data, size, &err);
-}
-
-static int unmarshall(char *input, int len, char **data, int *data_len)
-{
-	return wrapper_unmarshall(input, len, data, data_len, &err);
 }
 
 static int output(struct client_data data[], int n)

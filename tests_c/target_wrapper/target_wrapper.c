@@ -7,16 +7,9 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "ipb_clock.h"
-#include "ipb_plugin.h"
-#include "wrapper.h"
+#include "wrapper_plugin.h"
 
 #define LOOK_MS 50
-
-IPB_PLUGIN_OPTIONS(wrapper_options)
-
-static struct wrapper wrapper;
-static struct ipb_stop stopping;
 
 static int setup(char *arg)
 {
@@ -59,36 +52,6 @@ static int run(void)
 	program_kill(&p);
 	wrapper.ran_ns = ipb_now_ns() - begin;
 	return status;
-}
-
-static int start(struct timeval *stamp)
-{
-	gettimeofday(stamp, NULL);
-	if (host != NULL)
-		IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_MEASURE);
-	wrapper_begin(&wrapper);
-	int status = run();
-	wrapper_end(&wrapper);
-	return status < 0 ? ipb_plugin_fail() : 0;
-}
-
-static int stop(struct timeval *stamp)
-{
-	gettimeofday(stamp, NULL);
-	ipb_stop_ask(&stopping);
-	wrapper_wait(&wrapper);
-	return 0;
-}
-
-static int marshall(char **data, int *size, double running_time)
-{
-	(void)running_time;
-	return wrapper_marshall(&wrapper, ipb_plugin_extended(), data, size, &err);
-}
-
-static int unmarshall(char *input, int len, char **data, int *data_len)
-{
-	return wrapper_unmarshall(input, len, data, data_len, &err);
 }
 
 static int output(struct client_data *data)
