@@ -26,7 +26,7 @@ extern char **environ;
 
 /* ---- in the keeper: only what is safe after fork in a program with threads -------------------------------------- */
 
-/* Runs the file that was looked at. A script's interpreter can only be given a path: it is the same file if nothing has
+/* Runs the file that was examined. A script's interpreter can only be given a path: it is the same file if nothing has
  * changed it since. */
 static void execute(const struct words *w)
 {
@@ -123,7 +123,7 @@ static void keeper_main(const struct words *w, int status_fd, int output, pid_t 
 		_exit(1);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	prctl(PR_SET_NAME, "ipbench-keeper");
-	/* The keeper's own standard input is where it tells the status; everything else is closed, because copies of
+	/* The keeper's own standard input is where it reports the status; everything else is closed, because copies of
 	 * others' pipes would hide their ends. */
 	dup2(status_fd, STDIN_FILENO);
 	dup2(output >= 0 ? output : STDERR_FILENO, STDOUT_FILENO);

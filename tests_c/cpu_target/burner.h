@@ -22,7 +22,7 @@
 #define BURNER_THRESHOLD_MAX_NS 2000      /* … nor above this */
 #define BURNER_READY_MS 200               /* how long to wait for the loops to be seen running */
 
-/* What one burner tells; a cache line pair of its own in shared memory. */
+/* What one burner counts; a cache line pair of its own in shared memory. */
 struct burner_slot {
 	_Atomic uint64_t idle; /* ticks */
 	uint64_t pad[15];

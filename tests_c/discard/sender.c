@@ -189,7 +189,7 @@ static enum discard_phase phase_at(const struct sender *s, uint64_t elapsed_ns)
 	return elapsed_ns < s->rampup_ns + s->warmup_ns + s->test_ns ? DISCARD_MEASURE : DISCARD_COOLDOWN;
 }
 
-/* A few last packets, apart in time, so that one of them tells the receiver how many there were. */
+/* A few last packets, apart in time, so that one of them reports to the receiver how many there were. */
 static int end(struct sender *s, struct ipb_error *err)
 {
 	struct timespec pause = { .tv_nsec = 20000000 };

@@ -148,7 +148,7 @@ static void report_progress(uint64_t begin_ns)
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
 }
 
-/* Says on standard error, once for each kind, what the echo does not answer; with how many it was at the end. */
+/* Reports on standard error, once for each kind, what the echo does not answer; with how many it was at the end. */
 static void note_refusals(int ended)
 {
 	static struct {

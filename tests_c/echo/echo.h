@@ -24,7 +24,7 @@
 #define ECHO_CONNECTIONS_MAX 16384 /* TCP connections at a time */
 #define ECHO_DESCRIPTORS_LEFT 16   /* of RLIMIT_NOFILE, which connections may not use */
 #define ECHO_PAUSE_MS 100          /* no connection is accepted for so long after the system had no room for one */
-#define ECHO_SWEEP_MS 200          /* how often connections that do not take their answers are looked at */
+#define ECHO_SWEEP_MS 200          /* how often connections that do not read their answers are checked */
 #define ECHO_STUCK_MS 10000        /* one that took nothing of what waits for it for so long is ended */
 #define ECHO_IDLE_MS 10000         /* when there is no room, one that is idle for so long makes room */
 #define ECHO_TCP_MEMORY (512ll << 20) /* bytes that may wait for all connections together, the kernel's included */

@@ -49,7 +49,7 @@ static struct frames *new_frames(void)
 	return f;
 }
 
-/* Whether a frame that is ours to answer may be answered: never one that says it is from us or from a group. */
+/* Whether a frame that is ours to answer may be answered: never one whose source is our own address or a group. */
 static int is_to_be_answered(struct echo_server *s, struct guard *guard, const uint8_t *frame, size_t size, int kind,
                              uint64_t now_ns)
 {

@@ -160,7 +160,7 @@ static int to_many(const struct arrival *a)
 	       (a->have_four && a->four.ipi_addr.s_addr != a->four.ipi_spec_dst.s_addr);
 }
 
-/* Says what goes with the answer: the address that was asked is the one that answers, over the interface of the routing
+/* Sets what goes with the answer: the address that was asked is the one that answers, over the interface of the routing
  * table's choice; one hop less than came, but never none; the DSCP that came, when asked; and a train goes back as one. A socket for both families may
  * give the address in IPv4's form and in IPv6's: one of them goes back. Returns the size of a train's datagrams, or 0. */
 static uint16_t answer_like(const struct echo_server *s, struct msghdr *m, struct arrival *a, size_t size)
@@ -325,7 +325,7 @@ void echo_udp_run(struct echo_server *s)
 	while (b != NULL && guard != NULL && !ipb_stop_asked(s->stop)) {
 		int n = recvmmsg(s->fd, b->messages, most, MSG_WAITFORONE, NULL);
 		if (n <= 0)
-			continue; /* time to look at stop, or an error that a datagram of ours caused (ICMP) */
+			continue; /* time to check for stop, or an error that a datagram of ours caused (ICMP) */
 		answer(s, b, prepare(s, b, guard, n));
 		reset(b, n);
 	}

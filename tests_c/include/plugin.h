@@ -27,7 +27,7 @@
 struct client_data {
 	char *data; /* owner: the plugin that unmarshalled it; NULL when that client sent nothing */
 	int size;   /* bytes at data, >= 0 */
-	int valid;  /* non-zero: the tester said VALID DATA (220); 0: INVALID DATA (221) */
+	int valid;  /* non-zero: the tester reported VALID DATA (220); 0: INVALID DATA (221) */
 	int type;   /* IPBENCH_CLIENT or IPBENCH_TARGET */
 };
 
@@ -127,7 +127,7 @@ enum ipbench_phase {
 	IPBENCH_PHASE_DONE = 6
 };
 
-/* What a running test says of itself. Shared memory: the plugin's `start` thread writes, other processes read, nobody
+/* What a running test reports of itself. Shared memory: the plugin's `start` thread writes, other processes read, nobody
  * locks. Each field is written whole, by IPBENCH_PROGRESS_SET; a reader may see fields of two neighbouring updates.
  * Written a few times a second, never a packet. 128 bytes, little endian. */
 struct ipbench_progress {

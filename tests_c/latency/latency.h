@@ -76,7 +76,7 @@ struct latency_output {
 };
 /* 0, or -1 and a sentence when files cannot be written there. */
 int latency_check_dump_dir(const char *dir, struct ipb_error *err);
-/* A file that cannot be written is told on standard error and costs nothing else. */
+/* A file that cannot be written is reported on standard error; nothing else depends on it. */
 int latency_print(const struct client_data data[], int n, const struct latency_output *how, struct ipb_error *err);
 /* The members of the result document; NULL without memory. */
 char *latency_json(const struct latency_result *r);

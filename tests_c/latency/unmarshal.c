@@ -175,7 +175,7 @@ static int read_record(struct latency_result *r, uint32_t tag, struct ipb_reader
 	}
 }
 
-/* What the parts of a result say of each other. */
+/* Whether the parts of a result agree with each other. */
 static int check_parts(const struct latency_result *r, const struct ipb_reader *samples, struct ipb_error *err)
 {
 	const size_t sample_bytes = samples->at != NULL ? ipb_reader_left(samples) : 0;

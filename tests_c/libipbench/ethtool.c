@@ -1,4 +1,4 @@
-/* What a network driver says of itself, as JSON; see libipbench.h.  SPDX-License-Identifier: MIT */
+/* What a network driver reports of itself, as JSON; see libipbench.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -37,7 +37,7 @@ static void driver(struct ipb_json *j, int fd, const char *iface)
 
 static void link_state(struct ipb_json *j, int fd, const char *iface)
 {
-	/* The kernel wants to be told how many words its masks have: it answers with the negative number first. */
+	/* The kernel has to be given the number of words of its masks: it answers with the negative number first. */
 	struct {
 		struct ethtool_link_settings settings;
 		uint32_t masks[3 * 127];

@@ -49,7 +49,7 @@ IPBENCH_EXPORT const char *ipbench_pinned_target(void);
 #define IPBENCH_HOST_TARGET_MAX 1024      /* bytes of a target's addresses */
 #define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */
 
-/* What ipbench_host_start is told and tells. 48 bytes. */
+/* What ipbench_host_start is given and gives back. 48 bytes. */
 struct ipbench_host_start {
 	int64_t at_ns;      /* in: CLOCK_MONOTONIC to start at; 0 or past: at once */
 	int64_t actual_ns;  /* out: when start was called, written before the call */
@@ -70,11 +70,11 @@ IPBENCH_EXPORT int ipbench_host_harden(int parent_pid, uint64_t memory_limit, ui
  * a plugin would try; or -1 and a sentence. */
 IPBENCH_EXPORT int ipbench_host_resolve(const char *name, char *text, uint32_t size);
 
-/* Sets what ipbench_pinned_target tells. 0, or -1 when it is longer than IPBENCH_HOST_TARGET_MAX. */
+/* Sets what ipbench_pinned_target returns. 0, or -1 when it is longer than IPBENCH_HOST_TARGET_MAX. */
 IPBENCH_EXPORT int ipbench_host_pin_target(const char *addresses);
 
 /* Moves standard output to a private descriptor, which it returns (close-on-exec), and points descriptor 1 at
- * standard error, so that a plugin's printf cannot get into what the processes say to each other. -errno on failure. */
+ * standard error, so that a plugin's printf cannot get into the messages between the processes. -errno on failure. */
 IPBENCH_EXPORT int ipbench_host_stdio(void);
 
 /* The time of a clock (CLOCK_REALTIME 0, CLOCK_MONOTONIC 1), in ns; 0 when there is no such clock. */
@@ -103,8 +103,8 @@ IPBENCH_EXPORT int ipbench_host_capture_begin(void);
  * /proc/self/fd/N and closes it. */
 IPBENCH_EXPORT int64_t ipbench_host_capture_end(int fd);
 
-/* What the driver says of a network interface, as a JSON object in json[size]: driver, version, firmware, bus, MTU,
- * speed, duplex, offloads, coalescing, rings. What it does not say is left out. 0, or -errno. */
+/* What the driver reports of a network interface, as a JSON object in json[size]: driver, version, firmware, bus, MTU,
+ * speed, duplex, offloads, coalescing, rings. What it does not report is left out. 0, or -errno. */
 IPBENCH_EXPORT int ipbench_host_ethtool(const char *iface, char *json, uint32_t size);
 
 /* dlopen with RTLD_NOW | RTLD_LOCAL. The handle, or NULL and a sentence in error[size]. */

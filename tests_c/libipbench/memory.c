@@ -17,7 +17,7 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* Says whether the file is to hold code; kernels before 6.3 do not know how and refuse the flag. */
+/* Declares whether the file is to hold code; kernels before 6.3 do not know how and refuse the flag. */
 static int memory_file(const char *name, unsigned kind)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | kind);

@@ -35,7 +35,7 @@ struct load {
 	void *state;             /* load.c's own */
 };
 
-/* Mounts, opens and looks at the file. 0, or -1 and a sentence. */
+/* Mounts, opens and examines the file. 0, or -1 and a sentence. */
 int load_open(struct load *l, struct ipb_error *err);
 /* Runs warm-up, measured phase, cool-down and drain. 0, or -1 and a sentence when the connection was lost. */
 int load_run(struct load *l, void (*report)(const struct load *l, int phase, uint64_t elapsed_ns), struct ipb_error *err);

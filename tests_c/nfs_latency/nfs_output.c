@@ -73,7 +73,7 @@ static void reasons_json(struct ipb_json *j, const struct nfs_result *r)
 
 static double per_second(uint64_t count, double run_us) { return run_us > 0 ? (double)count * 1e6 / run_us : 0; }
 
-/* What an original tester tells; all else is not known. */
+/* What an original tester reports; all else is not known. */
 static char *original_json(const struct nfs_result *r)
 {
 	struct ipb_json j;

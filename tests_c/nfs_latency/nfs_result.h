@@ -18,7 +18,7 @@ struct nfs_result {
 	uint64_t size;
 	struct tally tally;
 	char first_error[200];
-	/* Of an original tester, which says no more: how many it sent and how many came back, how long that took, and the times
+	/* Of an original tester, which reports no more: how many it sent and how many came back, how long that took, and the times
 	 * that are not 0 (a reply within one round of its loop took no time, and says nothing). `tally` has their histogram,
 	 * as service times. */
 	int original;

@@ -19,7 +19,7 @@ struct flow {
 	uint64_t source;        /* hash of the sender's address */
 	struct ipb_sequence sequence;
 	uint64_t measured;      /* unique packets of the measured phase */
-	uint64_t measured_sent; /* how many the sender sent, as far as its packets have told */
+	uint64_t measured_sent; /* how many the sender sent, as far as its packets report */
 };
 
 struct flows {
@@ -36,7 +36,7 @@ struct flows {
 
 struct flow_totals {
 	uint64_t missing, duplicate, reordered, measured, measured_sent;
-	double loss; /* share of the measured phase's packets, 0..1; NAN when nothing told of any: it is not known then */
+	double loss; /* share of the measured phase's packets, 0..1; NAN when no packet reported any: it is not known then */
 	double received_bps;
 };
 

@@ -26,7 +26,7 @@
 #include "ipb_stop.h"
 
 #define BATCH 64
-#define KNOWN 64                  /* bytes of a packet that are looked at */
+#define KNOWN 64                  /* bytes of a packet that are read */
 #define SINK_BUFFER (16 << 20)    /* bytes of socket buffer */
 #define PROGRESS_MS 200
 #define DRAIN_NS 200000000ull     /* longest time after STOP for what is already in the sockets */

@@ -1,5 +1,5 @@
 /*
- * wait: a client test that ends when somebody says so; see README.md.  SPDX-License-Identifier: MIT
+ * wait: a client test that ends when somebody asks it to; see README.md.  SPDX-License-Identifier: MIT
  */
 #define IPBENCH_TEST_CLIENT
 #define PLUGIN_NAME "wait"
@@ -80,7 +80,7 @@ static int setup(char *hostname, int port, char *arg)
 	return 0;
 }
 
-/* Whether somebody pressed Enter. At its end, and where it cannot be read, the input is not looked at again. */
+/* Whether somebody pressed Enter. At its end, and where it cannot be read, the input is not read again. */
 static int entered(struct pollfd *input)
 {
 	char text[256];
@@ -150,7 +150,7 @@ static int marshall(char **data, int *size, double running_time)
 	return 0;
 }
 
-/* An original's wait says nothing but that it ended. */
+/* An original's wait reports nothing but that it ended. */
 static int unmarshall(char *input, int len, char **data, int *data_len)
 {
 	int known = len == RESULT_SIZE && input != NULL && (uint8_t)input[8] <= BY_DEADLINE;

@@ -13,7 +13,7 @@
  *   enum        one of the words of the range, "tcp|udp"
  *   string      anything
  * A range is "LOW..HIGH" in the same notation; either end may be left out.
- * All mistakes of a text are told together, a sentence each: ipb_mistakes_end in ipb_error.h.
+ * All mistakes of a text are reported together, a sentence each: ipb_mistakes_end in ipb_error.h.
  * An empty value is an error; an empty string is name="". The controller reads the same grammar and units from
  * base/units.ts and base/args.ts; tests/fixtures/argument_cases.txt holds both to the same texts.
  *

@@ -9,11 +9,11 @@
 #include "ipb_engine_private.h"
 
 #define START_NS 20000u /* from now until the first packet is due */
-#define UNTIL_CI_NS 250000000ull /* how often until_ci looks */
+#define UNTIL_CI_NS 250000000ull /* how often until_ci is checked */
 #define GAP_ALLOWANCE_NS 10000u /* work on one packet that does not count as standing still */
-#define NEAR_NS 500u  /* what a look for replies costs, about */
-#define NEAR_SHARE 16u /* packets this many times NEAR_NS apart, or more, are waited for without looking */
-#define BUSY_ROUNDS 16u /* rounds with something to send or to receive between looks at everything else */
+#define NEAR_NS 500u  /* what polling for replies costs, about */
+#define NEAR_SHARE 16u /* packets this many times NEAR_NS apart, or more, are waited for without polling */
+#define BUSY_ROUNDS 16u /* rounds with something to send or to receive between checks of everything else */
 #define BEFORE_NS 50000000ull /* the system's counters are read so long before the measured phase: that takes a while */
 
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
@@ -215,7 +215,7 @@ static void note_gap(struct ipb_engine *e, uint64_t from_ns, uint64_t to_ns)
 		e->gaps.longest_ns = to_ns - from_ns;
 }
 
-/* A packet that is due at once leaves on time: a look for replies would make it late. Replies wait NEAR_NS at most. */
+/* A packet that is due at once leaves on time: polling for replies would make it late. Replies wait NEAR_NS at most. */
 static uint64_t wait_for_near(const struct ipb_engine *e, uint64_t now_ns)
 {
 	const uint64_t due_ns = e->sched.due_ns;
@@ -289,7 +289,7 @@ int ipb_engine_run(struct ipb_engine *e, struct ipbench_progress *progress)
 	e->progress_due_ns = e->progress_last_ns = e->start_ns;
 	e->track.step_ns = e->sched.step_ns;
 	e->track.step_fraction = e->sched.step_fraction;
-	/* With less warm-up, set-up's reading is used, which says nothing of the processor's clock: it was not awake yet. */
+	/* With less warm-up, set-up's reading is used; the processor's clock in it is not the run's: it was not awake yet. */
 	e->before_due_ns = e->measure_ns - e->start_ns >= 2 * BEFORE_NS ? e->measure_ns - BEFORE_NS : UINT64_MAX;
 	enter(e, IPBENCH_PHASE_WARMUP);
 	if (!e->failed)

@@ -64,7 +64,7 @@ int ipb_engine_send_error(struct ipb_engine *e, int error, const char *what)
 		e->send_failures = 0;
 		return 0;
 	}
-	/* An error queue that is full has lost the message: the second call tells. */
+	/* An error queue that is full has lost the message: the second call shows it. */
 	if (++e->send_failures < DOUBT)
 		return 0;
 	e->send_failures = 0;

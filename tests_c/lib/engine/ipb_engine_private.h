@@ -86,14 +86,14 @@ struct ipb_engine {
 	uint64_t excused_until_ns;      /* packets that leave late until then do so because of that */
 	uint64_t unaccepted;            /* like unsent, because of that */
 	struct ipb_hist excused;        /* lateness of such packets; part of `lateness` */
-	uint64_t checked, untouched;    /* check: replies looked at, and those of them whose word 1 was as it was sent */
+	uint64_t checked, untouched;    /* check: replies examined, and those of them whose word 1 was as it was sent */
 	int unwritten;                  /* check: no reply had the word */
 	uint64_t by_number;             /* round trips that count for their number alone */
 	uint64_t numbered;              /* replies that were refused, although their number was right */
 	uint64_t queued_start, queued_end; /* packets in the own send queue when the measured phase began and ended */
 	uint64_t bad, stray, unsent, unmeasured;
 	uint64_t busy, busy_start;      /* send calls that had to be made again: at the end, and when `before` was read */
-	uint64_t turned_away, turned_away_start; /* of those: the interface did not take the packet, and said so */
+	uint64_t turned_away, turned_away_start; /* of those: the interface refused the packet, with an error */
 	char link[IF_NAMESIZE];         /* the interface that packets leave by; "" when unknown, and over TCP */
 	uint64_t received_all;          /* replies of all phases */
 	uint64_t rxq_drops, rxq_drops_start; /* at the end, and when the measured phase began */
@@ -159,7 +159,7 @@ void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns);
 /* Whether packets have been sent for too long without an answer. */
 int ipb_engine_is_silent(const struct ipb_engine *e, uint64_t now_ns);
 
-/* Ends the run when the target is dead: looks for replies once more first. 0, or -1 when the run is over. */
+/* Ends the run when the target is dead: polls for replies once more first. 0, or -1 when the run is over. */
 int ipb_engine_check_silence(struct ipb_engine *e, uint64_t now_ns);
 
 /* A target that died shortly before the last packet was sent, too late for ipb_engine_check_silence: nothing sent since
@@ -233,7 +233,7 @@ uint32_t ipb_tcp_unanswered(const struct ipb_engine *e, uint64_t *packets);
 int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err);
 void ipb_fds_close(struct ipb_engine *e);
-/* Finds the interface whose drops are looked at. */
+/* Finds the interface whose drops are counted. */
 void ipb_engine_find_link(struct ipb_engine *e);
 /* A target with several addresses, over UDP: takes the first one that answers a probe, in the first half of ramp-up and
  * warm-up. -1 when the run is over. */

@@ -45,7 +45,7 @@ static void check_word(struct ipb_engine *e, const uint8_t *packet, uint32_t got
 	e->untouched += word1 == before;
 }
 
-/* The size of the packet that a reply answers; 0 when it is not known, or the packet says it itself. */
+/* The size of the packet that a reply answers; 0 when it is not known, or the packet carries it itself. */
 static uint32_t expected_size(const struct ipb_engine *e, const uint8_t *packet, uint32_t got)
 {
 	uint64_t number;

@@ -142,7 +142,7 @@ void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns)
 	e->blocked_since_ns = 0;
 }
 
-/* Over TCP the target's window says when packets leave, else the own link: that is no lateness of the loop. */
+/* Over TCP the target's window decides when packets leave, else the own link: that is no lateness of the loop. */
 static void note_acceptance(struct ipb_engine *e, int sent, uint64_t now_ns)
 {
 	if (sent > 0)

@@ -3,7 +3,7 @@
 
 #define LAST_LOOKS 64 /* for a reply, before a target is called dead */
 
-/* The target is dead: says how. silent_ns: for how long it has said nothing. Returns -1. */
+/* The target is dead: reports how. silent_ns: for how long it has sent nothing. Returns -1. */
 static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
 {
 	double s = (double)silent_ns / 1e9;

@@ -6,7 +6,7 @@
 #include "ipb_engine_private.h"
 #include "ipb_stats.h"
 
-#define SCAN_STEP 512 /* histogram buckets looked at with one progress report */
+#define SCAN_STEP 512 /* histogram buckets scanned for one progress report */
 #define NOISE_GAP_NS 2000u
 #define EDGE_SHARE 0.1 /* of the samples at least must be on both sides of where the median's spread is counted */
 
@@ -142,9 +142,9 @@ static void scan(struct ipb_engine *e)
 
 #define OVERDUE_LEAST_NS 100000000ull /* no packet is overdue sooner */
 #define OVERDUE_TIMES 4u              /* and none before so many times the round trip that all but 0.1 % do not exceed */
-#define OVERDUE_STEP (1u << 16)       /* packets looked at with one progress report */
+#define OVERDUE_STEP (1u << 16)       /* packets scanned for one progress report */
 
-/* How many packets of the measured phase left longer ago than that, as far as the marks tell. */
+/* How many packets of the measured phase left longer ago than that, as far as the marks show. */
 static uint64_t sent_before(struct ipb_engine *e, uint64_t now_ns, uint64_t wait_ns)
 {
 	uint64_t sent = 0;

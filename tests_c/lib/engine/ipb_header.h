@@ -28,7 +28,7 @@
 enum ipb_reply {
 	IPB_REPLY_OK,
 	IPB_REPLY_CORRUPT,  /* ours and damaged; *number is known */
-	IPB_REPLY_UNKNOWN,  /* ours and so damaged that its number cannot be told */
+	IPB_REPLY_UNKNOWN,  /* ours and so damaged that its number cannot be read */
 	IPB_REPLY_STRAY     /* not a reply of this run */
 };
 

@@ -135,7 +135,7 @@ void ipb_engine_before(struct ipb_engine *e)
 }
 
 /* The kernel drops a packet that the queueing discipline does not take, or for which the socket's buffer has no room; it
- * counts UDP's in SndbufErrors. The sender is told both (ENOBUFS, EAGAIN) and sends again. What a discipline drops later
+ * counts UDP's in SndbufErrors. The sender gets both as errors (ENOBUFS, EAGAIN) and sends again. What a discipline drops later
  * (fq_codel), or the driver, only the interface counts. */
 static int judge_send_drops(struct ipb_engine *e)
 {

@@ -32,7 +32,7 @@ static inline void ipb_stop_ask(struct ipb_stop *s)
 
 	atomic_store_explicit(&s->asked, 1, memory_order_release);
 	if (s->event > 0 && write(s->event, &one, sizeof one) < 0) {
-		/* The event is readable already; and whoever waits looks at the flag from time to time as well. */
+		/* The event is readable already; and whoever waits checks the flag from time to time as well. */
 	}
 	errno = saved;
 }

@@ -3,8 +3,8 @@
  *
  * Packets are numbered from 0 in the order in which they leave. Rings keep due and send time of the youngest ones: one
  * record a packet, or one a train of evenly spaced packets that left together, so that millions of packets a second do
- * not stream through the caches. Two bits say what became of each packet of the measured phase, for the whole phase. At the end
- * sent = ok + late + corrupt + lost, exactly, lost being those of which nothing was heard. A packet that the kernel
+ * not stream through the caches. Two bits record what became of each packet of the measured phase, for the whole phase. At the end
+ * sent = ok + late + corrupt + lost, exactly, lost being those that were never answered. A packet that the kernel
  * refused keeps its number and never counts as sent.
  */
 #ifndef IPB_TRACK_H
@@ -69,7 +69,7 @@ struct ipb_track {
 	struct ipb_flow *flow;   /* one a flow */
 	uint32_t flows;
 	uint64_t refused;        /* numbers of the measured phase whose packets never left */
-	uint64_t unknown;        /* corrupt replies whose packet could not be told, and was of the measured phase */
+	uint64_t unknown;        /* corrupt replies whose packet could not be identified, and was of the measured phase */
 	struct ipb_counts counts; /* lost only after ipb_track_finish */
 };
 
@@ -149,24 +149,24 @@ static inline struct ipb_record ipb_track_record(const struct ipb_track *t, uint
 /* A reply to packet `number` (< next) came at now_ns. */
 enum ipb_verdict_reply ipb_track_reply(struct ipb_track *t, uint64_t number, uint32_t flow, int corrupt, uint64_t now_ns);
 
-/* A damaged reply came whose packet cannot be told: it is taken for the one to the packet awaited, and counts when that
+/* A damaged reply came whose packet cannot be identified: it is taken for the one to the packet awaited, and counts when that
  * one is of the measured phase. */
 void ipb_track_unknown(struct ipb_track *t, uint32_t flow, uint64_t now_ns);
 
 /* The number from which on no packet was answered. */
 uint64_t ipb_track_answered(const struct ipb_track *t);
 
-/* Packets of the measured phase of which nothing was heard yet. */
+/* Packets of the measured phase that are not answered yet. */
 static inline uint64_t ipb_track_out(const struct ipb_track *t)
 {
 	return t->counts.sent - t->counts.ok - t->counts.late - t->counts.corrupt;
 }
 
-/* The drain is over: decides what is lost. Damaged replies of unknown packets are taken from those not heard of, and
+/* The drain is over: decides what is lost. Damaged replies of unknown packets are taken from those not answered, and
  * `unknown` is how many. */
 void ipb_track_finish(struct ipb_track *t);
 
-/* How many of the measured packets from <= n < end nothing was heard of, counted from the first measured one; both are
+/* How many of the measured packets from <= n < end were not answered, counted from the first measured one; both are
  * multiples of IPB_TRACK_SCAN_STEP, and end packets have left. */
 #define IPB_TRACK_SCAN_STEP 32u
 uint64_t ipb_track_unanswered(const struct ipb_track *t, uint64_t from, uint64_t end);

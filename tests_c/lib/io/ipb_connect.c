@@ -114,7 +114,7 @@ static int wait_for_one(struct race *r, uint64_t until_ns)
 	return -1;
 }
 
-/* Says of each address what became of it. Returns -1. */
+/* Reports for each address what became of it. Returns -1. */
 static int lost(struct race *r)
 {
 	char text[512] = "", name[80], reason[96];

@@ -23,7 +23,7 @@
 struct gso {
 	uint8_t *in;
 	uint32_t most; /* packets in a train */
-	uint64_t pause; /* packets to be sent before it looks for replies again */
+	uint64_t pause; /* packets to be sent before it polls for replies again */
 	uint64_t looked_at, sent_before; /* packets sent at the last look and at the last call */
 };
 

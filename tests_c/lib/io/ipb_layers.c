@@ -181,7 +181,7 @@ static void complete(struct ipb_engine *e, struct ipb_layers_entry *entry)
 	if (entry->out_ns == 0 || entry->in_ns == 0 || entry->read_ns == 0)
 		return;
 	uint64_t user = entry->read_ns - entry->sent_ns, wire = entry->in_ns - entry->out_ns;
-	if (l->used == IPB_STAMPS_HARDWARE) { /* the card's clock tells the wire; the two paths only together */
+	if (l->used == IPB_STAMPS_HARDWARE) { /* the card's clock measures the wire; the two paths are known only together */
 		if (entry->in_ns >= entry->out_ns && wire <= user) {
 			ipb_hist_record(&l->wire, wire);
 			ipb_hist_record(&l->user, user);

@@ -65,7 +65,7 @@ ssize_t ipb_layers_send(struct ipb_engine *e, int fd, const void *packet, uint32
 void ipb_layers_sent(struct ipb_engine *e, uint64_t number, uint32_t flow, uint64_t sent_ns);
 /* Its reply has come. entry: ipb_record.stamp. */
 void ipb_layers_reply(struct ipb_engine *e, uint32_t entry, uint64_t number, uint64_t in_ns, uint64_t read_ns);
-/* A stamped packet left then: what the error queue says of it. */
+/* A stamped packet left then: as the error queue reports it. */
 void ipb_layers_left(struct ipb_engine *e, uint32_t flow, uint32_t id, const struct timespec stamps[3]);
 /* Reads stamps from the sockets' error queues; at most a few. */
 void ipb_layers_poll(struct ipb_engine *e, uint64_t now_ns);

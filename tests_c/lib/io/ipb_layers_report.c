@@ -1,4 +1,4 @@
-/* What time stamps cost, and what they say.  SPDX-License-Identifier: MIT */
+/* What time stamps cost, and what they show.  SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>

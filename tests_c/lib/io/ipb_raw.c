@@ -64,7 +64,7 @@ static int raw_send(struct ipb_engine *e, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		u->out_iov[i] = (struct iovec){ s[i].frame, s[i].size };
 	int sent = sendmmsg(e->fds[0], u->out, n, MSG_DONTWAIT);
-	e->turned_away += sent >= 0 && (uint32_t)sent < n; /* the error that ended it is not told */
+	e->turned_away += sent >= 0 && (uint32_t)sent < n; /* the error that ended it is not reported */
 	return sent >= 0 ? sent : ipb_engine_send_error(e, errno, "sendmmsg");
 }
 

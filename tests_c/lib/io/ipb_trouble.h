@@ -1,6 +1,6 @@
 /*
  * What became of packets that did not get through, by kind: those that this machine's kernel refused to send, and what
- * ICMP said of those that had left.  SPDX-License-Identifier: MIT
+ * ICMP reported of those that had left.  SPDX-License-Identifier: MIT
  *
  * A send call fails for one of two reasons. An ICMP error about an earlier packet has come in: the call reports it, and
  * has not tried the packet at hand. Or the kernel refuses the packet at hand: its route, a filter, the path's MTU. The
@@ -43,7 +43,7 @@ struct ipb_trouble_message {
 	uint32_t stamp_id;
 };
 
-/* Lets the kernel keep ICMP errors of a UDP socket for ipb_trouble_read; also tells the sender of each packet that the
+/* Lets the kernel keep ICMP errors of a UDP socket for ipb_trouble_read; also reports to the sender each packet that the
  * own queueing discipline does not take (ENOBUFS). 0, or -1 with errno. */
 int ipb_trouble_listen(int fd);
 

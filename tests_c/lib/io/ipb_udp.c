@@ -44,7 +44,7 @@ static int udp_send(struct ipb_engine *e, uint32_t n)
 		u->out_iov[i].iov_len = s[i].size;
 	}
 	int sent = sendmmsg(e->fds[s->flow], u->out, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent >= 0 && (uint32_t)sent < n) { /* the error that ended it is not told, and was counted by the kernel */
+	if (sent >= 0 && (uint32_t)sent < n) { /* the error that ended it is not reported, and was counted by the kernel */
 		e->busy++;
 		e->turned_away++;
 	}

@@ -7,7 +7,7 @@
 
 #include "ipb_engine_private.h"
 
-#define ROUND_ROBIN_FLOWS 2u /* with more sockets than this, epoll says which can be read */
+#define ROUND_ROBIN_FLOWS 2u /* with more sockets than this, epoll finds which can be read */
 #define EVENTS_MAX 64
 
 int ipb_xport_open(struct ipb_engine *e, struct ipb_error *err)

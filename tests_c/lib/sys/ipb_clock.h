@@ -66,7 +66,7 @@ static inline uint64_t ipb_clock_now(const struct ipb_clock *c)
 	return ipb_now_ns();
 }
 
-/* Tells the processor that this is a spin loop. */
+/* Hints to the processor that this is a spin loop. */
 static inline void ipb_clock_relax(void)
 {
 #if defined(__x86_64__)

@@ -166,7 +166,7 @@ void ipb_warn(const char *name, const char *format, ...)
 	fprintf(stderr, "%s: %s\n", name, text);
 }
 
-/* The host says it in its plugin process's environment: what runs there is the runtime inside the program's file. */
+/* The host gives it in its plugin process's environment: what runs there is the runtime inside the program's file. */
 const char *ipb_program(void)
 {
 	const char *name = getenv("IPBENCH_PROGRAM");

@@ -46,7 +46,7 @@ const char *ipb_error_text(const struct ipb_error *err);
 /* Forgets the last sentence. */
 void ipb_error_clear(struct ipb_error *err);
 
-/* Several mistakes that are told together, each a sentence; to be initialised with zeros. */
+/* Several mistakes that are reported together, each a sentence; to be initialised with zeros. */
 struct ipb_mistakes {
 	char text[IPB_ERROR_SIZE]; /* the sentences, a newline between them */
 	uint32_t count;

@@ -12,7 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define ANSWERS_MAX 256 /* messages of the kernel that are looked at: a dump of all queueing disciplines */
+#define ANSWERS_MAX 256 /* messages of the kernel that are read: a dump of all queueing disciplines */
 
 /* Puts an attribute behind a request. */
 static void put(struct nlmsghdr *head, unsigned short type, const void *value, size_t size)

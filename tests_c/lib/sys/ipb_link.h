@@ -17,7 +17,7 @@ void ipb_link_of(int fd, const struct sockaddr_storage *to, char name[IF_NAMESIZ
 uint32_t ipb_link_mtu(const char *name);
 
 /* Packets that the interface's queueing discipline and its driver have dropped, from the beginning; 0 when the
- * system does not tell, or name is "". */
+ * system does not report it, or name is "". */
 uint64_t ipb_link_drops(const char *name);
 
 #endif

@@ -80,7 +80,7 @@ int ipb_sock_listen(const char *host, uint16_t port, int type, const struct ipb_
                     struct ipb_error *err);
 
 /* Opens an AF_PACKET socket on an interface for one Ethernet type; ether_type 0: receives nothing. *ifindex and
- * mac (6 bytes) describe the interface; either may be NULL. Says how to grant CAP_NET_RAW where it is missing. */
+ * mac (6 bytes) describe the interface; either may be NULL. The error names how to grant CAP_NET_RAW where it is missing. */
 int ipb_sock_raw(const char *iface, uint16_t ether_type, int *ifindex, uint8_t *mac, struct ipb_error *err);
 
 /* "aa:bb:cc:dd:ee:ff" (also with '-') into 6 bytes; 0 or -1. */

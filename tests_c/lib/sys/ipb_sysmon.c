@@ -12,7 +12,7 @@
 #include "ipb_clock.h"
 #include "ipb_link.h"
 
-#define FILE_MAX 16384 /* bytes of a file that are looked at */
+#define FILE_MAX 16384 /* bytes of a file that are read */
 
 /* The beginning of a file, NUL-terminated; 0 bytes when it cannot be read. */
 static size_t slurp(const char *path, char *to)

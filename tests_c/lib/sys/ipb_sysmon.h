@@ -1,5 +1,5 @@
 /*
- * What the system says of itself around a run: counters whose growth shows a disturbed tester.
+ * What the system reports of itself around a run: counters whose growth shows a disturbed tester.
  * SPDX-License-Identifier: MIT
  */
 #ifndef IPB_SYSMON_H
@@ -12,7 +12,7 @@ struct ipb_sysmon {
 	uint64_t udp_in_errors, udp_rcvbuf_errors, udp_sndbuf_errors; /* /proc/net/snmp and snmp6, together */
 	uint64_t link_drops;               /* of the interface that packets leave by, see ipb_link.h */
 	uint64_t steal_ticks, all_ticks;   /* /proc/stat, of all processors */
-	uint64_t frequency_khz;            /* of the processor this thread is on; 0: the system does not tell */
+	uint64_t frequency_khz;            /* of the processor this thread is on; 0: the system does not report it */
 	int64_t realtime_offset_ns;        /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	uint64_t run_delay_ns;             /* this thread was ready and did not run, /proc/thread-self/schedstat */
 	uint64_t involuntary_switches, major_faults; /* of this thread */

@@ -148,7 +148,7 @@ static void samples_that_nobody_asked_for_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
-	assert_int_equal(unmarshall(&r), 0); /* a host that told no arguments */
+	assert_int_equal(unmarshall(&r), 0); /* a host that gave no arguments */
 	assert_int_equal(ipbench_plugin_ext.expected_duration("samples=300,bps=1M", &ns), 0);
 	assert_int_not_equal(unmarshall(&r), 0);
 	assert_non_null(strstr(text, "which no arguments asked for"));

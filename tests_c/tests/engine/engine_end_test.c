@@ -85,7 +85,7 @@ static void a_target_that_dies_is_named(void **state)
 	}
 }
 
-/* How the tester below looks for replies. */
+/* How the tester below polls for replies. */
 static struct {
 	const struct ipb_xport *real;
 	enum { LOOKS, LOOKS_AWAY, FINDS_NOTHING_ONCE, LOOKS_AGAIN } state;

@@ -1,5 +1,5 @@
 /* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
-/* Echoes that are not as the tester wants them: what is counted, and what is said of it.  SPDX-License-Identifier: MIT */
+/* Echoes that are not as the tester wants them: what is counted, and what is reported.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"
 
 #include <stdio.h>

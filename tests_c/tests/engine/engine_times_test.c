@@ -85,7 +85,7 @@ static void stamps_do_not_beat_with_bursts(void **state)
 	}
 }
 
-/* The packets of a train leave together on the wire, too, which the result says. */
+/* The packets of a train leave together on the wire, too, which the result reports. */
 static void trains_are_a_reason(void **state)
 {
 	static const char *const engines[] = { "mmsg", "gso" };

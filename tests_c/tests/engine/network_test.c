@@ -1,7 +1,7 @@
 /* link: tests/engine_fixture.o latency.a fault_echo/faults.o */
 /* alone: that no answer is late, and how soon connections are made, are times. */
 /* A name with several addresses, some of them dead, and which way packets take: in a network namespace and with a hosts
- * file of this test's own. The expected interface is what `ip route get` says.  SPDX-License-Identifier: MIT */
+ * file of this test's own. The expected interface is the one that `ip route get` prints.  SPDX-License-Identifier: MIT */
 #include "engine_fixture.h"
 
 #include <sched.h>

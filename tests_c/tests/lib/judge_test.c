@@ -236,7 +236,7 @@ static void drops_on_the_way_out_are_a_reason(void **state)
 	for (int raw = 0; raw <= 1; raw++) {
 		struct ipb_engine *e = flawless("64", 10000, 10);
 		e->config.proto = raw ? IPB_RAW : IPB_UDP;
-		e->after.udp_sndbuf_errors = e->after.link_drops = 30; /* but the sender was told, and sent again */
+		e->after.udp_sndbuf_errors = e->after.link_drops = 30; /* but the sender got an error, and sent again */
 		e->busy = e->turned_away = 30;
 		e->track.counts.lost = 10;
 		assert_string_equal(codes_of(e), "");
@@ -268,7 +268,7 @@ static void only_a_running_processor_has_a_clock(void **state)
 		{ 2 * SECOND - 50000000, 2300000, 2000000, 1, "cpu-frequency" },
 		{ 2 * SECOND - 50000000, 2000000, 2050000, 1, "" },
 		{ 2 * SECOND - 50000000, 2000000, 2300000, 0, "" }, /* another processor */
-		{ 2 * SECOND - 50000000, 0, 2300000, 1, "" },       /* the system did not tell */
+		{ 2 * SECOND - 50000000, 0, 2300000, 1, "" },       /* the system did not report it */
 		{ SECOND / 2, 800000, 3000000, 1, "" },             /* set-up's reading: the thread had just woken */
 	};
 

@@ -1,4 +1,4 @@
-/* What the kernel says of a socket.  SPDX-License-Identifier: MIT */
+/* What the kernel reports of a socket.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
 #include <sys/socket.h>

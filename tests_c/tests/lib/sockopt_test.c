@@ -119,7 +119,7 @@ static void an_option_without_effect_is_an_error(void **state)
 	close(fd);
 }
 
-/* Without the right to pass the limit a buffer is cut, which setsockopt does not say. */
+/* Without the right to pass the limit a buffer is cut, which setsockopt does not report. */
 static void a_buffer_that_is_cut_is_an_error(void **state)
 {
 	struct ipb_sock_options asked = { .dscp = -1, .rcvbuf = 1 << 30, .rcvbuf_least = 1 << 30 };

@@ -1,5 +1,5 @@
 /* Every plugin as the host runs it, with two threads: start on one, stop from the other while start runs. What it proves
- * of the threads is seen by ThreadSanitizer (make check); the figures are looked at because a reader makes the race.
+ * of the threads is seen by ThreadSanitizer (make check); the figures are read because a reader makes the race.
  * SPDX-License-Identifier: MIT */
 #include "unit.h"
 

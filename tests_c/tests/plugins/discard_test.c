@@ -1,5 +1,5 @@
 /* link: discard/discard.o discard/sender.o */
-/* discard: its run number when nobody gives one, and what it says when it cannot send.  SPDX-License-Identifier: MIT */
+/* discard: its run number when nobody gives one, and its errors when it cannot send.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -211,7 +211,7 @@ static void without_a_run_there_is_no_rate(void **state)
 	ipbench_plugin.marshall_cleanup(&wire);
 }
 
-/* raw is the default: who names an IP address is told which argument sends there. */
+/* raw is the default: for an IP address the error names the argument that sends there. */
 static void an_ip_address_needs_udp(void **state)
 {
 	char name[] = "127.0.0.3", args[] = "bps=1M";

@@ -127,7 +127,7 @@ static void send_from(int fd, const char *ip, uint16_t port, int hops)
 	assert_int_equal(sendmsg(fd, &m, 0), 12);
 }
 
-/* A packet that says it is from one echo and is for the other: nobody but that echo's own socket sends such ones here. */
+/* A packet whose source is one echo and whose target is the other: nobody but that echo's own socket sends such ones here. */
 static void two_echoes_end(void **state)
 {
 	static const char *const ips[][2] = { { "127.0.0.1", "127.0.0.2" }, { "::1", "::1" } };

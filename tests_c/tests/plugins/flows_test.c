@@ -49,7 +49,7 @@ static void all_arrive(void **state)
 	assert_true(totals.received_bps > 799999999 && totals.received_bps < 800000001);
 }
 
-/* The last four of ten measured packets are lost; the closing packet tells. */
+/* The last four of ten measured packets are lost; the closing packet reports it. */
 static void a_lost_tail_is_seen(void **state)
 {
 	(void)state;
@@ -92,7 +92,7 @@ static void far_jumps(void **state)
 	assert_true(totals.loss >= 0 && totals.loss <= 1);
 }
 
-/* Senders in turn, more than there is room for: what is told of the others is right, and theirs is no rubbish. */
+/* Senders in turn, more than there is room for: the figures of the others are right, and theirs are not rubbish. */
 static void many_senders(void **state)
 {
 	(void)state;
@@ -132,7 +132,7 @@ static void rubbish(void **state)
 	assert_int_equal(flows.packets, 20000);
 }
 
-/* Nothing at all, or only what does not tell of the measured phase: no loss is known, least of all none. */
+/* Nothing at all, or only packets that are not of the measured phase: no loss is known, least of all none. */
 static void without_a_word_the_loss_is_not_known(void **state)
 {
 	(void)state;

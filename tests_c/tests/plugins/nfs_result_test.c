@@ -56,7 +56,7 @@ static void there_and_back(void **state)
 	free(wire);
 }
 
-/* Nothing of exactly that size may be read beyond, whatever it says; what is accepted has to add up. */
+/* Nothing of exactly that size may be read beyond, whatever it claims; what is accepted has to add up. */
 static void attempt(const char *bytes, int size, int may_pass)
 {
 	struct nfs_result r;
@@ -211,7 +211,7 @@ static void the_row_of_the_originals_results_is_the_same(void **state)
 	char *json = nfs_json(&r);
 	json_has(json, "{\"name\":\"run_time\",\"value\":0.012649,", 1);
 	json_has(json, "\"latency\":{\"response\":null,\"service\":{", 1);
-	json_has(json, "\"counts\"", 0); /* it does not tell what became of each read */
+	json_has(json, "\"counts\"", 0); /* it does not report what became of each read */
 	free(json);
 	nfs_result_free(&r);
 	for (int size = 0; size < ORIGINAL_SIZE(original_nfs_1); size++)

@@ -93,7 +93,7 @@ static void only_below_allowed_directories(void **state)
 	assert_int_equal(words_allow(&w, "/", "argument start", &err), 0);
 	assert_string_equal(w.word[1], "-c");
 	assert_string_equal(w.word[2], "exit 3");
-	assert_string_equal(w.word[0], "/bin/sh"); /* as given: a program of many names looks at it */
+	assert_string_equal(w.word[0], "/bin/sh"); /* as given: a program of many names reads it */
 	assert_null(strstr(w.path, "/../"));
 	assert_non_null(realpath("/bin/sh", real));
 	assert_string_equal(w.path, real);
@@ -252,7 +252,7 @@ static void a_link_keeps_its_name(void **state)
 	rmdir(folder);
 }
 
-/* What is at the path when a program starts is another file than the one that was looked at. */
+/* What is at the path when a program starts is another file than the one that was examined. */
 static void what_was_checked_is_what_runs(void **state)
 {
 	char folder[] = "/tmp/ipbench-unit-XXXXXX", first[80], second[80], command[300], *data = NULL;
