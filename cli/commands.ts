@@ -47,6 +47,7 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
   ["abort", entry(DAEMONS, () => import("./commands/abort.ts"))],
   ["continue", entry(DAEMONS, () => import("./commands/continue.ts"))],
   ["echo", entry(DAEMONS, () => import("./commands/echo.ts"))],
+  ["sink", entry(DAEMONS, () => import("./commands/sink.ts"))],
   ["deploy", entry(DAEMONS, () => import("./commands/deploy.ts"))],
   ["plugins", entry(TESTS, () => import("./commands/plugins.ts"))],
   ["plugin", entry(TESTS, () => import("./commands/plugin.ts"))],

@@ -7,8 +7,7 @@
 import type { Command } from "commander";
 import { hostProblem, parsePort } from "../../config/address.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { note } from "../terminal/io.ts";
-import { catchInterruption } from "../signals.ts";
+import { hostTarget } from "../hosted_target.ts";
 
 const HELP = `
 Sends back what comes, until Ctrl-C; then says how much it was. Without --udp, --tcp and --raw it listens on port 7 of
@@ -65,46 +64,13 @@ export function register(program: Command): void {
 }
 
 async function echo(options: EchoOptions): Promise<void> {
-  const args = echoArguments(options);
-  const { PluginError, PluginHost } = await import("../../ffi/mod.ts");
-  using interruption = catchInterruption(() => {});
-  const host = PluginHost.spawn({
+  await hostTarget({
+    label: "ipbench echo",
+    plugin: "echo",
+    args: echoArguments(options),
+    ready: describe(options),
     pluginDirs: options.pluginDir ?? [],
     debug: options.debug ?? false,
-    log: (level, message) => {
-      if (level !== "debug" || options.debug) note(`ipbench echo: ${message}`);
-    },
-  });
-  try {
-    const { csvHeader } = await host.load("echo", "target");
-    await host.setup({ args, form: 0, runId: 0n, flowBase: 0 });
-    const started = host.start({});
-    note(`ipbench echo: ready (${describe(options)})`);
-    const ended = await Promise.race([started, aborted(interruption.signal)]);
-    if (ended !== null) throw new ExitError(EXIT.FAILED, ended.error ?? "the echo ended by itself");
-    await host.stop();
-    await started;
-    const { valid, data } = await host.marshall();
-    await host.unmarshall(0, valid, data);
-    note(`ipbench echo: ${labelled(csvHeader, (await host.output()).trim())}`);
-  } catch (error) {
-    if (!(error instanceof PluginError)) throw error;
-    throw new ExitError(EXIT.FAILED, error.message, { cause: error });
-  } finally {
-    await host.kill();
-  }
-}
-
-/** The plugin's row with the names of its columns: "Packets 12, Bytes 768". */
-function labelled(header: string | null, row: string): string {
-  const names = header?.split(",") ?? [];
-  return row.split(",").map((value, i) => names[i] === undefined ? value : `${names[i]} ${value}`).join(", ");
-}
-
-function aborted(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(null);
-    signal.addEventListener("abort", () => resolve(null), { once: true });
   });
 }
 

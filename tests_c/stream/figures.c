@@ -15,13 +15,17 @@ struct stream_pair stream_pair_of(const struct stream_test *t, uint32_t index)
 	const struct ipb_bulk_stream *own = side(&t->own, t->has_own, index), *theirs = side(&t->theirs, t->has_theirs, index);
 	const int up = index < t->pump.count && t->pump.streams[index].sends;
 
-	return (struct stream_pair){ up ? IPB_UP : IPB_DOWN, up ? own : theirs, up ? theirs : own };
+	return (struct stream_pair){ index, up ? IPB_UP : IPB_DOWN, up ? own : theirs, up ? theirs : own };
 }
 
 double stream_pair_goodput(const struct stream_test *t, const struct stream_pair *p)
 {
 	if (p->receiver != NULL)
 		return p->receiver->window_bytes;
+	if (t->config.udp && t->peer->received != NULL) {
+		const double bytes = t->peer->received(t, p->index);
+		return bytes > 0 ? bytes : 0;
+	}
 	return !t->peer->is_ours && p->sender != NULL ? (double)p->sender->tcp.acked_bytes : 0;
 }
 

@@ -8,6 +8,7 @@
 
 /* One stream, as each of its ends has counted; NULL: that end has told nothing. */
 struct stream_pair {
+	uint32_t index;
 	int direction; /* IPB_UP, IPB_DOWN */
 	const struct ipb_bulk_stream *sender, *receiver;
 };

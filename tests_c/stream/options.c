@@ -28,13 +28,15 @@ const struct ipbench_option stream_options[STREAM_OPTION_COUNT] = {
 	S("sndbuf", "size", "byte", "0", "0..1Gi", "Send buffer; 0: TCP's grows by itself, UDP's is 8 MiB."),
 	S("dscp", "int", "", "-1", "-1..63", "DSCP of what both ends send; -1: the system's."),
 	S("mptcp", "bool", "", "0", "", "TCP: Multipath TCP (RFC 8684), when the target takes it (stream_target mptcp=1)."),
-	S("peer", "enum", "", "ipbench", "ipbench|discard|chargen", "What the target is: stream_target, or one that discards (RFC 863) or sends (RFC 864) all it can."),
-	S("port", "int", "", "0", "0..65535", "Port there; 0: the run's, or the peer's usual one (5205, 9, 19)."),
+	S("peer", "enum", "", "ipbench", "ipbench|discard|chargen|iperf3|iperf2",
+	  "What the target is: stream_target, one that discards (RFC 863) or sends (RFC 864) all it can, or an iperf server."),
+	S("port", "int", "", "0", "0..65535", "Port there; 0: the run's, or the peer's usual one (5205, 9, 19, 5201, 5001)."),
 	S("limit_cpu", "float", "", "95%", "1%..100%", "A thread or processor busier than this is a reason (SUSPECT)."),
 	S("limit_clock", "time", "s", "10ms", "0s..1s", "Error of the clocks' offset that is a reason (SUSPECT), above 1 % of the measured phase."),
 };
 
-const struct stream_peer *const stream_peers[] = { &stream_peer_ipbench, &stream_peer_discard, &stream_peer_chargen };
+const struct stream_peer *const stream_peers[] = { &stream_peer_ipbench, &stream_peer_discard, &stream_peer_chargen,
+	                                          &stream_peer_iperf3, &stream_peer_iperf2 };
 
 static uint32_t choose_size(const struct stream_config *c)
 {

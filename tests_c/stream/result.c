@@ -92,6 +92,8 @@ static void metrics(const struct stream_test *t, const struct stream_figures *f,
 		ipb_results_metric(j, "duplicates", (double)f->duplicate, "");
 		ipb_results_metric(j, "reordered", (double)f->reordered, "");
 	}
+	if (t->peer->metrics != NULL)
+		t->peer->metrics(t, j);
 	if (t->has_own)
 		use_metrics(&t->own.use, "tester", j);
 	if (t->has_theirs)
@@ -243,7 +245,8 @@ static void engine(const struct stream_test *t, const struct stream_figures *f, 
 	ipb_json_string(j, "peer", t->peer->name);
 	ipb_json_string(j, "protocol", c->udp ? "udp" : c->mptcp ? "mptcp" : "tcp");
 	ipb_json_string(j, "direction", directions[c->direction]);
-	ipb_json_string(j, "goodput", t->peer->is_ours || c->direction == IPB_DOWN ? "receiver" : "acknowledged");
+	ipb_json_string(j, "goodput", t->peer->is_ours || c->direction == IPB_DOWN ? "receiver"
+	                               : c->udp ? "peer" : "acknowledged");
 	ipb_json_string(j, "series_unit", "byte");
 	ipb_json_uint(j, "size", c->size);
 	ipb_json_string(j, "zerocopy", zerocopies[c->zerocopy]);

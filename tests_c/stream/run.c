@@ -43,7 +43,7 @@ int stream_open(struct stream_test *t, struct ipb_error *err)
 	ipb_raise_descriptors(STREAM_STREAMS_MAX + 64);
 	if (t->peer->open(t, err) < 0)
 		return -1;
-	const int fd = t->pump.streams[0].fd;
+	const int fd = t->pump.streams[0].fd >= 0 ? t->pump.streams[0].fd : t->control; /* streams that open later */
 	if (getsockname(fd, (struct sockaddr *)&own, &size) == 0)
 		ipb_sock_name((const struct sockaddr *)&own, size, t->own_name, sizeof t->own_name);
 	ipb_link_of(fd, &t->address.storage, t->link);

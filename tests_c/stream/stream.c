@@ -164,6 +164,17 @@ static const struct ipbench_metric metrics[] = {
 	{ "tester_processor", "%", "Time that the tester's busiest processor was busy", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
 	{ "target_thread", "%", "Time that the target's busiest thread for this tester was running", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
 	{ "target_processor", "%", "Time that the target's busiest processor was busy", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
+	/* Of iperf servers: their own counts, over their own intervals. */
+	{ "peer_received_bytes", "byte", "What the iperf server says it received", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "peer_received_rate", "bit/s", "The same, over its interval", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
+	{ "peer_sent_bytes", "byte", "What the iperf server says it sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "peer_sent_rate", "bit/s", "The same, over its interval", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_MORE },
+	{ "peer_seconds", "s", "The iperf server's interval", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
+	{ "peer_retransmits", "", "TCP segments that the iperf server sent again", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "peer_datagrams", "", "Datagrams of which the iperf server knows, in both directions", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "peer_lost", "", "Those of them that did not arrive, as iperf counts", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "peer_loss", "%", "The same, as a share", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_LESS },
+	{ "peer_jitter", "ms", "RFC 1889's jitter as iperf counts it, of the worst stream", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_LESS },
 };
 
 IPB_PLUGIN_EXT(

@@ -64,6 +64,10 @@ struct stream_peer {
 	int (*end)(struct stream_test *t, struct ipb_error *err);
 	/* Ends what open began, but the streams. Never fails; may be called at any time, and twice. */
 	void (*close)(struct stream_test *t);
+	/* Of a peer that is not ours and tells what it received; both may be NULL. Bytes of the measured phase of stream index, by
+	 * its rate over its own interval, or -1; and its figures for the array "metrics", whose names begin with peer_. */
+	double (*received)(const struct stream_test *t, uint32_t index);
+	void (*metrics)(const struct stream_test *t, struct ipb_json *j);
 };
 
 struct stream_test {
@@ -94,6 +98,7 @@ extern const struct stream_peer *const stream_peers[];
 extern const struct stream_peer stream_peer_ipbench;
 extern const struct stream_peer stream_peer_discard;
 extern const struct stream_peer stream_peer_chargen;
+extern const struct stream_peer stream_peer_iperf2, stream_peer_iperf3;
 
 /* 0, or -1 and a sentence. host NULL: the arguments alone. */
 int stream_configure(struct stream_config *c, const struct ipb_args *a, const char *host, int port, struct ipb_error *err);

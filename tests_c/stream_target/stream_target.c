@@ -19,6 +19,7 @@
 #include "ipb_serve.h"
 #include "ipb_sock.h"
 #include "ipb_stop.h"
+#include "iperf3_service.h"
 
 #define PROGRESS_MS 200
 
@@ -27,17 +28,19 @@ static const struct ipbench_option options[] = {
 	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
 	{ "echo", "int", "", "0", "0..65535", "Port of an echo over UDP and TCP, for latency beside the streams; 0: none.", 0, 0 },
 	{ "mptcp", "bool", "", "0", "", "Take Multipath TCP, too, for stream's mptcp=1.", 0, 0 },
+	{ "streams", "bool", "", "1", "", "Take bulk transfers of stream; 0: only the other services that are named.", 0, 0 },
+	IPERF3_SERVICE_OPTIONS,
 };
 IPB_PLUGIN_OPTIONS(options)
 
-enum { UDP_ECHO, TCP_ECHO, ECHOES };
+enum { UDP_ECHO, TCP_ECHO, ECHOES, THREADS = ECHOES + 2 };
 
 static struct ipb_serve *serve;
 static struct ipb_bulk *bulk;
 static struct echo_server echoes[ECHOES];
-static int echoes_open;
+static int echoes_open, has_iperf3;
 static struct ipb_stop stopping;
-static pthread_t threads[1 + ECHOES];
+static pthread_t threads[THREADS];
 static int running, served;
 
 static int open_echo(const struct ipb_args *a)
@@ -63,6 +66,10 @@ static int open_services(const struct ipb_args *a)
 
 	if (ipb_stop_open(&stopping) < 0)
 		return ipb_error_errno(&err, errno, "cannot make an event");
+	if (open_echo(a) < 0 || (has_iperf3 = iperf3_service_open(a, &err)) < 0)
+		return -1;
+	if (!ipb_args_bool(a, "streams"))
+		return echoes_open + has_iperf3 > 0 ? 0 : ipb_error(&err, "argument streams: with 0 nothing is left; name echo or iperf3");
 	serve = ipb_serve_open(&o, &err);
 	if (serve == NULL)
 		return -1;
@@ -71,7 +78,7 @@ static int open_services(const struct ipb_args *a)
 		return ipb_error(&err, "no memory for the services");
 	ipb_serve_add(serve, ipb_bulk_service(bulk));
 	fprintf(stderr, PLUGIN_NAME ": streams on port %u\n", ipb_serve_port(serve));
-	return open_echo(a);
+	return 0;
 }
 
 static void *run_services(void *arg)
@@ -81,6 +88,13 @@ static void *run_services(void *arg)
 	*status = ipb_serve_run(serve, &stopping, &err);
 	if (*status < 0)
 		ipb_stop_ask(&stopping);
+	return NULL;
+}
+
+static void *run_iperf3(void *arg)
+{
+	(void)arg;
+	iperf3_service_run(&stopping);
 	return NULL;
 }
 
@@ -101,9 +115,18 @@ static void *run_tcp_echo(void *arg)
 /* From set-up on: a tester's set-up, which comes before this target's start, opens its streams. */
 static int start_services(void)
 {
-	static void *(*const run[])(void *) = { run_services, run_udp_echo, run_tcp_echo };
+	void *(*run[THREADS])(void *);
+	int wanted = 0;
 
-	for (; running < 1 + echoes_open; running++)
+	if (serve != NULL)
+		run[wanted++] = run_services;
+	if (has_iperf3)
+		run[wanted++] = run_iperf3;
+	if (echoes_open > 0) {
+		run[wanted++] = run_udp_echo;
+		run[wanted++] = run_tcp_echo;
+	}
+	for (; running < wanted; running++)
 		if ((errno = pthread_create(&threads[running], NULL, run[running], &served)) != 0) {
 			ipb_error_errno(&err, errno, "cannot start a thread");
 			ipb_stop_ask(&stopping);
@@ -128,12 +151,17 @@ static void report_progress(uint64_t begin_ns)
 	static uint64_t last_ns;
 	static struct ipb_bulk_counts last;
 	const uint64_t now = ipb_now_ns();
-	struct ipb_bulk_counts c;
+	struct ipb_bulk_counts c = { 0 };
+	uint64_t received, sent;
 
 	if (host == NULL)
 		return;
 	struct ipbench_progress *p = host->progress;
-	ipb_bulk_counts(bulk, &c);
+	if (bulk != NULL)
+		ipb_bulk_counts(bulk, &c);
+	iperf3_service_bytes(&received, &sent);
+	c.received += received;
+	c.sent += sent;
 	IPBENCH_PROGRESS_SET(p, phase, IPBENCH_PHASE_MEASURE);
 	IPBENCH_PROGRESS_SET(p, elapsed_ns, now - begin_ns);
 	if (last_ns != 0 && now > last_ns) {
@@ -187,6 +215,7 @@ static char *figures(const struct ipb_bulk_counts *c, const struct ipb_serve_cou
 		ipb_results_metric(&j, "echo_bytes", (double)(echoes[UDP_ECHO].bytes + echoes[TCP_ECHO].bytes), "byte");
 		ipb_results_metric(&j, "echo_dropped", (double)ipb_sock_drops(echoes[UDP_ECHO].fd), "");
 	}
+	iperf3_service_metrics(&j);
 	ipb_json_end_array(&j);
 	ipb_json_array(&j, "reasons");
 	if (echoes_open > 0 && ipb_sock_drops(echoes[UDP_ECHO].fd) > 0)
@@ -201,6 +230,7 @@ static int marshall(char **data, int *size, double running_time)
 {
 	struct ipb_serve_counts s = { 0 };
 	struct ipb_bulk_counts c = { 0 };
+	uint64_t received, sent;
 	char text[80];
 
 	(void)running_time;
@@ -208,13 +238,15 @@ static int marshall(char **data, int *size, double running_time)
 		ipb_serve_counts(serve, &s);
 		ipb_bulk_counts(bulk, &c);
 	}
-	snprintf(text, sizeof text, "%llu,%llu,%llu", (unsigned long long)c.streams, (unsigned long long)c.received,
-	         (unsigned long long)c.sent);
+	iperf3_service_bytes(&received, &sent);
+	snprintf(text, sizeof text, "%llu,%llu,%llu", (unsigned long long)c.streams, (unsigned long long)(c.received + received),
+	         (unsigned long long)(c.sent + sent));
 	const int status = ipb_report_marshall(text, ipb_plugin_extended() ? figures(&c, &s) : NULL, data, size);
 	ipb_serve_close(serve);
 	ipb_bulk_free(bulk);
 	serve = NULL;
 	bulk = NULL;
+	iperf3_service_close();
 	return status;
 }
 
@@ -237,6 +269,7 @@ static const struct ipbench_metric metrics[] = {
 	{ "echo_packets", "", "Packets (UDP) and reads (TCP) that the echo sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_bytes", "byte", "Bytes that the echo sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_dropped", "", "Packets that the echo lost because it was too slow", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	IPERF3_SERVICE_METRICS,
 };
 
 IPB_PLUGIN_EXT(

@@ -57,6 +57,7 @@ enum iperf3_state {
 
 /* Codes of IPERF3_SERVER_ERROR that are told from here. */
 enum iperf3_code {
+	IPERF3_E_DURATION_OLD = 5,
 	IPERF3_E_STREAMS = 6,
 	IPERF3_E_BLOCK = 7,
 	IPERF3_E_WINDOW = 8,
@@ -94,7 +95,7 @@ struct iperf3_stream_result {
 	double jitter;       /* s, RFC 1889 */
 	int64_t errors;      /* datagrams lost, as iperf3 counts them (struct iperf3_udp) */
 	uint64_t packets;    /* datagrams: the highest number seen, or sent; with those omitted */
-	int64_t omitted_errors;   /* -1: not told (before 3.13) */
+	int64_t omitted_errors;   /* -1: not told (before 3.14) */
 	int64_t omitted_packets;  /* -1: not told */
 	double seconds;      /* of this end's interval, 0: not told (before 3.2) */
 };

@@ -104,8 +104,11 @@ int iperf3_client_connect(struct iperf3_client *c, const char *host, uint16_t po
 	if (iperf3_cookie(c->cookie) < 0)
 		return ipb_error_errno(err, errno, "no random numbers for iperf3's cookie");
 	c->control = ipb_sock_connect(host, port, SOCK_STREAM, options, err);
-	if (c->control < 0)
-		return -1;
+	if (c->control < 0) {
+		char why[IPB_ERROR_SIZE];
+		snprintf(why, sizeof why, "%s", ipb_error_text(err));
+		return ipb_error(err, "%.900s (is \"iperf3 -s\" running there, at this port?)", why);
+	}
 	setsockopt(c->control, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	if (c->params.udp && c->params.block == 0) {
 		if (getsockopt(c->control, IPPROTO_TCP, TCP_MAXSEG, &mss, &size) < 0 || mss < IPERF3_UDP_BLOCK_MIN ||

@@ -5,7 +5,7 @@ static const struct {
 	uint32_t code;
 	const char *text;
 } codes[] = {
-	{ 5, "it does not run tests of this duration: give a shorter duration" },
+	{ IPERF3_E_DURATION_OLD, "it does not run tests of this duration: give a shorter duration" },
 	{ IPERF3_E_STREAMS, "it does not take so many streams: give fewer (iperf3 takes 128)" },
 	{ IPERF3_E_BLOCK, "it does not take writes of this size: give a size of at most 1 MiB" },
 	{ IPERF3_E_WINDOW, "it does not take socket buffers of this size: give smaller ones" },

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +34,15 @@ static int tell_error(struct iperf3_session *s, int code)
 	return -1;
 }
 
+/* Too long a test, in a way that the client's version has words for: 37 came with 3.20. */
+static int duration_code(const struct iperf3_params *p)
+{
+	unsigned major = 0, minor = 0;
+
+	sscanf(p->version, "%u.%u", &major, &minor);
+	return major > 3 || (major == 3 && minor >= 20) ? IPERF3_E_DURATION : IPERF3_E_DURATION_OLD;
+}
+
 /* What this server does not do, of what iperf3 allows. 0, or the code to tell. */
 static int beyond_limits(const struct iperf3_session *s)
 {
@@ -40,7 +50,7 @@ static int beyond_limits(const struct iperf3_session *s)
 	const struct iperf3_params *p = &s->params;
 
 	if (p->seconds + p->omit > o->seconds || (p->seconds == 0 && p->bytes == 0 && p->blocks == 0))
-		return IPERF3_E_DURATION;
+		return duration_code(p);
 	if (o->rate > 0 && p->rate > o->rate / p->streams / (p->bidirectional ? 2 : 1))
 		return IPERF3_E_RATE;
 	/* A UDP test without a rate is one without a limit; a TCP test finds its own, which is held to the limit. */

@@ -155,7 +155,7 @@ static void connect_fails(const struct iperf3_params *p, const char *says)
 
 static void limits_are_kept(void **state)
 {
-	const struct iperf3_params ok = { .streams = 1, .seconds = 5, .block = 1000 };
+	const struct iperf3_params ok = { .streams = 1, .seconds = 5, .block = 1000, .version = "3.21" };
 	struct iperf3_params p = ok;
 	struct iperf3_client first;
 
@@ -165,6 +165,8 @@ static void limits_are_kept(void **state)
 	connect_fails(&p, "error 37): the test is longer than it allows");
 	p.seconds = 0;
 	connect_fails(&p, "error 37)");
+	strcpy(p.version, "3.12"); /* has no word for 37 */
+	connect_fails(&p, "error 5)");
 	p = ok;
 	p.rate = 1000001;
 	connect_fails(&p, "error 27): the rate is beyond its limit");
