@@ -7,13 +7,9 @@
 import { pause } from "../../base/deadline.ts";
 import { monotonicNowNs } from "../../ffi/mod.ts";
 import type { PluginResults } from "../../results/document/document.ts";
-import { offsetAt } from "../link/clock_estimate.ts";
 import type { ClassRun, ClientRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
 import type { PlannedWindow } from "../outcome/window_plan.ts";
-
-/** How long before its end a daemon is told when to stop. */
-export const STOP_NOTICE_MS = 2_000;
 
 /** What everybody was told. */
 export interface Agreement {
@@ -41,12 +37,12 @@ export async function stopWithClass(
   agreement: Agreement,
   over: AbortSignal,
 ): Promise<void> {
-  const { class: { endNs }, before, peer } = client;
-  if (!client.toStop || endNs === null || before === null) return;
+  const { class: { endNs }, peer } = client;
+  if (!client.toStop || endNs === null) return;
   const at = agreement.startNs + BigInt(endNs);
-  await pause(Number(at - monotonicNowNs()) / 1e6 - STOP_NOTICE_MS, AbortSignal.any([state.signal, over]));
+  await pause(Number(at - monotonicNowNs()) / 1e6, AbortSignal.any([state.signal, over]));
   if (over.aborted || client.done || peer.error !== null || state.signal.aborted || state.interrupted) return;
-  await peer.stop(at + offsetAt(at, before, null).offsetNs);
+  await peer.stop(null); // a tester ends its test when it is told: it knows no instant for that
 }
 
 /** A test that was told to end with its class was not cut short. */

@@ -16,8 +16,10 @@ import { ResultStore } from "../store/result_store.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
-import { type Agreement, asPlanned, beginOf, lastsNs, STOP_NOTICE_MS, stopWithClass } from "./class_times.ts";
+import { type Agreement, asPlanned, beginOf, lastsNs, stopWithClass } from "./class_times.ts";
 
+/** How long before its end a meter is told when to stop. */
+const STOP_NOTICE_MS = 2_000;
 /** Phases of a test after the measured one. */
 const AFTER_MEASURED = ["cooldown", "drain", "done"];
 
@@ -67,7 +69,9 @@ async function halt(
   collected: readonly Promise<void>[],
 ): Promise<void> {
   const asked = clients.flatMap((client, n) =>
-    client.ready && !client.done && client.peer.has("stop") ? [{ client, result: collected[n] }] : []
+    client.ready && !client.done && client.peer.startSentNs > 0n && client.peer.has("stop")
+      ? [{ client, result: collected[n] }]
+      : []
   );
   state.phase("stop", `asking ${asked.length} client(s) for what they have measured`);
   await Promise.all(asked.map(({ client }) => client.peer.stop(null).catch(() => {})));

@@ -145,10 +145,10 @@ export const confidence = open({ mean: v.nullable(interval), median: v.nullable(
 export const window = open({ start_ns: number, end_ns: number });
 
 /** A change from one phase to another, with its 95 % interval and how that was made. */
-const change = open({ estimate: number, low: number, high: number, method: text });
+export const change = open({ estimate: number, low: number, high: number, method: text });
 
 /** What the testers of a class measured in one phase: in all intervals of their series that lie in it whole. */
-const phase = open({
+export const phase = open({
   start_ns: number,
   end_ns: number,
   /** How many intervals, of all testers. */

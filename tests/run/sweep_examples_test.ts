@@ -1,5 +1,6 @@
 /** The files in examples/ do what they say, on one machine. */
 import assert from "node:assert/strict";
+import { parseDocument } from "../../results/document/parse.ts";
 import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { startSmallTarget } from "../fixtures/peers/small_target.ts";
 import { projectRoot, runProgram, TestDaemon } from "../util/mod.ts";
@@ -74,6 +75,40 @@ Deno.test("examples/single.xml and four_testers.xml: rows with 9 columns, and 9 
     const columns = four.stdout.trim().split(",");
     assert.equal(columns.length, 9 + 1 + navigator.hardwareConcurrency, four.stdout);
     assert.ok(Number(columns[9]) >= 0 && Number(columns[9]) <= 100, columns[9]);
+  });
+});
+
+Deno.test("examples/two_classes.xml: a row of each test and what sink printed, and the effect", async () => {
+  await using stack = new AsyncDisposableStack();
+  const echo = stack.use(await EchoProcess.start({ ip: TARGET }));
+  await startTesters(stack, 3);
+  stack.use(await TestDaemon.start({ role: "target", ip: TARGET, port: TARGET_PORT }));
+  await inFolder(async (folder) => {
+    const path = await adapt("two_classes.xml", folder, echo.port);
+    const text = (await Deno.readTextFile(path))
+      .replace("warmup=1,cooldown=1,duration=18", "warmup=100ms,cooldown=50ms,duration=3,noise=20ms")
+      .replace('begin="6s" end="14s"', 'begin="1s" end="2s"').replace("bps=50M", "bps=1M")
+      .replace('name="sink"', `name="sink" args="ip=${TARGET}"`);
+    await Deno.writeTextFile(path, text);
+    const json = `${folder}/result.json`;
+    const { stdout, stderr } = await runProgram("ipbench", ["run", path, "--json", json]);
+    assert.deepEqual(
+      stdout.trim().split("\n").map((row) => row.split(",").length),
+      [9, 3, 6],
+      stdout + stderr,
+    );
+    const document = parseDocument(await Deno.readTextFile(json));
+    assert.deepEqual(document.classes?.map(({ name, test }) => [name, test]), [
+      ["victim", "latency"],
+      ["bulk", "discard"],
+    ]);
+    const [effect] = document.effect!;
+    for (const part of [effect?.before, effect?.during, effect?.after]) assert.ok((part?.intervals ?? 0) > 5);
+    const sent = document.clients.flatMap(({ metrics }) =>
+      metrics.filter(({ name }) => name === "sent_packets").map(({ value }) => value)
+    );
+    const counted = document.classes![1]!.metrics!.find(({ name }) => name === "measured_sent")!;
+    assert.equal(counted.value, sent[0]! + sent[1]!, "sink heard of what both sent");
   });
 });
 

@@ -142,6 +142,12 @@ function checkRates({ document, passages, aheadNs }: Run): void {
 /** Every interval holds the packets that were due in it, and times no shorter than theirs on the wire. */
 function checkSeries({ document, passages }: Run): void {
   for (const [i, client] of document.clients.entries()) {
+    // All packets are in one interval or another: their means come to the mean of all, which Python has checked.
+    const { sum, ok } = client.series!.reduce(
+      (all, point) => ({ sum: all.sum + point.mean_ns! * point.ok, ok: all.ok + point.ok }),
+      { sum: 0, ok: 0 },
+    );
+    near(sum / ok, client.latency!.response!.mean_ns, 1, "mean of the series");
     const first = engineOf(client).first_packet, series = client.series!;
     for (const [at, point] of series.entries()) {
       const end = series[at + 1]?.t_ns ?? LENGTH_NS;
@@ -151,6 +157,9 @@ function checkSeries({ document, passages }: Run): void {
       });
       const wire = due.map(({ outNs, backNs }) => nsBetween(outNs, backNs)).toSorted((a, b) => a - b);
       assert.deepEqual([point.sent, point.ok, point.lost], [due.length, due.length, 0], `interval ${at}`);
+      const mean = wire.reduce((all, ns) => all + ns, 0) / wire.length;
+      assert.ok(point.mean_ns! >= mean, `interval ${at}: mean ${point.mean_ns}, on the wire ${mean}`);
+      assert.ok(point.mean_ns! <= point.max_ns!, `interval ${at}: mean ${point.mean_ns}`);
       // To 0.8 % of the value, see docs/measurement.md.
       for (const [key, share] of [["p50_ns", 0.5], ["p99_ns", 0.99], ["max_ns", 1]] as const) {
         const least = wire[Math.ceil(wire.length * share) - 1]!;

@@ -7,9 +7,11 @@
 import assert from "node:assert/strict";
 import type { ResultDocument } from "../../results/document/document.ts";
 import {
+  change,
   clock,
   confidence,
   counts,
+  phase,
   rates,
   start,
   SUMMARY_KEYS,
@@ -90,11 +92,24 @@ Deno.test("every figure of the schema has a witness", () => {
     ...Object.keys(window.entries).flatMap((key) =>
       ["clients[]", "targets[]", "total"].map((part) => `${part}.window.${key}`)
     ),
+    ...["begin_ns", "end_ns", "active.start_ns", "active.end_ns"].map((key) => `classes[].${key}`),
+    ...Object.keys(counts.entries).map((key) => `classes[].counts.${key}`),
+    ...Object.keys(rates.entries).map((key) => `classes[].rates.${key}`),
+    ...SUMMARY_KEYS.map((key) => `classes[].latency.response.${key}`),
+    ...Object.keys(window.entries).flatMap((key) => [`classes[].window.${key}`, `effect[].active.${key}`]),
+    ...["before", "during", "after"].flatMap((of) =>
+      Object.keys(phase.entries).map((key) => `effect[].${of}.${key}`)
+    ),
+    ...["added_ns", "received_bps", "left_ns"].flatMap((of) =>
+      Object.keys(change.entries).filter((key) => key !== "method").map((key) => `effect[].${of}.${key}`)
+    ),
     ...["clients[]", "targets[]"].flatMap((part) => [
       ...Object.keys(clock.entries).map((key) => `${part}.clock.${key}`),
       ...Object.keys(start.entries).map((key) => `${part}.start.${key}`),
     ]),
-    ...["t_ns", "sent", "ok", "lost", "p50_ns", "p99_ns", "max_ns"].map((key) => `clients[].series[].${key}`),
+    ...["t_ns", "sent", "ok", "lost", "mean_ns", "p50_ns", "p99_ns", "max_ns"].map((key) =>
+      `clients[].series[].${key}`
+    ),
   ]);
 });
 
