@@ -19,4 +19,8 @@ export const NEEDY_TESTS: readonly NeedyTest[] = [{
   name: "nfs_latency",
   side: "client",
   needs: "libnfs, Debian's package libnfs-dev, on this machine and where ipbench was built",
+}, {
+  name: "http",
+  side: "client",
+  needs: "http_parser, Debian's package libhttp-parser-dev, where ipbench was built",
 }];

@@ -24,7 +24,8 @@ Deno.test("a build without libnfs says why nfs_latency is not there", () => {
     "NAME         SIDE    VERSION  FROM      DESCRIPTION\n" +
       "latency      client  1.0.0    embedded  Round-trip times\n" +
       "nfs_latency  client  -        not here  needs libnfs, Debian's package libnfs-dev, on this machine and where " +
-      "ipbench was built\n",
+      "ipbench was built\n" +
+      "http         client  -        not here  needs http_parser, Debian's package libhttp-parser-dev, where ipbench was built\n",
   );
   assert.match(whyNot("nfs_latency", [LATENCY]), /^nfs_latency is not here: it needs libnfs, .*libnfs-dev/);
   assert.equal(whyNot("latancy", [LATENCY]), 'no plugin is named latancy; did you mean "latency"?');

@@ -21,6 +21,8 @@ const PACKAGES: [name: string, probe: string][] = [
   ["nftables", "command -v nft"],
   ["libnfs-dev", "printf '#include <nfsc/libnfs.h>\\n' | gcc -E -"],
   ["libjansson-dev", "printf '#include <jansson.h>\\n' | gcc -E -"],
+  ["libhttp-parser-dev", "printf '#include <http_parser.h>\\n' | gcc -E -"],
+  ["libssl-dev", "printf '#include <openssl/ssl.h>\\n' | gcc -E -"],
   ["iperf3", "command -v iperf3"],
   ["iperf", "command -v iperf"],
   ["chromium", "command -v chromium"],
@@ -36,10 +38,11 @@ const PACKAGES: [name: string, probe: string][] = [
   ["man-db", "command -v man"],
   ["systemd", "command -v systemd-analyze"],
   ["nfs-ganesha-vfs", "ls /usr/lib/*/ganesha/libfsalvfs.so"],
+  ["nginx-light", "ls /usr/sbin/nginx"],
   ["rpcbind", "ls /usr/sbin/rpcbind /sbin/rpcbind"],
 ];
 /** Packages that start network services when they are installed: only on machines that are there for tests (CI=true). */
-const SERVICES = ["nfs-ganesha-vfs", "rpcbind"];
+const SERVICES = ["nfs-ganesha-vfs", "nginx-light", "rpcbind"];
 const INSTALL_DEADLINE_MS = 600_000;
 
 async function missing(): Promise<string[]> {

@@ -7,6 +7,7 @@
 
 #include "ipb_args.h"
 #include "ipb_engine.h"
+#include "ipb_limits.h"
 #include "ipb_error.h"
 
 #ifndef LATENCY_CHECK
@@ -33,8 +34,6 @@ extern const struct ipbench_option latency_options[LATENCY_OPTION_COUNT];
 int latency_configure(struct ipb_engine_config *c, const struct ipb_args *args, const char *host, int port, int original,
                       struct ipb_error *err);
 
-/* The limits of the verdict: those given by themselves, else those of the set that `limits` names. */
-void latency_configure_limits(struct ipb_limits *l, const struct ipb_args *args);
 
 /* A histogram that has come in: what is known of it, and its encoding, which takes a small part of the counters' memory:
  * a controller holds a thousand results at once. */

@@ -51,19 +51,7 @@ const struct ipbench_option latency_options[] = {
 	S("until_ci", "float", "", "0", "0..1", "Stop when the mean's 95 % interval is narrower than this share of it; 0: off."),
 	S("rtt", "enum", "", "service", "service|response", "What row and samples show: from the send, or from the due time."),
 	S("keep_samples", "bool", "", "0", "", "Send single round trips to our own controller too; it asks for them when dump_dir is given."),
-	S("limits", "enum", "", "lab", "lab|paper|shared", "Set of limit_* values: stricter ones for a paper, wider ones for a machine that others use too."),
-	S("limit_lateness", "time", "s", "1ms", "0..1000", "Send lateness p99 from which a result is SUSPECT."),
-	S("limit_lateness_invalid", "time", "s", "100ms", "0..1000", "The same for INVALID."),
-	S("limit_rate", "float", "", "1%", "0..1", "Share of the requested rate that is missing, or sent beyond it, from which a result is SUSPECT."),
-	S("limit_rate_invalid", "float", "", "5%", "0..1", "The same for INVALID."),
-	S("limit_gap", "time", "s", "200us", "1us..1000", "How long the loop may stand still before it is called a gap."),
-	S("limit_gaps", "float", "", "1%", "0..1", "Share of the measured phase in gaps from which a result is SUSPECT."),
-	S("limit_gaps_invalid", "float", "", "30%", "0..1", "The same for INVALID."),
-	S("limit_longest_gap", "time", "s", "50ms", "0..1000", "One gap this long makes a result SUSPECT."),
-	S("limit_drops", "float", "", "0.1%", "0..1", "Share of packets dropped by the own receive queue or interface from which INVALID; any is SUSPECT."),
-	S("limit_steal", "float", "", "1%", "0..1", "Share of processor time taken by the hypervisor from which SUSPECT."),
-	S("limit_frequency", "float", "", "5%", "0..1", "Change of the processor's clock from which SUSPECT."),
-	S("limit_clock_step", "time", "s", "5ms", "0..1000", "Step of the real-time clock, or drift of the time stamp counter, from which SUSPECT."),
+	IPB_LIMIT_OPTIONS,
 	C("with_cpu_target", "bool", "", "0", "", "End the row with a comma, so that a CPU figure can follow."),
 	C("dump_dir", "string", "", "", "", "Write each client's samples to DIR/PREFIX_N.dmp, one a line, in us."),
 	C("dump_prefix", "string", "", "latency", "", "See dump_dir."),
@@ -168,7 +156,7 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, con
 	c->until_ci = ipb_args_number(a, "until_ci");
 	c->keep_samples = ipb_args_bool(a, "keep_samples");
 	c->keep_response = ipb_args_enum(a, "rtt") == 1;
-	latency_configure_limits(&c->limits, a);
+	ipb_limits_configure(&c->limits, a);
 	configure_socket(&c->sock, a);
 	if (c->sock.bind_port != 0 && c->sock.bind_port + c->flows - 1 > UINT16_MAX)
 		ipb_error(err, "argument bind_port: %u flows from port %u on end at %u, beyond the last port, 65535", c->flows,

@@ -3,31 +3,11 @@
 
 #include "ipb_engine_private.h"
 #include "ipb_json.h"
+#include "ipb_limits.h"
 #include "ipb_results.h"
 #include "ipb_summary.h"
 
 static uint64_t growth(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
-
-/* By what the verdict judges. */
-static void limits(const struct ipb_limits *l, struct ipb_json *j)
-{
-	ipb_json_object(j, "limits");
-	if (l->preset != NULL)
-		ipb_json_string(j, "preset", l->preset);
-	ipb_json_uint(j, "lateness_ns", l->lateness_p99_suspect_ns);
-	ipb_json_uint(j, "lateness_invalid_ns", l->lateness_p99_invalid_ns);
-	ipb_json_number(j, "rate", l->rate_suspect);
-	ipb_json_number(j, "rate_invalid", l->rate_invalid);
-	ipb_json_uint(j, "gap_ns", l->gap_ns);
-	ipb_json_number(j, "gaps", l->gap_suspect);
-	ipb_json_number(j, "gaps_invalid", l->gap_invalid);
-	ipb_json_uint(j, "longest_gap_ns", l->gap_longest_suspect_ns);
-	ipb_json_number(j, "drops", l->drop_invalid);
-	ipb_json_number(j, "steal", l->steal_suspect);
-	ipb_json_number(j, "frequency", l->frequency_suspect);
-	ipb_json_uint(j, "clock_step_ns", l->clock_step_ns);
-	ipb_json_end_object(j);
-}
 
 static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 {
@@ -64,7 +44,7 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_uint(j, "gap_sum_ns", e->gaps.sum_ns);
 	ipb_json_uint(j, "gap_longest_ns", e->gaps.longest_ns);
 	ipb_json_uint(j, "gap_limit_ns", e->config.limits.gap_ns);
-	limits(&e->config.limits, j);
+	ipb_limits_report(&e->config.limits, j);
 	ipb_json_end_object(j);
 }
 

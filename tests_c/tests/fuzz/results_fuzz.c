@@ -1,5 +1,5 @@
 /* link: client_wrapper/wrapper.o client_wrapper/words.o client_wrapper/program.o nfs_latency/nfs_result.o nfs_latency/tally.o cpu_target/burner.o sink/flows.o */
-/* Any bytes as the results of the wrappers, of nfs_latency and of the tests that send text and JSON, and any text as a
+/* Any bytes as the results of the wrappers, of nfs_latency, of the tests of requests and of those that send text and JSON, and any text as a
  * command, as a list of CPUs and as packets that sink counts. The first byte chooses.  SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "../../sink/flows.h"
 #include "ipb_json.h"
 #include "ipb_report.h"
+#include "ipb_requests_codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -95,11 +96,23 @@ static void packets(const char *bytes, int size)
 	flows_free(&flows);
 }
 
+static void requests(const char *bytes, int size)
+{
+	static const struct ipbench_metric metrics[] = { IPB_REQ_METRIC_ROWS };
+	struct ipb_requests_record r;
+
+	if (ipb_requests_decode(&r, 0x30, IPB_REQ_COMMON_METRICS, bytes, size, NULL) < 0)
+		return;
+	char *json = ipb_requests_json(&r, metrics);
+	if (json != NULL)
+		json_is_well_formed(json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const run[])(const char *, int) = { wrapper, report, nfs, command, cpus, packets };
+	static void (*const run[])(const char *, int) = { wrapper, report, nfs, command, cpus, packets, requests };
 
 	if (size > 0)
-		run[data[0] % 6]((const char *)data + 1, (int)size - 1);
+		run[data[0] % (sizeof run / sizeof *run)]((const char *)data + 1, (int)size - 1);
 	return 0;
 }

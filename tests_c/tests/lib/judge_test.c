@@ -313,7 +313,7 @@ static struct ipb_engine *crowded(const char *arguments)
 
 	if (ipb_args_parse(&args, latency_options, LATENCY_OPTION_COUNT, arguments, 0, &err) < 0)
 		fail_msg("\"%s\": %s", arguments, ipb_error_text(&err));
-	latency_configure_limits(&e->config.limits, &args);
+	ipb_limits_configure(&e->config.limits, &args);
 	ipb_args_free(&args);
 	for (int i = 0; i < 1000; i++)
 		ipb_hist_record(&e->lateness, i < 970 ? 5000 : 12000000);

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "latency.h"
+#include "ipb_args.h"
+#include "ipb_json.h"
+#include "ipb_limits.h"
 
 enum { PRESET_LAB, PRESET_PAPER, PRESET_SHARED, PRESET_COUNT };
 
@@ -38,7 +40,7 @@ static double limit(const struct ipb_args *a, const char *name)
 		return ipb_args_number(a, name);
 	for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
 		if (strcmp(presets[i].name, name) == 0) {
-			const struct ipbench_option *o = latency_options;
+			const struct ipbench_option *o = a->options;
 			while (strcmp(o->name, name) != 0)
 				o++;
 			const char *text = preset == PRESET_PAPER ? presets[i].paper : presets[i].shared;
@@ -51,7 +53,7 @@ static double limit(const struct ipb_args *a, const char *name)
 
 static uint64_t limit_ns(const struct ipb_args *a, const char *name) { return (uint64_t)limit(a, name); }
 
-void latency_configure_limits(struct ipb_limits *l, const struct ipb_args *a)
+void ipb_limits_configure(struct ipb_limits *l, const struct ipb_args *a)
 {
 	l->preset = preset_names[ipb_args_enum(a, "limits")];
 	l->lateness_p99_suspect_ns = limit_ns(a, "limit_lateness");
@@ -66,4 +68,24 @@ void latency_configure_limits(struct ipb_limits *l, const struct ipb_args *a)
 	l->steal_suspect = limit(a, "limit_steal");
 	l->frequency_suspect = limit(a, "limit_frequency");
 	l->clock_step_ns = limit_ns(a, "limit_clock_step");
+}
+
+void ipb_limits_report(const struct ipb_limits *l, struct ipb_json *j)
+{
+	ipb_json_object(j, "limits");
+	if (l->preset != NULL)
+		ipb_json_string(j, "preset", l->preset);
+	ipb_json_uint(j, "lateness_ns", l->lateness_p99_suspect_ns);
+	ipb_json_uint(j, "lateness_invalid_ns", l->lateness_p99_invalid_ns);
+	ipb_json_number(j, "rate", l->rate_suspect);
+	ipb_json_number(j, "rate_invalid", l->rate_invalid);
+	ipb_json_uint(j, "gap_ns", l->gap_ns);
+	ipb_json_number(j, "gaps", l->gap_suspect);
+	ipb_json_number(j, "gaps_invalid", l->gap_invalid);
+	ipb_json_uint(j, "longest_gap_ns", l->gap_longest_suspect_ns);
+	ipb_json_number(j, "drops", l->drop_invalid);
+	ipb_json_number(j, "steal", l->steal_suspect);
+	ipb_json_number(j, "frequency", l->frequency_suspect);
+	ipb_json_uint(j, "clock_step_ns", l->clock_step_ns);
+	ipb_json_end_object(j);
 }

@@ -1,0 +1,269 @@
+/**
+ * rr, connections and http against what others count: nginx's access log, the kernel's counters of connections, the
+ * echo's packets and bytes.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Counts, Metric, Rates, Summary } from "../../results/document/document.ts";
+import { drive, drivenRow } from "../fixtures/driven.ts";
+import { Nginx } from "../fixtures/peers/nginx.ts";
+import { EchoProcess } from "../fixtures/peers/echo_process.ts";
+import { runConfig } from "../fixtures/run_config.ts";
+import { near } from "../fixtures/samples.ts";
+import { Veth } from "../fixtures/network/veth.ts";
+import { hasNamespaces, isInstalled, projectRoot, sleep, TestDaemon, until } from "../util/mod.ts";
+
+interface Result {
+  counts: Counts;
+  rates: Rates;
+  metrics: Metric[];
+  latency: { response: Summary; service: Summary; connect?: Summary; first_byte?: Summary };
+  pacing: { due: number; unsent: number };
+  engine: { connections: number; depth: number; local_addresses: number };
+  reasons: { level: string; code: string; text: string }[];
+}
+
+const QUIET = "wait=sleep,limits=shared,warmup=0,cooldown=0";
+const ECHO_PORT = 7;
+const hasHttp = isInstalled("nginx") && isThere(`${projectRoot()}/build/plugins/http.so`);
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+const figuresOf = ({ metrics }: Result) =>
+  Object.fromEntries(metrics.map(({ name, value }) => [name, value])) as Record<string, number>;
+
+function run(
+  plugin: string,
+  port: number,
+  args: string,
+  wrap?: string[],
+): Promise<{ result: Result; row: string[] }> {
+  const child = drive({
+    plugin,
+    target: "127.0.0.1",
+    port,
+    args: `${QUIET},${args}`,
+    ...wrap === undefined ? {} : { wrap },
+  });
+  return drivenRow<Result>(child);
+}
+
+Deno.test({
+  name: "http counts what nginx's access log has (nginx-light, libhttp-parser-dev)",
+  ignore: !hasHttp,
+}, async (t) => {
+  const page = "x".repeat(3000);
+  await using server = await Nginx.start(page);
+  let logged = 0;
+  for (
+    const [what, args, status, body] of [
+      ["kept connections", "path=/", 200, 3000],
+      ["a connection each", "path=/,kept=0", 200, 3000],
+      ["HEAD", "path=/,method=HEAD", 200, 0],
+      ["what is not there", "path=/nothing", 404, undefined],
+    ] as const
+  ) {
+    await t.step(what, async () => {
+      const { result, row } = await run("http", server.port, `rate=200,duration=1,connections=5,${args}`);
+      const figures = figuresOf(result);
+      await until(
+        "all is logged",
+        5000,
+        async () => (await server.served()).length >= logged + result.counts.sent,
+      );
+      const served = (await server.served()).slice(logged);
+      logged += served.length;
+      assert.equal(served.length, result.counts.sent);
+      assert.equal(result.counts.ok, 200);
+      assert.ok(served.every((line) => line.status === status));
+      assert.equal(figures[`status_${Math.floor(status / 100)}xx`], 200);
+      const bodies = served.reduce((sum, line) => sum + line.bodyBytes, 0);
+      assert.equal(figures.body_bytes, bodies);
+      if (body !== undefined) assert.equal(bodies, body * 200);
+      const bytes = served.reduce((sum, line) => sum + line.bytes, 0);
+      // Those that were answered after the phase's end are not in its rate.
+      near(result.rates.received_bps! / 8 * figures.run_time!, bytes, 0.1 * bytes, "bytes");
+      assert.equal(Number(row[3]), 200);
+      assert.equal(result.reasons.some(({ code }) => code === "http-status"), status === 404);
+    });
+  }
+});
+
+Deno.test(
+  { name: "http shows in response times that nginx stood still (nginx-light)", ignore: !hasHttp },
+  async () => {
+    await using server = await Nginx.start("hello");
+    const worker = server.worker();
+    const running = run("http", server.port, "rate=500,duration=2,connections=4,drain=5");
+    await sleep(900);
+    Deno.kill(worker, "SIGSTOP");
+    await sleep(300);
+    Deno.kill(worker, "SIGCONT");
+    const { result } = await running;
+    assert.deepEqual([result.counts.sent, result.counts.ok, result.counts.lost], [1000, 1000, 0]);
+    // 150 of 1,000 requests were due in the 300 ms: 15 %. Only the four that were out have a long service time.
+    const { response, service } = result.latency;
+    assert.ok(response.p99_ns > 250e6 && response.p90_ns > 50e6, JSON.stringify(response));
+    assert.ok(service.max_ns > 250e6 && service.p99_ns < 200e6, JSON.stringify(service));
+  },
+);
+
+Deno.test({
+  name: "http holds 10,000 connections in 256 MB (nginx-light)",
+  ignore: !hasHttp || Deno.uid() !== 0,
+}, async () => {
+  await using server = await Nginx.start("hello");
+  const child = drive({
+    plugin: "http",
+    target: "127.0.0.1",
+    port: server.port,
+    args: `${QUIET},rate=5000,duration=2,connections=10000,drain=5`,
+  });
+  let peakKb = 0, established = 0;
+  const watching = (async () => {
+    for (;;) {
+      try {
+        const status = await Deno.readTextFile(`/proc/${child.pid}/status`);
+        peakKb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? peakKb);
+        established = Math.max(established, [...Deno.readDirSync(`/proc/${child.pid}/fd`)].length);
+      } catch {
+        return;
+      }
+      await sleep(100);
+    }
+  })();
+  const { result } = await drivenRow<Result>(child);
+  await watching;
+  assert.equal(result.counts.ok, 10_000);
+  assert.ok(established >= 10_000, `${established}`);
+  assert.ok(peakKb > 0 && peakKb < 256 * 1024, `${peakKb} kB`);
+});
+
+/** The kernel's counters of TCP in the namespace. */
+function tcpCounters(link: Veth): Record<string, number> {
+  const [command = "", ...args] = [...link.wrap, "cat", "/proc/net/snmp"];
+  const text = new TextDecoder().decode(new Deno.Command(command, { args }).outputSync().stdout);
+  const [names = [], values = []] = text.split("\n").filter((line) => line.startsWith("Tcp:"))
+    .map((line) => line.split(" ").slice(1));
+  return Object.fromEntries(names.map((name, i) => [name, Number(values[i])]));
+}
+
+Deno.test({ name: "connections are those that the kernel counts", ignore: !hasNamespaces() }, async (t) => {
+  using link = Veth.make("q");
+  assert.ok(link !== null);
+  await using _echo = await EchoProcess.start({ ip: "127.0.0.1", wrap: link.wrap });
+  for (
+    const args of [
+      "rate=300,duration=1,connections=20",
+      "rate=300,duration=1,connections=20,linger=0",
+      "duration=0.5",
+    ]
+  ) {
+    await t.step(args, async () => {
+      const before = tcpCounters(link);
+      const { result } = await run("connections", ECHO_PORT, args, link.wrap);
+      const after = tcpCounters(link), figures = figuresOf(result);
+      const grown = (name: string) => after[name]! - before[name]!;
+      assert.equal(result.counts.sent, result.counts.ok);
+      // In a closed loop a connection may begin within the phase's last moment and another right after it.
+      near(grown("ActiveOpens"), result.counts.sent, args.includes("rate") ? 0 : 1, "ActiveOpens");
+      near(figures.connections_opened!, result.counts.sent, args.includes("rate") ? 20 : 1, "opened");
+      // Each connection ends, and with linger=0 by a reset.
+      if (args.includes("linger")) assert.ok(grown("OutRsts") >= result.counts.sent);
+      await until("nothing is connected", 5000, () => tcpCounters(link).CurrEstab === 0);
+      const { connect, first_byte, response } = result.latency;
+      assert.ok(connect!.p50_ns <= first_byte!.p50_ns && first_byte!.p50_ns <= response.p50_ns);
+      assert.equal(connect!.count, result.counts.sent);
+    });
+  }
+  await t.step("without a free port it says so, and what to do", async () => {
+    const [command = "", ...args] = [
+      ...link.wrap,
+      "sysctl",
+      "-qw",
+      "net.ipv4.ip_local_port_range=40000 40009",
+      "net.ipv4.tcp_tw_reuse=0",
+    ];
+    assert.ok(new Deno.Command(command, { args }).outputSync().success);
+    const { result } = await run("connections", ECHO_PORT, "rate=200,duration=0.5", link.wrap);
+    const figures = figuresOf(result);
+    assert.ok(figures.out_of_ports! > 50, JSON.stringify(figures));
+    assert.equal(figures.out_of_ports, figures.unsent);
+    assert.equal(result.pacing.due, result.counts.sent + figures.unsent!);
+    assert.match(
+      JSON.stringify(result.reasons),
+      /"INVALID","code":"out-of-ports".*linger=0, several addresses/,
+    );
+    const other = figuresOf(
+      (await run("connections", ECHO_PORT, "rate=200,duration=0.5,linger=0,bind=127.0.0.9", link.wrap))
+        .result,
+    );
+    assert.equal(other.out_of_ports, 0);
+  });
+});
+
+Deno.test({ name: "rr's requests are those that the echo counts", ignore: !hasNamespaces() }, async (t) => {
+  using link = Veth.make("r");
+  assert.ok(link !== null);
+  for (const proto of ["tcp", "udp"]) {
+    await t.step(proto, async () => {
+      const echo = drive({
+        plugin: "echo",
+        target: "",
+        port: 0,
+        args: `${proto}=7,ip=127.0.0.1`,
+        wrap: link.wrap,
+        seconds: 5,
+      });
+      const counted = drivenRow<Result>(echo);
+      counted.catch(() => {});
+      await sleep(1500);
+      const { result } = await run(
+        "rr",
+        ECHO_PORT,
+        `proto=${proto},rate=400,duration=1,connections=8,request=500`,
+        link.wrap,
+      );
+      assert.deepEqual([result.counts.sent, result.counts.ok, result.pacing.due], [400, 400, 400]);
+      assert.deepEqual([result.engine.connections, result.engine.depth], [8, 1]);
+      const figures = figuresOf((await counted).result);
+      assert.equal(figures[`${proto}_bytes`], 400 * 500);
+      if (proto === "tcp") assert.equal(figures.tcp_connections, 8);
+      else assert.equal(figures.udp_packets, 400);
+      near(result.rates.sent_bps!, 400 * 500 * 8, 0.05 * 400 * 500 * 8, "sent_bps");
+      assert.ok(Math.abs(figuresOf(result).sent_rate! - 400) <= 20);
+    });
+  }
+});
+
+Deno.test("rr and connections run by daemons, and two testers add up", async (t) => {
+  await using one = await TestDaemon.start();
+  await using two = await TestDaemon.start();
+  await using echo = await EchoProcess.start();
+  for (const test of ["rr", "connections"]) {
+    await t.step(test, async () => {
+      const { document, stdout, stderr } = await runConfig({
+        test,
+        args: `${QUIET},rate=100,duration=1,connections=4`,
+        testPort: echo.port,
+        clients: [{ host: one.host, port: one.port }, { host: two.host, port: two.port }],
+        targets: [],
+      });
+      assert.equal(document.run.failed, undefined, stderr);
+      assert.equal(document.total!.counts!.ok, 200);
+      const rate = document.total!.metrics!.find(({ name }) => name === "completed_rate")!;
+      assert.equal(rate.of, 2);
+      near(rate.value, 200, 20, "completed_rate");
+      const row = stdout.trim().split("\n").at(-1)!.split(",").map(Number);
+      assert.deepEqual([row[0], row[2], row[3]], [200, 200, 200]);
+      assert.ok(document.clients[0]!.series!.length > 5);
+    });
+  }
+});
