@@ -1,4 +1,4 @@
-/* link: stream/options.o stream/connect.o stream/peer_ipbench.o stream/peer_old.o stream/run.o stream/figures.o stream/judge.o stream/result.o */
+/* link: stream/options.o stream/connect.o stream/peer_ipbench.o stream/peer_old.o stream/peer_iperf2.o stream/peer_iperf3.o stream/told.o stream/run.o stream/figures.o stream/judge.o stream/result.o */
 /* stream against the services in this process, and against targets that fail in every way.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
