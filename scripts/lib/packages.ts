@@ -25,6 +25,7 @@ const PACKAGES: [name: string, probe: string][] = [
   ["libssl-dev", "printf '#include <openssl/ssl.h>\\n' | gcc -E -"],
   ["iperf3", "command -v iperf3"],
   ["iperf", "command -v iperf"],
+  ["dbench", "command -v tbench_srv"],
   ["chromium", "command -v chromium"],
   ["openssl", "command -v openssl"],
   ["python3", "command -v python3"],

@@ -1,6 +1,7 @@
 /* Commands and result of the wrappers; see wrapper.h.  SPDX-License-Identifier: MIT */
 #include "wrapper.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,11 @@
  * of the output, output. */
 #define MAGIC "IPBWRAP1"
 #define HEADER 32
+#define FIGURE_MARK "metric:"
+#define FIGURE_LINE 120 /* bytes of such a line that are looked at */
+#define FIGURE_NAME 40
+#define FIGURE_UNIT 15
+#define FIGURES 64      /* of one program; further ones are not looked at */
 
 const struct ipbench_option wrapper_options[WRAPPER_OPTIONS] = {
 	{ "start", "string", "", "", "", "Program that is the test, with arguments: an absolute path below a --allow-exec directory.", 0, 0 },
@@ -144,17 +150,72 @@ int wrapper_print(const struct client_data *data)
 	return 0;
 }
 
-const struct ipbench_metric wrapper_metrics[4] = {
+const struct ipbench_metric wrapper_metrics[WRAPPER_METRICS] = {
 	{ "start_exit_status", "", "Exit status of the program that start names", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_LESS },
 	{ "output_exit_status", "", "Exit status of the program that output names", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_LESS },
 	{ "run_time", "s", "How long the program that start names ran", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
 	{ "output_bytes", "byte", "What the program that output names printed", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "sum_*", "", "A figure that the program prints, and that adds up over several", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "mean_*", "", "A figure that the program prints; the mean of several", IPBENCH_TOTAL_MEAN, IPBENCH_BETTER_UNKNOWN },
+	{ "max_*", "", "A figure that the program prints; the largest of several", IPBENCH_TOTAL_MAX, IPBENCH_BETTER_UNKNOWN },
+	{ "min_*", "", "A figure that the program prints; the smallest of several", IPBENCH_TOTAL_MIN, IPBENCH_BETTER_UNKNOWN },
 };
+
+/* "sum_throughput 344.97 MB/s", the rest of a line: 0, or -1 when it is no figure. */
+static int figure(const char *line, char name[FIGURE_NAME + 1], double *value, char unit[FIGURE_UNIT + 1])
+{
+	static const char *const kinds[] = { "sum_", "mean_", "max_", "min_" };
+	char number[40], more;
+	char *end;
+	size_t begins = 0;
+
+	unit[0] = '\0';
+	const int words = sscanf(line, "%40s %39s %15s %c", name, number, unit, &more);
+	if (words != 2 && words != 3)
+		return -1;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds && begins == 0; i++)
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
+			begins = strlen(kinds[i]);
+	if (begins == 0 || name[begins] == '\0' ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != strlen(name))
+		return -1;
+	*value = strtod(number, &end);
+	return *end == '\0' && isfinite(*value) ? 0 : -1;
+}
+
+/* Figures that the program has printed, a line each behind FIGURE_MARK. Gives how many such lines were none. */
+static int figures(const char *text, size_t size, struct ipb_json *j, char bad[FIGURE_LINE + 1])
+{
+	int count = 0, wrong = 0;
+
+	for (const char *at = text, *end = text + size, *next; at < end && count < FIGURES; at = next) {
+		char line[FIGURE_LINE + 1], name[FIGURE_NAME + 1], unit[FIGURE_UNIT + 1];
+		double value;
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		size_t length = (size_t)((newline != NULL ? newline : end) - at);
+		next = newline != NULL ? newline + 1 : end;
+		if (length < strlen(FIGURE_MARK) || memcmp(at, FIGURE_MARK, strlen(FIGURE_MARK)) != 0)
+			continue;
+		if (length > FIGURE_LINE)
+			length = FIGURE_LINE;
+		memcpy(line, at, length);
+		line[length] = '\0';
+		if (figure(line + strlen(FIGURE_MARK), name, &value, unit) < 0) {
+			if (wrong++ == 0)
+				memcpy(bad, line, length + 1);
+			continue;
+		}
+		ipb_results_metric(j, name, value, unit);
+		count++;
+	}
+	return wrong;
+}
 
 int wrapper_results(const struct client_data *data, char **json)
 {
 	struct ipb_reader r;
 	struct ipb_json j;
+	char bad[FIGURE_LINE + 1];
 
 	if (!whole(data))
 		return -1;
@@ -172,7 +233,15 @@ int wrapper_results(const struct client_data *data, char **json)
 		ipb_results_metric(&j, "run_time", ran_s, "s");
 	}
 	ipb_results_metric(&j, "output_bytes", data->size - HEADER, "byte");
+	const int wrong = figures(data->data + HEADER, (size_t)data->size - HEADER, &j, bad);
 	ipb_json_end_array(&j);
+	if (wrong > 0) {
+		ipb_json_array(&j, "reasons");
+		ipb_results_reason(&j, 0, "program-figure", "the program printed %d lines that begin \"" FIGURE_MARK "\" and hold no figure, "
+		                   "such as \"%s\": wanted is \"" FIGURE_MARK " NAME NUMBER UNIT\", NAME beginning sum_, mean_, max_ or min_",
+		                   wrong, bad);
+		ipb_json_end_array(&j);
+	}
 	ipb_json_end_object(&j);
 	*json = ipb_json_take(&j);
 	return *json != NULL ? 0 : -1;

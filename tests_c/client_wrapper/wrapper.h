@@ -24,7 +24,8 @@ struct wrapper {
 extern const struct ipbench_option wrapper_options[WRAPPER_OPTIONS];
 
 /* What the figures are, for the extension's table. */
-extern const struct ipbench_metric wrapper_metrics[4];
+#define WRAPPER_METRICS 8
+extern const struct ipbench_metric wrapper_metrics[WRAPPER_METRICS];
 
 int wrapper_setup(struct wrapper *w, const char *arguments, struct ipb_error *err);
 /* Around the work of start, on its thread. */

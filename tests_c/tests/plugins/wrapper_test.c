@@ -322,9 +322,58 @@ static void texts_end_with_a_newline(void **state)
 	prints("", 0, IPBENCH_TARGET, "");
 }
 
+/* Bytes of an original daemon, which are the program's output alone. */
+static char *results_of(const char *output)
+{
+	struct client_data d = { 0 };
+	char *json;
+
+	assert_int_equal(wrapper_unmarshall(output, (int)strlen(output), &d.data, &d.size, &err), 0);
+	assert_int_equal(wrapper_results(&d, &json), 0);
+	ipb_report_free(&d.data);
+	return json;
+}
+
+static void lines_are_figures(void **state)
+{
+	(void)state;
+	char *json = results_of("Hello\nmetric: sum_throughput 344.97 MB/s\nmetric: max_latency -1e3\n metric: min_x 1\nmetric:mean_y 2 s");
+	assert_non_null(strstr(json, "{\"name\":\"sum_throughput\",\"value\":344.97,\"unit\":\"MB/s\"}"));
+	assert_non_null(strstr(json, "{\"name\":\"max_latency\",\"value\":-1000,\"unit\":\"\"}"));
+	assert_non_null(strstr(json, "{\"name\":\"mean_y\",\"value\":2,\"unit\":\"s\"}"));
+	assert_null(strstr(json, "min_x")); /* the mark begins the line */
+	assert_null(strstr(json, "reasons"));
+	free(json);
+}
+
+static void other_lines_with_the_mark_are_told(void **state)
+{
+	static const char *const bad[] = { "metric:", "metric: throughput 1", "metric: sum_ 1", "metric: sum_x", "metric: sum_x one",
+		                           "metric: sum_x nan", "metric: sum_x inf", "metric: sum_x 1 s more", "metric: sum_x-y 1",
+		                           "metric: sum_x 1z", "metric: start_exit_status 0" };
+	char many[4000] = "", line[40];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char *json = results_of(bad[i]);
+		if (strstr(json, "program-figure") == NULL)
+			fail_msg("%s: %s", bad[i], json);
+		free(json);
+	}
+	for (int i = 0; i < 70; i++) {
+		snprintf(line, sizeof line, "metric: sum_x%d 1\n", i);
+		strcat(many, line);
+	}
+	char *json = results_of(many);
+	assert_non_null(strstr(json, "sum_x63"));
+	assert_null(strstr(json, "sum_x64"));
+	free(json);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(words_are_split), cmocka_unit_test(only_below_allowed_directories),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lines_are_figures), cmocka_unit_test(other_lines_with_the_mark_are_told),
+		cmocka_unit_test(words_are_split), cmocka_unit_test(only_below_allowed_directories),
 		                            cmocka_unit_test(nobody_learns_what_files_there_are),
 		                            cmocka_unit_test(programs_are_run), cmocka_unit_test(limits_hold),
 		                            cmocka_unit_test(nothing_is_left), cmocka_unit_test(results_are_checked),
