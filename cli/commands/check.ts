@@ -67,7 +67,8 @@ async function check(description: RunDescription, access: DaemonAccess): Promise
     ...findTests(description),
     ...description.clients.map((client) => {
       const port = client.targetPort === null ? "" : `:${client.targetPort}`;
-      const does = `client  ${formatAddress(client)}  tests ${client.target}${port}  ${
+      const of = client.class === undefined ? "" : `  class ${client.class}`;
+      const does = `client  ${formatAddress(client)}${of}  tests ${client.target}${port}  ${
         client.args || "(no arguments)"
       }`;
       return daemon(client, "tester", does);
@@ -76,7 +77,9 @@ async function check(description: RunDescription, access: DaemonAccess): Promise
       daemon(
         target,
         "target",
-        `target  ${formatAddress(target)}  ${target.test}  ${target.args || "(no arguments)"}`,
+        `target  ${formatAddress(target)}${
+          target.class === undefined ? "" : `  class ${target.class}`
+        }  ${target.test}  ${target.args || "(no arguments)"}`,
       )
     ),
   ]);

@@ -183,3 +183,21 @@ Deno.test("no time is left when all testers have ended", () => {
   view.take({ kind: "result", peer: peer(1), valid: true, bytes: 10 }, 100);
   assert.equal(view.frame(200, 79, 20).at(-1), "total          1/1 done");
 });
+
+Deno.test("testers stand with their class, and each class has a line of its own sums", () => {
+  const view = new LiveView();
+  const of = (index: number, name: string): PeerName => ({ ...peer(index), class: name });
+  view.take({ kind: "schedule", leadNs: 0, expectedNs: 12e9, deadlineNs: 20e9 }, 0);
+  view.take({ kind: "progress", peer: of(1, "victim"), progress: PROGRESS }, 3200);
+  view.take({
+    kind: "progress",
+    peer: of(2, "bulk"),
+    progress: { ...PROGRESS, ok: 0, lost: 0, bad: 0, rateBps: 0, p50Ns: 0 },
+  }, 3200);
+  assert.deepEqual(view.frame(3200, 120, 20), [
+    "victim 10.0.0.1:8036  measure  3.2/10.0 s     9.98 Mbit/s  loss 0.1 %  p50 12.3 µs  p99 45.6 µs",
+    "bulk 10.0.0.2:8036    measure  3.2/10.0 s  sent 10 Mbit/s",
+    "victim                0/1 done  9.98 Mbit/s  loss 0.1 %  7 s left",
+    "bulk                  0/1 done  sent 10 Mbit/s  7 s left",
+  ]);
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { defaultRun } from "../../config/run_description.ts";
+import { defaultRun, testsOf } from "../../config/run_description.ts";
 import { newDocument } from "../outcome/run_document.ts";
 import { asidePath, runIdOf } from "./journal.ts";
 import { DocumentSaver, recoverDocument, saveDocument } from "./save.ts";
@@ -193,4 +193,39 @@ Deno.test("what becomes known later is added to a part, and what is in the journ
     assert.ok((await Deno.stat(`${path}.journal`)).size - before < 300);
     const { document: found } = await recoverDocument(path);
     assert.deepEqual([found.clients[0]?.peer, found.clients[0]?.clock], ["x", clock]);
+  }));
+
+Deno.test("of a run of several tests what came in is summed up class by class", () =>
+  inFolder(async (path) => {
+    const [first, second] = DESCRIPTION.clients;
+    const description = {
+      ...DESCRIPTION,
+      clients: [{ ...first!, class: "victim" }, { ...second!, class: "bulk" }],
+      classes: ["victim", "bulk"].map((name, n) => ({ ...testsOf(DESCRIPTION)[0]!, name, beginSeconds: n })),
+    };
+    const document = newDocument(description, 1n, new Date(0));
+    const saver = new DocumentSaver(path);
+    await saver.update(document);
+    const counts = { sent: 3, ok: 3, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
+    document.clients[1] = { ...document.clients[1]!, peer: "ipbenchd/1.0.0", counts };
+    await saver.update(document);
+    const { document: died } = await recoverDocument(path);
+    assert.deepEqual(died.classes?.map((part) => part.counts?.sent ?? null), [null, 3]);
+    assert.equal(died.total.counts, null, "total is the first class's");
+    assert.equal(died.run.verdict, "INVALID");
+
+    // A run that ended, and whose document could not be written: verdicts and rows are in the journal.
+    Object.assign(document.classes![1]!, { csv: "1,2\n", verdict: "SUSPECT", reasons: ["late"] });
+    await Deno.mkdir(path);
+    await assert.rejects(saver.finish(document));
+    await Deno.remove(path);
+    const { document: ended, complete } = await recoverDocument(path);
+    assert.equal(complete, false);
+    const { csv, verdict, reasons, counts: found } = ended.classes![1]!;
+    assert.deepEqual({ csv, verdict, reasons, sent: found?.sent }, {
+      csv: "1,2\n",
+      verdict: "SUSPECT",
+      reasons: ["late"],
+      sent: 3,
+    });
   }));
