@@ -94,6 +94,11 @@ export function judge(
   return judgementOf(details);
 }
 
+/** Whether nothing came from a tester. */
+function isEmpty({ counts, rates, start, metrics }: ClientResult): boolean {
+  return counts === null && rates === null && start === null && metrics.length === 0;
+}
+
 /** The judgement that reasons come to. */
 function judgementOf(details: HostReason[]): Judgement {
   return { verdict: verdictOf(details), reasons: sentencesOf(details), details };
@@ -132,10 +137,15 @@ export function judgeClasses(
     const own = extra.filter((reason) => reason.class === name).map(({ class: _, ...reason }) => reason);
     // How the run ended is said of the run, once.
     const { details } = judge({ ...part, run: { failed } }, {}, own, nameOf);
-    return {
-      name,
-      ...judgementOf(details.filter(({ code }) => code !== "failed" || own.length > 0)),
-    };
+    const found = details.filter(({ code }) => code !== "failed" || own.length > 0);
+    if ((failed || run.run?.interrupted === true) && part.clients.every(isEmpty) && found.length === 0) {
+      found.push({
+        level: "INVALID",
+        code: "no-result",
+        text: "the run ended before its testers had a result",
+      });
+    }
+    return { name, ...judgementOf(found) };
   });
   const rest = extra.filter((reason) => reason.class === undefined);
   const ending: HostReason[] = run.run?.interrupted === true

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import type { ResultDocument } from "./document.ts";
-import { judge, verdictOf } from "./verdict.ts";
+import { judge, judgeClasses, verdictOf } from "./verdict.ts";
 
 function document(change: (d: ResultDocument) => void): ResultDocument {
   const made = makeDocument({ samples: 1000, intervals: 2 });
@@ -169,4 +169,32 @@ Deno.test("testers of one host are told apart by their ports, each with its own 
   }));
   const gone = reasons.filter((reason) => reason.endsWith("it is gone"));
   assert.deepEqual(gone.sort(), ["127.0.0.1:8036: it is gone", "127.0.0.1:8037: it is gone"]);
+});
+
+Deno.test("of a run that ended early a class without a result is INVALID, whoever's fault that was", () => {
+  const made = makeDocument({ samples: 1000, intervals: 2, clients: 1 });
+  const [client] = made.clients;
+  const empty = {
+    ...client!,
+    host: "b",
+    counts: null,
+    rates: null,
+    start: null,
+    latency: null,
+    metrics: [],
+    reasons: [],
+  };
+  const run = { ...made, clients: [client!, empty], run: { interrupted: true } };
+  const classes = [[client!], [empty]].map((clients, n) => ({
+    name: ["victim", "bulk"][n]!,
+    clients,
+    targets: [],
+    total: made.total,
+  }));
+  const { whole, classes: judged } = judgeClasses(run, classes, []);
+  assert.deepEqual(judged.map(({ verdict }) => verdict), ["VALID", "INVALID"]);
+  assert.deepEqual(whole.reasons, [
+    "the run was interrupted",
+    "class bulk: the run ended before its testers had a result",
+  ]);
 });

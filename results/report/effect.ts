@@ -70,7 +70,7 @@ export function effectsOf(model: ReportModel): { point: ReportPoint; effect: Cla
 export function effectSection(model: ReportModel): Markup | null {
   const found = effectsOf(model);
   if (found.length === 0) return null;
-  return model.runs.length === 1 ? oneRun(found, model.points) : manyRuns(found);
+  return model.runs.length === 1 ? oneRun(found, model.points) : manyRuns(found, model.shared);
 }
 
 function oneRun(
@@ -96,13 +96,16 @@ function oneRun(
   }${chart !== null && figure(chart)}`;
 }
 
-function manyRuns(found: readonly { point: ReportPoint; effect: ClassEffect }[]): Markup {
+function manyRuns(
+  found: readonly { point: ReportPoint; effect: ClassEffect }[],
+  shared: ReadonlyMap<string, string>,
+): Markup {
   const rows = found.slice(0, EFFECT_ROWS).map(({ point, effect }): Fragment[] => [
     html`<code>${point.file}</code>`,
     effect.of,
-    [...point.params].filter(([name]) => name.startsWith(`${effect.of}.`)).map(([name, value]) =>
-      `${name}=${value}`
-    )
+    [...point.params].filter(([name]) => name.startsWith(`${effect.of}.`) && !shared.has(name)).map((
+      [name, value],
+    ) => `${name}=${value}`)
       .join(", "),
     formatTime((effect.before ?? effect.after)?.mean_ns),
     formatTime(effect.during?.mean_ns),

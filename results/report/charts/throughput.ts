@@ -11,7 +11,10 @@ import { crosses, spread } from "./marks.ts";
 
 /** What came back for what was offered, one curve a group; `null` when all runs have one load. */
 export function throughputChart(model: ReportModel): Chart | null {
-  const groups = model.groups.filter((group) => group.cells.length > 1);
+  const groups = model.groups.filter((group) =>
+    group.cells.length > 1 &&
+    group.cells.some((cell) => cell.points.some((point) => point.receivedBps !== null))
+  );
   if (groups.length === 0) return null;
   const most = Math.max(...groups.flatMap((group) => group.cells.map((cell) => cell.load)));
   const { scale, unit } = rateUnit(most);
