@@ -1,7 +1,7 @@
 /*
  * Bare loops over one TCP connection or UDP socket, as fast as they go: what bench/stream.ts compares with.
  *
- *   bare sink PORT BYTES SECONDS copy|trunc     accepts one connection, prints bit/s received
+ *   bare sink PORT BYTES SECONDS copy|trunc [LEAST]  accepts one connection, prints bit/s received; LEAST: SO_RCVLOWAT
  *   bare source PORT BYTES SECONDS              connects and sends
  *   bare usink PORT BYTES SECONDS               UDP with GRO
  *   bare usource PORT BYTES SECONDS             UDP with GSO, BYTES a datagram
@@ -24,6 +24,7 @@
 #define UDP_SEGMENT 103
 #define UDP_GRO 104
 #endif
+#define TRIES 200   /* to connect, 10 ms apart */
 #define TRAIN 65000 /* bytes that one call takes or gives over UDP */
 
 static uint64_t now_ns(void)
@@ -109,16 +110,23 @@ int main(int argc, char **argv)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
 	}
 	if (strstr(what, "source") != NULL) {
-		if (connect(fd, (struct sockaddr *)&at, sizeof at) < 0)
-			die("connect");
+		for (int i = 0; connect(fd, (struct sockaddr *)&at, sizeof at) < 0; i++) {
+			if (i == TRIES || errno != ECONNREFUSED)
+				die("connect");
+			usleep(10000);
+		}
 		source(fd, buffer, size, seconds);
 		return 0;
 	}
 	if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
 		die("bind");
 	if (!udp) {
+		const struct timeval limit = { .tv_sec = 5 };
+		const int least = argc > 6 ? atoi(argv[6]) : 1;
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 		if (listen(fd, 1) < 0 || (fd = accept(fd, NULL, NULL)) < 0)
 			die("accept");
+		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
 	}
 	sink(fd, buffer, udp ? 65536 : size, argc > 5 && strcmp(argv[5], "trunc") == 0 ? MSG_TRUNC : 0, seconds);
 	return 0;

@@ -10,6 +10,7 @@
 #include "stream.h"
 
 #define PINGS 16             /* for the offset of the clocks: the one with the shortest round trip counts */
+#define OPEN_AT_A_TIME 64    /* streams without a hello; a target takes so many of many testers at once, and no more */
 #define JOIN_AGAIN_NS 100000000ull
 #define WELCOMES "waiting for its welcome"
 
@@ -29,11 +30,10 @@ static struct ipb_hello hello_of(const struct stream_test *t, enum ipb_hello_kin
 	return h;
 }
 
-static int send_hello(struct stream_test *t, int fd, const struct ipb_hello *h, struct ipb_error *err)
+static int send_hello(int fd, const struct ipb_hello *h, struct ipb_error *err)
 {
 	uint8_t bytes[IPB_HELLO_SIZE];
 
-	(void)t;
 	ipb_hello_encode(h, bytes);
 	return stream_write(fd, bytes, sizeof bytes, answer_by(), "sending it a hello", err);
 }
@@ -103,29 +103,40 @@ static int compare_clocks(struct stream_test *t, int64_t *offset_ns, uint64_t *e
 	return 0;
 }
 
-static int open_tcp(struct stream_test *t, struct ipb_error *err)
+/* Some streams, with their hellos. */
+static int open_some(struct stream_test *t, uint32_t from, uint32_t count, struct ipb_error *err)
 {
-	int *fds = calloc(t->pump.count, sizeof *fds);
 	struct ipb_hello h = hello_of(t, IPB_HELLO_STREAM);
 	struct ipb_welcome w;
+	int fds[OPEN_AT_A_TIME];
 
-	if (fds == NULL)
-		return ipb_error(err, "no memory for %u streams", t->pump.count);
-	if (stream_connect_all(t, fds, t->pump.count, err) < 0) {
-		free(fds);
+	if (stream_connect_all(t, fds, count, err) < 0)
 		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		t->pump.streams[from + i].fd = fds[i];
+		t->pump.streams[from + i].sends = ipb_hello_way(&h, from + i) == IPB_UP;
 	}
-	for (uint32_t i = 0; i < t->pump.count; i++) {
-		t->pump.streams[i].fd = fds[i];
-		t->pump.streams[i].sends = ipb_hello_way(&h, i) == IPB_UP;
+	for (uint32_t i = 0; i < count; i++) {
+		h.index = from + i;
+		if (send_hello(fds[i], &h, err) < 0)
+			return -1;
 	}
-	free(fds);
-	for (h.index = 0; h.index < t->pump.count; h.index++)
-		if (send_hello(t, t->pump.streams[h.index].fd, &h, err) < 0)
+	for (uint32_t i = 0; i < count; i++)
+		if (read_welcome(t, fds[i], &w, err) < 0)
 			return -1;
-	for (uint32_t i = 0; i < t->pump.count; i++)
-		if (read_welcome(t, t->pump.streams[i].fd, &w, err) < 0)
+	return 0;
+}
+
+static int open_tcp(struct stream_test *t, struct ipb_error *err)
+{
+	const uint32_t all = t->pump.count;
+	uint32_t count;
+
+	for (uint32_t from = 0; from < all; from += count) {
+		count = all - from < OPEN_AT_A_TIME ? all - from : OPEN_AT_A_TIME;
+		if (open_some(t, from, count, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -198,7 +209,7 @@ static int open_session(struct stream_test *t, struct ipb_error *err)
 	if (getpeername(t->control, (struct sockaddr *)&t->address.storage, &t->address.size) < 0)
 		return ipb_error_errno(err, errno, "cannot connect to %s", c->host);
 	ipb_sock_name((const struct sockaddr *)&t->address.storage, t->address.size, t->target_name, sizeof t->target_name);
-	if (send_hello(t, t->control, &h, err) < 0 || read_welcome(t, t->control, &w, err) < 0)
+	if (send_hello(t->control, &h, err) < 0 || read_welcome(t, t->control, &w, err) < 0)
 		return -1;
 	t->session = w.session;
 	t->token = w.token;

@@ -15,6 +15,7 @@
 
 #define EVENTS 64
 #define RETRY_NS 1000000ull /* a paced stream that takes nothing is tried again after so long */
+#define FILL 0xa5           /* what is sent */
 #define THREAD_STACK (256u << 10)
 
 int ipb_pump_end(struct ipb_pump_worker *w, struct ipb_stream *s, int error)
@@ -65,10 +66,17 @@ static void run_free(struct ipb_pump_worker *w)
 			one_turn(w, w->streams[0]);
 		return;
 	}
+	const int fetches = !w->sends && !w->pump->config.udp;
+	uint64_t fetched = 0;
 	while (!must_stop(w)) {
-		const int n = epoll_wait(w->epoll, events, EVENTS, IPB_PUMP_WAKE_MS);
+		const int n = epoll_wait(w->epoll, events, EVENTS, fetches ? IPB_PUMP_FETCH_MS : IPB_PUMP_WAKE_MS);
 		for (int i = 0; i < n; i++)
 			one_turn(w, events[i].data.ptr);
+		const uint64_t now = ipb_now_ns();
+		if (fetches && now - fetched >= IPB_PUMP_FETCH_MS * 1000000ull) {
+			ipb_pump_tcp_fetch(w, now);
+			fetched = now;
+		}
 	}
 }
 
@@ -105,7 +113,11 @@ static void paced_turn(struct ipb_pump_worker *w, struct ipb_stream *s, uint64_t
 
 static void run_paced(struct ipb_pump_worker *w)
 {
+	const uint64_t late_ns = ipb_now_ns() - w->pump->config.begin_ns; /* a thousand streams take a while to begin */
+
 	prctl(PR_SET_TIMERSLACK, 1);
+	for (uint32_t i = 0; i < w->count; i++)
+		w->streams[i]->paced = (uint64_t)((double)late_ns * w->pump->config.bps / 8e9);
 	while (!must_stop(w)) {
 		const uint64_t now = ipb_now_ns();
 		uint64_t next = now + IPB_PUMP_WAKE_MS * 1000000ull;
@@ -133,7 +145,8 @@ static void *work(void *arg)
 /* A worker with one stream waits in its calls, for a while; others never wait there. */
 static int prepare_waiting(struct ipb_pump_worker *w)
 {
-	const struct timeval wake = { .tv_usec = IPB_PUMP_WAKE_MS * 1000 };
+	const int fetches = !w->sends && !w->pump->config.udp;
+	const struct timeval wake = { .tv_usec = (fetches ? IPB_PUMP_FETCH_MS : IPB_PUMP_WAKE_MS) * 1000 };
 	const int waits = w->count == 1 && !(w->sends && w->pump->config.bps > 0);
 
 	if (!waits && !(w->sends && w->pump->config.bps > 0)) {
@@ -159,13 +172,13 @@ static int open_worker(struct ipb_pump_worker *w)
 	const struct ipb_pump_config *c = &w->pump->config;
 
 	w->open = w->count;
-	w->buffer_size = c->udp ? IPB_HELLO_DATAGRAM_MAX + 1 : w->sends || c->receive_size == 0 ? c->size : c->receive_size;
+	const uint32_t receive_size = c->receive_size > 0 ? c->receive_size : IPB_PUMP_RECEIVE_SIZE;
+	w->buffer_size = c->udp ? IPB_HELLO_DATAGRAM_MAX + 1 : w->sends ? c->size : receive_size;
 	w->buffer_size = (w->buffer_size + 4095) / 4096 * 4096;
 	w->buffer = aligned_alloc(4096, w->buffer_size);
 	if (w->buffer == NULL)
 		return -1;
-	for (size_t i = 0; i < w->buffer_size; i++)
-		w->buffer[i] = (uint8_t)(i * 37 + 11);
+	memset(w->buffer, w->sends ? FILL : 0, w->buffer_size); /* which touches it, too: no page is missing later */
 	if (prepare_waiting(w) < 0)
 		return -1;
 	return c->udp ? ipb_pump_udp_open(w) : ipb_pump_tcp_open(w);

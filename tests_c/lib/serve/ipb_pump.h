@@ -25,8 +25,15 @@
 #define IPB_PUMP_SAMPLE_NS 100000000ull  /* between two readings of TCP_INFO */
 #define IPB_PUMP_SAMPLES 512u            /* of a stream that are kept at most */
 #define IPB_PUMP_SAMPLE_MEMORY (24u << 20) /* bytes of samples of all streams together */
-#define IPB_PUMP_BEHIND_NS 1000000000ull /* further behind than this, what was due is not sent any more */
+#define IPB_PUMP_BEHIND_NS 100000000ull  /* further behind than this, what was due is not sent any more */
 #define IPB_PUMP_DATAGRAM_HEADER 32u     /* bytes of our own datagrams that are not payload: the least size */
+/* A receiver on another processor costs more to wake than 100 KiB cost to copy. So it is woken when as much has come as comes in
+ * IPB_PUMP_BATCH_NS, at the rate that it has; what waits below that is fetched after IPB_PUMP_FETCH_MS at the latest. */
+#define IPB_PUMP_RECEIVE_SIZE (1u << 20) /* bytes of a call */
+#define IPB_PUMP_BATCH_MAX (512u << 10)  /* bytes; as much has room in a processor's cache */
+#define IPB_PUMP_BATCH_MIN (16u << 10)   /* fewer are not worth waiting for: every byte wakes */
+#define IPB_PUMP_BATCH_NS 250000ull
+#define IPB_PUMP_FETCH_MS 10
 #define IPB_PUMP_TRAIN_MAX 64u           /* datagrams in one call */
 
 enum ipb_pump_over { IPB_PUMP_RUNS, IPB_PUMP_CLOSED, IPB_PUMP_BROKEN };
@@ -61,6 +68,8 @@ struct ipb_stream {
 	struct ipb_pump_udp udp;
 	/* The thread's. */
 	uint64_t paced;            /* bytes for which the time has passed */
+	uint32_t batch;            /* TCP, receiving: bytes that wake, SO_RCVLOWAT */
+	uint64_t batch_ns, batch_bytes; /* … when that was last thought over, and how much had come then */
 	uint32_t uncompleted;      /* MSG_ZEROCOPY: calls whose memory the kernel may still use */
 };
 
@@ -77,7 +86,7 @@ struct ipb_pump_config {
 	int copy;                  /* TCP: 0 leaves what came in the kernel, which throws it away (MSG_TRUNC) */
 	enum ipb_zerocopy zerocopy; /* TCP */
 	uint32_t size;             /* bytes of a call, of a datagram */
-	uint32_t receive_size;     /* TCP: bytes of a call that receives; 0: as size */
+	uint32_t receive_size;     /* TCP: bytes of a call that receives; 0: IPB_PUMP_RECEIVE_SIZE */
 	double bps;                /* of each stream that sends; 0: all that goes */
 	uint64_t session;          /* UDP: what our datagrams carry */
 	const struct ipb_pump_format *format; /* UDP; NULL: ours */

@@ -23,6 +23,8 @@ struct ipb_pump_worker {
 /* One turn of a stream, which waits when the worker has one stream only. 1: something moved; 0: nothing now; -1: over. */
 int ipb_pump_tcp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t size);
 int ipb_pump_tcp_receive(struct ipb_pump_worker *w, struct ipb_stream *s);
+/* To be called at least every IPB_PUMP_FETCH_MS: streams that bring less than before are to wake for less. */
+void ipb_pump_tcp_fetch(struct ipb_pump_worker *w, uint64_t now_ns);
 /* count: datagrams. */
 int ipb_pump_udp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t count);
 int ipb_pump_udp_receive(struct ipb_pump_worker *w, struct ipb_stream *s);

@@ -87,14 +87,49 @@ int ipb_pump_tcp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t 
 	return ipb_pump_end(w, s, errno);
 }
 
+static void set_batch(struct ipb_stream *s, uint32_t bytes)
+{
+	const int least = (int)bytes;
+
+	if (bytes != s->batch && setsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least) == 0)
+		s->batch = bytes;
+}
+
+/* Every few milliseconds: how much is to wake us, at the rate that the stream had since the last time. */
+static void choose_batch(struct ipb_stream *s, uint64_t now_ns)
+{
+	const uint64_t elapsed = now_ns - s->batch_ns;
+
+	if (elapsed < IPB_PUMP_FETCH_MS * 1000000ull)
+		return;
+	const uint64_t came = (s->bins.total - s->batch_bytes) * IPB_PUMP_BATCH_NS / elapsed;
+	uint32_t batch = IPB_PUMP_BATCH_MAX;
+	while (batch > came && batch >= IPB_PUMP_BATCH_MIN)
+		batch /= 2;
+	set_batch(s, batch >= IPB_PUMP_BATCH_MIN ? batch : 1);
+	s->batch_ns = now_ns;
+	s->batch_bytes = s->bins.total;
+}
+
+void ipb_pump_tcp_fetch(struct ipb_pump_worker *w, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < w->count; i++) {
+		struct ipb_stream *s = w->streams[i];
+		if (s->batch > 1 && now_ns - s->batch_ns >= 2 * IPB_PUMP_FETCH_MS * 1000000ull)
+			choose_batch(s, now_ns);
+	}
+}
+
 int ipb_pump_tcp_receive(struct ipb_pump_worker *w, struct ipb_stream *s)
 {
 	const ssize_t n = recv(s->fd, w->buffer, w->buffer_size, w->pump->config.copy ? 0 : MSG_TRUNC);
+	const uint64_t now = ipb_now_ns();
 
-	if (n > 0) {
-		ipb_pump_count(s, ipb_now_ns(), (uint64_t)n);
+	if (n > 0)
+		ipb_pump_count(s, now, (uint64_t)n);
+	choose_batch(s, now);
+	if (n > 0)
 		return 1;
-	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	return ipb_pump_end(w, s, n == 0 ? 0 : errno);

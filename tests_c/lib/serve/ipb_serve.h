@@ -15,7 +15,7 @@
 #include "ipb_hello.h"
 #include "ipb_stop.h"
 
-#define IPB_SERVE_PENDING_MAX 512     /* connections whose hello has not come */
+#define IPB_SERVE_PENDING_MAX 2048    /* connections whose hello has not come */
 #define IPB_SERVE_HELLO_MS 5000
 #define IPB_SERVE_TICK_MS 100
 #define IPB_SERVE_DESCRIPTORS 8192    /* asked for; what the system gives is what there is */
