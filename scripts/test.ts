@@ -90,6 +90,7 @@ async function cTests(): Promise<Count> {
   }
   const { code, output } = await run("make", [...MAKE, "check"], {
     env: environment,
+    deadlineMs: PART_DEADLINE_MS,
   });
   /** One for those under ASan and UBSan, one for those under TSan. */
   const totals = Array.from(
