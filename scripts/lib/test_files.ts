@@ -26,7 +26,7 @@ export interface FilesOptions {
 
 /** Minutes of processor time each, for cases whose kinds are tried elsewhere in smaller numbers: with `--all` only. */
 const HEAVY =
-  /^tests\/(daemon\/(fuzz|lockout)|faults\/(crash|matrix_link)|plugins\/(nfs|tools_check|tutorial)|report\/browser|run\/(clock|full_disk|lab_script|scale|service_filter|sweep_examples|sweep_resume|search_bucket|terminal_live)|witness\/(cpu|icmp_reject|machine|rates|standstill|targets|times))_test\.ts$/;
+  /^tests\/(daemon\/(fuzz|lockout)|faults\/(crash|matrix_link)|plugins\/(nfs|tools_check|tutorial)|report\/browser|run\/(clock|full_disk|lab_script|scale|service_filter|sweep_examples|sweep_resume|search_bucket|terminal_live)|witness\/(cpu|effect|icmp_reject|machine|rates|standstill|targets|times))_test\.ts$/;
 /** Tests whose figures other work on this machine would change: one after another, and only while it is quiet. */
 const MEASURES =
   /^tests\/(witness\/(clock|counts|cpu|effect|interface|machine|programs|rates|standstill|targets|times)|run\/(classes|lab_script|search_bucket|scale|whole)|plugins\/engine_process)_test\.ts$/;
