@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Counts, Metric, Rates, Summary } from "../../results/document/document.ts";
 import { drive, drivenRow } from "../fixtures/driven.ts";
 import { Nginx } from "../fixtures/peers/nginx.ts";
-import { EchoProcess } from "../fixtures/peers/echo_process.ts";
+import { EchoProcess, freePort } from "../fixtures/peers/echo_process.ts";
 import { runConfig } from "../fixtures/run_config.ts";
 import { near } from "../fixtures/samples.ts";
 import { Veth } from "../fixtures/network/veth.ts";
@@ -266,4 +266,30 @@ Deno.test("rr and connections run by daemons, and two testers add up", async (t)
       assert.ok(document.clients[0]!.series!.length > 5);
     });
   }
+});
+
+Deno.test("rr gets responses of other sizes from stream_target, which counts the same", async () => {
+  const port = freePort();
+  const target = drive({
+    plugin: "stream_target",
+    target: "",
+    port: 0,
+    args: `port=${port},ip=127.0.0.1`,
+    seconds: 4,
+  });
+  const counted = drivenRow<Result>(target);
+  counted.catch(() => {});
+  await until("stream_target listens", 10_000, () => {
+    const hex = port.toString(16).toUpperCase().padStart(4, "0");
+    return Deno.readTextFileSync("/proc/net/tcp").includes(`:${hex} 00000000:0000 0A`);
+  });
+  const { result } = await run(
+    "rr",
+    port,
+    "peer=ipbench,rate=200,duration=1,connections=4,depth=2,request=100,response=50K",
+  );
+  assert.deepEqual([result.counts.sent, result.counts.ok], [200, 200]);
+  near(result.rates.received_bps!, 200 * 50_000 * 8, 0.05 * 200 * 50_000 * 8, "received_bps");
+  const figures = figuresOf((await counted).result);
+  assert.deepEqual([figures.request_connections, figures.requests, figures.responses], [4, 200, 200]);
 });

@@ -8,6 +8,7 @@
 #include "ipb_requests_codec.h"
 #include "ipb_requests_options.h"
 #include "ipb_requests_stream.h"
+#include "peer.h"
 
 #define TEST_ID 0x30
 #define UDP_LEAST 8u     /* bytes: a datagram's number */
@@ -16,6 +17,8 @@
 static const struct ipbench_option options[] = {
 	IPB_REQ_OPTION("proto", "enum", "", "tcp", "tcp|udp", "Over what."),
 	IPB_REQ_OPTION("request", "size", "byte", "64", "1..16Mi", "Bytes of a request; UDP: 8..65507."),
+	IPB_REQ_OPTION("response", "size", "byte", "", "1..16Mi", "Bytes of a response, with peer=ipbench; as many as of the request when not given."),
+	IPB_REQ_OPTION("peer", "enum", "", "echo", "echo|ipbench", "An echo, or stream_target, which answers with other sizes, too (TCP)."),
 	IPB_REQ_OPTION("depth", "int", "", "1", "1..1024", "Requests that may be out on a connection."),
 	IPB_REQ_OPTION("nodelay", "bool", "", "1", "", "TCP_NODELAY."),
 	IPB_REQ_OPTIONS("1", "Connections, or with UDP local ports, kept for the whole run."),
@@ -31,6 +34,25 @@ static const struct ipb_req_protocol protocol = {
 	.begin = ipb_stream_begin, .input = ipb_stream_input, .end = ipb_stream_end,
 };
 static struct ipb_stream stream;
+static struct peer *peer;
+
+static void tidy(void)
+{
+	ipb_stream_close(&stream);
+	peer_close(peer);
+	peer = NULL;
+}
+
+static int configure_peer(struct ipb_requests_config *c)
+{
+	peer = peer_open(c->connections, c->request_size, c->response_size);
+	if (peer == NULL)
+		return ipb_error(&err, "no memory for %u connections", c->connections);
+	stream.request_size = 0; /* the answers are no copies */
+	c->io = &peer_io;
+	c->io_state = peer;
+	return 0;
+}
 
 static int configure(struct ipb_requests_config *c, const struct ipb_args *a)
 {
@@ -42,8 +64,15 @@ static int configure(struct ipb_requests_config *c, const struct ipb_args *a)
 	if (c->udp && (request < UDP_LEAST || request > UDP_MOST))
 		return ipb_error(&err, "argument request: %llu is out of range; with proto=udp it takes %u..%u byte",
 		                 (unsigned long long)request, UDP_LEAST, UDP_MOST);
-	ipb_stream_close(&stream);
-	if (ipb_stream_open(&stream, (uint32_t)request, (uint32_t)request) < 0)
+	const uint64_t response = ipb_args_given(a, "response") ? ipb_args_uint(a, "response") : request;
+	const int ours = ipb_args_enum(a, "peer") == 1;
+	if (!ours && response != request)
+		return ipb_error(&err, "argument response: an echo sends back what it got; for another size give peer=ipbench and "
+		                 "stream_target as the target's test");
+	if (ours && c->udp)
+		return ipb_error(&err, "argument peer: with proto=udp only an echo can answer");
+	tidy();
+	if (ipb_stream_open(&stream, (uint32_t)request, (uint32_t)response) < 0)
 		return ipb_error(&err, "no memory for a request of %llu bytes", (unsigned long long)request);
 	c->request = stream.request;
 	c->request_size = stream.request_size;
@@ -51,7 +80,7 @@ static int configure(struct ipb_requests_config *c, const struct ipb_args *a)
 	c->check_response = 1;
 	c->protocol = &protocol;
 	c->app = &stream;
-	return 0;
+	return ours ? configure_peer(c) : 0;
 }
 
 static uint32_t own_results(struct ipb_requests *r, double *to)
@@ -60,7 +89,5 @@ static uint32_t own_results(struct ipb_requests *r, double *to)
 	(void)to;
 	return 0;
 }
-
-static void tidy(void) { ipb_stream_close(&stream); }
 
 IPB_REQ_PLUGIN(.descr = "Requests and responses over TCP or UDP, at a rate or as fast as answers come", .default_port = 7);

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "ipb_answers.h"
 #include "ipb_bulk.h"
 #include "ipb_clock.h"
 #include "ipb_json.h"
@@ -37,6 +38,7 @@ enum { UDP_ECHO, TCP_ECHO, ECHOES, THREADS = ECHOES + 2 };
 
 static struct ipb_serve *serve;
 static struct ipb_bulk *bulk;
+static struct ipb_answers *answers;
 static struct echo_server echoes[ECHOES];
 static int echoes_open, has_iperf3;
 static struct ipb_stop stopping;
@@ -74,9 +76,11 @@ static int open_services(const struct ipb_args *a)
 	if (serve == NULL)
 		return -1;
 	bulk = ipb_bulk_new(0);
-	if (bulk == NULL)
+	answers = ipb_answers_new();
+	if (bulk == NULL || answers == NULL)
 		return ipb_error(&err, "no memory for the services");
 	ipb_serve_add(serve, ipb_bulk_service(bulk));
+	ipb_serve_add(serve, ipb_answers_service(answers));
 	fprintf(stderr, PLUGIN_NAME ": streams on port %u\n", ipb_serve_port(serve));
 	return 0;
 }
@@ -210,6 +214,13 @@ static char *figures(const struct ipb_bulk_counts *c, const struct ipb_serve_cou
 	ipb_results_metric(&j, "sessions_cut", (double)c->ended, "");
 	ipb_results_metric(&j, "refused", (double)s->refused, "");
 	ipb_results_metric(&j, "strangers", (double)s->strangers, "");
+	if (answers != NULL) {
+		struct ipb_answers_counts a;
+		ipb_answers_counts(answers, &a);
+		ipb_results_metric(&j, "request_connections", (double)a.connections, "");
+		ipb_results_metric(&j, "requests", (double)a.requests, "");
+		ipb_results_metric(&j, "responses", (double)a.responses, "");
+	}
 	if (echoes_open > 0) {
 		ipb_results_metric(&j, "echo_packets", (double)(echoes[UDP_ECHO].packets + echoes[TCP_ECHO].packets), "");
 		ipb_results_metric(&j, "echo_bytes", (double)(echoes[UDP_ECHO].bytes + echoes[TCP_ECHO].bytes), "byte");
@@ -244,8 +255,10 @@ static int marshall(char **data, int *size, double running_time)
 	const int status = ipb_report_marshall(text, ipb_plugin_extended() ? figures(&c, &s) : NULL, data, size);
 	ipb_serve_close(serve);
 	ipb_bulk_free(bulk);
+	ipb_answers_free(answers);
 	serve = NULL;
 	bulk = NULL;
+	answers = NULL;
 	iperf3_service_close();
 	return status;
 }
@@ -266,6 +279,9 @@ static const struct ipbench_metric metrics[] = {
 	{ "sessions_cut", "", "Transfers that did not come to their end", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "refused", "", "Connections that were refused", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "strangers", "", "Connections that brought no hello", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "request_connections", "", "Connections of rr", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "requests", "", "Requests of rr that came whole", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "responses", "", "Responses to them that were sent whole", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_packets", "", "Packets (UDP) and reads (TCP) that the echo sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_bytes", "byte", "Bytes that the echo sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_dropped", "", "Packets that the echo lost because it was too slow", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },

@@ -50,7 +50,8 @@ static enum ipb_req_failure kind_of(struct ipb_requests *r, int error)
 	default:
 		if (r->other[0] == '\0')
 			snprintf(r->other, sizeof r->other, "%s", error == EKEYREJECTED ? "the certificate is not valid, or of another host"
-			         : error == EPROTO ? "a TLS error" : strerror_r(error, text, sizeof text));
+			         : error == EPROTO ? "a TLS error" : error == EPROTONOSUPPORT ? "it gave no welcome for requests (is it stream_target?)"
+			         : strerror_r(error, text, sizeof text));
 		return IPB_REQ_OTHER;
 	}
 }

@@ -1,0 +1,15 @@
+/* rr against stream_target: a connection begins with a hello.  SPDX-License-Identifier: MIT */
+#ifndef PEER_H
+#define PEER_H
+
+#include "ipb_requests.h"
+
+struct peer;
+
+/* io of the requests' core, whose handshake is the hello and its welcome. */
+extern const struct ipb_req_io peer_io;
+/* NULL without memory. */
+struct peer *peer_open(uint32_t connections, uint32_t request, uint32_t response);
+void peer_close(struct peer *peer);
+
+#endif
