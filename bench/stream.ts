@@ -194,7 +194,7 @@ const cases: Record<string, [string, Way[]]> = {
 
 await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
 await run("gcc", "-O2", "-D_GNU_SOURCE", "-o", BARE, `${ROOT}bench/stream/bare.c`);
-await run("make", "-s", "-C", `${ROOT}tests_c`, "stream", "stream_target", "drive");
+await run("make", "-s", "-C", `${ROOT}tests_c`);
 const rows: string[] = [];
 for (const name of only) {
   const [what, ways] = cases[name] ?? [];

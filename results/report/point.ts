@@ -24,7 +24,7 @@ import type { GroupedReason } from "../document/reason_groups.ts";
 import { limitTexts, presetsOf } from "../document/limit_presets.ts";
 import { parseArgs } from "./args.ts";
 import { flatten } from "./flatten.ts";
-import { timelineOf, type TimelinePoint, timelineStart } from "./timeline_points.ts";
+import { timelineOf, type TimelinePoint, timelineStart, timelineUnit } from "./timeline_points.ts";
 
 /** Rows kept of the clients of one document; the worst come first. */
 const CLIENT_ROWS = 200;
@@ -111,6 +111,8 @@ export interface ReportPoint {
   /** Compressed base64, of all testers together. */
   histograms: { response: string | null; service: string | null };
   timeline: TimelinePoint[];
+  /** What the timeline counts: packets, or bytes of a bulk transfer. */
+  timelineUnit: "packet" | "byte";
   clients: ClientRow[];
   clientCount: number;
   /** Testers that failed. */
@@ -206,6 +208,7 @@ function reportPoint(view: DocumentView, whole: ResultDocument, file: string): R
       : { low: interval.low_ns, high: interval.high_ns, method: shorten(interval.method, 200) },
     histograms: histogramsOf(document),
     timeline: timelineOf(document.clients),
+    timelineUnit: timelineUnit(document.clients),
     clients: clientRows(document),
     clientCount: document.clients.length,
     failedClients: document.clients.filter((client) => client.error !== undefined).length,

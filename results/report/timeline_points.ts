@@ -34,6 +34,11 @@ function longestSeries(clients: readonly ClientResult[]): readonly SeriesPoint[]
   );
 }
 
+/** What testers' series count; a test that counts other than packets says so in its `engine`. */
+export function timelineUnit(clients: readonly ClientResult[]): "packet" | "byte" {
+  return clients.some((client) => client.engine?.["series_unit"] === "byte") ? "byte" : "packet";
+}
+
 /** Intervals of all testers added up by their number, and joined where there are too many to draw. */
 export function timelineOf(clients: readonly ClientResult[]): TimelinePoint[] {
   const longest = longestSeries(clients);

@@ -36,10 +36,9 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
   const time = timeUnit(point);
   const steps = (pick: (t: ReportPoint["timeline"][number]) => number): [number, number][] =>
     point.timeline.map((t) => [t.t_ns / time.scale, pick(t)]);
-  const most = Math.max(1, ...point.timeline.map((t) => t.sent / seconds(t.length_ns)));
-  const scale = most >= 1e6 ? 1e6 : most >= 1e3 ? 1e3 : 1;
-  const unit = scale === 1e6 ? "million packets/s" : scale === 1e3 ? "thousand packets/s" : "packets/s";
+  const { scale, unit } = rateUnit(point);
   const rate = (n: number, t: ReportPoint["timeline"][number]) => n / seconds(t.length_ns) / scale;
+  const arrived = point.timelineUnit === "byte" ? "received" : "answered";
   const lost = point.timeline.map((t) => t.sent === 0 ? 0 : 100 * t.lost / t.sent);
   const mostLost = Math.max(...lost);
   const load = point.offeredBps === null ? "" : ` at ${formatRate(point.offeredBps)}`;
@@ -53,7 +52,7 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
       : "All testers together, over the measured phase.",
     legend: [
       { label: "sent", colour: "c1", style: "dashed" },
-      { label: "answered", colour: "c3", style: "line" },
+      { label: arrived, colour: "c3", style: "line" },
       { label: "lost", colour: "bad", style: "bar" },
     ],
     options: (frame) => ({
@@ -87,7 +86,7 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
       ],
       series: [
         {
-          ...curve("answered", steps((t) => rate(t.ok, t)), { colour: "c3", marks: false }),
+          ...curve(arrived, steps((t) => rate(t.ok, t)), { colour: "c3", marks: false }),
           xAxisIndex: 0,
           yAxisIndex: 0,
         },
@@ -113,6 +112,16 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
 
 /** Labels of times; the last stands at no round number. */
 const timeLabel = { showMaxLabel: false, formatter: (value: number) => digits(value, 3) };
+
+/** What the highest rate is told in: packets, or bits of a bulk transfer. */
+function rateUnit({ timeline, timelineUnit }: ReportPoint): { scale: number; unit: string } {
+  const most = Math.max(1, ...timeline.map((t) => t.sent * 1e9 / t.length_ns));
+  if (timelineUnit === "byte") {
+    return most * 8 >= 1e9 ? { scale: 1e9 / 8, unit: "Gbit/s" } : { scale: 1e6 / 8, unit: "Mbit/s" };
+  }
+  if (most >= 1e6) return { scale: 1e6, unit: "million packets/s" };
+  return most >= 1e3 ? { scale: 1e3, unit: "thousand packets/s" } : { scale: 1, unit: "packets/s" };
+}
 
 /** Seconds, or what suits a very short or long phase. */
 function timeUnit(point: ReportPoint): { scale: number; name: string } {
