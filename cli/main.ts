@@ -7,16 +7,13 @@
 
 import { setProcessTitle } from "../ffi/self/process_title.ts";
 import { PluginError } from "../ffi/mod.ts";
-import { PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self/self.ts";
+import { DAEMON_ARGUMENT, PLUGIN_HOST_ARGUMENT, programName } from "../ffi/self/self.ts";
 import { expandAbbreviations, ORIGINAL_OPTIONS, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { err, note, out } from "./terminal/io.ts";
 import { reportProblems } from "./problems.ts";
 import { versionLine } from "./commands/version.ts";
-
-/** First argument that makes a program run from its sources be the daemon. */
-const DAEMON_ARGUMENT = "__daemon";
 
 /**
  * Runs the program that the name and the first argument select.

@@ -21,7 +21,7 @@ import { createClock, SHIFT_VARIABLE } from "./clock.ts";
 import { Deliveries } from "./link/deliveries.ts";
 import { AuthGuard } from "./access/guard.ts";
 import { GuestPolicy } from "./access/guests.ts";
-import { continueOnEnter } from "./terminal.ts";
+import { continueOnEnter, watchInput } from "./terminal.ts";
 import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, OTHER_FILES, SHUTDOWN_MS } from "./limits.ts";
 import { configureLog, daemonLog } from "./log.ts";
 import {
@@ -123,7 +123,7 @@ async function serve(options: DaemonOptions): Promise<number> {
     maxTestMs: options.maxTestMs,
     log: hostLog,
     onStart: (waiting) => {
-      if (waiting) continueOnEnter(slot, log);
+      if (waiting && !options.untilEof) continueOnEnter(slot, log);
     },
     onFree: (started) => {
       if (started && ++runs === options.maxRuns) end.resolve(`${runs} tests were run`);
@@ -153,6 +153,7 @@ async function serve(options: DaemonOptions): Promise<number> {
   const idle = watchIdle(options.idleExitMs, server, slot, () => end.resolve("nobody came"));
   const signals = listenToSignals((signal) => end.resolve(`${signal}`), log);
   sayReady(options, server);
+  if (options.untilEof) watchInput(() => end.resolve("standard input ended"));
   const why = await end.promise;
   log.info("ipbenchd ends: {why}", { why });
   sdNotify("STOPPING=1");

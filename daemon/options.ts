@@ -35,6 +35,8 @@ export interface DaemonOptions {
   readonly maxRuns: number | null;
   /** End after so many milliseconds without connection and test; `null`: never. */
   readonly idleExitMs: number | null;
+  /** End when standard input does. */
+  readonly untilEof: boolean;
   readonly maxConnections: number;
   readonly idleTimeoutMs: number;
   readonly maxTestMs: number;
@@ -127,6 +129,7 @@ export function parseDaemonOptions(
       logFormat: options.logFormat,
       maxRuns: options.maxRuns ?? null,
       idleExitMs: options.idleExit ?? null,
+      untilEof: options.untilEof === true,
       maxConnections: options.maxConnections,
       idleTimeoutMs: options.idleTimeout,
       maxTestMs: options.maxTestTime,
@@ -168,6 +171,7 @@ interface OptionValues extends
   tlsClientCa?: string;
   maxRuns?: number;
   idleExit?: number;
+  untilEof?: true;
   idleTimeout: number;
   maxTestTime: number;
   callTimeout?: number;
@@ -223,6 +227,10 @@ export function describeCommand(): Command {
     .option("--log-format <form>", "text or json", oneOf(["text", "json"]), "text")
     .option("--max-runs <n>", "end after so many tests", whole(1, 1e9))
     .option("--idle-exit <seconds>", "end after so long without a connection", seconds)
+    .option(
+      "--until-eof",
+      "end when standard input does, as when the program or the ssh that started it is gone",
+    )
     .option("--max-connections <n>", "connections at once", whole(1, 65536), MAX_CONNECTIONS)
     .addOption(
       new Option("--idle-timeout <seconds>", "close a connection that is silent so long")

@@ -38,3 +38,15 @@ function isForeground(): boolean {
     return false;
   }
 }
+
+/**
+ * Waits until standard input ends; what comes on it is passed over.
+ *
+ * @param ended Called once.
+ */
+export function watchInput(ended: () => void): void {
+  (async () => {
+    const buffer = new Uint8Array(256);
+    while (await Deno.stdin.read(buffer) !== null);
+  })().catch(() => {}).finally(ended);
+}

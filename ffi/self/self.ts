@@ -13,6 +13,9 @@ import { INTERFACE_MAJOR, INTERFACE_MINOR, VERSION } from "./version.ts";
 /** First argument that makes the program host a plugin instead of doing its usual work. */
 export const PLUGIN_HOST_ARGUMENT = "__plugin-host";
 
+/** First argument that makes the program be the daemon, under whatever name it was started. */
+export const DAEMON_ARGUMENT = "__daemon";
+
 /** A command that starts this program. */
 export interface SelfCommand {
   path: string;
