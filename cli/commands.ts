@@ -32,6 +32,7 @@ const PROGRAM = "This program:";
 
 /** The subcommands by name. */
 export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
+  ["quick", entry(MEASURE, () => import("./commands/quick.ts"))],
   ["run", entry(MEASURE, () => import("./commands/run.ts"))],
   ["check", entry(MEASURE, () => import("./commands/check.ts"))],
   ["sweep", entry(MEASURE, () => import("./commands/sweep.ts"))],

@@ -10,6 +10,7 @@ import { err, helpColumns, out } from "./terminal/io.ts";
 
 const EXAMPLES = `
 Examples:
+  ipbench quick 10.0.0.9
   ipbench run lab.xml --json result.json
   ipbench --client 10.0.0.2 --test latency --test-args socktype=udp,bps=10M --test-target 10.0.0.9
   ipbench status 10.0.0.2 10.0.0.3:9036

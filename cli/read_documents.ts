@@ -4,6 +4,8 @@
  * @module
  */
 import { messageOf } from "../base/errors.ts";
+import { PHASE_WORDS } from "../controller/quick/missing.ts";
+import { type PhaseName, QUICK_FORMAT } from "../controller/quick/quick_document.ts";
 import { isUnfinished, runIdOf } from "../controller/store/journal.ts";
 import { recoverDocument } from "../controller/store/save.ts";
 import type { ResultDocument } from "../results/document/document.ts";
@@ -40,8 +42,9 @@ export async function* readDocuments(paths: readonly string[]): AsyncGenerator<R
     }
     if (path.endsWith(JOURNAL)) {
       const base = path.slice(0, -JOURNAL.length);
-      const result = await unfinished(base) ?? await readDocument(base, base, false);
+      const result = await unfinished(base);
       if (result !== null) yield result;
+      else yield* await readDocument(base, base, false);
       continue;
     }
     if (!info.isDirectory) {
@@ -54,13 +57,15 @@ export async function* readDocuments(paths: readonly string[]): AsyncGenerator<R
         yield later;
         continue;
       }
-      yield await readDocument(path, path, false) ?? { file: path, error: "not a result document" };
+      yield* await readDocument(path, path, false);
       continue;
     }
     for await (const { file, label } of filesOf(path)) {
-      const result = file.endsWith(JOURNAL)
-        ? await unfinished(file.slice(0, -JOURNAL.length), label)
-        : await readDocument(file, label, true);
+      if (!file.endsWith(JOURNAL)) {
+        yield* await readDocument(file, label, true);
+        continue;
+      }
+      const result = await unfinished(file.slice(0, -JOURNAL.length), label);
       if (result !== null) yield result;
     }
   }
@@ -104,24 +109,41 @@ async function* filesOf(folder: string): AsyncGenerator<{ file: string; label: s
 }
 
 /**
- * Reads one document.
+ * Reads a file of one document, or of several: a quick look has one of each phase.
  *
- * @param inFolder A file of ours that is no result document is passed over then.
- * @returns the document, the error, or `null` when passed over.
+ * @param inFolder A file of ours that holds no result document is passed over then.
+ * @returns the documents or the error; empty when passed over.
  */
-async function readDocument(file: string, label: string, inFolder: boolean): Promise<ReadResult | null> {
+async function readDocument(file: string, label: string, inFolder: boolean): Promise<ReadResult[]> {
   try {
     const text = await readBounded(file);
     const other = OTHER_FORMAT.exec(text)?.[1];
-    if (other !== undefined && inFolder) return null;
-    if (other !== undefined) {
-      return { file: label, error: `a document "${other}"; ${remedyOf(other)}` };
-    }
-    return { file: label, document: parseDocument(text) };
+    if (other === QUICK_FORMAT) return phasesOf(text, label);
+    if (other !== undefined && inFolder) return [];
+    if (other !== undefined) return [{ file: label, error: `a document "${other}"; ${remedyOf(other)}` }];
+    return [{ file: label, document: parseDocument(text) }];
   } catch (error) {
-    if (error instanceof DocumentError) return { file: label, error: error.message };
-    return { file: label, error: fileError(error) };
+    if (error instanceof DocumentError) return [{ file: label, error: error.message }];
+    return [{ file: label, error: fileError(error) }];
   }
+}
+
+/** The documents of a quick look, in the order of its phases. */
+function phasesOf(text: string, label: string): ReadResult[] {
+  const { documents } = JSON.parse(text) as { documents?: unknown };
+  if (typeof documents !== "object" || documents === null) {
+    throw new DocumentError("it holds no result document");
+  }
+  const phases = Object.entries(documents).filter(([name]) => name in PHASE_WORDS);
+  return phases.map(([name, document]): ReadResult => {
+    const file = `${label}, ${PHASE_WORDS[name as PhaseName]}`;
+    try {
+      return { file, document: parseDocument(JSON.stringify(document)) };
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error;
+      return { file, error: error.message };
+    }
+  });
 }
 
 /** Where the result documents are that belong to another document of ours. */

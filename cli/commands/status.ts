@@ -7,7 +7,8 @@
 import type { Command } from "commander";
 import type { DaemonAccess } from "../../controller/link/daemon_access.ts";
 import type { Address } from "../../config/address.ts";
-import { askReport, askStatus, describeTest } from "../daemon_status.ts";
+import { askStatus } from "../../controller/link/ask_status.ts";
+import { askReport, describeTest } from "../daemon_status.ts";
 import { addDaemonCommand, type DaemonLine } from "../daemons.ts";
 
 const HELP = `

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { runProgram } from "../util/mod.ts";
 
 const OWN = [
+  "quick",
   "run",
   "check",
   "status",
