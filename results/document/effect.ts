@@ -53,20 +53,24 @@ export function effectsOn(
   const start = Math.min(...slices.map((own) => own[0]!.start_ns));
   const end = Math.max(...slices.map((own) => own.at(-1)!.end_ns));
   const known = others.flatMap(({ name, active }) => active === null ? [] : [{ name, active }]);
-  const covers = ({ active }: { active: Window }) => active.start_ns <= start && active.end_ns >= end;
-  const background = known.filter(covers).map(({ name }) => name);
   return known.map(({ name, active }) => {
-    // Where a third class comes or goes, nobody could tell whose doing a change is.
-    const third = known.filter((other) => other.name !== name && !covers(other)).map((other) => other.active);
+    // What is active all through the other's time is part of each phase; where anything else comes or goes, nobody could
+    // tell whose doing a change is.
+    const third = known.filter((other) => other.name !== name);
+    const [from, to] = [Math.max(start, active.start_ns), Math.min(end, active.end_ns)];
+    const covers = (other: Window) => other.start_ns <= from && other.end_ns >= to;
+    const background = third.filter((other) => covers(other.active));
+    const isClear = (slice: Window) =>
+      third.every((other) =>
+        background.includes(other) ? lies(slice, other.active) : !touches(slice, other.active)
+      );
     const spans: Record<PhaseName, Window> = {
       before: { start_ns: start, end_ns: active.start_ns },
       during: { start_ns: Math.max(start, active.start_ns), end_ns: Math.min(end, active.end_ns) },
       after: { start_ns: active.end_ns, end_ns: end },
     };
     const inside = (phase: PhaseName) =>
-      slices.map((own) =>
-        own.filter((slice) => lies(slice, spans[phase]) && !third.some((other) => touches(slice, other)))
-      );
+      slices.map((own) => own.filter((slice) => lies(slice, spans[phase]) && isClear(slice)));
     const [before, during, after] = (["before", "during", "after"] as const).map((phase) => ({
       slices: inside(phase),
       span: spans[phase],
@@ -76,7 +80,7 @@ export function effectsOn(
       victim,
       of: name,
       active,
-      background: background.filter((each) => each !== name),
+      background: background.map((other) => other.name),
       before: phaseOf(before!),
       during: phaseOf(during!),
       after: phaseOf(after!),

@@ -93,6 +93,21 @@ Deno.test("a third class that comes or goes is in no phase, one that is always t
   );
 });
 
+Deno.test("a class within another's time is compared with what that one alone did", () => {
+  // "asks" from 1 s to 5 s adds 2 ms, "bulk" from 2 s to 4 s another 8 ms.
+  const client = tester(filled([10, 1 * MS], [10, 3 * MS], [20, 11 * MS], [10, 3 * MS], [10, 1 * MS]));
+  const [bulk, asks] = effectsOn("victim", [client], [
+    { name: "bulk", active: { start_ns: 2e9, end_ns: 4e9 } },
+    { name: "asks", active: { start_ns: 1e9, end_ns: 5e9 } },
+  ]);
+  assert.deepEqual(bulk?.background, ["asks"]);
+  assert.deepEqual([bulk?.before?.intervals, bulk?.during?.intervals, bulk?.after?.intervals], [10, 20, 10]);
+  assert.equal(bulk?.added_ns?.estimate, 8 * MS);
+  assert.deepEqual(asks?.background, []);
+  assert.deepEqual([asks?.before?.intervals, asks?.during?.intervals, asks?.after?.intervals], [10, 20, 10]);
+  assert.equal(asks?.added_ns?.estimate, 2 * MS);
+});
+
 Deno.test("without a before the change is from what came after", () => {
   const client = tester(filled([20, 5 * MS], [20, 1 * MS]));
   const [effect] = effectsOn("victim", [client], [{ name: "bulk", active: { start_ns: -1e9, end_ns: 2e9 } }]);

@@ -170,7 +170,7 @@ export const effect = open({
   of: text,
   /** When the other one was active, on the controller's clock. */
   active: window,
-  /** Other classes that were active all the time, and are part of every phase. */
+  /** Other classes that were active all through that time: every phase lies in theirs, too. */
   background: list(text),
   before: v.nullable(phase),
   during: v.nullable(phase),

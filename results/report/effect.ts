@@ -57,7 +57,9 @@ export function changes(effect: ClassEffect): string[] {
   if (effect.left_ns !== null) {
     found.push(`Mean response time, after less before: ${timeChange(effect.left_ns)}.`);
   }
-  if (effect.background.length > 0) found.push(`Active all the time: ${effect.background.join(", ")}.`);
+  if (effect.background.length > 0) {
+    found.push(`Active in all of these phases: ${effect.background.join(", ")}.`);
+  }
   return found;
 }
 
