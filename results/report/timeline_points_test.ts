@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
+import { FRAMES } from "./chart.ts";
 import { timelineCharts } from "./charts/timeline.ts";
 import { ReportBuilder } from "./model.ts";
 
@@ -20,8 +21,7 @@ Deno.test("the course of a bulk transfer is in bits, that of packets in packets"
   const bulk = chartOf("byte"), packets = chartOf(null);
   assert.deepEqual(bulk.legend.map(({ label }) => label), ["sent", "received", "lost"]);
   assert.deepEqual(packets.legend.map(({ label }) => label), ["sent", "answered", "lost"]);
-  const unitOf = (chart: typeof bulk) =>
-    JSON.stringify(chart.options({ width: 600, height: 300 } as never).yAxis);
+  const unitOf = (chart: typeof bulk) => JSON.stringify(chart.options(FRAMES.wide).yAxis);
   assert.match(unitOf(bulk), /"Gbit\/s"/);
   assert.match(unitOf(packets), /"million packets\/s"/);
 });
