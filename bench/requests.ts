@@ -40,7 +40,7 @@ async function run(command: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(output.stdout) + new TextDecoder().decode(output.stderr);
 }
 
-/** Runs on processor 0; the server has the other. */
+/** Runs on processor 0; the server has the other. The affinity leaves one processor, so wait=spin has to be said. */
 const onTester = (...command: string[]) => run("taskset", "-c", "0", ...command);
 
 async function isThere(command: string): Promise<boolean> {
@@ -71,8 +71,7 @@ async function ours(plugin: string, port: number, args: string): Promise<number>
     `${ROOT}build/plugins/${plugin}.so`,
     "127.0.0.1",
     String(port),
-    // The affinity leaves one processor, and the server has the other: spin as on a tester of its own.
-    `wait=spin,warmup=${WARMUP_S},cooldown=0,duration=${seconds},${args}`,
+    `warmup=${WARMUP_S},cooldown=0,duration=${seconds},${args}`,
   );
   const json = text.split("\n").find((line) => line.startsWith("{"));
   if (json === undefined) throw new Error(text);
@@ -135,7 +134,7 @@ async function echoes(): Promise<void> {
       await compare(
         `rr, ${SIZE} B ${proto.toUpperCase()}, one outstanding, bare ping-pong`,
         0.95,
-        () => ours("rr", port, `proto=${proto},request=${SIZE}`),
+        () => ours("rr", port, `wait=spin,proto=${proto},request=${SIZE}`),
         async () => plain(await onTester(BARE, "rr", proto, text, String(SIZE), String(seconds))),
       );
     }
@@ -143,7 +142,7 @@ async function echoes(): Promise<void> {
     await compare(
       "connections, one at once, bare connect loop",
       0.95,
-      () => ours("connections", port, "linger=0"),
+      () => ours("connections", port, "wait=spin,linger=0"),
       async () => plain(await onTester(BARE, "connections", text, String(seconds))),
     );
   });
@@ -168,7 +167,7 @@ async function sockperf(): Promise<void> {
       compare(
         `rr, ${SIZE} B UDP, one outstanding, sockperf ping-pong with its own server`,
         0.95,
-        () => ours("rr", PORT + 2, `proto=udp,request=${SIZE}`),
+        () => ours("rr", PORT + 2, `wait=spin,proto=udp,request=${SIZE}`),
         async () => {
           const text = await onTester(...client, String(Math.max(1, Math.round(seconds))));
           const [, time, received] = /RunTime=([\d.]+) sec;.*ReceivedMessages=(\d+)/.exec(text) ?? [];

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 status=0
-for bench in host overhead start_skew scale engine; do
+for bench in host overhead start_skew scale engine requests; do
 	echo "== $bench"
 	deno run --allow-all "bench/$bench.ts" || status=1
 done

@@ -18,6 +18,7 @@
 #define BYTES_A_REQUEST 16384u
 #define CONNECTION_NS 100000u
 #define SLEEP_MS 5                   /* longest sleep of the loop, where it sleeps */
+#define FEW_OUT 4u
 #define SWEEP 32u                    /* connections looked at in one round */
 #define BEGINS_MAX 64u               /* requests begun in one round */
 #define BEFORE_NS 50000000ull        /* the system's counters are read so long before the measured phase */
@@ -67,7 +68,9 @@ struct ipb_requests *ipb_requests_open(const struct ipb_requests_config *config,
 	r->config = *config;
 	r->epoll = -1;
 	r->measure_ns = r->end_ns = UINT64_MAX;
-	r->spin = config->spin >= 0 ? config->spin : processors() > 1;
+	/* With many out in a closed loop there is always something to do: to sleep until the next answer costs less a request. */
+	r->spin = config->spin >= 0 ? config->spin
+	                            : processors() > 1 && (config->rate > 0 || config->connections * config->depth <= FEW_OUT);
 	if (ipb_requests_check(config, err) < 0 || descriptors(config->connections, err) < 0)
 		goto fail;
 	ipb_clock_init(&r->clock, 1);
