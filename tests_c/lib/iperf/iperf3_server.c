@@ -60,6 +60,10 @@ int iperf3_server_open(struct iperf3_server *s, const struct iperf3_server_optio
 	memset(s, 0, sizeof *s);
 	s->options = *options;
 	s->tcp = s->udp = -1;
+	if (options->ip != NULL && strlen(options->ip) >= sizeof s->ip)
+		return ipb_error(err, "the address to listen on is too long");
+	strcpy(s->ip, options->ip != NULL ? options->ip : "");
+	s->options.ip = s->ip;
 	if (iperf3_json_ready(err) < 0)
 		return -1;
 	if (pthread_mutex_init(&s->lock, NULL) != 0)

@@ -43,6 +43,7 @@ struct iperf3_session;
 
 struct iperf3_server {
 	struct iperf3_server_options options;
+	char ip[IPB_SOCK_RESOLVE_MAX + 1]; /* options.ip points here: UDP streams get sockets at that address, too */
 	int tcp, udp;
 	uint16_t port;
 	struct iperf3_totals totals;
@@ -51,7 +52,7 @@ struct iperf3_server {
 	struct ipb_stop ending;                  /* for the sessions */
 };
 
-/* Opens the ports. 0, or -1 and a sentence. */
+/* Opens the ports. 0, or -1 and a sentence. What options->ip points to is copied. */
 int iperf3_server_open(struct iperf3_server *s, const struct iperf3_server_options *options, struct ipb_error *err);
 
 /* Serves until `stop` is asked for (its event must be open). Tests that run then are given up, and their clients told. */
