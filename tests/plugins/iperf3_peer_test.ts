@@ -190,8 +190,12 @@ const FAULTS: [mode: string, sentence: RegExp][] = [
 ];
 
 Deno.test("what an iperf3 server does wrong is a sentence (python3)", { ignore: !hasPython }, async () => {
-  await Promise.all(FAULTS.map(async ([mode, sentence]) => {
-    await using server = await BulkServer.misbehaving(mode);
+  await using stack = new AsyncDisposableStack();
+  const servers: BulkServer[] = [];
+  // One after another: a port that is free for one is not given to the next.
+  for (const [mode] of FAULTS) servers.push(stack.use(await BulkServer.misbehaving(mode)));
+  await Promise.all(FAULTS.map(async ([mode, sentence], i) => {
+    const server = servers[i]!;
     const child = drive({
       plugin: "stream",
       target: "127.0.0.1",
