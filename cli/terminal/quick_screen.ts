@@ -98,6 +98,7 @@ const SHORT: Readonly<Record<string, (text: string) => string>> = {
   "scheduling-gaps": () => LATE,
   "longest-gap": () => LATE,
   "send-drops": () => "the full queue was that of the tester's own interface",
+  "target-window": () => "the meter of the target's processors began or ended at another time",
   steal: () => "the hypervisor took processor time from the tester",
   "rate-not-reached": () => "less was sent than asked for",
 };

@@ -7,11 +7,14 @@ import { cpuUse } from "../../results/document/cpu_use.ts";
 import type { ClientResult, ResultDocument } from "../../results/document/document.ts";
 import { Histogram } from "../../results/document/histogram.ts";
 import { decodeHistogram } from "../../results/document/histogram_codec.ts";
-import type { PhaseFigures, PhaseName, RoundTrips } from "./quick_document.ts";
+import { verdictOf } from "../../results/document/verdict.ts";
+import type { PhaseFigures, PhaseName, QuickReason, RoundTrips } from "./quick_document.ts";
 import { roundTripsPerMinute, trimmedMean, trimmedMeanOf } from "./responsiveness.ts";
 
 /** TCP that waits for answers for this share of the time is held back by the path, not by its processors; percent. */
 const PATH_BUSY = 90;
+/** The percentile of TCP's own round trips that is taken for a full queue. */
+const OWN_HIGH = 97.5;
 /** Reasons of `stream` that say that a processor was at its limit. */
 const PROCESSOR_CODES: ReadonlySet<string> = new Set(["tester-processor", "target-processor"]);
 
@@ -31,7 +34,7 @@ export function figuresOf(
   const probes = probesOf(document);
   const own = ownRoundTrips(loads);
   const isLoaded = phase === "up" || phase === "down" || phase === "both";
-  const rtt = probes ?? (isLoaded ? own : null);
+  const rtt = probes ?? (isLoaded ? plain(own) : null);
   const base = isLoaded ? baseOf(idle) : null;
   const above = (ns: number | undefined) => ns === undefined || base === null ? null : ns - base;
   return {
@@ -50,8 +53,25 @@ export function figuresOf(
     retransmits: sum(loads, "retransmits"),
     ...processors(document, loads),
     processor_bound: isProcessorBound(document, loads),
-    verdict: document.run.verdict,
+    verdict: document.run.failed === true ? document.run.verdict : verdictOf(reasonsOf(phase, document)),
   };
+}
+
+function plain(own: OwnRoundTrips | null): RoundTrips | null {
+  if (own === null) return null;
+  const { high_ns: _, ...trips } = own;
+  return trips;
+}
+
+/**
+ * Why a phase's result may be wrong. Beside a load, packets that the tester's own interface drops are the load's: its queue is
+ * the full one then, which is a finding and at most a doubt about a probe that was lost.
+ */
+export function reasonsOf(phase: PhaseName, { run }: ResultDocument): QuickReason[] {
+  return (run.details ?? []).map(({ level, code, text }) => {
+    const isOfLoad = code === "send-drops" && phase !== "idle";
+    return { phase, level: isOfLoad ? "SUSPECT" : level, code, text };
+  });
 }
 
 /** The round trip without a load: the median, or where something else ran on the tester's processor, the shortest. */
@@ -61,11 +81,11 @@ function baseOf(idle: PhaseFigures | null): number | null {
 }
 
 /**
- * The round trip with a full queue: what 95 % of the probes stay below, but no more than what 95 % of TCP's own do, which the
- * kernel takes: what holds up a probe in its own process is no queue.
+ * The round trip with a full queue: what 95 % of the probes stay below, but no more than what 97.5 % of TCP's own do, which
+ * the kernel takes (smoothed: they stay a little below): what holds up a probe in its own process is no queue.
  */
-function fullOf(probes: RoundTrips | null, own: RoundTrips | null): number | undefined {
-  const known = [probes?.p95_ns, own?.p95_ns].filter((ns) => ns !== undefined);
+function fullOf(probes: RoundTrips | null, own: OwnRoundTrips | null): number | undefined {
+  const known = [probes?.p95_ns, own?.high_ns].filter((ns) => ns !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
@@ -106,8 +126,11 @@ function roundTrips(times: Histogram, min: number, max: number): RoundTrips | nu
   };
 }
 
+/** TCP's own round trips, with what {@linkcode OWN_HIGH} percent of them stay below. */
+type OwnRoundTrips = RoundTrips & { high_ns: number };
+
 /** What TCP itself measures of the load's connections, ten times a second each, in the measured phase. */
-function ownRoundTrips(loads: readonly ClientResult[]): RoundTrips | null {
+function ownRoundTrips(loads: readonly ClientResult[]): OwnRoundTrips | null {
   const times = loads.flatMap(({ engine }) => {
     const streams = engine?.["streams"];
     return Array.isArray(streams) ? streams.flatMap((stream) => timesOf(stream?.course?.rtt_ns)) : [];
@@ -117,7 +140,9 @@ function ownRoundTrips(loads: readonly ClientResult[]): RoundTrips | null {
   const histogram = new Histogram();
   for (const time of times) histogram.record(Math.round(time));
   const all = roundTrips(histogram, histogram.min, histogram.max);
-  return all === null ? null : { ...all, trimmed_ns: trimmed };
+  return all === null
+    ? null
+    : { ...all, trimmed_ns: trimmed, high_ns: Math.min(all.max_ns, histogram.valueAtPercentile(OWN_HIGH)) };
 }
 
 function timesOf(course: unknown): number[] {
@@ -128,10 +153,17 @@ function lossOf({ total }: ResultDocument, loads: readonly ClientResult[], phase
   if (phase === "udp" && loads.length > 0) {
     const counts = loads.map((load) => load.counts).filter((each) => each !== null);
     const sent = counts.reduce((all, each) => all + each.sent, 0);
+    if (counts.length === 0) return peerLoss(loads);
     return sent === 0 ? null : counts.reduce((all, each) => all + each.lost, 0) / sent;
   }
   const { counts } = total;
   return counts === null || counts.sent === 0 ? null : (counts.lost + counts.late) / counts.sent;
+}
+
+/** By an iperf server's own count, of the testers' mean. */
+function peerLoss(loads: readonly ClientResult[]): number | null {
+  const shares = loads.map((load) => metric(load, "peer_loss")).filter((share) => share !== null);
+  return shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length / 100;
 }
 
 /** What the meter says of the host, else what stream_target does. */

@@ -34,7 +34,7 @@ export function findingsOf(phases: readonly PhaseFigures[], host: string): Findi
   const slow = loaded.filter((each) => isWorth(each, by.get("idle")));
   const idle = by.get("idle");
   const queues = slow.filter((each) => !each.processor_bound);
-  for (const each of queues) found.push({ code: `queue-${each.phase}`, text: queue(each, idle, host) });
+  for (const each of queues) found.push({ code: `queue-${each.phase}`, text: queue(each, host) });
   const bound = slow.filter((each) => each.processor_bound);
   if (bound.length > 0) found.push({ code: "processor-delay", text: waiting(bound) });
   if (loaded.length > 0 && slow.length === 0) {
@@ -61,11 +61,10 @@ function isWorth({ full_ns: full }: PhaseFigures, idle: PhaseFigures | undefined
   return full !== null && full >= WORTH_NS && full >= WORTH_SHARE * (idle?.rtt?.median_ns ?? 0);
 }
 
-function queue(each: PhaseFigures, idle: PhaseFigures | undefined, host: string): string {
+function queue(each: PhaseFigures, host: string): string {
   const where = WHERE[each.phase]?.(host) ?? "The queue";
   const full = each.phase === "both" ? "add" : "adds";
-  const before = idle?.rpm === undefined || idle.rpm === null ? "" : `, ${formatTrips(idle.rpm)} when idle`;
-  const trips = each.rpm === null ? "" : `: ${formatTrips(each.rpm)} round trips a minute${before}`;
+  const trips = each.rpm === null ? "" : `: ${formatTrips(each.rpm)} round trips a minute`;
   return `${where} ${full} ${formatTime(each.full_ns, 2)} when full${trips}.`;
 }
 

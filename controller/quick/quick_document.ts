@@ -37,7 +37,7 @@ export interface PhaseFigures {
   rtt_source: "probes" | "tcp" | null;
   /** Median of this phase less that of the idle one (its shortest round trip, where that phase is not VALID). */
   added_ns: number | null;
-  /** What a full queue adds: the 95th percentile of this phase, at most that of TCP's own, less the same. */
+  /** What a full queue adds: the 95th percentile of this phase, at most the 97.5th of TCP's own, less the same. */
   full_ns: number | null;
   /** Round trips a minute. */
   rpm: number | null;

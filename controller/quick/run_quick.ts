@@ -12,7 +12,7 @@ import type { DaemonAccess } from "../link/daemon_access.ts";
 import type { ProgressEvent } from "../run/progress.ts";
 import { runBenchmark } from "../run/run.ts";
 import { discover, type Offer } from "./discover.ts";
-import { figuresOf } from "./figures.ts";
+import { figuresOf, reasonsOf } from "./figures.ts";
 import { findingsOf } from "./findings.ts";
 import { END_MS, FIRST_OVERHEAD_MS, LEAST_SECONDS, MAX_UDP_BPS, SERVICE_PORTS, WHOLE_MS } from "./limits.ts";
 import { missingOf, PHASE_WORDS, QuickError, usableTargets } from "./missing.ts";
@@ -230,8 +230,8 @@ function conclude(document: QuickDocument): void {
       ? "SUSPECT"
       : "VALID";
   document.verdict = verdict;
-  document.reasons = document.phases.flatMap(({ phase }) =>
-    document.documents[phase]?.run.details?.map(({ level, code, text }) => ({ phase, level, code, text })) ??
-      []
-  );
+  document.reasons = document.phases.flatMap(({ phase }) => {
+    const result = document.documents[phase];
+    return result === undefined ? [] : reasonsOf(phase, result);
+  });
 }
