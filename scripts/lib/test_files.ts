@@ -29,7 +29,7 @@ const HEAVY =
   /^tests\/(daemon\/(fuzz|lockout)|faults\/(crash|matrix_link)|plugins\/(nfs|tools_check|tutorial)|report\/browser|run\/(clock|full_disk|lab_script|scale|service_filter|sweep_examples|sweep_resume|search_bucket|terminal_live)|witness\/(cpu|effect|icmp_reject|machine|rates|standstill|targets|times))_test\.ts$/;
 /** Tests whose figures other work on this machine would change: one after another, and only while it is quiet. */
 const MEASURES =
-  /^tests\/(witness\/(clock|counts|cpu|effect|interface|machine|programs|rates|standstill|stream|targets|times)|run\/(classes|lab_script|search_bucket|scale|whole)|plugins\/(engine_process|requests))_test\.ts$/;
+  /^tests\/(cli\/quick|witness\/(clock|counts|cpu|effect|interface|machine|programs|rates|standstill|stream|targets|times)|run\/(classes|lab_script|search_bucket|scale|whole)|plugins\/(engine_process|requests))_test\.ts$/;
 /** Tests that need the machine for themselves for another reason: they fill a disk, or flood a daemon. */
 const ALONE =
   /^tests\/(run\/(full_disk|sweep_resume)|daemon\/(fuzz|lockout)|plugins\/nfs|faults\/matrix)_test\.ts$/;

@@ -5,7 +5,7 @@ import type { Metric, ResultDocument } from "../../results/document/document.ts"
 import { isInstalled, projectRoot, runProgram, TestDaemon } from "../util/mod.ts";
 
 /** Addresses of this machine that stand for those of the examples. */
-const NETWORK = "127.25.0.";
+const NETWORK = "127.31.0.";
 const EXAMPLES = `${projectRoot()}/examples`;
 const hasDbench = isInstalled("tbench") && isInstalled("tbench_srv") && isInstalled("dbench");
 /** What dbench reports is 0 when it runs for a second. */
