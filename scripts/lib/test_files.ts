@@ -24,15 +24,38 @@ export interface FilesOptions {
   all: boolean;
 }
 
-/** Minutes of processor time each, for cases whose kinds are tried elsewhere in smaller numbers: with `--all` only. */
-const HEAVY =
-  /^tests\/(daemon\/(fuzz|lockout)|faults\/(crash|matrix_link)|plugins\/(nfs|tools_check|tutorial)|report\/browser|run\/(clock|full_disk|lab_script|scale|service_filter|sweep_examples|sweep_resume|search_bucket|terminal_live)|witness\/(cpu|effect|icmp_reject|machine|rates|standstill|targets|times))_test\.ts$/;
+/** What takes long, and whose kind is tried in smaller numbers by what is left: with `--all` only. */
+const HEAVY = namesIn({
+  cli: "deploy|keys|library_example|quick|readme_session|silent_daemon",
+  daemon: "faults|fuzz|lockout|operations|secure|silence|tls_clients",
+  faults: "crash|interrupted|matrix_link|original_daemon|output_place|result_lock",
+  plugins: "engine_process|iperf3_peer|nfs|requests|run|tools|tools_check|tutorial|wrappers",
+  report: "browser",
+  run:
+    "classes|clock|completions_shells|full_disk|lab_script|labs|limits|private_lab|raw|scale|search_bucket|" +
+    "search_examples|service_filter|sweep_examples|sweep_resume|terminal_live|wrapper_examples",
+  witness: "cpu|effect|icmp_reject|machine|rates|standstill|stream|targets|times",
+});
 /** Tests whose figures other work on this machine would change: one after another, and only while it is quiet. */
-const MEASURES =
-  /^tests\/(cli\/quick|witness\/(clock|counts|cpu|effect|interface|machine|programs|rates|standstill|stream|targets|times)|run\/(classes|lab_script|search_bucket|scale|whole)|plugins\/(engine_process|requests))_test\.ts$/;
+const MEASURES = namesIn({
+  cli: "quick",
+  plugins: "engine_process|requests",
+  run: "classes|lab_script|scale|search_bucket|whole",
+  witness: "clock|counts|cpu|effect|interface|machine|programs|rates|standstill|stream|targets|times",
+});
 /** Tests that need the machine for themselves for another reason: they fill a disk, or flood a daemon. */
-const ALONE =
-  /^tests\/(run\/(full_disk|sweep_resume)|daemon\/(fuzz|lockout)|plugins\/nfs|faults\/matrix)_test\.ts$/;
+const ALONE = namesIn({
+  daemon: "fuzz|lockout",
+  faults: "matrix",
+  plugins: "nfs",
+  run: "full_disk|sweep_resume",
+});
+
+/** A pattern for test files from the names in each folder. */
+function namesIn(folders: Record<string, string>): RegExp {
+  const each = Object.entries(folders).map(([folder, names]) => `${folder}/(${names})`);
+  return new RegExp(`^tests/(${each.join("|")})_test\\.ts$`);
+}
 
 /** Files at a time: they wait about half of their time. */
 const SIDE_BY_SIDE = 2 * navigator.hardwareConcurrency;
