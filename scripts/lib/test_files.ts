@@ -46,7 +46,7 @@ const MEASURES = namesIn({
 /** Tests that need the machine for themselves for another reason: they fill a disk, or flood a daemon. */
 const ALONE = namesIn({
   daemon: "fuzz|lockout",
-  faults: "matrix",
+  faults: "matrix|matrix_link",
   plugins: "nfs",
   run: "full_disk|sweep_resume",
 });

@@ -201,8 +201,8 @@ function checkConfidence(client: ClientResult, file: string): void {
     0.5 + python.ranks[0.5]! * BUCKET,
     "estimate of the median",
   );
-  // Ours is counted at the end of a coarse bucket near the median.
-  near(median!.half_share, python.half_share, python.half_share * 0.25, "half of the median's share");
+  const [least, most] = python.half_share;
+  within(median!.half_share, 0.9 * least, 1.1 * most, "half of the median's share");
   const [low, high] = python.median_interval;
   near(median!.low_ns / 1000, low + 0.5, 0.5 + low * 2 * BUCKET, "lower end of the median's interval");
   near(median!.high_ns / 1000, high + 0.5, 0.5 + high * 2 * BUCKET, "upper end of the median's interval");
