@@ -77,9 +77,10 @@ Deno.test({ name: "latency over an interface of 1500 bytes", ignore: !hasNamespa
       for (const [bps, levels] of full) {
         const timing = "socktype=udp,warmup=0.2,duration=1,cooldown=0,noise=0,drain=1,late=0.1";
         let reasons: Result["reasons"] = [];
+        const crowd = ["scheduling-gaps", "send-lateness"]; // which a machine that others use gives now and then
         for (let attempt = 0; attempt < 6; attempt++) {
           ({ reasons } = await run(link, `${timing},size=1472,bps=${bps}`));
-          if (!reasons.some(({ code }) => code === "scheduling-gaps")) break; // else the machine was crowded
+          if (!reasons.some(({ code }) => crowd.includes(code))) break;
         }
         if (reasons.some(({ code }) => code === "scheduling-gaps")) continue;
         const found = reasons.filter(({ code }) => code === "link-full").map(({ level }) => level);
