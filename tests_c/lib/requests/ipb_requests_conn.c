@@ -57,7 +57,7 @@ static enum ipb_req_failure kind_of(struct ipb_requests *r, int error)
 }
 
 /* abort: with a reset, so that nothing is left of it. */
-static void close_conn(struct ipb_requests *r, uint32_t c, int abort)
+void ipb_req_conn_close(struct ipb_requests *r, uint32_t c, int abort)
 {
 	static const struct linger at_once = { 1, 0 };
 	struct ipb_req_conn *k = &r->conns[c];
@@ -73,7 +73,7 @@ static void close_conn(struct ipb_requests *r, uint32_t c, int abort)
 	k->state = IPB_REQ_DOWN;
 }
 
-static void forget(struct ipb_req_conn *k)
+void ipb_req_conn_forget(struct ipb_req_conn *k)
 {
 	k->head = k->tail = k->to_send = IPB_REQ_NONE;
 	k->offset = k->out = 0;
@@ -129,10 +129,10 @@ static void fail_conn(struct ipb_requests *r, uint32_t c, enum ipb_req_failure w
 
 	if (k->state != IPB_REQ_UP)
 		r->hold_ns = r->now_ns + HOLD_NS;
-	close_conn(r, c, 1);
+	ipb_req_conn_close(r, c, 1);
 	while (k->head != IPB_REQ_NONE)
 		lose(r, k, k->head, why);
-	forget(k);
+	ipb_req_conn_forget(k);
 }
 
 static int open_socket(struct ipb_requests *r, struct ipb_req_conn *k)
@@ -158,7 +158,7 @@ static int open_socket(struct ipb_requests *r, struct ipb_req_conn *k)
 }
 
 /* Begins to connect. 0, or -1 and errno. */
-static int open_conn(struct ipb_requests *r, uint32_t c)
+int ipb_req_conn_open(struct ipb_requests *r, uint32_t c)
 {
 	struct ipb_req_conn *k = &r->conns[c];
 
@@ -182,7 +182,7 @@ fail:;
 	return -1;
 }
 
-static int watch(struct ipb_requests *r, uint32_t c)
+int ipb_req_conn_watch(struct ipb_requests *r, uint32_t c)
 {
 	struct epoll_event e = { .events = EVENTS, .data.u32 = c };
 
@@ -206,7 +206,7 @@ static void finish(struct ipb_requests *r, uint32_t c, int corrupt, int last)
 	take_out(r, k, slot);
 	r->slots[slot].answered = 1;
 	if (last || r->config.fresh) {
-		close_conn(r, c, 0);
+		ipb_req_conn_close(r, c, 0);
 		ipb_req_tick(r);
 	}
 	ipb_req_answered(r, &r->slots[slot], corrupt);
@@ -300,7 +300,7 @@ int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int qu
 	ipb_req_started(r, s, queued ? s->start_ns : due_ns);
 	if (k->state != IPB_REQ_DOWN)
 		return k->state == IPB_REQ_UP ? flush(r, c) : 0;
-	if (open_conn(r, c) < 0) {
+	if (ipb_req_conn_open(r, c) < 0) {
 		if (errno == EADDRNOTAVAIL || errno == EADDRINUSE || errno == EMFILE || errno == ENFILE) {
 			never_left(r, k, slot, errno);
 			return -1;
@@ -311,7 +311,7 @@ int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int qu
 	/* On a short way the connection stands already. */
 	if (r->config.io == NULL && r->config.request_size > 0 && flush(r, c) < 0)
 		return -1;
-	if (k->fd >= 0 && watch(r, c) < 0) {
+	if (k->fd >= 0 && ipb_req_conn_watch(r, c) < 0) {
 		fail_conn(r, c, kind_of(r, errno));
 		return -1;
 	}
@@ -319,7 +319,7 @@ int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int qu
 }
 
 /* The connect has come to its end, or an event says why not. -1: it has failed. */
-static int connected(struct ipb_requests *r, uint32_t c, uint32_t events)
+int ipb_req_conn_connected(struct ipb_requests *r, uint32_t c, uint32_t events)
 {
 	struct ipb_req_conn *k = &r->conns[c];
 	socklen_t size = sizeof(int);
@@ -370,7 +370,7 @@ static int take(struct ipb_requests *r, uint32_t c, const uint8_t *bytes, size_t
 		}
 		enum ipb_req_step step = r->config.protocol->input(r->config.app, state_of(r, c), bytes, size, &used, measured);
 		if (step == IPB_REQ_BROKEN) {
-			close_conn(r, c, 1);
+			ipb_req_conn_close(r, c, 1);
 			finish(r, c, 1, 1);
 			return -1;
 		}
@@ -417,7 +417,7 @@ static void ended(struct ipb_requests *r, uint32_t c)
 	struct ipb_req_conn *k = &r->conns[c];
 
 	if (k->head == IPB_REQ_NONE) { /* it may: the connection is opened again when it is needed */
-		close_conn(r, c, 0);
+		ipb_req_conn_close(r, c, 0);
 		return;
 	}
 	struct ipb_req_slot *s = &r->slots[k->head];
@@ -475,7 +475,7 @@ void ipb_req_event(struct ipb_requests *r, uint32_t c, uint32_t events)
 	if (k->fd < 0)
 		return;
 	ipb_req_tick(r);
-	if ((k->state == IPB_REQ_CONNECTING || k->state == IPB_REQ_SHAKING) && connected(r, c, events) < 0)
+	if ((k->state == IPB_REQ_CONNECTING || k->state == IPB_REQ_SHAKING) && ipb_req_conn_connected(r, c, events) < 0)
 		return;
 	if (((events & EPOLLOUT) || r->config.io != NULL) && k->to_send != IPB_REQ_NONE && flush(r, c) < 0)
 		return;
@@ -508,145 +508,5 @@ void ipb_req_abandon(struct ipb_requests *r)
 		if (r->conns[c].head != IPB_REQ_NONE)
 			fail_conn(r, c, IPB_REQ_TIMED_OUT);
 		else
-			close_conn(r, c, 0);
-}
-
-/* ---- set-up ----------------------------------------------------------------------------------------------------- */
-
-#define CONNECT_NS 10000000000ull /* for all kept connections together, when the target answers */
-#define AT_ONCE 64u              /* connects under way in set-up: fewer than a listener's usual queue of 128 */
-
-static int resolve_sources(struct ipb_requests *r, struct ipb_error *err)
-{
-	char copy[2048], *rest = copy;
-
-	if (r->config.sources == NULL)
-		return 0;
-	if (strlen(r->config.sources) >= sizeof copy)
-		return ipb_error(err, "argument bind: the list is longer than %zu bytes", sizeof copy - 1);
-	strcpy(copy, r->config.sources);
-	for (char *word; (word = strtok_r(rest, "; ", &rest)) != NULL;) {
-		struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
-		int fd, status;
-		if (r->source_count == IPB_REQ_SOURCES_MAX)
-			return ipb_error(err, "argument bind: at most %u addresses", IPB_REQ_SOURCES_MAX);
-		if (ipb_sock_resolve(word, 0, r->config.udp ? SOCK_DGRAM : SOCK_STREAM, 0, found, IPB_SOCK_ADDRESSES_MAX, err) < 0)
-			return -1;
-		if (found[0].storage.ss_family != r->target.storage.ss_family)
-			return ipb_error(err, "argument bind: \"%s\" is of another family of addresses than the target", word);
-		fd = socket(found[0].storage.ss_family, (r->config.udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-		status = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&found[0].storage, found[0].size);
-		if (status < 0)
-			ipb_error_errno(err, errno, "argument bind: cannot use \"%s\"", word);
-		if (fd >= 0)
-			close(fd);
-		if (status < 0)
-			return -1;
-		r->sources[r->source_count++] = found[0];
-	}
-	return 0;
-}
-
-static int no_room(struct ipb_requests *r, int error, uint32_t up, struct ipb_error *err)
-{
-	if (error == EADDRNOTAVAIL || error == EADDRINUSE)
-		return ipb_error(err, "this machine has no free port for connection %u of %u: give several local addresses "
-		                 "(bind=\"A;B\"), widen net.ipv4.ip_local_port_range, or lower connections=", up + 1,
-		                 r->config.connections);
-	if (error == EMFILE || error == ENFILE)
-		return ipb_error(err, "this process may open no more files after %u of %u connections: raise its limit (ulimit -n, "
-		                 "LimitNOFILE= of the service), or lower connections=", up, r->config.connections);
-	return ipb_error_errno(err, error, "cannot connect to %s port %u (%s) with connection %u of %u", r->config.host,
-	                       r->config.port, r->config.udp ? "UDP" : "TCP", up + 1, r->config.connections);
-}
-
-/* Opens all kept connections, some at a time. */
-static int connect_all(struct ipb_requests *r, struct ipb_error *err)
-{
-	const uint32_t all = r->config.connections;
-	const uint64_t until_ns = ipb_req_tick(r) + CONNECT_NS;
-	struct epoll_event events[AT_ONCE];
-	uint32_t begun = 0, up = 0;
-
-	while (up < all) {
-		for (; begun < all && begun - up < AT_ONCE; begun++)
-			if (open_conn(r, begun) < 0 || watch(r, begun) < 0)
-				return no_room(r, errno, up, err);
-		if (r->config.udp) {
-			up = begun;
-			continue;
-		}
-		int n = epoll_wait(r->epoll, events, AT_ONCE, 100);
-		for (int i = 0; i < n; i++) {
-			const uint32_t c = events[i].data.u32, was = r->conns[c].state;
-			socklen_t size = sizeof(int);
-			int error = 0;
-			if (was == IPB_REQ_CONNECTING && (events[i].events & (EPOLLERR | EPOLLHUP)))
-				getsockopt(r->conns[c].fd, SOL_SOCKET, SO_ERROR, &error, &size);
-			if (error != 0)
-				return no_room(r, error, up, err);
-			if (was == IPB_REQ_CONNECTING || was == IPB_REQ_SHAKING)
-				connected(r, c, events[i].events);
-			if (r->conns[c].fd < 0)
-				return ipb_error(err, "the connection to %s port %u ended while it was set up%s%s", r->config.host,
-				                 r->config.port, r->other[0] != '\0' ? ": " : "", r->other);
-			up += (uint32_t)(was != IPB_REQ_UP && r->conns[c].state == IPB_REQ_UP);
-		}
-		if (ipb_req_tick(r) > until_ns)
-			return ipb_error(err, "only %u of %u connections to %s port %u stood within %u s", up, all, r->config.host,
-			                 r->config.port, (unsigned)(CONNECT_NS / IPB_NS_PER_S));
-	}
-	return 0;
-}
-
-int ipb_req_conns_open(struct ipb_requests *r, struct ipb_error *err)
-{
-	const struct ipb_requests_config *cf = &r->config;
-	struct ipb_address found[IPB_SOCK_ADDRESSES_MAX];
-
-	if (ipb_sock_resolve(cf->host, cf->port, cf->udp ? SOCK_DGRAM : SOCK_STREAM, 0, found, IPB_SOCK_ADDRESSES_MAX, err) < 0)
-		return -1;
-	r->target = found[0];
-	r->slot_count = cf->connections * cf->depth;
-	r->conns = calloc(cf->connections, sizeof *r->conns);
-	r->states = calloc(cf->connections, cf->protocol->state_size + 1);
-	r->slots = calloc(r->slot_count, sizeof *r->slots);
-	r->free_slots = calloc(r->slot_count, sizeof *r->free_slots);
-	r->waiting = cf->rate > 0 ? malloc(IPB_REQ_WAITING_MAX * sizeof *r->waiting) : NULL;
-	r->buffer = malloc(IPB_REQ_BUFFER);
-	r->packet = malloc(cf->request_size + 8u);
-	if (r->conns == NULL || r->states == NULL || r->slots == NULL || r->free_slots == NULL || r->buffer == NULL ||
-	    r->packet == NULL || (cf->rate > 0 && r->waiting == NULL))
-		return ipb_error(err, "no memory for %u connections", cf->connections);
-	if (cf->request_size > 0)
-		memcpy(r->packet, cf->request, cf->request_size);
-	for (uint32_t c = 0; c < cf->connections; c++) {
-		r->conns[c].fd = -1;
-		forget(&r->conns[c]);
-	}
-	for (uint32_t d = 0; d < cf->depth; d++)
-		for (uint32_t c = 0; c < cf->connections; c++)
-			r->free_slots[r->free_count++] = c * cf->depth + d;
-	if (resolve_sources(r, err) < 0)
-		return -1;
-	r->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (r->epoll < 0)
-		return ipb_error_errno(err, errno, "cannot watch connections");
-	return cf->fresh ? 0 : connect_all(r, err);
-}
-
-void ipb_req_conns_close(struct ipb_requests *r)
-{
-	for (uint32_t c = 0; r->conns != NULL && c < r->config.connections; c++)
-		close_conn(r, c, 0);
-	if (r->epoll >= 0)
-		close(r->epoll);
-	r->epoll = -1;
-	free(r->conns);
-	free(r->states);
-	free(r->slots);
-	free(r->free_slots);
-	free(r->waiting);
-	free(r->buffer);
-	free(r->packet);
+			ipb_req_conn_close(r, c, 0);
 }

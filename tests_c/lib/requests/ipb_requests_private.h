@@ -99,11 +99,22 @@ static inline int ipb_req_sending(const struct ipb_requests *r)
 
 static inline uint64_t ipb_req_tick(struct ipb_requests *r) { return r->now_ns = ipb_clock_now(&r->clock); }
 
-/* ---- connections (ipb_requests_conn.c) ------------------------------------------------------------------------ */
+/* ---- set-up of connections (ipb_requests_open.c) --------------------------------------------------------------- */
 
 /* Allocates and resolves; with kept connections, opens them. 0, or -1 and a sentence. */
 int ipb_req_conns_open(struct ipb_requests *r, struct ipb_error *err);
 void ipb_req_conns_close(struct ipb_requests *r);
+
+/* ---- connections (ipb_requests_conn.c) ------------------------------------------------------------------------- */
+
+/* Begins to connect; has epoll watch it. 0, or -1 and errno. */
+int ipb_req_conn_open(struct ipb_requests *r, uint32_t c);
+int ipb_req_conn_watch(struct ipb_requests *r, uint32_t c);
+/* Goes on with a connect and a handshake; events as epoll says. 0 when it is up, -1 when it is not yet, or has failed. */
+int ipb_req_conn_connected(struct ipb_requests *r, uint32_t c, uint32_t events);
+/* Nothing is out on it any more. */
+void ipb_req_conn_forget(struct ipb_req_conn *k);
+void ipb_req_conn_close(struct ipb_requests *r, uint32_t c, int abort);
 /* Begins a request on the connection of a free slot; queued: it has waited for one. -1: it could not leave (no port, no descriptor); the slot is free. */
 int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int queued);
 /* Something happened to a connection; events as epoll says. */
