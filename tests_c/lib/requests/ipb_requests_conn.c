@@ -17,7 +17,6 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 #define EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
-#define OVER (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 #define HOLD_NS 1000000u /* a closed loop that cannot connect tries so often */
 
 void ipb_req_fail(struct ipb_requests *r, const char *code, const char *format, ...)
@@ -33,9 +32,7 @@ void ipb_req_fail(struct ipb_requests *r, const char *code, const char *format, 
 	va_end(args);
 }
 
-static void *state_of(struct ipb_requests *r, uint32_t c) { return r->states + (size_t)c * r->config.protocol->state_size; }
-
-static enum ipb_req_failure kind_of(struct ipb_requests *r, int error)
+enum ipb_req_failure ipb_req_kind_of(struct ipb_requests *r, int error)
 {
 	char text[64];
 
@@ -92,7 +89,7 @@ static void append(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot
 	k->out++;
 }
 
-static void take_out(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot)
+void ipb_req_conn_take_out(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot)
 {
 	uint32_t before = IPB_REQ_NONE, at = k->head;
 
@@ -114,16 +111,16 @@ static void take_out(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t sl
 	r->slots[slot].busy = 0;
 }
 
-static void lose(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot, enum ipb_req_failure why)
+void ipb_req_conn_lose(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot, enum ipb_req_failure why)
 {
-	take_out(r, k, slot);
+	ipb_req_conn_take_out(r, k, slot);
 	r->slots[slot].answered = 0;
 	ipb_req_lost(r, &r->slots[slot], why);
 	ipb_req_freed(r, slot);
 }
 
 /* A connection is gone, and with it all that was out on it. */
-static void fail_conn(struct ipb_requests *r, uint32_t c, enum ipb_req_failure why)
+void ipb_req_conn_fail(struct ipb_requests *r, uint32_t c, enum ipb_req_failure why)
 {
 	struct ipb_req_conn *k = &r->conns[c];
 
@@ -131,7 +128,7 @@ static void fail_conn(struct ipb_requests *r, uint32_t c, enum ipb_req_failure w
 		r->hold_ns = r->now_ns + HOLD_NS;
 	ipb_req_conn_close(r, c, 1);
 	while (k->head != IPB_REQ_NONE)
-		lose(r, k, k->head, why);
+		ipb_req_conn_lose(r, k, k->head, why);
 	ipb_req_conn_forget(k);
 }
 
@@ -170,7 +167,7 @@ int ipb_req_conn_open(struct ipb_requests *r, uint32_t c)
 		goto fail;
 	k->state = r->config.udp ? IPB_REQ_UP : IPB_REQ_CONNECTING;
 	r->opened += (uint64_t)ipb_req_in_window(r);
-	r->config.protocol->begin(r->config.app, state_of(r, c));
+	r->config.protocol->begin(r->config.app, ipb_req_state_of(r, c));
 	return 0;
 fail:;
 	int error = errno;
@@ -197,13 +194,13 @@ static void note_connect(struct ipb_requests *r, struct ipb_req_conn *k)
 }
 
 /* The first request of the connection is over. last: the connection is not used again. */
-static void finish(struct ipb_requests *r, uint32_t c, int corrupt, int last)
+void ipb_req_conn_finish(struct ipb_requests *r, uint32_t c, int corrupt, int last)
 {
 	struct ipb_req_conn *k = &r->conns[c];
 	const uint32_t slot = k->head;
 
 	last |= !r->slots[slot].written; /* the rest of the request would be taken for the next one */
-	take_out(r, k, slot);
+	ipb_req_conn_take_out(r, k, slot);
 	r->slots[slot].answered = 1;
 	if (last || r->config.fresh) {
 		ipb_req_conn_close(r, c, 0);
@@ -213,7 +210,7 @@ static void finish(struct ipb_requests *r, uint32_t c, int corrupt, int last)
 	ipb_req_freed(r, slot);
 	if (k->fd < 0)
 		while (k->head != IPB_REQ_NONE)
-			lose(r, k, k->head, IPB_REQ_CLOSED);
+			ipb_req_conn_lose(r, k, k->head, IPB_REQ_CLOSED);
 }
 
 static ssize_t send_some(struct ipb_requests *r, uint32_t c, const uint8_t *bytes, size_t size)
@@ -244,11 +241,11 @@ static int flush(struct ipb_requests *r, uint32_t c)
 		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN || (r->config.udp && errno == ENOBUFS)))
 			return 0;
 		if (n < 0) {
-			enum ipb_req_failure why = kind_of(r, errno);
+			enum ipb_req_failure why = ipb_req_kind_of(r, errno);
 			if (r->config.udp)
-				lose(r, k, k->to_send, why);
+				ipb_req_conn_lose(r, k, k->to_send, why);
 			else
-				fail_conn(r, c, why);
+				ipb_req_conn_fail(r, c, why);
 			return -1;
 		}
 		if (k->state == IPB_REQ_CONNECTING) {
@@ -265,7 +262,7 @@ static int flush(struct ipb_requests *r, uint32_t c)
 		s->written = 1;
 		if (r->config.no_response) {
 			ipb_req_tick(r);
-			finish(r, c, 0, 0);
+			ipb_req_conn_finish(r, c, 0, 0);
 			return 0;
 		}
 	}
@@ -275,7 +272,7 @@ static int flush(struct ipb_requests *r, uint32_t c)
 /* What could not leave does not count as sent. */
 static void never_left(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot, int error)
 {
-	take_out(r, k, slot);
+	ipb_req_conn_take_out(r, k, slot);
 	ipb_req_unstarted(r, &r->slots[slot]);
 	if (error == EMFILE || error == ENFILE)
 		r->no_descriptor++;
@@ -305,14 +302,14 @@ int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int qu
 			never_left(r, k, slot, errno);
 			return -1;
 		}
-		fail_conn(r, c, kind_of(r, errno));
+		ipb_req_conn_fail(r, c, ipb_req_kind_of(r, errno));
 		return -1;
 	}
 	/* On a short way the connection stands already. */
 	if (r->config.io == NULL && r->config.request_size > 0 && flush(r, c) < 0)
 		return -1;
 	if (k->fd >= 0 && ipb_req_conn_watch(r, c) < 0) {
-		fail_conn(r, c, kind_of(r, errno));
+		ipb_req_conn_fail(r, c, ipb_req_kind_of(r, errno));
 		return -1;
 	}
 	return 0;
@@ -327,7 +324,7 @@ int ipb_req_conn_connected(struct ipb_requests *r, uint32_t c, uint32_t events)
 
 	if (k->state == IPB_REQ_CONNECTING) {
 		if ((events & (EPOLLERR | EPOLLHUP)) && getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
-			fail_conn(r, c, kind_of(r, error));
+			ipb_req_conn_fail(r, c, ipb_req_kind_of(r, error));
 			return -1;
 		}
 		if (!(events & EPOLLOUT))
@@ -340,132 +337,13 @@ int ipb_req_conn_connected(struct ipb_requests *r, uint32_t c, uint32_t events)
 	if (k->state == IPB_REQ_SHAKING) {
 		int done = r->config.io->handshake(r->config.io_state, c, k->fd);
 		if (done < 0)
-			fail_conn(r, c, kind_of(r, errno));
+			ipb_req_conn_fail(r, c, ipb_req_kind_of(r, errno));
 		if (done <= 0)
 			return -1;
 		ipb_req_tick(r);
 		note_connect(r, k);
 	}
 	return 0;
-}
-
-/* Bytes of a stream. 0, or -1 when the connection is not the same any more. */
-static int take(struct ipb_requests *r, uint32_t c, const uint8_t *bytes, size_t size)
-{
-	struct ipb_req_conn *k = &r->conns[c];
-
-	while (size > 0) {
-		if (k->head == IPB_REQ_NONE) {
-			r->stray++;
-			fail_conn(r, c, IPB_REQ_CLOSED);
-			return -1;
-		}
-		struct ipb_req_slot *s = &r->slots[k->head];
-		const int measured = ipb_req_measured(r, s->due_ns);
-		size_t used = size;
-		if (!k->first_seen) {
-			k->first_seen = 1;
-			if (measured)
-				ipb_hist_record(&r->first_byte, r->now_ns - (r->config.fresh ? k->born_ns : s->start_ns));
-		}
-		enum ipb_req_step step = r->config.protocol->input(r->config.app, state_of(r, c), bytes, size, &used, measured);
-		if (step == IPB_REQ_BROKEN) {
-			ipb_req_conn_close(r, c, 1);
-			finish(r, c, 1, 1);
-			return -1;
-		}
-		bytes += used;
-		size -= used;
-		if (step == IPB_REQ_MORE)
-			continue;
-		k->first_seen = 0;
-		finish(r, c, step == IPB_REQ_CORRUPT, step == IPB_REQ_LAST);
-		if (k->fd < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static void datagram(struct ipb_requests *r, uint32_t c, const uint8_t *bytes, size_t size)
-{
-	struct ipb_req_conn *k = &r->conns[c];
-	uint64_t slot = size >= 8 ? ipb_get_be(bytes, 4) : UINT64_MAX;
-
-	if (slot >= r->slot_count || slot / r->config.depth != c || r->slots[slot].number != (uint32_t)ipb_get_be(bytes + 4, 4)) {
-		r->stray++;
-		return;
-	}
-	struct ipb_req_slot *s = &r->slots[slot];
-	if (!s->busy) {
-		if (s->answered && ipb_req_measured(r, s->due_ns))
-			r->counts.duplicate++;
-		else
-			r->stray += (uint64_t)!s->answered;
-		return;
-	}
-	const int good = size == r->config.response_size &&
-	                 (!r->config.check_response || memcmp(bytes + 8, r->config.request + 8, size - 8) == 0);
-	take_out(r, k, (uint32_t)slot);
-	s->answered = 1;
-	ipb_req_answered(r, s, !good);
-	ipb_req_freed(r, (uint32_t)slot);
-}
-
-/* The target sends no more on this connection. */
-static void ended(struct ipb_requests *r, uint32_t c)
-{
-	struct ipb_req_conn *k = &r->conns[c];
-
-	if (k->head == IPB_REQ_NONE) { /* it may: the connection is opened again when it is needed */
-		ipb_req_conn_close(r, c, 0);
-		return;
-	}
-	struct ipb_req_slot *s = &r->slots[k->head];
-	if (s->written && r->config.protocol->end(r->config.app, state_of(r, c), ipb_req_measured(r, s->due_ns)) != IPB_REQ_MORE)
-		finish(r, c, 0, 1);
-	else
-		fail_conn(r, c, IPB_REQ_CLOSED);
-}
-
-static void receive(struct ipb_requests *r, uint32_t c, uint32_t events)
-{
-	struct ipb_req_conn *k = &r->conns[c];
-	const int udp = r->config.udp, plain = r->config.io == NULL;
-
-	for (;;) {
-		ssize_t n = plain ? recv(k->fd, r->buffer, IPB_REQ_BUFFER, 0)
-		                  : r->config.io->receive(r->config.io_state, c, k->fd, r->buffer, IPB_REQ_BUFFER);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		ipb_req_tick(r);
-		if (n < 0 && udp) {
-			if (k->head != IPB_REQ_NONE)
-				lose(r, k, k->head, kind_of(r, errno));
-			continue;
-		}
-		if (n < 0) {
-			fail_conn(r, c, kind_of(r, errno));
-			return;
-		}
-		r->total_in += (uint64_t)n;
-		r->bytes_received += ipb_req_in_window(r) ? (uint64_t)n : 0;
-		if (udp) {
-			datagram(r, c, r->buffer, (size_t)n);
-			if (k->head == IPB_REQ_NONE)
-				return;
-			continue;
-		}
-		if (n == 0) {
-			ended(r, c);
-			return;
-		}
-		if (take(r, c, r->buffer, (size_t)n) < 0)
-			return;
-		if (plain && n < (ssize_t)IPB_REQ_BUFFER && !(events & OVER))
-			return;
-	}
 }
 
 void ipb_req_event(struct ipb_requests *r, uint32_t c, uint32_t events)
@@ -479,8 +357,8 @@ void ipb_req_event(struct ipb_requests *r, uint32_t c, uint32_t events)
 		return;
 	if (((events & EPOLLOUT) || r->config.io != NULL) && k->to_send != IPB_REQ_NONE && flush(r, c) < 0)
 		return;
-	if (k->fd >= 0 && (events & (EPOLLIN | OVER) || r->config.io != NULL))
-		receive(r, c, events);
+	if (k->fd >= 0 && (events & (EPOLLIN | IPB_REQ_OVER) || r->config.io != NULL))
+		ipb_req_conn_receive(r, c, events);
 }
 
 void ipb_req_sweep(struct ipb_requests *r, uint32_t count)
@@ -493,9 +371,9 @@ void ipb_req_sweep(struct ipb_requests *r, uint32_t count)
 		while (k->head != IPB_REQ_NONE && r->now_ns > r->slots[k->head].start_ns &&
 		       r->now_ns - r->slots[k->head].start_ns > most_ns) {
 			if (r->config.udp)
-				lose(r, k, k->head, IPB_REQ_TIMED_OUT);
+				ipb_req_conn_lose(r, k, k->head, IPB_REQ_TIMED_OUT);
 			else
-				fail_conn(r, c, IPB_REQ_TIMED_OUT);
+				ipb_req_conn_fail(r, c, IPB_REQ_TIMED_OUT);
 		}
 		if (r->config.udp && k->to_send != IPB_REQ_NONE)
 			flush(r, c);
@@ -506,7 +384,7 @@ void ipb_req_abandon(struct ipb_requests *r)
 {
 	for (uint32_t c = 0; c < r->config.connections; c++)
 		if (r->conns[c].head != IPB_REQ_NONE)
-			fail_conn(r, c, IPB_REQ_TIMED_OUT);
+			ipb_req_conn_fail(r, c, IPB_REQ_TIMED_OUT);
 		else
 			ipb_req_conn_close(r, c, 0);
 }

@@ -8,6 +8,7 @@
 #include "ipb_sysmon.h"
 
 #define IPB_REQ_NONE UINT32_MAX
+#define IPB_REQ_OVER (EPOLLRDHUP | EPOLLHUP | EPOLLERR) /* of epoll: the target sends no more */
 
 enum ipb_req_state { IPB_REQ_DOWN, IPB_REQ_CONNECTING, IPB_REQ_SHAKING, IPB_REQ_UP };
 
@@ -97,6 +98,9 @@ static inline int ipb_req_sending(const struct ipb_requests *r)
 	return r->phase == IPBENCH_PHASE_WARMUP || r->phase == IPBENCH_PHASE_MEASURE || r->phase == IPBENCH_PHASE_COOLDOWN;
 }
 
+/* The protocol's state of a connection. */
+static inline void *ipb_req_state_of(struct ipb_requests *r, uint32_t c) { return r->states + (size_t)c * r->config.protocol->state_size; }
+
 static inline uint64_t ipb_req_tick(struct ipb_requests *r) { return r->now_ns = ipb_clock_now(&r->clock); }
 
 /* ---- set-up of connections (ipb_requests_open.c) --------------------------------------------------------------- */
@@ -115,6 +119,15 @@ int ipb_req_conn_connected(struct ipb_requests *r, uint32_t c, uint32_t events);
 /* Nothing is out on it any more. */
 void ipb_req_conn_forget(struct ipb_req_conn *k);
 void ipb_req_conn_close(struct ipb_requests *r, uint32_t c, int abort);
+/* Takes a request off the list of those that are out. */
+void ipb_req_conn_take_out(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot);
+/* One request is lost; the connection is gone, and with it all that was out on it; the oldest request has its response. */
+void ipb_req_conn_lose(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot, enum ipb_req_failure why);
+void ipb_req_conn_fail(struct ipb_requests *r, uint32_t c, enum ipb_req_failure why);
+void ipb_req_conn_finish(struct ipb_requests *r, uint32_t c, int corrupt, int last);
+enum ipb_req_failure ipb_req_kind_of(struct ipb_requests *r, int error);
+/* Receives all there is (ipb_requests_receive.c); events as epoll says. */
+void ipb_req_conn_receive(struct ipb_requests *r, uint32_t c, uint32_t events);
 /* Begins a request on the connection of a free slot; queued: it has waited for one. -1: it could not leave (no port, no descriptor); the slot is free. */
 int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int queued);
 /* Something happened to a connection; events as epoll says. */
