@@ -17,7 +17,7 @@
  * and what `Deno.execPath()` gives.) That process has all permissions. Files that a description names
  * (secret, certificates) need `--allow-read`; {@linkcode saveDocument} and {@linkcode DocumentSaver} need `--allow-read`
  * and `--allow-write` for the file's folder, {@linkcode makeReport} `--allow-env=NODE_ENV`, which the library that draws
- * looks at.
+ * examines.
  *
  * @module
  */
@@ -69,7 +69,7 @@ export {
   type SearchGoal,
 } from "./controller/search/goal.ts";
 export { runSearch, type SearchDependencies, type SearchOptions } from "./controller/search/run_search.ts";
-export type { GoalRecord, SearchDocument, TrialRecord } from "./controller/search/document.ts";
+export type { GoalRecord, SearchDocument, TrialRecord } from "./results/search/document.ts";
 export { parseAxis, type SweepPlan } from "./controller/sweep/plan.ts";
 export {
   runSweep,

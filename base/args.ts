@@ -116,7 +116,7 @@ export function removeArgs(args: string, ...names: string[]): string {
   return splitArgs(args).filter((item) => !names.includes(item.name)).map((item) => item.text).join(",");
 }
 
-/** Other names of the same thing: setting one removes the others, so that only one of them speaks. */
+/** Other names of the same thing: setting one removes the others, so that only one of them counts. */
 const RIVALS: Readonly<Record<string, readonly string[]>> = {
   bps: ["Mbps"],
   Mbps: ["bps"],

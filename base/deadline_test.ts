@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { pause, withDeadline } from "./deadline.ts";
+import { pause, withDeadline, within, withinTurns } from "./deadline.ts";
 
 const late = () => new Error("late");
 
@@ -36,4 +36,19 @@ Deno.test("a pause until an instant that has passed, or is not a number of timer
     globalThis.setTimeout = real;
   }
   assert.deepEqual(asked, [3, 2 ** 31 - 1]);
+});
+
+Deno.test("a wait through turns of the event loop outlasts a standstill of the process, and ends all the same", async () => {
+  const inTurns = async (turns: number) => {
+    for (let n = 0; n < turns; n++) await new Promise((resolve) => setTimeout(resolve, 0));
+  };
+  const plain = within(inTurns(5), 20), patient = withinTurns(inTurns(5), 20);
+  const until = performance.now() + 100;
+  while (performance.now() < until);
+  assert.equal(await plain, false);
+  assert.equal(await patient, true);
+  const began = performance.now();
+  assert.equal(await withinTurns(new Promise(() => {}), 30), false);
+  assert.ok(performance.now() - began >= 29);
+  await assert.rejects(withinTurns(Promise.reject(new Error("broke")), 30), /broke/);
 });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { withinTurns } from "./deadline.ts";
+
 /** Runs a task when it is its turn. */
 export type Turn = <T>(task: () => Promise<T>) => Promise<T>;
 
@@ -48,4 +50,22 @@ export class Semaphore {
       next.go();
     }
   }
+}
+
+/**
+ * Runs a task in a lane, which it leaves after a while without being done: who is slow keeps nobody waiting.
+ *
+ * @param lanes how many there are
+ * @param ms how long it stays there, in milliseconds
+ * @param task what to run
+ * @throws what the task throws
+ */
+export async function inLane(lanes: Semaphore, ms: number, task: () => Promise<void>): Promise<void> {
+  let work = Promise.resolve();
+  await lanes.run(async () => {
+    work = task();
+    // The wait below throws what the task throws.
+    await withinTurns(work.catch(() => {}), ms);
+  });
+  await work;
 }

@@ -34,6 +34,8 @@ export interface TestProgress {
   readonly p99Ns: number;
   readonly p999Ns: number;
   readonly maxNs: number;
+  /** For how long nothing has come back, where that is unusual. */
+  readonly darkNs: number;
 }
 
 /** Of a test that has reported nothing. */
@@ -51,4 +53,5 @@ export const NO_PROGRESS: TestProgress = {
   p99Ns: 0,
   p999Ns: 0,
   maxNs: 0,
+  darkNs: 0,
 };

@@ -2,7 +2,10 @@
  * Benchmarks of the measurement engine against a bare loop on the same sockets, sockperf and iperf3, alternated, with
  * ratios and their spread. Prints Markdown.
  *
- *     deno run -A bench/engine.ts [--repetitions 10] [--seconds 1] [--rt PRIORITY] [--only udp,ping,gso,ring,lateness,cost,verdict]
+ *     deno run -A bench/engine.ts [--repetitions 10] [--seconds 1] [--rt PRIORITY] [--old FOLDER]
+ *         [--only udp,ping,gso,ring,lateness,cost,verdict]
+ *
+ * With --old, the engine of another checkout that has been built is run in turn with this one's, and has rows of its own.
  *
  * Needs two processors (one for each side), gcc and make; root and iproute2 for `ring`; sockperf and iperf3 where they
  * are installed. Nothing else should run on the machine.
@@ -10,52 +13,38 @@
  * @module
  */
 
+import { printed } from "./command.ts";
+import { median, quartiles } from "./figures.ts";
+import { option } from "./option.ts";
+
 const ROOT = new URL("..", import.meta.url).pathname;
 const BARE = `${ROOT}build/bench/bare`;
 const COST = `${ROOT}build/bench/cost`;
-const DRIVE = `${ROOT}build/drive`;
-const LATENCY = `${ROOT}build/plugins/latency.so`;
 const IPBENCH = `${ROOT}dist/ipbench`;
 /** How long the program takes to be ready, generously. */
 const IPBENCH_START_MS = 2_000;
 const PORT = 17100;
 
-function option(name: string, fallback: string): string {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at >= 0 ? Deno.args[at + 1] ?? fallback : fallback;
-}
-
 const repetitions = Number(option("repetitions", "10"));
 const seconds = Number(option("seconds", "1"));
 /** With --rt 10 both sides run before everything else: for machines that are not quiet. */
 const priority = option("rt", "") === "" ? [] : ["chrt", "-f", option("rt", "")];
+/** The folders whose engine is measured: this checkout, and an older one. */
+const THIS = ROOT.replace(/\/$/, "");
+const old = option("old", "").replace(/\/$/, "");
 const only = option("only", "udp,ping,gso,ring,lateness,cost,verdict").split(",");
 
 if (Deno.args.some((arg) => arg === "--help" || arg === "-h")) {
   console.log(
-    "bench/engine.ts [--repetitions 10] [--seconds 1] [--rt PRIORITY] [--only udp,ping,gso,ring,lateness,cost,verdict]",
+    "bench/engine.ts [--repetitions 10] [--seconds 1] [--rt PRIORITY] [--old FOLDER]\n" +
+      "    [--only udp,ping,gso,ring,lateness,cost,verdict]",
   );
   Deno.exit(0);
 }
 
-/** No command takes longer. */
-const DEADLINE_MS = 120_000;
-
-/** Runs a command and gives all that it printed. */
-async function run(command: string, ...args: string[]): Promise<string> {
-  const output = await new Deno.Command(command, {
-    args,
-    stdout: "piped",
-    stderr: "piped",
-    stdin: "null",
-    signal: AbortSignal.timeout(DEADLINE_MS),
-  }).output();
-  return new TextDecoder().decode(output.stdout) + new TextDecoder().decode(output.stderr);
-}
-
 /** Runs on one processor. */
 const onCpu = (cpu: number, ...command: string[]) =>
-  run("taskset", "-c", String(cpu), ...priority, ...command);
+  printed("taskset", "-c", String(cpu), ...priority, ...command);
 
 /** Starts a server on processor 1, gives it time, runs the body, ends the server and gives what it printed. */
 async function withServer<T>(command: string[], body: () => Promise<T>, startMs = 300): Promise<[T, string]> {
@@ -86,11 +75,12 @@ interface Result {
   reasons: { level: string; code: string }[];
 }
 
-async function ours(target: string, port: number, args: string): Promise<Result> {
+/** Runs latency of the build in `folder`. */
+async function ours(target: string, port: number, args: string, folder = THIS): Promise<Result> {
   const text = await onCpu(
     0,
-    DRIVE,
-    LATENCY,
+    `${folder}/build/drive`,
+    `${folder}/build/plugins/latency.so`,
     target,
     String(port),
     `cooldown=0,noise=0,keep_samples=0,${args}`,
@@ -98,34 +88,29 @@ async function ours(target: string, port: number, args: string): Promise<Result>
   return JSON.parse(text.split("\n").find((line) => line.startsWith("{")) ?? text) as Result;
 }
 
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
-function quartiles(values: number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? NaN;
-  return `${at(0.25).toFixed(3)}–${at(0.75).toFixed(3)}`;
-}
-
 const rows: string[] = [];
 
-/** One line: ours against theirs, run in turn. */
+/** One line: ours against theirs, run in turn; with --old a second one: ours against the older build's. */
 async function compare(
   what: string,
   unit: string,
   aim: string,
-  mine: () => Promise<number>,
+  mine: (folder: string) => Promise<number>,
   theirs: () => Promise<number>,
 ): Promise<void> {
-  const a: number[] = [], b: number[] = [];
+  const a: number[] = [], b: number[] = [], older: number[] = [];
   for (let i = 0; i < repetitions; i++) {
     const first = i % 2 === 0;
-    if (first) a.push(await mine());
+    if (first) a.push(await mine(THIS));
     b.push(await theirs());
-    if (!first) a.push(await mine());
+    if (!first) a.push(await mine(THIS));
+    if (old !== "") older.push(await mine(old));
   }
+  report(what, unit, aim, a, b);
+  if (old !== "") report(`${what.split(",")[0]}, older build`, unit, "as before", a, older);
+}
+
+function report(what: string, unit: string, aim: string, a: number[], b: number[]): void {
   const ratios = a.map((value, i) => value / (b[i] ?? NaN));
   const row =
     `| ${what} | ${median(a).toFixed(0)} | ${median(b).toFixed(0)} | ${unit} | ${
@@ -137,17 +122,17 @@ async function compare(
 }
 
 const numberIn = (text: string, pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? NaN);
-const exists = async (command: string) => (await run("sh", "-c", `command -v ${command}`)) !== "";
+const exists = async (command: string) => (await printed("sh", "-c", `command -v ${command}`)) !== "";
 
 async function udp(): Promise<void> {
   for (const size of [64, 1472]) {
     const rate = 2e6 * size * 8;
-    const echoed = async (echo: string[], args: string, startMs?: number) => {
+    const echoed = async (folder: string, echo: string[], args: string, startMs?: number) => {
       const load = `socktype=udp,size=${size},duration=${seconds},warmup=0.2,drain=0.2,late=0,${args}`;
-      const [result] = await withServer(echo, () => ours("127.0.0.1", PORT, load), startMs);
+      const [result] = await withServer(echo, () => ours("127.0.0.1", PORT, load, folder), startMs);
       return result.rates.received_bps / size / 8;
     };
-    const mine = () => echoed([BARE, "echo", String(PORT), "32"], `bps=${rate}`);
+    const mine = (folder: string) => echoed(folder, [BARE, "echo", String(PORT), "32"], `bps=${rate}`);
     await compare(`echoed ${size} B UDP, bare loop`, "packets/s", "≥ 0.9", mine, async () => {
       const [text] = await withServer(
         [BARE, "echo", String(PORT), "32"],
@@ -175,7 +160,8 @@ async function udp(): Promise<void> {
     }
     if (await exists("iperf3")) {
       const echo = [IPBENCH, "echo", "--udp", String(PORT), "--ip", "127.0.0.1", "--trains"];
-      const inTrains = () => echoed(echo, `engine=gso,bps=${10 * rate}`, IPBENCH_START_MS);
+      const inTrains = (folder: string) =>
+        echoed(folder, echo, `engine=gso,bps=${10 * rate}`, IPBENCH_START_MS);
       const theirs = async () => {
         const [text] = await withServer(
           ["iperf3", "-s", "-p", String(PORT + 2)],
@@ -217,12 +203,9 @@ const PING_PPS = 80e3;
 
 async function ping(): Promise<void> {
   const echo = [BARE, "echo", String(PORT), "1"];
-  const mine = async () => {
-    const [result] = await withServer(
-      echo,
-      () =>
-        ours("127.0.0.1", PORT, `socktype=udp,size=64,bps=${PING_PPS * 512},duration=${seconds},warmup=0.2`),
-    );
+  const args = `socktype=udp,size=64,bps=${PING_PPS * 512},duration=${seconds},warmup=0.2`;
+  const mine = async (folder: string) => {
+    const [result] = await withServer(echo, () => ours("127.0.0.1", PORT, args, folder));
     return result.latency.service.p50_ns;
   };
   await compare("median RTT, bare ping-pong loop", "ns", "≤ 1.03", mine, async () => {
@@ -255,8 +238,8 @@ async function gso(): Promise<void> {
     const rate = (size < 1000 ? 60e6 : 20e6) * size * 8; // more than can be sent
     const args =
       `socktype=udp,engine=gso,size=${size},bps=${rate},duration=${seconds},warmup=0,drain=3,late=0`;
-    await compare(`GSO delivery, ${size} B, bare loop`, "packets/s", "≥ 0.9", async () => {
-      const [result, received] = await sink(() => ours("127.0.0.1", PORT, args));
+    await compare(`GSO delivery, ${size} B, bare loop`, "packets/s", "≥ 0.9", async (folder) => {
+      const [result, received] = await sink(() => ours("127.0.0.1", PORT, args, folder));
       return arrived(result, size, received);
     }, async () => {
       const [, received] = await sink(() =>
@@ -269,21 +252,21 @@ async function gso(): Promise<void> {
 
 async function ring(): Promise<void> {
   const space = `ipbb${Deno.pid}`, near = `vb${Deno.pid}a`, far = `vb${Deno.pid}b`;
-  if (await run("ip", "netns", "add", space) !== "") {
+  if (await printed("ip", "netns", "add", space) !== "") {
     return void console.error("ring: needs root and iproute2");
   }
   try {
-    await run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", space);
-    await run("ip", "link", "set", near, "up");
-    await run("ip", "-n", space, "link", "set", far, "up");
-    const mac = (await run("ip", "netns", "exec", space, "cat", `/sys/class/net/${far}/address`)).trim();
-    const count = async () => Number(await run("cat", `/sys/class/net/${near}/statistics/tx_packets`));
+    await printed("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", space);
+    await printed("ip", "link", "set", near, "up");
+    await printed("ip", "-n", space, "link", "set", far, "up");
+    const mac = (await printed("ip", "netns", "exec", space, "cat", `/sys/class/net/${far}/address`)).trim();
+    const count = async () => Number(await printed("cat", `/sys/class/net/${near}/statistics/tx_packets`));
     for (const size of [64, 1514]) {
       const args = `socktype=raw,iface=${near},engine=ring,size=${size},bps=${4e6 * size * 8},` +
         `duration=${seconds},warmup=0,drain=3,late=0`;
-      await compare(`AF_PACKET ring on veth, ${size} B, bare loop`, "frames/s", "≥ 0.9", async () => {
+      await compare(`AF_PACKET ring on veth, ${size} B, bare loop`, "frames/s", "≥ 0.9", async (folder) => {
         const before = await count();
-        const result = await ours(mac, 0, args);
+        const result = await ours(mac, 0, args, folder);
         return arrived(result, size, await count() - before);
       }, async () => {
         const before = await count();
@@ -292,8 +275,8 @@ async function ring(): Promise<void> {
       });
     }
   } finally {
-    await run("ip", "link", "del", near);
-    await run("ip", "netns", "del", space);
+    await printed("ip", "link", "del", near);
+    await printed("ip", "netns", "del", space);
   }
 }
 
@@ -350,12 +333,12 @@ async function verdict(): Promise<void> {
 
 async function main(): Promise<void> {
   // This program's own threads stay off the processor that measures; what it starts chooses for itself.
-  await run("taskset", "-a", "-p", "-c", "1", String(Deno.pid));
+  await printed("taskset", "-a", "-p", "-c", "1", String(Deno.pid));
   await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
-  console.error(await run("make", "-s", "-C", `${ROOT}tests_c`));
-  console.error(await run("gcc", "-O2", "-D_GNU_SOURCE", "-o", BARE, `${ROOT}bench/engine/bare.c`));
+  console.error(await printed("make", "-s", "-C", `${ROOT}tests_c`));
+  console.error(await printed("gcc", "-O2", "-D_GNU_SOURCE", "-o", BARE, `${ROOT}bench/engine/bare.c`));
   console.error(
-    await run(
+    await printed(
       "gcc",
       "-O2",
       "-D_GNU_SOURCE",

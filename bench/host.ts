@@ -7,18 +7,15 @@
  */
 
 import { monotonicNowNs, PluginHost } from "../ffi/mod.ts";
+import { median } from "./figures.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
 const STARTS = 20;
 const CALLS = 200;
 
 function show(name: string, samples: number[], unit: string): void {
-  const sorted = samples.toSorted((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)]!;
-  const worst = sorted.at(-1)!;
-  console.log(
-    `${name}: median ${median.toFixed(3)} ${unit}, worst ${worst.toFixed(3)} ${unit}, n ${sorted.length}`,
-  );
+  const [middle, worst] = [median(samples), Math.max(...samples)].map((value) => value.toFixed(3));
+  console.log(`${name}: median ${middle} ${unit}, worst ${worst} ${unit}, n ${samples.length}`);
 }
 
 async function programs(): Promise<void> {

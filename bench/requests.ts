@@ -10,41 +10,29 @@
  * @module
  */
 
+import { printed } from "./command.ts";
+import { median, quartiles } from "./figures.ts";
+import { option } from "./option.ts";
+
 const ROOT = new URL("..", import.meta.url).pathname;
 const BARE = `${ROOT}build/bench/requests_bare`;
 const DRIVE = `${ROOT}build/drive`;
 const PORT = 17200;
 const SIZE = 64;
-/** No command takes longer. */
-const DEADLINE_MS = 60_000;
 const START_MS = 500;
 const WARMUP_S = 0.2;
-
-function option(name: string, fallback: string): string {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at >= 0 ? Deno.args[at + 1] ?? fallback : fallback;
-}
 
 const repetitions = Number(option("repetitions", "7"));
 const seconds = Number(option("seconds", "1"));
 const only = option("only", "rr,connections,http").split(",");
 
-async function run(command: string, ...args: string[]): Promise<string> {
-  const output = await new Deno.Command(command, {
-    args,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(DEADLINE_MS),
-  }).output();
-  return new TextDecoder().decode(output.stdout) + new TextDecoder().decode(output.stderr);
-}
-
-/** Runs on processor 0; the server has the other. The affinity leaves one processor, so wait=spin has to be said. */
-const onTester = (...command: string[]) => run("taskset", "-c", "0", ...command);
+/** Runs on processor 0; the server has the other. The affinity leaves one processor: wait=spin or cpu=0 has to be given. */
+const onTester = (...command: string[]) => printed("taskset", "-c", "0", ...command);
 
 async function isThere(command: string): Promise<boolean> {
-  return (await run("sh", "-c", `command -v ${command} || ls /usr/sbin/${command}`)).trim().startsWith("/");
+  return (await printed("sh", "-c", `command -v ${command} || ls /usr/sbin/${command}`)).trim().startsWith(
+    "/",
+  );
 }
 
 /** Starts a server on processor 1, and ends it after the body. */
@@ -64,9 +52,10 @@ async function withServer(command: string[], body: () => Promise<void>): Promise
   }
 }
 
-/** What the test completed a second. */
+/** What the test completed a second. With cpu=0 it places itself, and sees that there are two processors. */
 async function ours(plugin: string, port: number, args: string): Promise<number> {
-  const text = await onTester(
+  const start = args.includes("cpu=0") ? printed : onTester;
+  const text = await start(
     DRIVE,
     `${ROOT}build/plugins/${plugin}.so`,
     "127.0.0.1",
@@ -86,11 +75,6 @@ const firstNumber = (pattern: RegExp) => (text: string): number => {
 };
 const plain = firstNumber(/([\d.]+)/);
 
-function quantile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
-}
-
 let missed = false;
 
 /** Both sides in turn, the one first and then the other. */
@@ -109,12 +93,12 @@ async function compare(
     b.push(pair[1]!);
     ratios.push(pair[0]! / pair[1]!);
   }
-  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(ratios, share).toFixed(3));
+  const middle = median(ratios).toFixed(3);
   missed ||= Number(middle) < aim;
   console.log(
-    `| ${what} | ${quantile(a, 0.5).toFixed(0)} | ${
-      quantile(b, 0.5).toFixed(0)
-    } | ${middle} (${low}–${high}) | ≥ ${aim} |`,
+    `| ${what} | ${median(a).toFixed(0)} | ${median(b).toFixed(0)} | ${middle} (${
+      quartiles(ratios)
+    }) | ≥ ${aim} |`,
   );
 }
 
@@ -202,7 +186,7 @@ http { access_log off; server { listen 127.0.0.1:${port}; root ${folder}; keepal
       await compare(
         `http, ${connections} kept connections at saturation, wrk with one thread`,
         1,
-        () => ours("http", port, `connections=${connections}`),
+        () => ours("http", port, `cpu=0,connections=${connections}`),
         async () => firstNumber(/Requests\/sec:\s+([\d.]+)/)(await onTester(...wrk, connections)),
       );
     }
@@ -211,7 +195,7 @@ http { access_log off; server { listen 127.0.0.1:${port}; root ${folder}; keepal
 }
 
 await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
-const compiled = await run("gcc", "-O2", "-Wall", "-Wextra", "-o", BARE, `${ROOT}bench/requests/bare.c`);
+const compiled = await printed("gcc", "-O2", "-Wall", "-Wextra", "-o", BARE, `${ROOT}bench/requests/bare.c`);
 if (compiled !== "") throw new Error(compiled);
 console.log(
   "| what, against | ours, 1/s | theirs, 1/s | ratio (quartiles) | aim |\n| --- | --- | --- | --- | --- |",

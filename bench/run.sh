@@ -1,10 +1,10 @@
 #!/bin/sh
-# Every benchmark, one after another, about ten minutes; bench/README.md says what each shows. Nothing else should
+# Every benchmark, one after another, about half an hour; bench/README.md says what each shows. Nothing else should
 # run. Ends with 1 when one of them failed or missed its limit.
 # SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 status=0
-for bench in host overhead start_skew scale engine requests; do
+for bench in host startup start_skew scale engine stream requests threads xdp effect history; do
 	echo "== $bench"
 	deno run --allow-all "bench/$bench.ts" || status=1
 done

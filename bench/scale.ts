@@ -3,24 +3,34 @@
  * 200,000 round trips, the same with every twentieth dead, and 64 real daemons with the dummy test. Prints a table, and
  * fails with the figure's name when a limit is missed; see bench/README.md.
  *
- * Run with `deno run -A bench/scale.ts [TESTERS]` after a build; 1,000 unless said otherwise.
+ * Run with `deno run -A bench/scale.ts [TESTERS]` after a build; 1,000 unless set otherwise. With `join [TESTERS…]` the
+ * simulated testers dial in instead: 10, 100, 1,000, 5,000 and 10,000 of them, unless set otherwise.
  *
  * @module
  */
 import type { ResultDocument } from "../results/document/document.ts";
 import { parseDocument } from "../results/document/parse.ts";
 import { xmlOf } from "../tests/fixtures/run_config.ts";
-import { isDead, startSwarm, swarmAddress } from "../tests/fixtures/peers/swarm.ts";
+import { isDead, joinSwarm, startSwarm, swarmAddress } from "../tests/fixtures/peers/swarm.ts";
 import { realAnswers } from "../tests/fixtures/peers/swarm_answers.ts";
-import { momentOf, type ObservedRun, observeRun, TestDaemon } from "../tests/util/mod.ts";
+import { freePort, momentOf, type ObservedRun, observeRun, TestDaemon } from "../tests/util/mod.ts";
 
-const [TESTERS = 1_000] = Deno.args.map(Number);
+const JOINS = Deno.args[0] === "join";
+const [TESTERS = 1_000, ...MORE_TESTERS] = (JOINS ? Deno.args.slice(1) : Deno.args).map(Number);
 const DAEMONS = 64;
 const LASTS_MS = 2_000;
 const DEAD_EVERY = 20;
+/** Reports of progress that a controller wants of all testers together. */
+const REPORTS_PER_SECOND = 2_000;
 
 /** What is promised for 1,000 testers. */
 const SET_UP_S = 5, COLLECTED_S = 5, CONTROLLER_MB = 200, DEAD_S = 3;
+
+/** What is promised for testers that dial in: from the first connection until all are ready, and as above. */
+const JOINED_LIMITS = [
+  { testers: 5_000, seconds: 15, megabytes: 300 },
+  { testers: 10_000, seconds: 30, megabytes: 500 },
+];
 
 /** Figures of one run, in seconds and megabytes. */
 interface Figures {
@@ -36,7 +46,9 @@ interface Figures {
   controllerMb: number;
   childrenMb: number;
   togetherMb: number;
+  /** Processor time of the controller, and of this process, which plays the testers. */
   processor: number;
+  simulator: number;
 }
 
 const missed: string[] = [];
@@ -58,6 +70,7 @@ function figuresOf(run: ObservedRun, tests: { lastBeginMs: number; lastEndMs: nu
     childrenMb: run.peakBytes.children / 2 ** 20,
     togetherMb: run.peakBytes.together / 2 ** 20,
     processor: run.processorMs / 1000,
+    simulator: run.ownProcessorMs / 1000,
   };
 }
 
@@ -67,7 +80,9 @@ function show(what: string, run: ObservedRun, figures: Figures): void {
   const verdict = run.lines.find(({ text }) => /^ipbench: (VALID|SUSPECT|INVALID)/.test(text))?.text ?? "";
   console.log(
     `${what}: start-up ${s(figures.starting)}, set up ${s(figures.setUp)}, started ${s(figures.started)}, ` +
-      `collected ${s(figures.collected)}, whole ${s(figures.whole)}, processor ${s(figures.processor)}; ` +
+      `collected ${s(figures.collected)}, whole ${s(figures.whole)}, processor ${
+        s(figures.processor)
+      } (simulator ${s(figures.simulator)}); ` +
       `controller ${mb(figures.controllerMb)}, children ${mb(figures.childrenMb)}, ` +
       `all at once ${mb(figures.togetherMb)}; exit ${run.code}, ${verdict}`,
   );
@@ -128,13 +143,57 @@ async function withSwarm(
   const figures = figuresOf(run, swarm);
   show(what, run, figures);
   checkParts(what, document, deadEvery);
-  const reports = hosts.length * (1 - (deadEvery === 0 ? 0 : 1 / deadEvery)) * 5 * LASTS_MS / 1000;
-  console.log(`  reports of progress: ${swarm.reports}, ${reports} at five a second`);
+  // Five a second of each, and of all together as many as a controller asks for.
+  const rate = Math.min(5 * hosts.length, REPORTS_PER_SECOND);
+  const reports = rate * (1 - (deadEvery === 0 ? 0 : 1 / deadEvery)) * LASTS_MS / 1000;
+  console.log(`  reports of progress: ${swarm.reports}, ${reports} are asked for`);
   if (swarm.reports < 0.9 * reports) missed.push(`${what}: ${swarm.reports} of ${reports} reports were sent`);
   if (deadEvery === 0) demand(`${what}: set up`, figures.setUp, SET_UP_S, "s");
   demand(`${what}: collected`, figures.collected ?? NaN, COLLECTED_S, "s");
   demand(`${what}: memory of the controller`, figures.controllerMb, CONTROLLER_MB, "MB");
   return figures;
+}
+
+/** The same test with testers that dial in, each proving a secret. */
+async function withJoined(answers: Awaited<ReturnType<typeof realAnswers>>, testers: number): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "ipbench-scale-" });
+  try {
+    const port = freePort(), secret = "sixteen bytes, or rather more of them";
+    await Deno.writeTextFile(`${folder}/secret`, secret, { mode: 0o600 });
+    const json = `${folder}/result.json`;
+    await using swarm = await joinSwarm({ ...answers, lastsMs: LASTS_MS }, { port, testers, secret });
+    const run = await observeRun([
+      ...["run", "--listen", `0.0.0.0:${port}`, "--expect", String(testers), "--wait", "120s"],
+      // What is slow here is this machine, which plays all testers: the figures say how slow.
+      ...["--timeout", "120s"],
+      ...[
+        "--secret-file",
+        `${folder}/secret`,
+        "--json",
+        json,
+        "--test",
+        "latency",
+        "--test-target",
+        "127.0.0.1",
+      ],
+      ...["--test-args", "socktype=udp,bps=51.2M,samples=200000,warmup=0,cooldown=0"],
+    ]);
+    const what = `${testers} testers that dial in`;
+    const figures = figuresOf(run, swarm);
+    show(what, run, figures);
+    const document = parseDocument(await Deno.readTextFile(json));
+    if (document.run.failed === true) {
+      missed.push(`${what}: ${document.run.reasons.join("; ").slice(0, 500)}`);
+    }
+    checkParts(what, document, 0);
+    const limits = JOINED_LIMITS.find((each) => each.testers === testers);
+    if (limits === undefined) return;
+    demand(`${what}: ready`, figures.setUp, limits.seconds, "s");
+    demand(`${what}: collected`, figures.collected ?? NaN, limits.seconds, "s");
+    demand(`${what}: memory of the controller`, figures.controllerMb, limits.megabytes, "MB");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 async function withDaemons(): Promise<void> {
@@ -162,9 +221,16 @@ console.log(
   `each simulated tester answers with a result of ${answers.result.length} bytes after ${LASTS_MS} ms, ` +
     `with a record of ${answers.environment.length} bytes and five reports a second`,
 );
-const whole = await withSwarm(answers, 0);
-const withDead = await withSwarm(answers, DEAD_EVERY);
-demand("with dead testers: longer than without", withDead.whole - whole.whole, DEAD_S, "s");
-await withDaemons();
+if (JOINS) {
+  const given = Deno.args.length > 1;
+  for (const testers of given ? [TESTERS, ...MORE_TESTERS] : [10, 100, 1_000, 5_000, 10_000]) {
+    await withJoined(answers, testers);
+  }
+} else {
+  const whole = await withSwarm(answers, 0);
+  const withDead = await withSwarm(answers, DEAD_EVERY);
+  demand("with dead testers: longer than without", withDead.whole - whole.whole, DEAD_S, "s");
+  await withDaemons();
+}
 for (const each of missed.slice(0, 20)) console.error(`MISSED ${each}`);
 Deno.exit(missed.length === 0 ? 0 : 1);

@@ -2,7 +2,7 @@
  * How exactly testers start together: N real daemons on this machine, R runs, each tester's actual start against the
  * agreed instant; and how long a run takes from its beginning to START.
  *
- * `deno run -A bench/start_skew.ts [TESTERS [RUNS]]`, 16 and 20 unless said otherwise. Prints one JSON line; fails when
+ * `deno run -A bench/start_skew.ts [TESTERS [RUNS]]`, 16 and 20 unless set otherwise. Prints one JSON line; fails when
  * the 99th percentile of the skew is above its limit.
  *
  * @module
@@ -10,15 +10,12 @@
 import { runBenchmark } from "../mod.ts";
 import { dummyDescription } from "../tests/fixtures/dummy_run.ts";
 import { TestDaemon } from "../tests/util/mod.ts";
+import { quantile } from "./figures.ts";
 
 /** 99 of 100 testers start within this time of the agreed instant. */
 const SKEW_P99_US = 200;
 
 const [testers = 16, runs = 20] = Deno.args.map(Number);
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
-}
 
 const daemons: TestDaemon[] = [];
 const skewNs: number[] = [], boundNs: number[] = [], spreadNs: number[] = [], toStartMs: number[] = [];
@@ -43,7 +40,6 @@ try {
 } finally {
   await Promise.allSettled(daemons.map((daemon) => daemon[Symbol.asyncDispose]()));
 }
-for (const list of [skewNs, boundNs, spreadNs, toStartMs]) list.sort((a, b) => a - b);
 const skewP99Us = quantile(skewNs, 0.99) / 1e3;
 console.log(JSON.stringify({
   testers,

@@ -2,13 +2,17 @@
  * Benchmark of bulk transfer: stream and stream_target against iperf3 (with and without -Z) and bare loops in C with the same
  * calls, all on this machine's loopback, in turn, with the medians, and ratios pair by pair with their quartiles. Prints Markdown.
  *
- *     deno run -A bench/stream.ts [--repetitions 10] [--seconds 1] [--only one,four,both,trunc,udp]
+ *     deno run -A bench/stream.ts [--repetitions 10] [--seconds 1] [--only one,four,threads,both,trunc,udp]
  *
  * Needs two processors, gcc, make and iperf3. Nothing else should run on the machine. Where the programs run is the scheduler's
  * choice, for all of them alike.
  *
  * @module
  */
+
+import { run } from "./command.ts";
+import { median, quartiles } from "./figures.ts";
+import { option } from "./option.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const BARE = `${ROOT}build/bench/bare_stream`;
@@ -20,29 +24,10 @@ const DEADLINE_MS = 60_000;
 const SEND_BYTES = 128 << 10, RECEIVE_BYTES = 1 << 20, LEAST_BYTES = 512 << 10;
 const DATAGRAM_BYTES = 1400;
 
-function option(name: string, fallback: string): string {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at >= 0 ? Deno.args[at + 1] ?? fallback : fallback;
-}
-
 const repetitions = Number(option("repetitions", "10"));
 const seconds = Number(option("seconds", "1"));
-const only = option("only", "one,four,both,trunc,udp").split(",");
+const only = option("only", "one,four,threads,both,trunc,udp").split(",");
 let port = 21000 + Deno.pid % 5000;
-
-/** What it printed; its standard error, too, where it failed. */
-async function run(command: string, ...args: string[]): Promise<string> {
-  const output = await new Deno.Command(command, {
-    args,
-    stdout: "piped",
-    stderr: "piped",
-    stdin: "null",
-    signal: AbortSignal.timeout(DEADLINE_MS),
-  }).output();
-  const [out, error] = [output.stdout, output.stderr].map((bytes) => new TextDecoder().decode(bytes));
-  if (!output.success) throw new Error(`${command} ${args.join(" ")}: ${error}`);
-  return out!;
-}
 
 /** Runs a server beside the body, which ends by itself. */
 async function beside<T>(server: [string, ...string[]], body: () => Promise<T>): Promise<[T, string]> {
@@ -62,12 +47,18 @@ interface Row {
   rates: { received_bps: number };
 }
 
-/** Goodput of stream, in Gbit/s. */
-async function ours(args: string): Promise<number> {
+/** Goodput of stream, in Gbit/s; of both ends with so many threads (0: as many as there are processors). */
+async function ours(args: string, threads = 0): Promise<number> {
   const at = String(++port);
   const target: [string, ...string[]] = [
     DRIVE,
-    ...["-q", "-s", String(seconds + 2), `${PLUGINS}/stream_target.so`, `port=${at},ip=127.0.0.1`],
+    ...[
+      "-q",
+      "-s",
+      String(seconds + 2),
+      `${PLUGINS}/stream_target.so`,
+      `port=${at},ip=127.0.0.1,threads=${threads}`,
+    ],
   ];
   const [text] = await beside(
     target,
@@ -77,7 +68,7 @@ async function ours(args: string): Promise<number> {
         `${PLUGINS}/stream.so`,
         "127.0.0.1",
         at,
-        `duration=${seconds},warmup=0.3,limit_cpu=100%,${args}`,
+        `duration=${seconds},warmup=0.3,limit_cpu=100%,threads=${threads},${args}`,
       ),
   );
   return (JSON.parse(text.split("\n")[0]!) as Row).rates.received_bps / 1e9;
@@ -125,11 +116,6 @@ async function bare(kind: "tcp" | "udp", mode: "copy" | "trunc", pairs: number):
   return (await Promise.all(each)).reduce((a, b) => a + b, 0);
 }
 
-function at(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.round((sorted.length - 1) * share)] ?? NaN;
-}
-
 type Way = { name: string; aim: string; run: () => Promise<number> };
 
 /** Everything in turn, each time in another order; ours is the first. */
@@ -155,10 +141,8 @@ async function compare(what: string, ways: Way[]): Promise<string[]> {
 
 function line(what: string, name: string, aim: string, mine: number[], theirs: number[]): string {
   const ratios = mine.map((value, i) => value / theirs[i]!);
-  return `| ${what} | ${at(mine, 0.5).toFixed(2)} | ${name} | ${at(theirs, 0.5).toFixed(2)} | ` +
-    `${at(ratios, 0.5).toFixed(2)} (${at(ratios, 0.25).toFixed(2)}–${
-      at(ratios, 0.75).toFixed(2)
-    }) | ${aim} |`;
+  const [own, other, ratio] = [mine, theirs, ratios].map((values) => median(values).toFixed(2));
+  return `| ${what} | ${own} | ${name} | ${other} | ${ratio} (${quartiles(ratios, 2)}) | ${aim} |`;
 }
 
 const peers = (...args: string[]): Way[] => [
@@ -179,10 +163,18 @@ const cases: Record<string, [string, Way[]]> = {
   ]],
   four: ["TCP, four streams", [
     { name: "ours", aim: "", run: () => ours("streams=4") },
+    { name: "four bare loops, same calls", aim: "≥ 0.95", run: () => bare("tcp", "copy", 4) },
+    ...peers("-P", "4"),
+  ]],
+  threads: ["TCP, four streams, four threads", [
+    { name: "ours", aim: "", run: () => ours("streams=4", 4) },
+    { name: "four bare loops, same calls", aim: "≥ 0.95", run: () => bare("tcp", "copy", 4) },
     ...peers("-P", "4"),
   ]],
   both: ["TCP, both directions", [
     { name: "ours", aim: "", run: () => ours("direction=both") },
+    // One each way; over loopback they are alike.
+    { name: "two bare loops, same calls", aim: "≥ 0.95", run: () => bare("tcp", "copy", 2) },
     ...peers("--bidir"),
   ]],
   udp: [`UDP, ${DATAGRAM_BYTES} bytes`, [

@@ -12,7 +12,7 @@ import { viewsOf } from "../results/document/class_view.ts";
 import type { ResultDocument } from "../results/document/document.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { Output } from "./result_files.ts";
-import { reasonOf } from "./run_options.ts";
+import { reasonOf } from "./input/read_bytes.ts";
 
 /** Most of a file's first line that is read: its header. */
 const HEADER_BYTES = 64 * 1024;
@@ -107,7 +107,7 @@ class CsvOutput implements AsyncDisposable {
     try {
       names = (await host.load(test, "client")).csvHeader;
     } catch {
-      return; // The run says what is wrong with the test.
+      return; // The run reports what is wrong with the test.
     } finally {
       await host.kill();
     }

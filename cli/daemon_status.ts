@@ -15,7 +15,7 @@ import type { Greeting, ProgressReport } from "../protocol/mod.ts";
  * @param address The daemon.
  * @param access How to reach it.
  * @param greeting Its greeting.
- * @returns Test, owner and phase; `null` where it cannot tell, does not tell us, or has ended the test.
+ * @returns Test, owner and phase; `null` where it does not know, does not tell us, or has ended the test.
  */
 export async function askReport(
   address: Address,
@@ -39,7 +39,7 @@ export async function askReport(
 }
 
 /**
- * Says what a daemon is doing.
+ * Reports what a daemon is doing.
  *
  * @param pid The process of its test, from STATUS.
  * @param report The test's own report, where there is one.

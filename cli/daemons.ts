@@ -10,7 +10,7 @@ import { messageOf } from "../base/errors.ts";
 import { type Address, formatAddress, parseAddress, parsePort } from "../config/address.ts";
 import { tlsOf } from "../config/command_line.ts";
 import { type DaemonDescription, daemonsOf } from "../config/daemons.ts";
-import { parseHostFiles, strayHosts, typedKeys } from "../config/host_files.ts";
+import { parseHostFiles, strayHosts, typedKeys } from "../config/hosts/host_files.ts";
 import { DEFAULT_CLIENT_PORT, DEFAULT_TARGET_PORT } from "../config/run_description.ts";
 import { ConnectionError } from "../controller/link/connection_error.ts";
 import type { DaemonAccess } from "../controller/link/daemon_access.ts";
@@ -18,10 +18,11 @@ import { LIMITS } from "../controller/limits.ts";
 import { type KeyFiles, readAccess } from "../controller/link/read_access.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { expandHosts } from "./input/host_words.ts";
 import { plainText, wrapWords } from "./terminal/text.ts";
 import { out, widthOf } from "./terminal/io.ts";
 import { keyOptions, readConfig } from "./run_options.ts";
-import { completeKeys, type KeyOptions } from "./commands/secret.ts";
+import { completeKeys, type KeyOptions } from "./secret.ts";
 
 /** Options of these subcommands. */
 export interface DaemonOptions extends KeyOptions {
@@ -39,9 +40,13 @@ export interface NamedDaemons {
 }
 
 /** What the argument of these subcommands is called. */
-const HOSTS = "HOST, HOST:PORT or [IPv6]:PORT, or a configuration (FILE.xml) for the daemons in it";
-/** No host has a slash in its name, or ends like this. */
-const IS_CONFIG = /^-$|\/|\.xml$/i;
+const HOSTS =
+  "HOST, HOST:PORT, [IPv6]:PORT, lab[01-64], @FILE of these, or a configuration (FILE.xml) for the daemons in it";
+
+/** Whether a word names a configuration: no host has a slash in its name, or ends like this. */
+export function isConfig(word: string): boolean {
+  return !word.startsWith("@") && /^-$|\/|\.xml$/i.test(word);
+}
 
 /**
  * Adds a subcommand that talks to the daemons named on its command line.
@@ -98,12 +103,12 @@ export function addDaemonCommand(
  * @throws {ExitError} naming everything that is wrong.
  * @throws {ConfigError} when a configuration is.
  */
-async function findDaemons(words: readonly string[], options: DaemonOptions): Promise<NamedDaemons> {
+export async function findDaemons(words: readonly string[], options: DaemonOptions): Promise<NamedDaemons> {
   const files = [
-    ...words.filter((word) => IS_CONFIG.test(word)),
+    ...words.filter(isConfig),
     ...options.config === undefined ? [] : [options.config],
   ];
-  const hosts = words.filter((word) => !IS_CONFIG.test(word));
+  const hosts = await expandHosts(words.filter((word) => !isConfig(word)), null);
   if (files.length + hosts.length === 0) {
     throw new ExitError(EXIT.USAGE, "which daemons? Give HOST, or a configuration that names them");
   }
@@ -205,7 +210,7 @@ async function eachDaemon(
   if (failed) throw new ExitError(EXIT.FAILED);
 }
 
-/** Says what went wrong with a daemon, and what can be done about it where that is known. */
+/** Reports what went wrong with a daemon, and what can be done about it where that is known. */
 export function wordsOf(error: unknown): string {
   if (error instanceof ConnectionError && error.remedy !== null) return `${error.message}; ${error.remedy}`;
   return messageOf(error);

@@ -14,7 +14,7 @@ export interface HostedTarget {
   label: string;
   plugin: string;
   args: string;
-  /** What it does, for the line that says that it is ready. */
+  /** What it does, for the line that reports that it is ready. */
   ready: string;
   pluginDirs: string[];
   debug: boolean;

@@ -21,7 +21,7 @@ export class Problems {
   /**
    * Reads something that the user typed.
    *
-   * @param where The option, such as "--repeat", or the place in the file; none when the message says what it is about.
+   * @param where The option, such as "--repeat", or the place in the file; none when the message itself shows what it is about.
    * @param read Reads it.
    * @returns What it reads, `undefined` when it is wrong.
    */

@@ -12,12 +12,14 @@ const EXAMPLES = `
 Examples:
   ipbench quick 10.0.0.9
   ipbench run lab.xml --json result.json
-  ipbench --client 10.0.0.2 --test latency --test-args socktype=udp,bps=10M --test-target 10.0.0.9
+  ipbench --client 10.0.0.2 --test latency --test-args socktype=udp,bps=10M \\
+      --test-target 10.0.0.9
   ipbench status 10.0.0.2 10.0.0.3:9036
   ipbench report result.json -o report.html
 
-Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted. Without the word "run"
-a run that has printed its row exits 0 whatever its verdict, as the original did, unless --strict is given.
+Exit status: 0 valid, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict,
+130 interrupted. Without the word "run", a run that printed its row exits 0
+whatever its verdict, as the original did, unless --strict is given.
 `;
 
 /**
@@ -34,7 +36,6 @@ export async function makeProgram(only?: string): Promise<Command> {
     .helpOption("-h, --help", "show this help, or that of a command")
     .option("-V, --version", "show version, build and platform")
     .showSuggestionAfterError(true)
-    .showHelpAfterError("(ipbench --help lists what there is)")
     .configureOutput({
       writeOut: out,
       writeErr: err,
@@ -44,6 +45,7 @@ export async function makeProgram(only?: string): Promise<Command> {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
+    .configureHelp({ minWidthToWrap: 30 }) // beside the longest terms, too
     .addHelpText("after", EXAMPLES)
     .exitOverride();
   // One file may hold two subcommands.
@@ -51,7 +53,14 @@ export async function makeProgram(only?: string): Promise<Command> {
   for (const command of program.commands) {
     command.helpGroup(COMMANDS.get(command.name())?.group ?? "Commands:");
   }
+  nameHelp(program, "ipbench");
   return program;
+}
+
+/** Wrong use of a command is followed by where its own options are. */
+function nameHelp(command: Command, name: string): void {
+  command.showHelpAfterError(`(${name} --help lists what there is)`);
+  for (const each of command.commands) nameHelp(each, `${name} ${each.name()}`);
 }
 
 function loadModules(only: string | undefined): Promise<CommandModule[]> {

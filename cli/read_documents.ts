@@ -10,13 +10,14 @@ import { isUnfinished, runIdOf } from "../controller/store/journal.ts";
 import { recoverDocument } from "../controller/store/save.ts";
 import type { ResultDocument } from "../results/document/document.ts";
 import { DOCUMENT_TEXT_LIMIT, DocumentError, parseDocument } from "../results/document/parse.ts";
+import { resultInStream } from "./stream/events.ts";
 import { note } from "./terminal/io.ts";
 
 /** Ending of what a running run, or one that died, has written so far. */
 const JOURNAL = ".journal";
 /** Result documents read from one folder. */
 const FOLDER_LIMIT = 100_000;
-/** Names looked at in one folder. */
+/** Names examined in one folder. */
 const NAMES_LIMIT = 1_000_000;
 /** Other files of ours that a folder may hold beside result documents. */
 const OTHER_FORMAT = /^\s*\{\s*"format"\s*:\s*"(ipbench-(?!result\/)[a-z0-9-]+\/\d+)"/;
@@ -86,6 +87,21 @@ async function unfinished(path: string, label = path + JOURNAL): Promise<ReadRes
   }
 }
 
+/**
+ * Lists the files that {@linkcode readDocuments} reads, and journals of runs that have not come to their end.
+ *
+ * @param paths Files and folders.
+ */
+export async function* documentFiles(
+  paths: readonly string[],
+): AsyncGenerator<{ file: string; label: string }> {
+  for (const path of paths) {
+    const info = await Deno.stat(path).catch(() => null);
+    if (info?.isDirectory === true) yield* filesOf(path);
+    else yield { file: path, label: path };
+  }
+}
+
 /** Files of a folder that may be documents, by name. */
 async function* filesOf(folder: string): AsyncGenerator<{ file: string; label: string }> {
   let count = 0;
@@ -116,7 +132,10 @@ async function* filesOf(folder: string): AsyncGenerator<{ file: string; label: s
  */
 async function readDocument(file: string, label: string, inFolder: boolean): Promise<ReadResult[]> {
   try {
-    const text = await readBounded(file);
+    const text = resultInStream(await readBounded(file));
+    if (text === null) {
+      return [{ file: label, error: "the events of a run that has no result: it runs still, or died" }];
+    }
     const other = OTHER_FORMAT.exec(text)?.[1];
     if (other === QUICK_FORMAT) return phasesOf(text, label);
     if (other !== undefined && inFolder) return [];
@@ -149,7 +168,7 @@ function phasesOf(text: string, label: string): ReadResult[] {
 /** Where the result documents are that belong to another document of ours. */
 function remedyOf(format: string): string {
   return /^ipbench-(search|rfc2544)\//.test(format)
-    ? 'give the folder of its trials, if they were kept (--out DIR); "ipbench report" shows its table'
+    ? 'give the folder of its trials, if they were kept (--out DIR); "ipbench report" draws it'
     : "give its folder, or the result documents beside it";
 }
 

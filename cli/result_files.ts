@@ -10,7 +10,7 @@ import { findPlace, openStream, type Place } from "../controller/store/place.ts"
 import { EXIT, ExitError } from "./exit.ts";
 import { err, note, out } from "./terminal/io.ts";
 import { labelled } from "./terminal/live_screen.ts";
-import { reasonOf } from "./run_options.ts";
+import { reasonOf } from "./input/read_bytes.ts";
 
 /** Names of the standard streams. What is behind them may be a pipe, or a file that the shell has opened. */
 const STANDARD: ReadonlyMap<string, "stdout" | "stderr"> = new Map([

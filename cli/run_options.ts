@@ -4,15 +4,18 @@
  * @module
  */
 
+import { repeated } from "./repeated.ts";
 import { type Command, Option } from "commander";
-import { type CommandLine, ORIGINAL_SPELLING } from "../config/command_line.ts";
+import { type CommandLine, OPTION_NAMES, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { buildDescription, type Described } from "../config/build_description.ts";
+import { ConfigError } from "../config/config_error.ts";
 import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
-import { MAX_CONFIG_BYTES } from "../config/limits.ts";
 import { decodeConfig } from "../config/xml/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { expandHosts } from "./input/host_words.ts";
+import { readBytes, reasonOf } from "./input/read_bytes.ts";
 import { note } from "./terminal/io.ts";
-import { completeKeys, warnOfReaders } from "./commands/secret.ts";
+import { completeKeys, warnOfReaders } from "./secret.ts";
 
 /** The options as commander gives them. */
 export interface RunOptionValues extends CommandLine {
@@ -30,9 +33,8 @@ const STDIN_NAME = "<stdin>";
 
 const WHAT = "What runs:";
 const TARGET = "Tests on the target:";
+const JOIN = "Daemons that dial in:";
 const HOW = "How it runs:";
-
-const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
 
 /**
  * Adds the options of a run, those of the original with its names and the new ones.
@@ -45,9 +47,14 @@ export function addRunOptions(command: Command): Command {
     const made = new Option(flags, text).helpGroup(group);
     command.addOption(edit === undefined ? made : edit(made));
   };
-  const many = (option: Option) => option.argParser(collect);
+  const many = (option: Option) => option.argParser(repeated);
   add(WHAT, "--config <file>", "the configuration (the same as naming it as argument)");
-  add(WHAT, "-c, --client <host[:port]>", "a tester; may be given many times", many);
+  add(
+    WHAT,
+    "-c, --client <host[:port]>",
+    "a tester, lab[01-64], or @FILE of them; may be given many times",
+    many,
+  );
   add(WHAT, "-p, --port <port>", "control port of the testers (default: 8036)");
   add(WHAT, "-t, --test <name>", `the test, such as latency ("ipbench plugins" lists them)`);
   add(WHAT, "-a, --test-args <args>", "its arguments: name=value,name=value");
@@ -65,11 +72,27 @@ export function addRunOptions(command: Command): Command {
   add(TARGET, "--target-test-port <port>", "its control port (default: 8037)");
   add(TARGET, "--target-test-args <args>", "arguments of the target test");
   add(TARGET, "--target-test-controller-args <args>", "arguments of its half on this machine");
+  add(JOIN, "--listen <[addr:]port>", "listen to daemons that dial in (ipbenchd --join)");
+  add(JOIN, "--expect <n>", "how many testers dial in");
+  add(JOIN, "--expect-targets <n>", "how many targets dial in");
+  add(JOIN, "--wait <time>", "how long they are waited for (default: 60s)");
   add(HOW, "-r, --reset", "first end whatever runs on the daemons");
-  add(HOW, "-d, --debug", "say on stderr what is sent and received");
+  add(HOW, "-d, --debug", "print on stderr what is sent and received");
   add(HOW, "--timeout <time>", "longest time from START to the last result (default: what the test says)");
   add(HOW, "--require <all|n|p%>", "how many testers must succeed for the run to go on (default: all)");
+  add(
+    HOW,
+    "--gate <condition>",
+    "exit 1 unless a figure is as expected: p99<200us, loss<=0.1%; may be given many times",
+    many,
+  );
   add(HOW, "--until-ci <share>", "stop early when the 95 % interval of the mean is this narrow, such as 2%");
+  add(
+    HOW,
+    "--event <time=command>",
+    "run a command on this machine at this time of the measured phase, such as 5s=./reset; may be given many times",
+    many,
+  );
   add(HOW, ORIGINAL_SPELLING, "warn of arguments that a test does not know, instead of refusing them");
   add(HOW, "--plugin-dir <dir>", "look for plugins here first; may be given many times", many);
   const { secretFile, tls } = keyOptions(HOW);
@@ -92,7 +115,7 @@ export function keyOptions(
     const option = new Option(flags, text);
     return group === undefined ? option : option.helpGroup(group);
   };
-  const many = (option: Option): Option => option.argParser(collect);
+  const many = (option: Option): Option => option.argParser(repeated);
   return {
     secretFile: many(make(
       "--secret-file <file>",
@@ -135,15 +158,28 @@ export async function describeRun(
   }
   const path = configPath ?? options.config;
   const file = path === undefined ? null : await readConfig(path, options.originalSpelling);
-  const described = buildDescription({ ...options, ...completeKeys(options) }, file);
+  const client = options.client && await expandHosts(options.client, OPTION_NAMES.client);
+  const described = buildDescription({ ...options, client, ...completeKeys(options) }, file);
+  await refuseGates(described);
   const { clients, targets } = described.description;
-  // Those of the command line have been looked at.
+  // Those of the command line have been examined.
   const own = new Set([...clients, ...targets].flatMap(({ secretFile }) => secretFile ?? []));
   for (const path of own) {
     if (!options.secretFile?.some((text) => text.endsWith(`=${path}`))) warnOfReaders(path);
   }
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
   return { ...described, sweep: file?.sweep ?? null };
+}
+
+/** Refuses gates whose unit is that of another figure. */
+async function refuseGates({ description: { gates = [] }, places }: Described): Promise<void> {
+  if (gates.length === 0) return;
+  const { gateProblem } = await import("../results/gates/gates.ts");
+  const problems = gates.flatMap((gate, n) => {
+    const message = gateProblem(gate);
+    return message === null ? [] : [{ where: places.get(`gates[${n}]`)?.where ?? null, message }];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /**
@@ -159,41 +195,9 @@ export async function readConfig(path: string, originalSpelling = false): Promis
   const name = path === "-" ? STDIN_NAME : path;
   let bytes: Uint8Array;
   try {
-    bytes = path === "-" ? await readLimited(Deno.stdin.readable) : await readFile(path);
+    bytes = await readBytes(path);
   } catch (cause) {
     throw new ExitError(EXIT.USAGE, `cannot read the configuration ${name}: ${reasonOf(cause)}`, { cause });
   }
   return parseConfigFile(decodeConfig(bytes, name), name, originalSpelling);
-}
-
-async function readFile(path: string): Promise<Uint8Array> {
-  const file = await Deno.open(path);
-  return await readLimited(file.readable);
-}
-
-/** Reads one byte more than allowed at most, to notice that the limit is exceeded. */
-async function readLimited(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MAX_CONFIG_BYTES) break;
-  }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
-}
-
-/** Why a file could not be read or written, in words. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  if (error instanceof Error) return error.message.replace(/ \(os error \d+\).*$/, "");
-  return String(error);
 }

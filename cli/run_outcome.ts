@@ -6,8 +6,11 @@
 
 import { formatMetric, formatRate, formatShare, formatTime } from "../base/figures.ts";
 import type { ResultDocument } from "../results/document/document.ts";
-import { effectSentence } from "../results/document/effect_words.ts";
+import { effectSentence } from "../results/document/effect/words.ts";
+import { eventLine, eventsOf } from "../results/report/sections/event_rows.ts";
+import { outageSentences } from "../results/document/outages.ts";
 import { byLimits, presetsOf } from "../results/document/limit_presets.ts";
+import { gateLine } from "../results/gates/gates.ts";
 import { groupReasons } from "../results/document/reason_groups.ts";
 import { EXIT } from "./exit.ts";
 import { plainText } from "./terminal/text.ts";
@@ -28,6 +31,7 @@ const MAX_REASONS = 20;
 export function exitStatus(document: ResultDocument, strict: boolean, originalSpelling = false): number {
   const { run } = document;
   if (run.interrupted === true) return EXIT.INTERRUPTED;
+  if (document.gates?.some(({ met }) => !met) === true) return EXIT.FAILED;
   if (originalSpelling && !strict && run.failed !== true && document.csv !== "") return EXIT.OK;
   if (run.failed === true || run.verdict === "INVALID") return EXIT.FAILED;
   return run.verdict === "SUSPECT" && strict ? EXIT.SUSPECT : EXIT.OK;
@@ -84,6 +88,14 @@ export function figuresLine({ total, clients }: ResultDocument): string | null {
       }`,
     );
   }
+  for (const way of ["forward", "backward"] as const) {
+    const delay = latency[way] ?? null;
+    if (delay !== null) {
+      parts.push(`${way} p50 ${formatTime(delay.p50_ns)} ± ${formatTime(total.one_way_error_ns)}`);
+    }
+    const lost = total.metrics?.find(({ name }) => name === `lost_${way}`);
+    if (lost !== undefined && lost.value > 0) parts.push(`lost ${way} ${lost.value}`);
+  }
   // A test without packets that come back has figures of its own.
   if (counts === null) {
     const known = (total.metrics ?? []).filter(({ better }) => better !== undefined && better !== "unknown");
@@ -107,7 +119,32 @@ export function effectLines({ effect = [] }: ResultDocument): string[] {
   });
 }
 
-/** Round trips that were wanted and that a target lost, as a tester says. */
+/**
+ * Whether the figures are as expected.
+ *
+ * @param document The result.
+ * @returns A line for each gate, those that are not met first.
+ */
+export function gateLines({ gates = [] }: ResultDocument): string[] {
+  return gates.toSorted((a, b) => Number(a.met) - Number(b.met)).map((gate) => plainText(gateLine(gate)));
+}
+
+/**
+ * How long it was dark.
+ *
+ * @param document The result, or one class of it.
+ * @returns A line each for outages, stalls and outages of single flows; none where there was no such thing.
+ */
+export function outageLines({ total, clients }: ResultDocument): string[] {
+  return outageSentences(total.outages, clients).map(plainText);
+}
+
+/** What was done on purpose meanwhile, a line each. */
+export function eventLines(document: ResultDocument): string[] {
+  return eventsOf(document).map((event) => plainText(eventLine(event)));
+}
+
+/** Round trips that were wanted and that a target lost, as a tester reports. */
 function missingSamples(value: unknown): number {
   return typeof value === "number" ? value : 0;
 }

@@ -5,16 +5,20 @@
  */
 
 import type { Problem } from "../config/config_error.ts";
+import { sendersOf } from "../base/senders.ts";
 import { requireNumber, requireSeconds } from "../base/values.ts";
 import { parseGoal, parseLatencyLimit } from "../controller/search/goal.ts";
 import { describeTrial, oneTestOnly, type TrialShape } from "../controller/search/measure.ts";
 import type { SearchOptions } from "../controller/search/run_search.ts";
+import type { RecorderOptions } from "./history/recorder.ts";
 import { Problems, problemsOfRuns } from "./problems.ts";
 import { type DescribedRun, describeRun, type RunOptionValues } from "./run_options.ts";
+import { note } from "./terminal/io.ts";
+import { labelled } from "./terminal/live_screen.ts";
 import { buildOf } from "./trial_runner.ts";
 
 /** Options that say how trials are run; `ipbench rfc2544` has them too. */
-export interface TrialOptions extends RunOptionValues {
+export interface TrialOptions extends RunOptionValues, RecorderOptions {
   loadArg?: string;
   durationArg?: string;
   rampup?: string;
@@ -51,6 +55,32 @@ export const DEFAULT_MAX_TIME = "24h";
 const FAILURE_LIMIT = 3;
 
 /**
+ * Reads what runs: one test, as the load of classes is not searched for.
+ *
+ * @param problems Gets what is wrong with it.
+ * @throws {ConfigError} at once when it has classes.
+ */
+export async function describeOneTest(
+  given: RunOptionValues,
+  configPath: string | undefined,
+  problems: Problems,
+): Promise<DescribedRun | undefined> {
+  const described = await problems.await(describeRun(given, configPath));
+  const { classes } = described?.description ?? {};
+  if (classes !== undefined) {
+    problems.add({ where: null, message: oneTestOnly(classes) });
+    problems.end();
+  }
+  if (given.gate !== undefined) {
+    problems.add({ where: "--gate", message: "a search has goals instead: --goal, --latency" });
+  } else if (described?.description.gates !== undefined) {
+    delete described.description.gates;
+    note(labelled("warning", "what the file expects of figures (<expect>) is passed over in trials"));
+  }
+  return described;
+}
+
+/**
  * Reads what to search; everything wrong with it is reported at once.
  *
  * @param given The options as typed.
@@ -62,13 +92,8 @@ export async function searchOptions(
   configPath: string | undefined,
 ): Promise<SearchOptions> {
   const problems = new Problems();
-  const described = await problems.await(describeRun(given, configPath));
-  const { classes } = described?.description ?? {};
-  if (classes !== undefined) {
-    problems.add({ where: null, message: oneTestOnly(classes) });
-    problems.end();
-  }
-  const clients = described?.description.clients.length ?? 1;
+  const described = await describeOneTest(given, configPath, problems);
+  const clients = described === undefined ? 1 : sendersOf(described.description.clients).length;
   if (given.max === undefined) {
     problems.add({ where: null, message: "give the largest load to try: --max 1G" });
   }

@@ -8,7 +8,7 @@
 import { tlsOf } from "../config/command_line.ts";
 import type { Problem } from "../config/config_error.ts";
 import type { SweepSection } from "../config/config_file.ts";
-import { parseHostFiles, strayHosts, typedKeys } from "../config/host_files.ts";
+import { parseHostFiles, strayHosts, typedKeys } from "../config/hosts/host_files.ts";
 import type { Places } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import { checkRunDescription } from "../config/validate.ts";
@@ -28,12 +28,14 @@ import type { StoredIndex } from "../controller/sweep/sweep_index.ts";
 import { parseUntil } from "../controller/sweep/until.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { plainText } from "./terminal/text.ts";
+import type { RecorderOptions } from "./history/recorder.ts";
 import { Problems, problemsOfRuns, wholeNumber } from "./problems.ts";
 import { describeRun, type RunOptionValues } from "./run_options.ts";
 import { buildOf } from "./trial_runner.ts";
 
 /** Options of `ipbench sweep`, as typed. */
-export interface SweepCommandOptions extends RunOptionValues {
+export interface SweepCommandOptions extends RunOptionValues, RecorderOptions {
+  preset?: string;
   over?: string[];
   repeat?: string;
   shuffle?: boolean;

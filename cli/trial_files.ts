@@ -9,7 +9,7 @@ import { EXIT, ExitError } from "./exit.ts";
 import { wrapWords } from "./terminal/text.ts";
 import { out, print, widthOf } from "./terminal/io.ts";
 import { Output } from "./result_files.ts";
-import { reasonOf } from "./run_options.ts";
+import { reasonOf } from "./input/read_bytes.ts";
 import type { Unwritten } from "./unwritten.ts";
 
 /**
@@ -43,22 +43,37 @@ export async function keeperOf(folder: string | undefined, unwritten: Unwritten)
   };
 }
 
+/** What the document of a search is called in the folder of its trials. */
+export const SEARCH_FILE = "search.json";
+
+/** Keeps the document of a search beside its trials, for `ipbench report DIR`. */
+async function keepBeside(folder: string, document: unknown, unwritten: Unwritten): Promise<void> {
+  const { writeFileAtomic } = await import("../controller/store/atomic_file.ts");
+  const path = `${folder}/${SEARCH_FILE}`;
+  await unwritten.attempt(path, () => writeFileAtomic(path, JSON.stringify(document, null, 1) + "\n"));
+}
+
 /**
- * Prints the table, first, and writes the document, if it is wanted.
+ * Prints the table, first, and writes the document, if it is wanted, and beside the trials, if these are kept.
  *
  * @param document What was found.
  * @param tableOf Makes the table, no wider than so many columns.
  * @param json Where the document goes.
+ * @param folder Of the trials.
+ * @param unwritten Takes the document beside them, when there is no room for it.
  * @returns Why it could not be written; `null` when it was.
  */
 export async function deliver<T>(
   document: T,
   tableOf: (document: T, width: number) => string,
   json: Output | null,
+  folder: string | undefined,
+  unwritten: Unwritten,
 ): Promise<ExitError | null> {
   const [stream, show] = json?.isStdout === true ? [Deno.stderr, print] : [Deno.stdout, out];
   const width = widthOf(stream);
   show(colourRegular(stream, wrapWords(tableOf(document, width), width)));
+  if (folder !== undefined) await keepBeside(folder, document, unwritten);
   try {
     await json?.write(JSON.stringify(document, null, 1) + "\n");
     return null;

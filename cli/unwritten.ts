@@ -8,7 +8,7 @@
 import { EXIT, ExitError } from "./exit.ts";
 import { note } from "./terminal/io.ts";
 import { labelled } from "./terminal/live_screen.ts";
-import { reasonOf } from "./run_options.ts";
+import { reasonOf } from "./input/read_bytes.ts";
 
 /** Most names of files in the last sentence. */
 const MAX_NAMES = 5;

@@ -35,7 +35,7 @@ export function hostProblem(host: string): string | null {
  *
  * @param text What was typed.
  * @param least 1, or 0 where 0 stands for "the test's own".
- * @returns The number, or a sentence that says what is wrong.
+ * @returns The number, or a sentence on what is wrong.
  */
 export function parsePort(text: string, least: 0 | 1 = 1): number | string {
   if (!/^\d{1,5}$/.test(text.trim()) || Number(text) > 65535 || Number(text) < least) {
@@ -49,7 +49,7 @@ export function parsePort(text: string, least: 0 | 1 = 1): number | string {
  *
  * @param text What was typed.
  * @param defaultPort Port when none is given.
- * @returns The address, or a sentence that says what is wrong.
+ * @returns The address, or a sentence on what is wrong.
  */
 export function parseAddress(text: string, defaultPort: number): Address | string {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);

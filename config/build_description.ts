@@ -10,12 +10,14 @@ import { readClassNames, readClassTimes } from "./classes.ts";
 import { type CommandLine, OPTION_NAMES } from "./command_line.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
-import { type KeyFiles, parseHostFiles, strayHosts, typedKeys } from "./host_files.ts";
+import { type KeyFiles, parseHostFiles, strayHosts, typedKeys } from "./hosts/host_files.ts";
+import { readGates } from "./gates.ts";
 import { attribute, Checker, option } from "./inherit.ts";
 import { inOrder, note, type Places } from "./places.ts";
+import { readExpected, readListen } from "./join/expected.ts";
 import { readClients, readTargets, type Sources } from "./read_daemons.ts";
 import type { ClassDescription, ClientDescription, RunDescription } from "./run_description.ts";
-import { readRequire, readTimeout, readTls, readUntilCi } from "./settings.ts";
+import { readEvents, readRequire, readTimeout, readTls, readUntilCi } from "./settings.ts";
 import type { ConfigElement } from "./xml/xml_tree.ts";
 
 /** A run description, and what the user should know about how it came about. */
@@ -49,14 +51,21 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     tlsCa: parseHostFiles(line.tlsCa ?? []),
   };
   const own = (daemon: Address) => typedKeys(keyFiles, daemon);
-  const sources = { line, file, checker, places, own, classes: classNames };
+  const expected = readExpected(line, file, checker);
+  const sources = { line, file, checker, places, own, expected, classes: classNames };
   const clients = readClients(sources);
   const targets = readTargets(sources);
   const { all: secretFile } = keyFiles.secretFile;
   const classes = classNames === null ? null : readClasses(sources, clients);
-  if (classes === null && !hasClients(test) && (line.client?.length ?? 0) === 0) {
+  const isTyped = (line.client?.length ?? 0) > 0 || expected.typed.clients !== null;
+  if (classes === null && !hasClients(test) && !isTyped) {
     const where = test?.position ?? null;
     checker.complain(where, `no client to run the test; add <client hostname="…"/> or --client HOST`);
+  } else if (classes !== null && expected.typed.clients !== null) {
+    checker.complain(
+      OPTION_NAMES.expect,
+      'the file\'s tests have classes: give each its part, such as <clients expect="20%"/>',
+    );
   }
   const description: RunDescription = {
     test: name === undefined ? "" : checker.testName(name),
@@ -77,7 +86,10 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
     ...line.originalSpelling === true && { originalSpelling: true },
     tls: readTls({ ...line, tlsCa: keyFiles.tlsCa.all }, checker),
     untilCi: readUntilCi(attribute(test, "until_ci") ?? option(line, "untilCi"), checker),
+    ...readListen(line, expected, checker),
+    ...readGates(line, file, checker, places),
     ...classes !== null && { classes },
+    ...(line.event?.length ?? 0) > 0 && { events: readEvents(line.event!, checker) },
   };
   const daemons = [...clients, ...targets];
   complainStray(keyFiles, daemons, checker);
@@ -93,7 +105,7 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
 }
 
 function hasClients(test: ConfigElement | null): boolean {
-  return test?.children.some((child) => child.name === "client") ?? false;
+  return test?.children.some((child) => child.name === "client" || child.name === "clients") ?? false;
 }
 
 /** The longest of time limits, which bounds the steps that all share; none when one has none. */
@@ -101,7 +113,7 @@ function longest(limits: readonly (number | null)[]): number | null {
   return limits.reduce((most, each) => most === null || each === null ? null : Math.max(most, each), 0);
 }
 
-/** What each `<test>` with a class says of itself. */
+/** What each `<test>` with a class declares. */
 function readClasses(
   { file, line, checker, places }: Sources,
   clients: readonly ClientDescription[],
@@ -114,10 +126,10 @@ function readClasses(
     note(places, {
       [`classes[${n}].test`]: testName,
       [`classes[${n}].controllerArgs`]: controllerArgs,
-      // What a test says of times is about these attributes.
+      // A test's problems with times are about these attributes.
       [`classes[${n}].end`]: attribute(test, "end"),
     });
-    if (testName === undefined && n > 0) complainNoName(checker, test); // of the first it is told already
+    if (testName === undefined && n > 0) complainNoName(checker, test); // the first one's is reported already
     if (!hasClients(test)) {
       const message = `no client to run the test of class "${name}"; add <client hostname="…"/>`;
       checker.complain(test.position, message);

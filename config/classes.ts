@@ -13,7 +13,7 @@ import { suggestion } from "../base/nearest.ts";
 import { parseSeconds } from "../base/units.ts";
 import type { ConfigElement } from "./xml/xml_tree.ts";
 
-/** Options that are about one test: with several nobody can tell which. */
+/** Options that are about one test: with several it is not clear which. */
 const OF_ONE_TEST = ["client", "test", "testArgs", "testControllerArgs"] as const;
 
 /** An argument of a class that the command line sets. */
@@ -32,7 +32,7 @@ export function classNameProblem(name: string): string | null {
 }
 
 /**
- * Checks what the `<test>`s say of classes, and that the command line can be meant with them.
+ * Checks the classes that the `<test>`s declare, and that the command line goes with them.
  *
  * @param tests All `<test>`s of the file.
  * @param line The options as typed.
@@ -61,7 +61,7 @@ export function readClassNames(
   const seen = new Map<string, number>();
   for (const test of tests) {
     const source = attribute(test, "class");
-    if (source === undefined) continue; // told with the structure of the file
+    if (source === undefined) continue; // reported with the structure of the file
     const wrong = classNameProblem(source.text);
     const earlier = seen.get(source.text);
     if (wrong !== null) checker.complain(source.where, wrong);

@@ -46,8 +46,20 @@ export interface CommandLine {
   tlsKey?: string | undefined;
   /** Relative half width of the confidence interval, with or without %. */
   untilCi?: string | undefined;
+  /** `--listen [ADDR:]PORT`: where daemons dial in. */
+  listen?: string | undefined;
+  /** How many testers dial in. */
+  expect?: string | undefined;
+  /** How many targets dial in. */
+  expectTargets?: string | undefined;
+  /** How long those are waited for, with unit. */
+  wait?: string | undefined;
+  /** `--gate FIGURE<LIMIT`, each. */
+  gate?: string[] | undefined;
   /** `--class CLASS.ARGUMENT=VALUE`, each. */
   class?: string[] | undefined;
+  /** `--event TIME=COMMAND`, each. */
+  event?: string[] | undefined;
 }
 
 /**
@@ -57,9 +69,9 @@ export interface CommandLine {
  * @returns What they ask for, and what is wrong with them.
  */
 export function tlsOf(
-  line: { tlsCa?: string | undefined; tlsCert?: string | undefined; tlsKey?: string | undefined },
+  line: Pick<CommandLine, "tlsCert" | "tlsKey" | "listen"> & { tlsCa?: string | undefined },
 ): { tls: RunDescription["tls"]; problem: Problem | null } {
-  const { tlsCa: ca, tlsCert: cert, tlsKey: key } = line;
+  const { tlsCa: ca, tlsCert: cert, tlsKey: key, listen } = line;
   if ((cert === undefined) !== (key === undefined)) {
     return {
       tls: null,
@@ -68,6 +80,9 @@ export function tlsOf(
         message: "certificate and key belong together: give --tls-cert and --tls-key",
       },
     };
+  }
+  if (ca === undefined && listen !== undefined && cert !== undefined && key !== undefined) {
+    return { tls: null, problem: null }; // It is shown to those who dial in alone.
   }
   if (ca === undefined) {
     const message = "name the authority of the daemons' certificates, too: --tls-ca FILE";
@@ -105,7 +120,13 @@ export const OPTION_NAMES: Readonly<Record<keyof CommandLine, string>> = {
   tlsCert: "--tls-cert",
   tlsKey: "--tls-key",
   untilCi: "--until-ci",
+  gate: "--gate",
   class: "--class",
+  listen: "--listen",
+  expect: "--expect",
+  expectTargets: "--expect-targets",
+  wait: "--wait",
+  event: "--event",
 };
 
 /** Long options of the original's programs: an abbreviation that fits one of them alone means it. */

@@ -7,7 +7,7 @@
 import type { Address } from "./address.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
-import type { OwnKeys } from "./host_files.ts";
+import type { OwnKeys } from "./hosts/host_files.ts";
 import { attribute, Checker, ownKeys } from "./inherit.ts";
 import type { ConfigElement } from "./xml/xml_tree.ts";
 

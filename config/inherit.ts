@@ -8,7 +8,7 @@ import { hostProblem, parsePort } from "./address.ts";
 import type { Position, Problem } from "./config_error.ts";
 import { type CommandLine, OPTION_NAMES } from "./command_line.ts";
 import { MAX_ARGS_BYTES, MAX_TEST_NAME_LENGTH } from "./limits.ts";
-import type { OwnKeys } from "./host_files.ts";
+import type { OwnKeys } from "./hosts/host_files.ts";
 import type { ConfigElement } from "./xml/xml_tree.ts";
 
 /** A text and where it stands. */

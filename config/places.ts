@@ -21,7 +21,7 @@ export function note(places: Places, texts: Record<string, Sourced | undefined>)
 }
 
 /**
- * Gives problems of a description the places at which the user wrote what is wrong; each is told once, however many
+ * Gives problems of a description the places at which the user wrote what is wrong; each is reported once, however many
  * clients inherit it.
  *
  * @param problems Problems whose `where` is a path in the description.

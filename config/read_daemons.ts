@@ -15,14 +15,19 @@ import {
 import type { CommandLine } from "./command_line.ts";
 import type { Problem } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
-import type { OwnKeys } from "./host_files.ts";
+import type { OwnKeys } from "./hosts/host_files.ts";
+import type { Expected, Share } from "./join/expected.ts";
+import { IndexMap } from "./join/map.ts";
 import { attribute, type Checker, option, ownKeys, type Sourced } from "./inherit.ts";
 import { MAX_CLIENTS, MAX_TARGETS } from "./limits.ts";
+import { type NamedClient, pairUp } from "./pairs.ts";
 import { note, type Places } from "./places.ts";
 import {
   type ClientDescription,
   DEFAULT_CLIENT_PORT,
+  DEFAULT_JOIN_PORT,
   DEFAULT_TARGET_PORT,
+  joinedName,
   NO_TARGET,
   type TargetDescription,
 } from "./run_description.ts";
@@ -38,6 +43,8 @@ export interface Sources {
   places: Places;
   /** The files of keys that the command line gives one daemon alone. */
   own: (daemon: Address) => OwnKeys;
+  /** Who dials in. */
+  expected: Expected;
   /** The names of the classes, in the order of the file; `null` when the run has none. */
   classes: readonly string[] | null;
 }
@@ -81,7 +88,7 @@ export function readClients(
 
 /** Adds the clients of one test. */
 function readTesters(
-  { line, checker, places, own }: Sources,
+  { line, checker, places, own, expected }: Sources,
   test: ConfigElement | null,
   clients: ClientDescription[],
   seen: Map<string, Seen>,
@@ -93,6 +100,7 @@ function readTesters(
     port: attribute(test, "port") ?? option(line, "testPort"),
     args: attribute(test, "args") ?? option(line, "testArgs"),
   };
+  const named: NamedClient[] = [];
   const add = (address: { host: string; port: number }, element: ConfigElement | null, where: Where) => {
     const target = attribute(element, "test_target") ?? outer.target;
     const port = checker.port(attribute(element, "test_port") ?? outer.port, 0, null);
@@ -101,7 +109,7 @@ function readTesters(
     const path = `clients[${clients.length}]`;
     const missing = { text: NO_TARGET, where: test?.position ?? "--test-target" };
     note(places, { [`${path}.target`]: target ?? missing, [`${path}.args`]: args });
-    clients.push({
+    const client: ClientDescription = {
       ...address,
       target: target === undefined ? NO_TARGET : checker.host(target),
       targetPort: port === 0 ? null : port,
@@ -110,7 +118,11 @@ function readTesters(
       ...ownKeys(test),
       ...own(address),
       ...ownKeys(element),
-    });
+    };
+    const [name, to] = [attribute(element, "name"), attribute(element, "to")];
+    note(places, { [`${path}.to`]: to });
+    named.push({ client, index: clients.length, name, to, where: where ?? "" });
+    clients.push(client);
   };
   for (const element of test?.children.filter((child) => child.name === "client") ?? []) {
     const host = attribute(element, "hostname");
@@ -121,11 +133,40 @@ function readTesters(
     const port = checker.port(attribute(element, "port"), 1, linePort);
     add({ host: checker.host(host), port }, element, element.position);
   }
+  const expect = ({ first, count }: Share, element: ConfigElement | null) => {
+    const [target, args] = ["target", "args"].map((name) => attribute(element, name));
+    const from = { target: target ?? outer.target, args: args ?? outer.args };
+    const base = {
+      target: from.target === undefined ? null : checker.host(from.target),
+      port: checker.port(attribute(element, "port") ?? outer.port, 0, null),
+      args: withClassArguments(checker.args(from.args), group?.given),
+    };
+    const map = attribute(element, "map");
+    const read = IndexMap.parse(map?.text ?? "", count);
+    if (typeof read === "string") checker.complain(map?.where ?? null, read);
+    for (let n = 0; n < count; n++) {
+      const path = `clients[${clients.length}]`;
+      const missing = { text: NO_TARGET, where: test?.position ?? "--test-target" };
+      note(places, { [`${path}.target`]: from.target ?? map ?? missing, [`${path}.args`]: from.args ?? map });
+      const does = typeof read === "string" ? base : read.at(n, base);
+      clients.push({
+        ...{ host: joinedName(first + n), port: DEFAULT_JOIN_PORT, joins: first + n },
+        ...{ target: does.target ?? NO_TARGET, targetPort: does.port === 0 ? null : does.port },
+        args: does.args,
+        ...group !== undefined && { class: group.name },
+      });
+    }
+  };
+  for (const element of test?.children.filter((child) => child.name === "clients") ?? []) {
+    expect(expected.of.get(element)!, element);
+  }
+  if (group === undefined && expected.typed.clients !== null) expect(expected.typed.clients, null);
   for (const text of group === undefined ? line.client ?? [] : []) {
     const address = parseAddress(text.trim(), linePort);
     if (typeof address === "string") checker.complain("--client", address);
     else add(address, null, "--client");
   }
+  pairUp(named, checker);
 }
 
 /**
@@ -134,11 +175,25 @@ function readTesters(
  * @param sources What to read; problems and places are added to it.
  */
 export function readTargets(
-  { line, file, checker, places, own, classes }: Sources,
+  { line, file, checker, places, own, classes, expected }: Sources,
 ): TargetDescription[] {
   const linePort = checker.port(option(line, "targetTestPort"), 1, DEFAULT_TARGET_PORT);
   const targets: TargetDescription[] = [];
   const seen = new Map<string, Seen>();
+  /** What the next target does. */
+  const testOf = (name: Sourced, args: Sourced | undefined, controllerArgs: Sourced | undefined) => {
+    const path = `targets[${targets.length}]`;
+    note(places, {
+      [`${path}.test`]: name,
+      [`${path}.args`]: args,
+      [`${path}.controllerArgs`]: controllerArgs,
+    });
+    return {
+      test: checker.testName(name),
+      args: checker.args(args),
+      controllerArgs: checker.args(controllerArgs),
+    };
+  };
   const add = (
     section: ConfigElement | null,
     element: ConfigElement | null,
@@ -160,22 +215,31 @@ export function readTargets(
     }
     const target = { index: targets.length, does };
     noteTwice("target", address, element?.position ?? host.where, seen, checker, group, target);
-    const path = `targets[${targets.length}]`;
-    note(places, {
-      [`${path}.test`]: name,
-      [`${path}.args`]: args,
-      [`${path}.controllerArgs`]: controllerArgs,
-    });
     targets.push({
       ...address,
-      test: checker.testName(name),
-      args: checker.args(args),
-      controllerArgs: checker.args(controllerArgs),
+      ...testOf(name, args, controllerArgs),
       ...group !== undefined && { class: group },
       ...ownKeys(section),
       ...own(address),
       ...ownKeys(element),
     });
+  };
+  const expect = (
+    { first, count }: Share,
+    name: Sourced,
+    section: ConfigElement | null = null,
+    element: ConfigElement | null = null,
+  ) => {
+    const group = readTargetClass(section, classes, checker);
+    const args = attribute(element, "args") ?? attribute(section, "args") ?? option(line, "targetTestArgs");
+    const controllerArgs = attribute(section, "controller_args") ?? option(line, "targetTestControllerArgs");
+    for (let n = 0; n < count; n++) {
+      targets.push({
+        ...{ host: joinedName(first + n), port: DEFAULT_JOIN_PORT, joins: first + n },
+        ...testOf(name, args, controllerArgs),
+        ...group !== undefined && { class: group },
+      });
+    }
   };
   for (const section of file?.targetTests ?? []) {
     const name = attribute(section, "name") ?? option(line, "targetTest");
@@ -183,7 +247,11 @@ export function readTargets(
       checker.complain(section.position, `<target_test> without a name; expected name="cpu_target"`);
     }
     const elements = section.children.filter((child) => child.name === "target");
-    if (elements.length === 0) {
+    const joining = section.children.filter((child) => child.name === "targets");
+    for (const element of name === undefined ? [] : joining) {
+      expect(expected.of.get(element)!, name!, section, element);
+    }
+    if (elements.length + joining.length === 0) {
       checker.complain(
         section.position,
         `<target_test> without <target>; expected <target hostname="HOST"/>`,
@@ -199,10 +267,16 @@ export function readTargets(
   // As clients, a target test of the command line comes on top of those of the file, unless one there has its name.
   if (!file?.targetTests.some((section) => attribute(section, "name") === undefined)) {
     const name = option(line, "targetTest");
+    const { targets: joining } = expected.typed;
+    if (joining !== null) {
+      if (name !== undefined) expect(joining, name);
+      else checker.complain("--expect-targets", "no test for them; give --target-test NAME");
+    }
     const host = option(line, "targetTestHostname") ?? attribute(file?.test ?? null, "target") ??
       option(line, "testTarget");
-    if (name !== undefined && host !== undefined) add(null, null, name, host);
-    else if (name !== undefined) {
+    const isPlaced = joining === null || line.targetTestHostname !== undefined;
+    if (name !== undefined && host !== undefined && isPlaced) add(null, null, name, host);
+    else if (name !== undefined && joining === null) {
       checker.complain("--target-test", "no machine to run it on; give --target-test-hostname HOST");
     }
   }

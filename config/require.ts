@@ -13,7 +13,7 @@ export type Requirement = "all" | { count: number } | { share: number };
  * Reads a requirement.
  *
  * @param text "all", a count such as "3", or a share such as "90%" or "90.5%".
- * @returns What it says, or `null` when it is none of these.
+ * @returns Its value, or `null` when it is none of these.
  */
 export function parseRequire(text: string): Requirement | null {
   if (text === "all") return "all";

@@ -4,10 +4,12 @@
  * @module
  */
 
-import type { OwnKeys } from "./host_files.ts";
+import type { OwnKeys } from "./hosts/host_files.ts";
 
 /** Port of a tester daemon when none is given. */
 export const DEFAULT_CLIENT_PORT = 8036;
+/** Port on which a controller listens to daemons that dial in, when none is given. */
+export const DEFAULT_JOIN_PORT = 8038;
 /** Port of a target daemon when none is given. */
 export const DEFAULT_TARGET_PORT = 8037;
 
@@ -28,6 +30,12 @@ export interface ClientDescription extends OwnKeys {
   args: string;
   /** Name of its class, in a run of several tests; not there in a run of one. */
   class?: string;
+  /** What others call it who send to it. */
+  name?: string;
+  /** Its number among the testers that dial in; not there when the controller connects to it. */
+  joins?: number;
+  /** Number, among all clients, of the one that receives what this one sends; not there when its test is of another kind. */
+  to?: number;
 }
 
 /** One target daemon: the machine under test, or a meter on it. */
@@ -38,7 +46,20 @@ export interface TargetDescription extends OwnKeys {
   test: string;
   args: string;
   controllerArgs: string;
+  /** Its number among the targets that dial in; not there when the controller connects to it. */
+  joins?: number;
   /** Name of the class that it belongs to; not there when it serves the run as a whole. */
+  class?: string;
+}
+
+/** What a figure of the run has to be. */
+export interface GateDescription {
+  /** Its name, as `ipbench compare --metric` knows it. */
+  metric: string;
+  operator: "<" | "<=" | ">" | ">=";
+  /** A number with its unit: "200us", "0.1%", "10M". */
+  limit: string;
+  /** Of this class alone; not there when it is about each. */
   class?: string;
 }
 
@@ -62,6 +83,14 @@ export interface ClassDescription {
   untilCi: number | null;
 }
 
+/** A command that is run on the controller's machine while the run goes on. */
+export interface RunEventDescription {
+  /** From the begin of the measured phase; of several tests, of the first one's. */
+  seconds: number;
+  /** For `/bin/sh`. */
+  command: string;
+}
+
 /** One run. */
 export interface RunDescription {
   /** Name of the client test, such as "latency"; of several, that of the first class. */
@@ -83,7 +112,7 @@ export interface RunDescription {
   /** Refuse daemons that do not prove that they know the secret; without it they are warned of. */
   requireSecret?: boolean;
   /**
-   * Speak TLS: trust this authority and no other (`null`: those that the runtime trusts), and show this certificate to
+   * Use TLS: trust this authority and no other (`null`: those that the runtime trusts), and show this certificate to
    * daemons that ask for one. Paths of PEM files; to trust one authority alone, Deno has to be started with
    * `DENO_TLS_CA_STORE=`. `null`: plain TCP.
    */
@@ -93,13 +122,28 @@ export interface RunDescription {
    * passed over, as there, instead of refused.
    */
   originalSpelling?: boolean;
+  /**
+   * Where daemons dial in that do, `host` `null`: on all addresses when there is a secret, else on loopback alone; port 0:
+   * any free one. `waitSeconds`: how long they are waited for. `tls`: use TLS with them, with this certificate and key
+   * (paths of PEM files).
+   */
+  listen?: {
+    host: string | null;
+    port: number;
+    waitSeconds: number;
+    tls?: { cert: string; key: string };
+  };
   /** Relative half width of the 95 % interval at which to stop early, or `null`. */
   untilCi: number | null;
+  /** What the figures have to be; the document has for each whether it was. */
+  gates?: GateDescription[];
   /**
    * The tests of a run that has several, in the order of the file; each client then names its class. What `test`,
-   * `controllerArgs` and `untilCi` say is that of the first; `require` is "all": each class has its own.
+   * `controllerArgs` and `untilCi` hold is that of the first; `require` is "all": each class has its own.
    */
   classes?: ClassDescription[];
+  /** Commands for this machine; not there when there are none. */
+  events?: RunEventDescription[];
 }
 
 /**
@@ -145,4 +189,15 @@ export function testsOf(description: RunDescription): ClassDescription[] {
   const { test, controllerArgs, require, timeoutSeconds, untilCi } = description;
   const times = { beginSeconds: 0, endSeconds: null };
   return [{ name: "", test, controllerArgs, require, timeoutSeconds, untilCi, ...times }];
+}
+
+/**
+ * How a daemon that dials in is called before it has identified itself.
+ *
+ * @param index its number
+ * @param name what it calls itself, once it has
+ * @returns "7@lab7"
+ */
+export function joinedName(index: number, name = "?"): string {
+  return `${index}@${name}`;
 }

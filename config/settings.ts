@@ -7,7 +7,7 @@
 import { tlsOf } from "./command_line.ts";
 import type { Checker, Sourced } from "./inherit.ts";
 import { parseRequire } from "./require.ts";
-import type { RunDescription } from "./run_description.ts";
+import type { RunDescription, RunEventDescription } from "./run_description.ts";
 import { parseSeconds, parseShare } from "../base/units.ts";
 
 /** The longest time that the run may take, in seconds. */
@@ -46,6 +46,28 @@ export function readUntilCi(source: Sourced | undefined, checker: Checker): numb
   const message = `${JSON.stringify(source.text)} is not a relative half width; expected such as 0.02 or 2%`;
   checker.complain(source.where, message);
   return null;
+}
+
+/** Most commands of one run. */
+const MAX_EVENTS = 100;
+
+/** Commands for the controller's machine, each with its time. */
+export function readEvents(texts: readonly string[], checker: Checker): RunEventDescription[] {
+  if (texts.length > MAX_EVENTS) {
+    checker.complain("--event", `there are ${texts.length}; ${MAX_EVENTS} at most`);
+  }
+  return texts.flatMap((text) => {
+    const [, time = "", command = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+    const seconds = parseSeconds(time.trim());
+    if (seconds !== null && seconds >= 0 && command.trim() !== "") {
+      return [{ seconds, command: command.trim() }];
+    }
+    const message = `${
+      JSON.stringify(text)
+    } is no time and command; expected such as "5s=ip link set eth1 down"`;
+    checker.complain("--event", message);
+    return [];
+  });
 }
 
 /** The files and names for TLS. */

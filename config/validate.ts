@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseQuantity } from "../base/units.ts";
 import * as v from "valibot";
 import { ConfigError } from "./config_error.ts";
 import {
@@ -15,10 +16,12 @@ import {
   MAX_CLIENTS,
   MAX_TARGETS,
   MAX_TEST_NAME_LENGTH,
+  MAX_WAIT_SECONDS,
 } from "./limits.ts";
 import { classNameProblem } from "./classes.ts";
 import { hostProblem } from "./address.ts";
 import { suggestion } from "../base/nearest.ts";
+import { pairProblems } from "./pairs.ts";
 import { parseRequire } from "./require.ts";
 import type { RunDescription } from "./run_description.ts";
 
@@ -79,6 +82,12 @@ const keys = {
   secretFile: v.exactOptional(v.nullable(v.string("expected a path"))),
   tlsCa: v.exactOptional(v.nullable(v.string("expected a path"))),
 };
+/** Of a daemon that dials in. */
+const number = v.pipe(
+  v.number("expected a number"),
+  v.integer("expected a whole number"),
+  v.minValue(0, "expected at least 0"),
+);
 const client = v.strictObject({
   host,
   port,
@@ -86,6 +95,11 @@ const client = v.strictObject({
   targetPort: v.nullable(port),
   args,
   class: v.exactOptional(className),
+  name: v.exactOptional(v.string("expected a name")),
+  joins: v.exactOptional(number),
+  to: v.exactOptional(
+    v.pipe(v.number("expected the number of a client"), v.integer("expected a whole number"), v.minValue(0)),
+  ),
   ...keys,
 });
 const target = v.strictObject({
@@ -95,6 +109,7 @@ const target = v.strictObject({
   args,
   controllerArgs: args,
   class: v.exactOptional(className),
+  joins: v.exactOptional(number),
   ...keys,
 });
 const classEntry = v.pipe(
@@ -139,6 +154,36 @@ const fields = v.strictObject({
     key: v.exactOptional(v.string("expected a path")),
   })),
   untilCi,
+  gates: v.exactOptional(v.array(v.strictObject({
+    metric: v.pipe(
+      v.string("expected the name of a figure"),
+      v.minLength(1, "expected the name of a figure"),
+    ),
+    operator: v.picklist(["<", "<=", ">", ">="], "expected <, <=, > or >="),
+    limit: v.pipe(
+      v.string("expected a limit"),
+      v.check((text) => parseQuantity(text) !== null, "expected a limit such as 200us"),
+    ),
+    class: v.exactOptional(v.string("expected the name of a class")),
+  }))),
+  listen: v.exactOptional(v.strictObject({
+    host: v.nullable(host),
+    port: v.pipe(
+      v.number("expected a port number"),
+      v.integer("a port is a whole number"),
+      v.minValue(0, "a port is at least 0"),
+      v.maxValue(65535, "a port is at most 65535"),
+    ),
+    waitSeconds: v.pipe(
+      v.number("expected seconds"),
+      v.gtValue(0, "expected more than 0 seconds"),
+      v.maxValue(MAX_WAIT_SECONDS, `expected at most ${MAX_WAIT_SECONDS} seconds`),
+    ),
+    tls: v.exactOptional(v.strictObject({
+      cert: v.string("expected a path"),
+      key: v.string("expected a path"),
+    })),
+  })),
   classes: v.exactOptional(v.pipe(
     v.array(classEntry, "expected a list of classes"),
     v.minLength(1, "expected at least one class"),
@@ -151,9 +196,15 @@ const description = v.pipe(
   fields,
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
-    const { classes, clients, targets } = dataset.value;
+    const { classes, clients, targets, listen } = dataset.value;
     const names = classes?.map(({ name }) => name) ?? [];
     for (const [key, list] of Object.entries({ clients, targets })) {
+      const joining = list.flatMap(({ joins }) => joins ?? []).toSorted((a, b) => a - b);
+      if (joining.some((index, n) => index !== n)) {
+        addIssue({ message: `${key}: those that dial in are numbered from 0, each once` });
+      } else if (joining.length > 0 && listen === undefined) {
+        addIssue({ message: `${key}: some dial in, and "listen" does not say where` });
+      }
       for (const [n, part] of list.entries()) {
         const missing = part.class === undefined;
         if (missing ? key === "targets" || names.length === 0 : names.includes(part.class!)) continue;
@@ -163,6 +214,7 @@ const description = v.pipe(
         addIssue({ message: `${key}[${n}]: ${what}` });
       }
     }
+    for (const [n, message] of pairProblems(clients)) addIssue({ message: `clients[${n}].to: ${message}` });
     for (const name of names) {
       if (!clients.some((client) => client.class === name)) {
         addIssue({ message: `the class "${name}" has no client` });
@@ -193,8 +245,8 @@ export function checkRunDescription(value: unknown): RunDescription {
     }
     const missing = issue.received === "undefined" ? "missing; " : "";
     const found = issue.kind === "schema" && missing === "" ? `, found ${issue.received}` : "";
-    const said = issue.message.startsWith("Invalid ") ? "expected something else" : issue.message;
-    return { where, message: missing + said + found };
+    const wrong = issue.message.startsWith("Invalid ") ? "expected something else" : issue.message;
+    return { where, message: missing + wrong + found };
   }));
 }
 

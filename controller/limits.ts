@@ -35,10 +35,12 @@ export interface Limits {
   setupMs: number;
   /** For the clients that are not ready yet when as many as `require` says are. */
   stragglerMs: number;
-  /** Added to what a test says it takes, before the run is given up. */
+  /** Added to a test's own expected duration, before the run is given up. */
   graceMs: number;
-  /** From START to the last result when the test does not say how long it takes. */
+  /** From START to the last result when the test does not know how long it takes. */
   unknownDurationMs: number;
+  /** From the end of a run to that of a command that was begun in it. */
+  eventMs: number;
   /** From STOP to a target's result. */
   stopMs: number;
   /** From an interruption to the results of testers that can end early. */
@@ -47,7 +49,7 @@ export interface Limits {
   transferStallMs: number;
   /** For the whole of a result that has begun to come. */
   transferMs: number;
-  /** For a daemon to close after ABORT, before a second connection says it again. */
+  /** For a daemon to close after ABORT, before a second connection sends it again. */
   abortMs: number;
   /** For one call of the controller half of a plugin (setup_controller, unmarshall, output). */
   pluginMs: number;
@@ -71,6 +73,8 @@ export interface Limits {
   clockMs: number;
   /** CLOCK probes before the run, and again after it. */
   clockProbes: number;
+  /** From one comparison of a clock to the next while a test runs that measures one-way delays. */
+  clockEveryMs: number;
   /** Least time between the last START's writing and the agreed instant. */
   minLeadMs: number;
   /** Most time between them. */
@@ -91,6 +95,7 @@ export const LIMITS: Readonly<Limits> = {
   stragglerMs: 3_000,
   graceMs: 5_000,
   unknownDurationMs: 3_600_000,
+  eventMs: 10_000,
   stopMs: 30_000,
   haltMs: 3_000,
   transferStallMs: 5_000,
@@ -107,6 +112,37 @@ export const LIMITS: Readonly<Limits> = {
   environmentBytes: 1024 * 1024,
   clockMs: 5_000,
   clockProbes: 24,
+  clockEveryMs: 250,
   minLeadMs: 100,
   maxLeadMs: 5_000,
 };
+
+/** How long whoever dials in may take to prove that he may. */
+export const JOIN_MS = 10_000;
+
+/**
+ * Connections that have proved nothing yet, fewest and most where open files have room for them: as many as daemons are
+ * expected, which may all come at once. The oldest of more goes once it has been there for a moment.
+ */
+export const MIN_UNPROVEN = 256;
+export const UNPROVEN_STAY_MS = 2_000;
+
+/** Pause after an error of accept, such as too many open files. */
+export const ACCEPT_PAUSE_MS = 100;
+
+/** Refusals of those who dial in that are reported one by one; further ones are counted. */
+export const MAX_TOLD_REFUSALS = 10;
+
+/** How often a run that waits for daemons to dial in checks who is there, and how often it reports that. */
+export const GATHER_POLL_MS = 50;
+export const GATHER_TELL_MS = 2_000;
+
+/** Times that a daemon may be lost before START and come again. */
+export const MAX_COMEBACKS = 3;
+
+/** Open files of a run that are no connections of daemons that dial in: the runtime's, pipes to plugins, the document. */
+export const OTHER_FILES = 64;
+
+/** Testers beyond which deadlines for what they send grow, and by how much for each of them, in milliseconds. */
+export const MANY_TESTERS = 1_000;
+export const MORE_MS_EACH = 2;

@@ -27,7 +27,7 @@ const FAILED_CALL: Readonly<Record<string, string>> = {
 };
 
 /**
- * The text of a 451: the original's words, then what the plugin or its process said.
+ * The text of a 451: the original's words, then the plugin's or its process's own.
  *
  * @param failure The original's words for this step.
  * @param plugin Name of the test.
@@ -44,4 +44,9 @@ export function describeFailure(failure: string, plugin: string, error: unknown)
     [`plugin ${plugin}: `, `plugin ${plugin} `, `${plugin}: `].find((text) => why.startsWith(text)) ?? "";
   const rest = why.slice(prefix.length);
   return rest === "" ? `${step}: ${plugin}` : `${step}: ${plugin}: ${rest}`;
+}
+
+/** The operator has asked for something that cannot be. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
 }

@@ -32,22 +32,22 @@ export const RESULT_CHUNK_BYTES = 256 * 1024;
 /** A result may take {@linkcode WRITE_MS} plus its length at this rate, in bytes a second. */
 export const RESULT_MIN_RATE = 64 * 1024;
 
-/** How long a closed connection is read on, so that unread lines do not turn the close into a reset. */
+/** How long a closed connection is still read, so that unread lines do not turn the close into a reset. */
 export const LINGER_MS = 1_000;
 
-/** Places for those that are read on, beside those for connections; the oldest of more are closed for good. */
+/** How many closed connections are still read, beside the open ones; beyond that, the oldest are dropped. */
 export const MAX_LINGERING = 64;
 
-/** Bytes that are read on for that. */
+/** Bytes that are read from a closed connection at most. */
 export const LINGER_BYTES = 256 * 1024;
 
 /** Bytes that one read takes. */
 export const READ_BYTES = 16 * 1024;
 
-/** Lines that one connection may have looked at in one go; then it waits for {@linkcode LINES_PAUSE_MS}. */
+/** Lines of one connection that are handled in one go; then it waits for {@linkcode LINES_PAUSE_MS}. */
 export const LINES_AT_ONCE = 64;
 
-/** So long that hundreds of connections that send nothing but line ends leave the processor to others. */
+/** Long enough that hundreds of connections that flood the daemon with lines leave the processor to others. */
 export const LINES_PAUSE_MS = 20;
 
 /** Effects that may wait for a slow peer before the session stops reading from it. */
@@ -65,16 +65,16 @@ export const POLITE_STOP_MS = 1_000;
 /** Connections that may wait for the answer to ENV at once. */
 export const MAX_WAITING_LOOKS = 32;
 
-/** How long an answer to ENV serves others who ask the same. */
+/** How long an answer to ENV is reused for others who ask the same. */
 export const LOOK_FRESH_MS = 500;
 
-/** How long a warm child without a connection is kept. */
+/** How long the spare plugin process is kept when nobody is connected. */
 export const SPARE_CHILD_MS = 60_000;
 
 /** Largest result in bytes (`--max-result`). */
 export const MAX_RESULT_BYTES = 256 * 1024 * 1024;
 
-/** How often sessions' times are looked at. */
+/** How often sessions' times are checked. */
 export const TICK_MS = 1_000;
 
 /** How long a TLS handshake may take. */
@@ -116,7 +116,23 @@ export const LOG_QUEUE_RECORDS = 2_048;
 /** How long the end of the daemon waits for its last words to be read. */
 export const LOG_FLUSH_MS = 1_000;
 
-/** Keepalive: a peer that is gone without a word is noticed after IDLE + COUNT × INTERVAL seconds. */
-export const KEEPALIVE_IDLE_S = 10;
-export const KEEPALIVE_INTERVAL_S = 5;
-export const KEEPALIVE_COUNT = 3;
+/** How long a connection to a controller that listens may take to be made (`--join`). */
+export const JOIN_CONNECT_MS = 10_000;
+
+/** How long the controller may take to take the daemon, TLS included: thousands may come at once. */
+export const JOIN_ANSWER_MS = 15_000;
+
+/** Pause before the first further attempt to join, about; it doubles with each that fails. */
+export const JOIN_FIRST_PAUSE_MS = 250;
+
+/** Longest pause between two attempts to join, about. */
+export const JOIN_LONGEST_PAUSE_MS = 10_000;
+
+/** A connection to a controller that ended sooner counts as an attempt that failed. */
+export const JOIN_SHORT_MS = 1_000;
+
+/** How long a daemon that ends after one run (`--once`) tries to come back when its connection was lost before its test. */
+export const JOIN_BACK_MS = 15_000;
+
+/** How long such a daemon tries to be taken for the first time. */
+export const JOIN_ONCE_MS = 600_000;

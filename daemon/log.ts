@@ -47,8 +47,8 @@ export interface LogQueue {
 }
 
 /**
- * Makes a queue with a limit: who reads the log too slowly, or not at all, must not stop the daemon. What is dropped is
- * counted, which is logged when it goes on.
+ * Makes a queue with a limit: a log that is read too slowly, or not at all, must not stop the daemon. Records that do not fit
+ * are dropped and counted; the count is logged when there is room again.
  *
  * @param options How records are written.
  */
@@ -123,7 +123,7 @@ export function formatRecord(record: LogRecord, options: Pick<LogOptions, "forma
   return `${priority}ipbenchd: ${level}${escapeControls(message)}\n`;
 }
 
-/** A peer's text must not look like another line, nor move the cursor. */
+/** Escapes what a peer sent, so that it can neither fake a line of the log nor move a terminal's cursor. */
 function escapeControls(text: string): string {
   return text.replace(
     // deno-lint-ignore no-control-regex

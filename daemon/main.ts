@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { othersCanRead } from "../ffi/machine/key_file.ts";
 import { messageOf } from "../base/errors.ts";
-import { type HostDeadlines, monotonicNowNs, type PluginHostOptions } from "../ffi/mod.ts";
+import { monotonicNowNs, oneDeadline, type PluginHostOptions } from "../ffi/mod.ts";
 import { sdNotify } from "../ffi/self/notify.ts";
 import { setProcessTitle } from "../ffi/self/process_title.ts";
 import { VERSION } from "../ffi/self/version.ts";
@@ -18,6 +19,7 @@ import {
 } from "../protocol/mod.ts";
 import { canAskForCertificates, clientAuthorities } from "./link/certified_listener.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
+import { UsageError } from "./failure.ts";
 import { Deliveries } from "./link/deliveries.ts";
 import { AuthGuard } from "./access/guard.ts";
 import { GuestPolicy } from "./access/guests.ts";
@@ -28,10 +30,13 @@ import {
   type DaemonOptions,
   type EnvironmentFiles,
   FILE_VARIABLES,
+  INDEX_VARIABLES,
   isOpen,
   parseDaemonOptions,
 } from "./options.ts";
+import { startJoining } from "./start_joining.ts";
 import { Server, type ServerTls } from "./server.ts";
+import type { SessionContext } from "./session_types.ts";
 import { TestSlot } from "./slot.ts";
 
 /** Exit statuses. */
@@ -41,7 +46,7 @@ const USAGE = 2;
 const BROKEN_PIPE = 141;
 
 /**
- * Runs the daemon until it is told to end: SIGTERM, SIGINT, `--max-runs` or `--idle-exit`.
+ * Runs the daemon until it is asked to end: SIGTERM, SIGINT, `--max-runs` or `--idle-exit`.
  *
  * @param args The command line without the program's name.
  * @returns The exit status: 0 when it came to its end, 1 when it could not begin, 2 for wrong use.
@@ -85,11 +90,9 @@ function environmentFiles(): EnvironmentFiles {
   const set = Object.entries(FILE_VARIABLES).map(([name, variable]) =>
     [name, Deno.env.get(variable)] as const
   );
-  return Object.fromEntries(set.filter(([, path]) => path !== undefined && path !== ""));
-}
-
-class UsageError extends Error {
-  override readonly name = "UsageError";
+  const index = INDEX_VARIABLES.map((name) => ({ name, text: Deno.env.get(name) ?? "" }))
+    .find(({ text }) => text !== "");
+  return { ...Object.fromEntries(set.filter(([, path]) => path !== undefined && path !== "")), index };
 }
 
 async function serve(options: DaemonOptions): Promise<number> {
@@ -115,7 +118,7 @@ async function serve(options: DaemonOptions): Promise<number> {
       debug: options.debug,
       log: hostLog,
       guest: strangers && options.allow.length === 0,
-      ...options.callTimeoutMs !== null && { limits: limitsOf(options.callTimeoutMs) },
+      ...options.callTimeoutMs !== null && { limits: oneDeadline(options.callTimeoutMs) },
       ...options.childMemoryBytes > 0 && { memoryLimitBytes: options.childMemoryBytes },
     },
     ...strangers && { policy: new GuestPolicy(options.allowTarget, options.allow.length === 0) },
@@ -129,30 +132,27 @@ async function serve(options: DaemonOptions): Promise<number> {
       if (started && ++runs === options.maxRuns) end.resolve(`${runs} tests were run`);
     },
   });
-  const server = new Server({
-    ip: options.ip,
-    port: options.port,
-    tls,
-    allow: options.allow,
-    maxConnections: fitConnections(options),
+  const context: SessionContext = {
+    role: options.role,
+    program: `ipbenchd ${VERSION}`,
+    slot,
+    clock: clockOf(),
+    prover,
+    guard: new AuthGuard(),
+    deliveries: new Deliveries(options.maxResultBytes),
     log,
-    context: {
-      role: options.role,
-      program: `ipbenchd ${VERSION}`,
-      slot,
-      clock: clockOf(),
-      prover,
-      guard: new AuthGuard(),
-      deliveries: new Deliveries(options.maxResultBytes),
-      log,
-      idleMs: options.idleTimeoutMs,
-      createNonce: () => createNonce(),
-    },
-  });
-  await server.listen();
+    idleMs: options.idleTimeoutMs,
+    createNonce: () => createNonce(),
+  };
+  let status = OK;
+  const server = options.join === null
+    ? await listen(options, context, tls)
+    : startJoining(options, options.join, context, () => runs, (why) => {
+      if (runs === 0) status = FAILED;
+      end.resolve(why);
+    });
   const idle = watchIdle(options.idleExitMs, server, slot, () => end.resolve("nobody came"));
   const signals = listenToSignals((signal) => end.resolve(`${signal}`), log);
-  sayReady(options, server);
   if (options.untilEof) watchInput(() => end.resolve("standard input ended"));
   const why = await end.promise;
   log.info("ipbenchd ends: {why}", { why });
@@ -160,11 +160,25 @@ async function serve(options: DaemonOptions): Promise<number> {
   clearInterval(idle);
   await server.close(runs === options.maxRuns ? LAST_RESULT_MS : SHUTDOWN_MS);
   signals();
-  return OK;
+  return status;
+}
+
+async function listen(
+  options: DaemonOptions,
+  context: SessionContext,
+  tls: ServerTls | null,
+): Promise<Server> {
+  const server = new Server({
+    ...{ ip: options.ip, port: options.port, allow: options.allow },
+    ...{ tls, maxConnections: fitConnections(options), log: context.log, context },
+  });
+  await server.listen();
+  reportReady(options, server);
+  return server;
 }
 
 /** One line with the address; a warning in it when a daemon beyond loopback asks for no secret. */
-function sayReady(options: DaemonOptions, server: Server): void {
+function reportReady(options: DaemonOptions, server: Server): void {
   const log = daemonLog();
   const { hostname, port } = server.address;
   const address = socketAddress(hostname, port);
@@ -188,11 +202,6 @@ function sayReady(options: DaemonOptions, server: Server): void {
   sdNotify("READY=1");
 }
 
-/** One limit for each call that a daemon makes but `start`, whose length the test decides. */
-function limitsOf(ms: number): Partial<HostDeadlines> {
-  return { loadMs: ms, setupMs: ms, stopMs: ms, startReturnsMs: ms, marshallMs: ms, environmentMs: ms };
-}
-
 function clockOf(): ReturnType<typeof createClock> {
   try {
     return createClock(Deno.env.get(SHIFT_VARIABLE), monotonicNowNs);
@@ -204,8 +213,7 @@ function clockOf(): ReturnType<typeof createClock> {
 async function readSecret(path: string): Promise<Prover> {
   try {
     const content = readSmall(path, MAX_SECRET_BYTES);
-    const mode = Deno.statSync(path).mode;
-    if (mode !== null && (mode & 0o077) !== 0 && !isCredential(path)) {
+    if (othersCanRead(Deno.statSync(path), Deno.gid()) && !isCredential(path)) {
       daemonLog().warn("{path} can be read by others: chmod 600 {path}", { path });
     }
     return await createProver(secretFromFile(content));
@@ -215,7 +223,7 @@ async function readSecret(path: string): Promise<Prover> {
   }
 }
 
-/** What systemd hands over is readable by the service's own user alone, whatever its mode looks like. */
+/** Whether systemd handed the file over as a credential: only the service's user can read it, whatever its mode is. */
 function isCredential(path: string): boolean {
   const folder = Deno.env.get("CREDENTIALS_DIRECTORY");
   return folder !== undefined && path.startsWith(`${folder}/`);
@@ -270,7 +278,7 @@ function readSmall(path: string, limit: number): Uint8Array {
   return buffer.subarray(0, length);
 }
 
-/** As many as were asked for, or fewer where the limit of open files has no room for them and those on their way out. */
+/** The limit on connections: what was asked for, or less where the limit of open files does not allow it. */
 function fitConnections({ maxConnections, tlsCert }: DaemonOptions): number {
   const limits = Deno.readTextFileSync("/proc/self/limits");
   const files = Number(/^Max open files\s+([0-9]+)/m.exec(limits)?.[1] ?? Infinity);
@@ -306,7 +314,7 @@ function allowExec(dirs: readonly string[]): void {
 
 function watchIdle(
   limitMs: number | null,
-  server: Server,
+  server: Pick<Server, "lastBusyMs">,
   slot: TestSlot,
   end: () => void,
 ): ReturnType<typeof setInterval> | undefined {
@@ -330,6 +338,7 @@ function listenToSignals(end: (signal: Deno.Signal) => void, log: ReturnType<typ
 }
 
 function describePlace(options: DaemonOptions): string {
+  if (options.join !== null) return socketAddress(options.join.host, options.join.port);
   return options.ip === null ? `port ${options.port}` : socketAddress(options.ip, options.port);
 }
 
@@ -362,8 +371,8 @@ async function printText(text: string): Promise<number> {
 }
 
 /**
- * Logging must never end the daemon: a pipe that nobody reads any more is no reason. Nor may it stop it: the write
- * goes on beside everything else.
+ * Writes a piece of the log. An error, such as that of a pipe that nobody reads any more, must not end the daemon; and a slow
+ * reader must not stop it: the write is asynchronous.
  *
  * @returns Whether all was written.
  */

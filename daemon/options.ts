@@ -5,7 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../base/errors.ts";
-import type { DaemonRole } from "../protocol/mod.ts";
+import { type DaemonRole, MAX_JOIN_INDEX } from "../protocol/mod.ts";
 import { type Cidr, isLoopback, parseCidr } from "./access/cidr.ts";
 import { type AllowedTarget, parseAllowedTarget } from "./access/guests.ts";
 import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, MAX_RESULT_BYTES, MAX_TEST_MS } from "./limits.ts";
@@ -21,6 +21,14 @@ export interface DaemonOptions {
   /** Folders from which the wrapper tests may run programs. */
   readonly allowExec: readonly string[];
   readonly secretFile: string | null;
+  /** The controller to connect to, instead of being connected to. */
+  readonly join: { readonly host: string; readonly port: number } | null;
+  /** With `join`: end after one run. */
+  readonly once: boolean;
+  /** With `join`: the number as which to take part; `null`: whichever is free. */
+  readonly index: number | null;
+  /** With `join`: the authority of the controller's certificate; `null`: plain TCP. */
+  readonly tlsCa: string | null;
   /** Make a secret in this file, and do nothing else. */
   readonly newSecret: string | null;
   readonly allow: readonly Cidr[];
@@ -48,12 +56,14 @@ export interface DaemonOptions {
 }
 
 /**
- * Whether strangers reach this daemon: it listens beyond loopback, and nobody has to prove who he is.
+ * Whether strangers reach this daemon: it listens beyond loopback, or has dialled in there, and nobody has to prove who he
+ * is.
  *
  * @param options What the operator wants.
  */
-export function isOpen(options: Pick<DaemonOptions, "ip" | "secretFile" | "tlsClientCa">): boolean {
-  const { ip, secretFile, tlsClientCa } = options;
+export function isOpen(options: Pick<DaemonOptions, "ip" | "secretFile" | "tlsClientCa" | "join">): boolean {
+  const { secretFile, tlsClientCa, join } = options;
+  const ip = join === null ? options.ip : join.host;
   return secretFile === null && tlsClientCa === null &&
     !(ip !== null && (ip === "localhost" || isLoopback(ip)));
 }
@@ -74,10 +84,20 @@ export const FILE_VARIABLES = {
   tlsCert: "IPBENCH_TLS_CERT",
   tlsKey: "IPBENCH_TLS_KEY",
   tlsClientCa: "IPBENCH_TLS_CLIENT_CA",
+  tlsCa: "IPBENCH_TLS_CA",
 } as const;
 
+/**
+ * Variables that hold a daemon's number among those that dial in, where the command line names none; the first one that is
+ * set counts: an indexed Job of Kubernetes, a task of Slurm, an allocation of Nomad.
+ */
+export const INDEX_VARIABLES = ["JOB_COMPLETION_INDEX", "SLURM_PROCID", "NOMAD_ALLOC_INDEX"] as const;
+
 /** Files as the environment names them. */
-export type EnvironmentFiles = { readonly [Name in keyof typeof FILE_VARIABLES]?: string | undefined };
+export type EnvironmentFiles = { readonly [Name in keyof typeof FILE_VARIABLES]?: string | undefined } & {
+  /** The variable of {@linkcode INDEX_VARIABLES} that is set, and what it holds. */
+  readonly index?: { readonly name: string; readonly text: string } | undefined;
+};
 
 /**
  * Reads the command line.
@@ -94,7 +114,11 @@ export function parseDaemonOptions(
   const write = (piece: string): void => {
     text += piece;
   };
-  const command = describeCommand().exitOverride().configureOutput({ writeOut: write, writeErr: write });
+  const command = describeCommand().exitOverride().configureOutput({
+    writeOut: write,
+    writeErr: write,
+    outputError: (problem, give) => give(problem.replace(/^error: /, "ipbenchd: ")),
+  }).showHelpAfterError("(ipbenchd --help lists what there is)");
   try {
     const options = command.parse([...args], { from: "user" }).opts<OptionValues>();
     const role: DaemonRole = options.target === true ? "target" : "tester";
@@ -108,6 +132,8 @@ export function parseDaemonOptions(
           "ipbenchd: --tls-cert and --tls-key (or IPBENCH_TLS_CERT and IPBENCH_TLS_KEY) belong together: give both\n",
       };
     }
+    const join = readJoin(options, environment);
+    if (typeof join === "string") return { status: 2, text: `ipbenchd: ${join}\n` };
     const tlsClientCa = options.tlsClientCa ?? environment.tlsClientCa;
     if (tlsClientCa !== undefined && tlsCert === undefined) {
       return { status: 2, text: "ipbenchd: --tls-client-ca needs TLS: give --tls-cert and --tls-key, too\n" };
@@ -119,6 +145,7 @@ export function parseDaemonOptions(
       pluginDirs: options.pluginDir,
       debug: options.debug === true,
       allowExec: options.allowExec,
+      ...join,
       newSecret: options.newSecret ?? null,
       secretFile: secretFile ?? null,
       allow: options.allow,
@@ -152,6 +179,46 @@ export function parseDaemonOptions(
   }
 }
 
+/** What is about dialling in, or what is wrong with it. */
+function readJoin(
+  options: OptionValues,
+  environment: EnvironmentFiles,
+): Pick<DaemonOptions, "join" | "once" | "index" | "tlsCa"> | string {
+  const { join = null, once = false } = options;
+  if (join === null) {
+    const stray = once
+      ? "--once"
+      : options.index !== undefined
+      ? "--index"
+      : options.tlsCa
+      ? "--tls-ca"
+      : null;
+    if (stray !== null) return `${stray} is for daemons that dial in: give --join HOST:PORT, too`;
+    return { join, once, index: null, tlsCa: null };
+  }
+  const listening = {
+    ...{ "--ip": options.ip, "--port": options.port, "--tls-cert": options.tlsCert },
+    ...{ "--tls-key": options.tlsKey, "--tls-client-ca": options.tlsClientCa },
+    "--allow": options.allow.length > 0 ? options.allow : undefined,
+  };
+  for (const [name, value] of Object.entries(listening)) {
+    if (value !== undefined) {
+      return `${name} is for daemons that listen; with --join nobody connects to this one`;
+    }
+  }
+  const { index: variable } = environment;
+  if (options.index === undefined && variable !== undefined && !/^\d{1,6}$/.test(variable.text)) {
+    const known = JSON.stringify(variable.text.slice(0, 40));
+    return `${variable.name}=${known} is no number of a daemon; --index N gives one`;
+  }
+  return {
+    join,
+    once,
+    index: options.index ?? (variable === undefined ? null : Number(variable.text)),
+    tlsCa: options.tlsCa ?? environment.tlsCa ?? null,
+  };
+}
+
 /** The options as commander gives them. */
 interface OptionValues extends
   Pick<
@@ -164,6 +231,10 @@ interface OptionValues extends
   pluginDir: string[];
   debug?: true;
   version?: true;
+  join?: DaemonOptions["join"];
+  once?: true;
+  index?: number;
+  tlsCa?: string;
   secretFile?: string;
   newSecret?: string;
   tlsCert?: string;
@@ -196,6 +267,23 @@ export function describeCommand(): Command {
         [],
         "none",
       ),
+    )
+    .option(
+      "--join <host:port>",
+      "connect to a controller that listens (ipbench run --listen) instead of listening",
+      controllerAddress,
+    )
+    .option("--once", "with --join: end after one run")
+    .option(
+      "--index <n>",
+      `with --join: take part as number N, from 0 (default: $${
+        INDEX_VARIABLES.join(", $")
+      }, or any that is free)`,
+      whole(0, MAX_JOIN_INDEX),
+    )
+    .option(
+      "--tls-ca <file>",
+      "with --join: speak TLS, and trust this authority of the controller's certificate (PEM; default: $IPBENCH_TLS_CA)",
     )
     .option("-d, --debug", "log what happens in detail")
     .option("--version", "print the version")
@@ -258,6 +346,15 @@ function whole(min: number, max: number): (text: string) => number {
     }
     return value;
   };
+}
+
+function controllerAddress(text: string): DaemonOptions["join"] {
+  const found = /^(?:\[([0-9A-Fa-f:.%]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
+  const port = Number(found?.[3] ?? 0);
+  if (found === null || port < 1 || port > 65535) {
+    throw new InvalidArgumentError("Expected HOST:PORT, such as controller:8038 or [fd00::7]:8038.");
+  }
+  return { host: (found[1] ?? found[2])!, port };
 }
 
 function seconds(text: string): number {

@@ -68,6 +68,7 @@ Deno.test("options: wrong use is status 2 with the value and what would be right
     const parsed = refused(...args);
     assert.equal(parsed.status, 2);
     assert.match(parsed.text, message);
+    assert.match(parsed.text, /^ipbenchd: /);
   }
   assert.equal(refused("--help").status, 0);
   assert.match(refused("-h").text, /--allow-exec/);

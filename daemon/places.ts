@@ -1,32 +1,32 @@
 /**
- * Who has to go when all places for connections are taken. The operator gets in, whoever else is there: nobody can fill the
- * places for good, and who floods them drives out his own.
+ * Chooses which connection is closed when the limit on connections is reached. A newcomer always gets in, so that an operator
+ * is never locked out: nobody can occupy every place for good, and whoever floods the daemon displaces his own connections.
  *
  * @module
  */
 
-/** What a connection has come to. */
+/** How far a connection has got. */
 export type Standing =
   /** It has sent nothing that was understood, or not shown the secret that is asked for. */
   | "new"
   | "talking"
-  /** It has sent HELLO, and a test is being cleared away. */
+  /** It has sent HELLO and waits for the slot, because the previous test is still being cleared away. */
   | "waiting"
   | "watching";
 
-/** A connection, as far as places go. */
+/** What the choice needs to know of a connection. */
 export interface Tenant {
-  /** Who is behind it, as far as addresses show. */
+  /** Who is behind it, as far as its address shows: see `sourceOf` in access/cidr.ts. */
   readonly source: string;
-  /** `null`: it has the test, and stays. */
+  /** `null`: it owns the running test, and is never closed for others. */
   readonly standing: Standing | null;
   /** When it last sent something, on a clock that does not jump. */
   readonly lastMs: number;
 }
 
 /**
- * Each standing's part of the places, which the others cannot take from it: so those who only connect do not drive out
- * those who talk, and those who talk or watch, however many they are, leave room for who comes.
+ * The share of all places that is reserved for each standing. Connections that only connect cannot displace those that talk,
+ * and those that talk or watch, however many, leave room for newcomers.
  */
 const SHARES: Readonly<Record<Standing, number>> = {
   new: 3 / 8,
@@ -35,12 +35,12 @@ const SHARES: Readonly<Record<Standing, number>> = {
   watching: 1 / 4,
 };
 
-/** The part of the places that one source may have before it goes before others. */
+/** A source with more than this share of all places loses its connections before other sources do. */
 const SOURCE_SHARE = 1 / 8;
 
 /**
- * Finds who has to go: of the standing that is most above its share, the one that has been silent longest, and before
- * that one of a source that has more than its own share.
+ * Chooses the connection to close. First comes the standing that exceeds its share most; within it, a source with more than
+ * its share of places; and of those, the connection that has been silent longest.
  *
  * @param tenants All that are there.
  * @param newcomer Source of the one who comes.

@@ -12,7 +12,7 @@ import type { CertifiedConnection } from "./link/certified_connection.ts";
 import { CertifiedListener } from "./link/certified_listener.ts";
 import { type Cidr, isInRanges, sourceOf } from "./access/cidr.ts";
 import { Connection, type RawConnection } from "./link/connection.ts";
-import { withKeepalive } from "./link/keepalive.ts";
+import { withKeepalive } from "../ffi/machine/keepalive.ts";
 import { ACCEPT_PAUSE_MS, MAX_LINGERING, TICK_MS, TLS_HANDSHAKE_MS } from "./limits.ts";
 import { findLeaver, type Tenant } from "./places.ts";
 import { Session } from "./session.ts";
@@ -130,7 +130,7 @@ export class Server {
 
   async #open(hostname: string, port: number): Promise<Listener> {
     const { tls, log } = this.#options;
-    const { listener, keepalive } = await withKeepalive<Listener>(() => {
+    const { socket, keepalive } = await withKeepalive<Listener>(() => {
       if (tls === null) return Deno.listen({ hostname, port });
       const { cert, key, clientCa } = tls;
       if (clientCa === null) return Deno.listenTls({ hostname, port, cert, key });
@@ -140,7 +140,7 @@ export class Server {
       });
     });
     if (!keepalive) log.debug("keepalive could not be set: a peer that vanishes is noticed late");
-    return listener;
+    return socket;
   }
 
   async #accept(listener: Listener): Promise<void> {
@@ -149,7 +149,8 @@ export class Server {
       try {
         const raw = await listener.accept();
         this.#serve(raw).catch((error) => log.error("internal error: {error}", { error: String(error) }));
-        // When others have to go, they are let go before more are taken: closing takes a turn, and a descriptor.
+        // Connections that are being closed keep their descriptors until the event loop has run once: let it, before
+        // more are accepted.
         if (this.#sessions.size >= this.#options.maxConnections) await setImmediate();
       } catch (error) {
         if (this.#closing) return;
@@ -189,7 +190,7 @@ export class Server {
     log.debug("{name} is closed", { name });
   }
 
-  /** Takes a place; when all are taken, another connection goes for it. */
+  /** Takes a place; when all are taken, another connection is closed to make room. */
   #makeRoom(newcomer: string): boolean {
     if (this.#closing) return false;
     const live: Session[] = [];
@@ -201,13 +202,14 @@ export class Server {
       leaver.expire("Too many connections");
       over.push(leaver);
     }
-    // Those that are over have had their last word, and are read on for a while only as long as there is room for that.
+    // Closed sessions have been sent their last words. They are read for a while longer, so that the close is no reset,
+    // but only as many as there is room for.
     const excess = this.#sessions.size + 1 - this.#options.maxConnections - this.#maxLingering;
     for (const session of over.slice(0, Math.max(0, excess))) session.drop();
     return true;
   }
 
-  /** Takes a place among the TLS handshakes; when all are taken, the oldest goes, of a source with many first. */
+  /** Takes a place among the TLS handshakes; when all are taken, the oldest is dropped, first of a source that has many. */
   async #shake(raw: Shaking, name: string, source: string): Promise<boolean> {
     if (this.#shaking.size >= this.#options.maxConnections) {
       findLeaver(this.#shaking, source, this.#options.maxConnections)?.drop();

@@ -20,7 +20,6 @@ import {
   ownsSlot,
   type ResultStamps,
   socketAddress,
-  WATCH_PER_SECOND,
 } from "../protocol/mod.ts";
 import { sourceOf } from "./access/cidr.ts";
 import type { Connection } from "./link/connection.ts";
@@ -86,7 +85,7 @@ export class Session implements SlotOwner, Tenant {
     return this.#state.phase === "closed";
   }
 
-  /** What it has come to, as far as places go. */
+  /** How far it has got; see places.ts. */
   get standing(): Standing | null {
     const { auth, phase, spoken, watching } = this.#state;
     if (auth === "required" || !spoken) return "new";
@@ -141,7 +140,7 @@ export class Session implements SlotOwner, Tenant {
   }
 
   /**
-   * Looks whether a limit of time has run out.
+   * Checks whether a limit of time has run out.
    *
    * @param nowMs `performance.now()`.
    */
@@ -178,7 +177,7 @@ export class Session implements SlotOwner, Tenant {
         if (token.type === "line") this.#dispatch({ type: "line", line: { text: token.text, rxNs } });
         else if (token.reason === "too-long") this.#dispatch({ type: "overflow" });
         else this.#dispatch({ type: "line", line: { text: null, rxNs } });
-        // Nobody who reads the answers sends so many at once.
+        // A peer that waits for its answers never sends so many lines at once.
         if (++lines % LINES_AT_ONCE === 0) await pause(LINES_PAUSE_MS);
       }
       // A peer that sends and does not read is not read from either.
@@ -255,7 +254,7 @@ export class Session implements SlotOwner, Tenant {
       case "turn-away":
         return this.#launch(this.#turnAway(effect.what), (event) => event);
       case "watch":
-        return this.#startWatch();
+        return this.#startWatch(effect.everyMs);
       case "unwatch":
         return clearInterval(this.#watch);
       case "result":
@@ -314,7 +313,7 @@ export class Session implements SlotOwner, Tenant {
     return { type: "authenticated", proof: await prover.prove("daemon", challenge) };
   }
 
-  /** Something was sent that needs the secret: that is no guess, but refused, logged and slowed down like one. */
+  /** A command came that needs the secret. That is no guess at it, but is refused, logged and delayed like one. */
   #turnAway(what: string): Promise<DaemonEvent> {
     return this.#refuse(this.#context.guard.refuse(this.#place.remote.hostname, performance.now()), what);
   }
@@ -334,12 +333,12 @@ export class Session implements SlotOwner, Tenant {
     return { type: "rejected" };
   }
 
-  #startWatch(): Promise<void> {
+  #startWatch(everyMs: number): Promise<void> {
     clearInterval(this.#watch);
     this.#watch = setInterval(() => {
       // A slow reader misses reports; they never pile up.
       if (!this.#busy && !this.gone) this.#working = this.#work(() => this.#report());
-    }, 1000 / WATCH_PER_SECOND);
+    }, everyMs);
     return this.#report();
   }
 

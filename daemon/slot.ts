@@ -8,20 +8,13 @@ import { within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
 import { PluginError, PluginHost, type PluginInfo, type StartReport } from "../ffi/mod.ts";
 import type { TestSetup } from "../base/test_setup.ts";
-import { isNear, type ProgressReport, type TestResult } from "../protocol/mod.ts";
-import {
-  LOOK_FRESH_MS,
-  MAX_RESULT_BYTES,
-  MAX_TEST_MS,
-  MAX_WAITING_LOOKS,
-  POLITE_STOP_MS,
-  SLOT_WAIT_MS,
-} from "./limits.ts";
+import { isNear, parseLinkChanges, type ProgressReport, type TestResult } from "../protocol/mod.ts";
+import { MAX_RESULT_BYTES, MAX_TEST_MS, POLITE_STOP_MS, SLOT_WAIT_MS } from "./limits.ts";
 import { describeFailure, SlotBusyError, START_FAILED, TestError } from "./failure.ts";
+import { MachineLooks } from "./looks.ts";
 import { describeProgress } from "./progress.ts";
 import type { SlotOptions, SlotOwner } from "./slot_types.ts";
 import { type SlotHost, SpareChild } from "./spare.ts";
-import { Turns } from "../base/turns.ts";
 
 interface Occupation {
   readonly owner: SlotOwner;
@@ -36,8 +29,10 @@ interface Occupation {
   /** Its `start` has not returned. */
   running: boolean;
   runStartMs: number;
-  /** Calls whose own error tells of a crash. */
+  /** Calls of the plugin under way: a crash is reported by their own errors. */
   calls: number;
+  /** A call has failed because the process ended, and reports that. */
+  crashed: boolean;
   stampsAsked: boolean;
   /** The end, once it has begun. */
   ending: Promise<void> | null;
@@ -52,9 +47,7 @@ export class TestSlot {
   #current: Occupation | null = null;
   readonly #spare: SpareChild;
   #closing = false;
-  readonly #looks = new Turns(MAX_WAITING_LOOKS);
-  /** The last answer to ENV. */
-  #look = { question: "", json: "", atMs: 0 };
+  readonly #looks = new MachineLooks();
 
   /** @param options Settings of the slot. */
   constructor(options: SlotOptions) {
@@ -109,12 +102,13 @@ export class TestSlot {
       running: false,
       runStartMs: 0,
       calls: 0,
+      crashed: false,
       stampsAsked: false,
       ending: null,
     };
     this.#current = occupation;
     host.exited.then((end) => {
-      if (occupation.ending !== null || occupation.calls > 0) return;
+      if (occupation.ending !== null || occupation.calls > 0 || occupation.crashed) return;
       const how = end.signal === null ? `ended with status ${end.code}` : `was killed by ${end.signal}`;
       owner.failed(`Plugin process ended: ${occupation.plugin}: its process ${host.pid} ${how}`);
     });
@@ -199,7 +193,7 @@ export class TestSlot {
       }
       const run = test.run as Promise<StartReport>;
       await test.host.stop(atNs === null ? {} : { atNs: clock.toKernel(atNs) }).catch(async (error) => {
-        // Both calls learn of a crash: it happened in the one that was there first.
+        // A crash fails both calls: what is reported is the error of start, which was called first.
         if (error instanceof PluginError && error.code === "crash") await run;
         throw error;
       });
@@ -214,7 +208,7 @@ export class TestSlot {
     try {
       await this.#of(owner).host.stop();
     } catch (error) {
-      this.#options.log("warning", `STOP: ${messageOf(error)}`); // It has just ended, or START tells what is wrong.
+      this.#options.log("warning", `STOP: ${messageOf(error)}`); // It has just ended, or START reports what is wrong.
     }
   }
 
@@ -237,7 +231,7 @@ export class TestSlot {
     const test = this.#current;
     if (test === null) return;
     this.#options.log("info", `test ${test.plugin} of ${test.owner.name} is aborted by ${by}`);
-    test.owner.failed(`Test aborted by ${by}`); // First, or the owner would learn of a process that ended.
+    test.owner.failed(`Test aborted by ${by}`); // First, or the owner would be informed of a process that ended.
     await this.#end(test);
   }
 
@@ -270,32 +264,23 @@ export class TestSlot {
   }
 
   /**
-   * ENV. One look at the machine at a time, and none for others after START: it would disturb the test.
+   * ENV. One examination of the machine at a time, and none for others after START: it would disturb the test.
    *
    * @param owner Who asks.
    * @param iface Network interface to describe.
-   * @param target Machine under test, whose route tells the interface.
+   * @param target Machine under test, whose route gives the interface.
    * @returns JSON.
    */
   async environment(owner: SlotOwner, iface: string | null, target: string | null): Promise<string> {
-    return await this.#looks.run(async () => {
+    return await this.#looks.answer({ iface, target }, async () => {
       if (this.#current?.ending) await within(this.#current.ending, SLOT_WAIT_MS);
       if (this.#current !== null && this.#current.run !== null && this.#current.owner !== owner) {
         throw new Error("a test is running");
       }
-      const question = `${iface}|${target}`;
-      if (this.#look.question === question && performance.now() - this.#look.atMs < LOOK_FRESH_MS) {
-        return this.#look.json;
-      }
       this.warm();
       const host = this.#current?.host ?? this.#spare.host;
       if (host === null) throw new Error("no process can be started to look at the machine");
-      const record = await host.environment({
-        ...iface !== null && { iface },
-        ...target !== null && { target },
-      });
-      this.#look = { question, json: JSON.stringify(record), atMs: performance.now() };
-      return this.#look.json;
+      return host;
     });
   }
 
@@ -321,7 +306,7 @@ export class TestSlot {
   async #clearAway(test: Occupation): Promise<void> {
     const { host } = test;
     try {
-      // A wrapper's program, a mount: what a plugin has outside of its process is ended by its stop alone.
+      // What a plugin has outside of its process (a program that it runs, a mount) is ended by its stop function only.
       if (test.running) await within(host.stop().catch(() => {}), POLITE_STOP_MS);
       await host.kill();
     } catch (error) {
@@ -334,7 +319,7 @@ export class TestSlot {
   }
 
   async #collect(test: Occupation, report: StartReport): Promise<TestResult> {
-    const { valid, data } = await test.host.marshall();
+    const { valid, data, links } = await test.host.marshall();
     const limit = this.#options.maxResultBytes ?? MAX_RESULT_BYTES;
     if (data.length > limit) {
       throw new Error(`its result of ${data.length} bytes is over the limit of ${limit} bytes`);
@@ -344,15 +329,20 @@ export class TestSlot {
       `test ${test.plugin} of ${test.owner.name} has ended with ${data.length} bytes`,
     );
     const { clock } = this.#options;
+    const changes = parseLinkChanges(links).map((change) => ({
+      ...change,
+      atNs: clock.fromKernel(change.atNs),
+    }));
     const stamps = !test.stampsAsked ? null : {
       plannedNs: clock.fromKernel(report.plannedNs ?? report.actualNs),
       actualNs: clock.fromKernel(report.actualNs),
       endedNs: clock.fromKernel(report.endedNs),
+      ...changes.length > 0 && { links: changes },
     };
     return { valid, data, stamps };
   }
 
-  /** A test that never ends is ended at last. */
+  /** Ends a test that has not ended by itself within the longest time. */
   async #bounded(test: Occupation, run: Promise<StartReport>): Promise<StartReport> {
     const limit = this.#options.maxTestMs ?? MAX_TEST_MS;
     if (await within(run.catch(() => {}), limit)) return await run;
@@ -365,6 +355,7 @@ export class TestSlot {
     try {
       return await work();
     } catch (error) {
+      test.crashed ||= error instanceof PluginError && error.code === "crash";
       throw new TestError(describeFailure(failure, test.plugin, error), { cause: error });
     } finally {
       test.calls--;

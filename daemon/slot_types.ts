@@ -26,7 +26,7 @@ export interface SlotOptions {
   readonly role: DaemonRole;
   readonly clock: DaemonClock;
   readonly host: PluginHostOptions;
-  /** Starts a plugin's process; {@linkcode PluginHost.spawn} unless said otherwise. */
+  /** Starts a plugin's process; {@linkcode PluginHost.spawn} unless set otherwise. */
   readonly spawn?: (options: PluginHostOptions) => SlotHost;
   /** Decides what may be tested; absent: anything. */
   readonly policy?: GuestPolicy;

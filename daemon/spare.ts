@@ -1,5 +1,5 @@
 /**
- * A process that waits for the next test, so that LOAD need not wait for it to start.
+ * A plugin process that is started ahead of the next test, so that LOAD need not wait for it.
  *
  * @module
  */

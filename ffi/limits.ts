@@ -24,16 +24,18 @@ export const MAX_NAME_BYTES = 128;
 export const MAX_TEXT_BYTES = 4096;
 /** Options that one plugin may describe. */
 export const MAX_OPTIONS = 512;
-/** Bytes of a file that is looked at as a plugin. */
+/** Bytes of a file that is examined as a plugin. */
 export const MAX_PLUGIN_BYTES = 256 * 1024 * 1024;
-/** Files of one folder that are looked at in search of plugins. */
+/** Files of one folder that are examined in search of plugins. */
 export const MAX_FOLDER_ENTRIES = 100_000;
 /** Bytes of the sentence in which a plugin explains why a call failed (`ipbench_host.error`). */
 export const ERROR_BYTES = 1024;
-/** Bytes that `ipbench_host_ethtool` may write. */
+/** Bytes that `ipbench_host_ethtool` and `ipbench_host_abilities` may write. */
 export const ETHTOOL_BYTES = 64 * 1024;
 /** Bytes of the addresses of a target, and of the sentence that there is none (IPBENCH_HOST_TARGET_MAX). */
 export const TARGET_BYTES = 1024;
+/** Bytes of what a machine's links did during a test (IPBENCH_HOST_LINKS_MAX). */
+export const LINKS_BYTES = 800;
 /** Open files of a plugin's process. */
 export const CHILD_OPEN_FILES = 65_536;
 
@@ -77,3 +79,17 @@ export const DEFAULT_DEADLINES: HostDeadlines = {
   checkMs: 30_000,
   killMs: 5_000,
 };
+
+/**
+ * One deadline, in milliseconds, for each call that a daemon makes but `start`, whose length the test decides. The start of
+ * the process gets no less than it has by default.
+ */
+export function oneDeadline(ms: number): Partial<HostDeadlines> {
+  const calls = { setupMs: ms, stopMs: ms, startReturnsMs: ms, marshallMs: ms, environmentMs: ms };
+  return { ...calls, loadMs: ms, readyMs: Math.max(ms, DEFAULT_DEADLINES.readyMs) };
+}
+
+/** Keepalive: a peer that is gone without a word is noticed after IDLE + COUNT × INTERVAL seconds. */
+export const KEEPALIVE_IDLE_S = 10;
+export const KEEPALIVE_INTERVAL_S = 5;
+export const KEEPALIVE_COUNT = 3;

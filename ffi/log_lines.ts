@@ -19,7 +19,7 @@ export class LogLines {
 
   /**
    * @param emit takes one line, without its newline and without control characters, and how many it stands for: more
-   * than one where it says that so many were dropped
+   * than one where it reports that so many were dropped
    * @param now milliseconds
    */
   constructor(emit: (line: string, lines: number) => void, now: () => number) {

@@ -7,7 +7,7 @@
 export { variable } from "./granted.ts";
 export { monotonicNowNs } from "./clock.ts";
 export { PluginError, type PluginErrorCode } from "./errors.ts";
-export type { HostDeadlines } from "./limits.ts";
+export { oneDeadline } from "./limits.ts";
 export { PluginHost, type PluginHostOptions } from "./plugin_host.ts";
 export {
   type Finding,
@@ -20,3 +20,12 @@ export {
   type StartReport,
 } from "./plugin_info.ts";
 export { NEEDY_TESTS, type NeedyTest } from "./needs.ts";
+export { cpuList, parseCpuList } from "./machine/cpu_list.ts";
+export {
+  type IdleState,
+  type NicFacts,
+  type TesterProcess,
+  type TuningFacts,
+  tuningFacts,
+  unknownNic,
+} from "./machine/tuning.ts";

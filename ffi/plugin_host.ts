@@ -27,7 +27,7 @@ import { type CallKind, type HostLog, PluginProcess, type ProcessEnd } from "./p
 export interface PluginHostOptions {
   /** Searched in order, then `IPBENCH_PLUGIN_PATH`, then the embedded ones. */
   pluginDirs: string[];
-  /** Whether the plugin is told that the operator wants debug lines. */
+  /** Whether the plugin is informed that the operator wants debug lines. */
   debug: boolean;
   /** Takes the plugin's stderr, a line at a time, and warnings. */
   log: HostLog;
@@ -39,7 +39,7 @@ export interface PluginHostOptions {
   memoryLimitBytes?: number;
   /** Whoever has tests run here has shown no secret: they get no real-time priority and lock no memory. */
   guest?: boolean;
-  /** The run is in the original's spelling; a daemon learns it later, at {@linkcode PluginHost.setup}. */
+  /** The run is in the original's spelling; a daemon knows it later, at {@linkcode PluginHost.setup}. */
   originalSpelling?: boolean;
 }
 
@@ -160,7 +160,7 @@ export class PluginHost {
    * Calls the plugin's `start` on a thread of its own.
    *
    * @param s `atNs`: when, in CLOCK_MONOTONIC of this machine; at once when absent or past
-   * @returns when `start` has returned; `ok` says whether it returned 0
+   * @returns when `start` has returned; `ok`: it returned 0
    * @throws {PluginError} when the process ends meanwhile
    */
   start(s: { atNs?: bigint }): Promise<StartReport> {
@@ -208,11 +208,12 @@ export class PluginHost {
   /**
    * Calls the plugin's `marshall`, after `start` has returned. On a target, calls `stop` first when nobody has.
    *
-   * @returns the block; `valid: false` when the plugin says that its data is not
+   * @returns the block; `valid: false` when the plugin says that its data is not; and what the machine's links did since
+   *   `start`, as `ipbench_host_links_end` writes it
    */
-  async marshall(): Promise<{ valid: boolean; data: Uint8Array }> {
+  async marshall(): Promise<{ valid: boolean; data: Uint8Array; links: string }> {
     const { header, body } = await this.#call("marshall", "marshall", this.#deadlines.marshallMs, {});
-    return { valid: header.valid === true, data: body };
+    return { valid: header.valid === true, data: body, links: String(header.links ?? "") };
   }
 
   /**
@@ -227,6 +228,17 @@ export class PluginHost {
     } catch {
       return null; // the process is gone
     }
+  }
+
+  /**
+   * Asks the driver of a network interface, and the kernel what that driver can do.
+   *
+   * @param iface the interface
+   * @returns what is known; empty when nothing is
+   */
+  async device(iface: string): Promise<Record<string, unknown>> {
+    const { header } = await this.#call("device", "protocol", this.#deadlines.environmentMs, { iface });
+    return header.device as Record<string, unknown>;
   }
 
   /** @returns the machine's environment, as the result document has it */
@@ -249,7 +261,7 @@ export class PluginHost {
 
   /**
    * @returns how long `start` will take with these arguments (0: until stopped), `null` when the plugin does not know
-   * @throws {PluginError} "setup" when the plugin says that the arguments are wrong
+   * @throws {PluginError} "setup" when the plugin reports that the arguments are wrong
    */
   async expectedDuration(args: string): Promise<{ ns: bigint } | null> {
     const { header } = await this.#call("expected_duration", "setup", this.#deadlines.durationMs, { args });
@@ -353,7 +365,7 @@ export class PluginHost {
   }
 }
 
-/** C prints figures that are none, after a division by zero say, in ways that JSON does not have. */
+/** C prints figures that are none, such as after a division by zero, in ways that JSON does not have. */
 function noNumber(text: string): string | null {
   const found = /[:[,]\s*([-+]?(?:nan|inf(?:inity)?))\b/i.exec(text)?.[1];
   return found === undefined ? null : `${found} is no number there; leave out what is not known`;

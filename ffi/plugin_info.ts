@@ -65,7 +65,7 @@ export interface PluginInfo {
 
 /**
  * As what a plugin can be loaded. Plugins as old as the original leave `type` 0 in target tests, too, and rely on which
- * daemon loads them; one that has the extension means what it says.
+ * daemon loads them; one that has the extension means what it declares.
  *
  * @param info the plugin
  * @returns one side, or both
@@ -111,6 +111,7 @@ export function parseProgress(page: Uint8Array): PageProgress | null {
     p99Ns: u64(88),
     p999Ns: u64(96),
     maxNs: u64(104),
+    darkNs: u64(112),
   };
 }
 

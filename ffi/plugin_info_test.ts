@@ -6,7 +6,7 @@ Deno.test("progress: every field is read from its place", () => {
   const view = new DataView(page.buffer);
   view.setUint32(0, 1, true);
   view.setUint32(4, 3, true);
-  for (let offset = 8; offset <= 104; offset += 8) view.setBigUint64(offset, BigInt(offset) * 1000n, true);
+  for (let offset = 8; offset <= 112; offset += 8) view.setBigUint64(offset, BigInt(offset) * 1000n, true);
   assert.deepEqual(parseProgress(page), {
     phase: "measure",
     updates: 8000,
@@ -22,6 +22,7 @@ Deno.test("progress: every field is read from its place", () => {
     p99Ns: 88000,
     p999Ns: 96000,
     maxNs: 104000,
+    darkNs: 112000,
   });
 });
 

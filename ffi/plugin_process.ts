@@ -12,7 +12,7 @@ import { LogLines } from "./log_lines.ts";
 import { PLUGIN_HOST_ARGUMENT, selfCommand, selfPath } from "./self/self.ts";
 import { killGroup } from "./self/signals.ts";
 
-/** Tells plugins which file to name where a person has to grant something to the program (ipb_error.h). */
+/** Gives plugins the file to name where a person has to grant something to the program (ipb_error.h). */
 const PROGRAM_VARIABLE = "IPBENCH_PROGRAM";
 
 /**
@@ -178,7 +178,7 @@ export class PluginProcess {
     try {
       this.#child.kill("SIGKILL"); // before the process made its group, the group's number is not there yet
     } catch {
-      // It has ended already; `exited` says how.
+      // It has ended already; `exited` has how.
     }
   }
 

@@ -3,12 +3,19 @@
  *
  * @module
  */
-import { HMAC_BYTES, MAX_PLUGIN_NAME_LENGTH, MAX_TARGET_LENGTH, NONCE_BYTES } from "./limits.ts";
+import {
+  HMAC_BYTES,
+  MAX_PLUGIN_NAME_LENGTH,
+  MAX_TARGET_LENGTH,
+  MAX_WATCH_MS,
+  NONCE_BYTES,
+  WATCH_PER_SECOND,
+} from "./limits.ts";
 import { ProtocolError, quote } from "./error.ts";
 import type { TestSetup } from "../base/test_setup.ts";
 import { formatSetup, parseFields, parseSetup } from "./setup_fields.ts";
 
-type BareName = "STATUS" | "QUIT" | "ABORT" | "HELLO" | "CLOCK" | "WATCH" | "CONTINUE";
+type BareName = "STATUS" | "QUIT" | "ABORT" | "HELLO" | "CLOCK" | "CONTINUE";
 
 /** A command that nothing follows. */
 export type BareCommand = { [Name in BareName]: { readonly name: Name } }[BareName];
@@ -17,6 +24,8 @@ export type BareCommand = { [Name in BareName]: { readonly name: Name } }[BareNa
 export type Command =
   | { readonly name: "HELP"; readonly extensions: boolean }
   | BareCommand
+  /** `everyMs`: from one report to the next; as often as the daemon has it when it is left out. */
+  | { readonly name: "WATCH"; readonly everyMs?: number }
   | { readonly name: "LOAD"; readonly plugin: string }
   | { readonly name: "SETUP"; readonly fields: TestSetup }
   | { readonly name: "START"; readonly atNs: bigint | null }
@@ -90,6 +99,8 @@ function commandWith(word: string, rest: string): Command | null {
     case "START":
     case "STOP":
       return { name: word, atNs: parseAt(rest) };
+    case "WATCH":
+      return { name: "WATCH", everyMs: parseEvery(rest) };
     case "ENV":
       return parseEnv(rest);
     case "AUTH":
@@ -103,6 +114,15 @@ function parseAt(rest: string): bigint {
   const match = /^at::([0-9]{1,19})$/.exec(rest);
   if (match === null) throw new ProtocolError("syntax", `expected at::NANOSECONDS, got ${quote(rest)}`);
   return BigInt(match[1] as string);
+}
+
+function parseEvery(rest: string): number {
+  const ms = Number(/^every::([0-9]{1,9})$/.exec(rest)?.[1] ?? NaN);
+  if (ms >= 1000 / WATCH_PER_SECOND && ms <= MAX_WATCH_MS) return ms;
+  throw new ProtocolError(
+    "syntax",
+    `expected every::MILLISECONDS, ${1000 / WATCH_PER_SECOND} to ${MAX_WATCH_MS}, got ${quote(rest)}`,
+  );
 }
 
 function parseEnv(rest: string): Command {
@@ -166,6 +186,8 @@ export function formatCommand(command: Command, extended = false): string {
       return command.atNs === null ? `${command.name}\n` : `${command.name} at::${command.atNs}\n`;
     case "ENV":
       return formatEnv(command.iface, command.target);
+    case "WATCH":
+      return command.everyMs === undefined ? "WATCH\n" : `WATCH every::${command.everyMs}\n`;
     case "AUTH":
       return `AUTH ${command.nonce} ${command.hmac}\n`;
     default:

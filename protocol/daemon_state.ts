@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { MAX_QUEUED_LINES } from "./limits.ts";
+import { MAX_QUEUED_LINES, WATCH_PER_SECOND } from "./limits.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { formatReply } from "./reply.ts";
 import type {
@@ -19,7 +19,7 @@ import type {
 import { type DaemonRole, formatHelp } from "./texts.ts";
 
 /**
- * The first line of a request of the web. A page can make the browser of whoever looks at it send one here, with lines of
+ * The first line of a request of the web. A page can make the browser of whoever opens it send one here, with lines of
  * the page's choice after it: those must not be carried out.
  */
 const HTTP_REQUEST = /\sHTTP\/[0-9]/;
@@ -216,7 +216,10 @@ function obeyTrusted(state: DaemonState, command: TrustedCommand, rxNs: bigint):
     case "CLOCK":
       return [state, [{ type: "clock", rxNs }]];
     case "WATCH":
-      return [{ ...state, watching: true }, [{ type: "watch" }]];
+      return [{ ...state, watching: true }, [{
+        type: "watch",
+        everyMs: command.everyMs ?? 1000 / WATCH_PER_SECOND,
+      }]];
     case "CONTINUE":
       return [{ ...state, pending: "continue" }, [{ type: "continue" }]];
     case "ENV":

@@ -129,7 +129,7 @@ export type DaemonEffect =
   /** `continued` follows. */
   | { readonly type: "continue" }
   /** Begin, or end, to send progress. */
-  | { readonly type: "watch" }
+  | { readonly type: "watch"; readonly everyMs: number }
   | { readonly type: "unwatch" }
   /** Send a result: header and bytes. */
   | { readonly type: "result"; readonly result: TestResult }

@@ -120,15 +120,15 @@ const COMMAND_PHASE: Partial<Record<CommandName, DialoguePhase>> = {
  */
 export function dialogueTransition(state: DialogueState, event: DialogueEvent): DialogueStep {
   if (event.type === "command") return send(state, event.command);
-  if (state.phase === "closed") return hearClosed(state, event);
-  if (event.type === "eof") return hearEnd(state);
+  if (state.phase === "closed") return receiveClosed(state, event);
+  if (event.type === "eof") return receiveEnd(state);
   return receive(state, event.token);
 }
 
 function send(state: DialogueState, command: Command): DialogueStep {
   const { name } = command;
   if (name === "QUIT" || name === "ABORT") {
-    // An original controller says QUIT at the end all the same; both may cut in anywhere.
+    // An original controller sends QUIT at the end all the same; both may cut in anywhere.
     const next: DialogueState = name === "QUIT" && state.phase !== "closed"
       ? { ...state, awaiting: "QUIT", text: [] }
       : { ...state, phase: "closed", awaiting: null };
@@ -161,22 +161,22 @@ function refuse(state: DialogueState, name: CommandName): never {
 function receive(state: DialogueState, token: ReplyToken): DialogueStep {
   switch (token.type) {
     case "text":
-      return hearText(state, token.text);
+      return receiveText(state, token.text);
     case "reply":
-      return hearReply(state, token.reply, token.line);
+      return receiveReply(state, token.reply, token.line);
     case "result":
-      return hearResult(state, token);
+      return receiveResult(state, token);
     case "data":
       if (state.receiving === null) return broken(state, "bytes came that belong to no result");
       return [state, [{ type: "data", what: state.receiving, chunk: token.chunk }]];
     case "result-end":
-      return hearResultEnd(state);
+      return receiveResultEnd(state);
     default:
       return unreachable(token);
   }
 }
 
-function hearText(state: DialogueState, text: string): DialogueStep {
+function receiveText(state: DialogueState, text: string): DialogueStep {
   if (state.phase === "connecting") {
     return broken(
       state,
@@ -192,13 +192,13 @@ function hearText(state: DialogueState, text: string): DialogueStep {
   return [{ ...state, text: [...state.text, text] }, []];
 }
 
-function hearReply(state: DialogueState, reply: Reply, line: string): DialogueStep {
-  if (state.phase === "connecting") return hearGreeting(state, reply, line);
+function receiveReply(state: DialogueState, reply: Reply, line: string): DialogueStep {
+  if (state.phase === "connecting") return receiveGreeting(state, reply, line);
   if (reply.code === 150) {
     if (state.awaiting !== "WATCH") return broken(state, `progress that nobody asked for: ${quote(line)}`);
     return [state, [{ type: "progress", report: parseProgress(reply) }]];
   }
-  if (state.awaiting === null) return hearUnasked(state, reply, line);
+  if (state.awaiting === null) return receiveUnasked(state, reply, line);
   const command = state.awaiting;
   // QUIT may cut in while an answer is on its way: that one is passed over.
   if (command === "QUIT" && reply.code !== 222) return [state, []];
@@ -208,12 +208,12 @@ function hearReply(state: DialogueState, reply: Reply, line: string): DialogueSt
 }
 
 /** A reply that answers no command: what ends a test, or a daemon's last word. */
-function hearUnasked(state: DialogueState, reply: Reply, line: string): DialogueStep {
+function receiveUnasked(state: DialogueState, reply: Reply, line: string): DialogueStep {
   if (reply.code < 400) return broken(state, `an answer that nobody asked for: ${quote(line)}`);
   return [{ ...state, phase: "closed" }, [{ type: "test-failed", reply }]];
 }
 
-function hearGreeting(state: DialogueState, reply: Reply, line: string): DialogueStep {
+function receiveGreeting(state: DialogueState, reply: Reply, line: string): DialogueStep {
   if (reply.code >= 400) return [{ ...state, phase: "closed" }, [{ type: "test-failed", reply }]];
   try {
     const greeting = parseGreeting(line);
@@ -239,7 +239,7 @@ function phaseAfter(phase: DialoguePhase, command: CommandName, reply: Reply): D
   }
 }
 
-function hearResult(state: DialogueState, token: ReplyToken & { type: "result" }): DialogueStep {
+function receiveResult(state: DialogueState, token: ReplyToken & { type: "result" }): DialogueStep {
   const what = state.awaiting === "ENV" ? "environment" : "result";
   if (what === "result" && state.phase !== "running" && state.phase !== "finishing") {
     return broken(state, `a result came in the state ${state.phase}`);
@@ -249,7 +249,7 @@ function hearResult(state: DialogueState, token: ReplyToken & { type: "result" }
   return [{ ...state, phase, receiving: what }, [{ type: "begin", what, valid, length, stamps }]];
 }
 
-function hearResultEnd(state: DialogueState): DialogueStep {
+function receiveResultEnd(state: DialogueState): DialogueStep {
   if (state.receiving === null) return broken(state, "the end of a result that never began");
   const what = state.receiving;
   const next: DialogueState = what === "environment"
@@ -258,7 +258,7 @@ function hearResultEnd(state: DialogueState): DialogueStep {
   return [next, [{ type: "end", what }]];
 }
 
-function hearEnd(state: DialogueState): DialogueStep {
+function receiveEnd(state: DialogueState): DialogueStep {
   const closed: DialogueState = { ...state, phase: "closed", awaiting: null, receiving: null };
   if (state.awaiting === "QUIT") return [closed, [{ type: "closed" }]];
   const waiting = state.phase === "connecting"
@@ -275,7 +275,10 @@ function hearEnd(state: DialogueState): DialogueStep {
 }
 
 /** After the end: what comes with a QUIT that crossed, or one byte too many. */
-function hearClosed(state: DialogueState, event: Exclude<DialogueEvent, { type: "command" }>): DialogueStep {
+function receiveClosed(
+  state: DialogueState,
+  event: Exclude<DialogueEvent, { type: "command" }>,
+): DialogueStep {
   if (event.type === "eof") return [state, [{ type: "closed" }]];
   if (event.token.type === "reply") return [state, []];
   return broken(state, "bytes came after the end of the result");

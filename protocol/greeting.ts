@@ -53,7 +53,7 @@ export function parseGreeting(line: string): Greeting {
       `expected the greeting 100 IPBENCH V1.0, got ${quote(line)}: is that an ipbench daemon?`,
     );
   }
-  const original: Greeting = { peer: ORIGINAL_PEER, extensions: new Set(), authNonce: null };
+  const original: Greeting = { peer: ORIGINAL_PEER, extensions: knownSet(""), authNonce: null };
   const match = /^([^;]+);\s*ext=(\S*)$/.exec(reply.message ?? "");
   if (match === null) return original;
   const words = (match[2] as string).split(",");
@@ -66,7 +66,16 @@ export function parseGreeting(line: string): Greeting {
   }
   return {
     peer: (match[1] as string).trim().replace(/\s+/, "/"),
-    extensions: new Set(EXTENSIONS.filter((name) => words.includes(name))),
+    extensions: knownSet(EXTENSIONS.filter((name) => words.includes(name)).join()),
     authNonce: nonce,
   };
+}
+
+/** Sets of extensions by their names: thousands of daemons announce the same one. */
+const sets = new Map<string, ReadonlySet<Extension>>();
+
+function knownSet(names: string): ReadonlySet<Extension> {
+  const known = sets.get(names) ?? new Set(EXTENSIONS.filter((name) => names.split(",").includes(name)));
+  sets.set(names, known);
+  return known;
 }

@@ -45,3 +45,15 @@ export const MAX_CLOCK_NS = 2n ** 62n;
 
 /** How many times a second WATCH reports. */
 export const WATCH_PER_SECOND = 5;
+
+/** Longest time from one report of WATCH to the next that can be asked for, in milliseconds. */
+export const MAX_WATCH_MS = 60_000;
+
+/** Largest number of a daemon that dials in. */
+export const MAX_JOIN_INDEX = 999_999;
+
+/** Longest name of a daemon that dials in. */
+export const MAX_JOIN_NAME_LENGTH = 64;
+
+/** Longest line of a controller and a daemon before the daemon has been taken, in bytes. */
+export const MAX_JOIN_LINE_BYTES = 512;

@@ -15,7 +15,8 @@ export type LineToken =
 
 /** Room for most lines. */
 const SMALL_BYTES = 512;
-const EMPTY = new Uint8Array(0);
+const EMPTY: Uint8Array = new Uint8Array(0);
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -34,7 +35,6 @@ const CR = 0x0d;
  */
 export class LineReader {
   readonly #limit: number;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** Holds what has been pushed and not been read, from #start to #end. Kept for the next bytes while it is small. */
   #store = EMPTY;
   #start = 0;
@@ -70,6 +70,19 @@ export class LineReader {
     }
     this.#store.set(chunk, this.#end);
     this.#end += chunk.length;
+  }
+
+  /**
+   * Adds bytes without copying them, where that can be.
+   *
+   * @param chunk What came; nobody else may use it any more.
+   */
+  give(chunk: Uint8Array): void {
+    if (this.#end > this.#start) return this.push(chunk);
+    this.#store = chunk;
+    this.#start = 0;
+    this.#end = chunk.length;
+    this.#scanned = 0;
   }
 
   /**
@@ -131,7 +144,7 @@ export class LineReader {
     if (line.length > this.#limit) return { type: "bad-line", reason: "too-long" };
     if (line.includes(0)) return { type: "bad-line", reason: "nul" };
     try {
-      return { type: "line", text: this.#decoder.decode(line) };
+      return { type: "line", text: decoder.decode(line) };
     } catch {
       return { type: "bad-line", reason: "encoding" };
     }

@@ -15,7 +15,7 @@
  *
  * @module
  */
-export * from "./auth.ts";
+export * from "./access/auth.ts";
 export * from "./clock.ts";
 export * from "./command.ts";
 export * from "./daemon_state.ts";
@@ -23,6 +23,7 @@ export * from "./daemon_types.ts";
 export * from "./dialogue.ts";
 export * from "./error.ts";
 export * from "./greeting.ts";
+export * from "./access/join.ts";
 export * from "./limits.ts";
 export * from "./line_reader.ts";
 export * from "./progress.ts";

@@ -33,6 +33,7 @@ const NUMBERS = [
   ["p99", "p99Ns"],
   ["p999", "p999Ns"],
   ["max", "maxNs"],
+  ["dark", "darkNs"],
   ["held", "heldNs"],
 ] as const satisfies readonly (readonly [string, keyof ProgressReport])[];
 

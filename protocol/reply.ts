@@ -16,7 +16,7 @@ const REPLY_TEXT = {
   200: "OK",
   /** A result follows. */
   220: "VALID DATA",
-  /** A result follows whose plugin says that it is not valid. */
+  /** A result follows whose plugin reports that it is not valid. */
   221: "INVALID DATA",
   /** After QUIT. */
   222: "CLOSING CONTROL CONNECTION",

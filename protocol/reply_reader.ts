@@ -63,6 +63,11 @@ export class ReplyReader {
     this.#lines.push(chunk);
   }
 
+  /** Adds bytes that nobody else uses any more, without copying them where that can be. */
+  give(chunk: Uint8Array): void {
+    this.#lines.give(chunk);
+  }
+
   /** How many bytes came that belong to nothing complete: more than a daemon may send after its result. */
   get buffered(): number {
     return this.#lines.buffered;

@@ -65,6 +65,34 @@ Deno.test("ReplyReader: stamps of an agreed start", () => {
   assert.deepEqual(token.stamps, { plannedNs: 5n, actualNs: 7n, endedNs: 2n ** 62n });
 });
 
+Deno.test("ReplyReader: stamps with what links did meanwhile", () => {
+  const links = [
+    { iface: "eth-1.7", up: false, atNs: 6n },
+    { iface: "br?0", up: true, atNs: 8n },
+  ];
+  const stamps = { plannedNs: 5n, actualNs: 5n, endedNs: 9n, links };
+  const header = formatResultHeader(true, 3, stamps);
+  assert.match(
+    header,
+    /^220 VALID DATA \(Data to follow, links=eth-1\.7-6,br\?0\+8 planned=5 actual=5 ended=9\)\n/,
+  );
+  const [token] = readAll([encoder.encode(header + "abc")]);
+  assert.deepEqual(token?.type === "result" && token.stamps, stamps);
+  // As many as C has room for, and all of their names are read.
+  const many = Array.from({ length: 20 }, (_, n) => ({
+    iface: `enp130s0f0np${100 + n}`,
+    up: n % 2 === 1,
+    atNs: 10n ** 15n,
+  }));
+  const [long] = readAll([encoder.encode(formatResultHeader(true, 3, { ...stamps, links: many }) + "abc")]);
+  assert.deepEqual(long?.type === "result" && long.stamps?.links, many);
+  for (const wrong of ["eth1", "eth1-", "-5", "eth1-5,,eth1+6", `eth1-${2n ** 63n}`, "a".repeat(16) + "-5"]) {
+    const line =
+      `220 VALID DATA (Data to follow, links=${wrong} planned=5 actual=5 ended=9)\nContent-length: 3\n`;
+    assert.throws(() => readAll([encoder.encode(line)]), ProtocolError, wrong);
+  }
+});
+
 Deno.test("ReplyReader: what breaks the protocol", () => {
   const broken = (text: string): void => {
     assert.throws(() => readAll([encoder.encode(text)]), ProtocolError, text);

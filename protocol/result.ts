@@ -12,12 +12,25 @@ export interface ResultStamps {
   readonly plannedNs: bigint;
   readonly actualNs: bigint;
   readonly endedNs: bigint;
+  /** What the links of its machine did meanwhile, in order; not there when nothing happened. */
+  readonly links?: readonly LinkChange[];
 }
+
+/** A network interface went down, or came up. */
+export interface LinkChange {
+  readonly iface: string;
+  readonly up: boolean;
+  readonly atNs: bigint;
+}
+
+/** Its form on the wire, `eth1-123` or `eth1+456`; several are separated by commas. */
+const LINK_CHANGE = /^([\w.?-]{1,15})([-+])([0-9]{1,19})$/;
+const LINK_CHANGES = /links=([\w.?,+-]{1,4096}) planned=/;
 
 /**
  * Writes what comes before the bytes of a result.
  *
- * @param valid Whether the plugin says that the data is valid: 220, else 221.
+ * @param valid Whether the plugin reports that the data is valid: 220, else 221.
  * @param length How many bytes follow.
  * @param stamps Given after `START at::` alone: an original controller never asked for them.
  * @returns Two lines with their line ends.
@@ -29,8 +42,32 @@ export function formatResultHeader(
 ): string {
   const times = stamps === null
     ? ""
-    : `, planned=${stamps.plannedNs} actual=${stamps.actualNs} ended=${stamps.endedNs}`;
+    : `, ${linksWord(stamps)}planned=${stamps.plannedNs} actual=${stamps.actualNs} ended=${stamps.endedNs}`;
   return `${formatReply(valid ? 220 : 221, `Data to follow${times}`)}Content-length: ${length}\n`;
+}
+
+function linksWord({ links = [] }: ResultStamps): string {
+  if (links.length === 0) return "";
+  return `links=${links.map(({ iface, up, atNs }) => `${iface}${up ? "+" : "-"}${atNs}`).join(",")} `;
+}
+
+/**
+ * Reads what links did.
+ *
+ * @param text Such as `eth1-123,eth1+456`; empty for nothing.
+ * @returns The changes, in their order.
+ * @throws {ProtocolError} when it is something else, or no clock can show the times.
+ */
+export function parseLinkChanges(text: string): LinkChange[] {
+  if (text === "") return [];
+  return text.split(",").map((word) => {
+    const [, iface = "", sign, at = "0"] = LINK_CHANGE.exec(word) ?? [];
+    const atNs = BigInt(at);
+    if (sign === undefined || atNs > MAX_CLOCK_NS) {
+      throw new ProtocolError("syntax", `what a link did makes no sense: ${quote(word)}`);
+    }
+    return { iface, up: sign === "+", atNs };
+  });
 }
 
 /**
@@ -47,7 +84,8 @@ export function parseResultStamps(reply: Reply): ResultStamps | null {
   if (plannedNs > MAX_CLOCK_NS || endedNs > MAX_CLOCK_NS || actualNs > endedNs) {
     throw new ProtocolError("syntax", `the stamps of the result make no sense: ${quote(match[0])}`);
   }
-  return { plannedNs, actualNs, endedNs };
+  const links = parseLinkChanges(LINK_CHANGES.exec(reply.message ?? "")?.[1] ?? "");
+  return { plannedNs, actualNs, endedNs, ...links.length > 0 && { links } };
 }
 
 /**

@@ -23,6 +23,7 @@ const EXTENSIONS_TEXT = "\nEXTENSIONS\n----------\n" +
   "START at::<ns>\n" +
   "STOP at::<ns>\n" +
   "WATCH\n" +
+  "WATCH every::<ms>\n" +
   "CONTINUE\n";
 
 /**
@@ -36,7 +37,7 @@ export function formatHelp(role: DaemonRole, extensions: boolean): string {
   return (extensions ? EXTENSIONS_TEXT : HELP_TEXT[role]) + formatReply(200);
 }
 
-/** What STATUS tells. */
+/** What STATUS reports. */
 export interface Status {
   readonly role: DaemonRole;
   /** Process of the running test, or `null`. */

@@ -74,6 +74,7 @@ const REPORT: ProgressReport = {
   p99Ns: 48_000,
   p999Ns: 91_000,
   maxNs: 420_000,
+  darkNs: 230_000_000,
   owner: "[fe80::7]:51234",
   heldNs: 4_000_000_000,
 };
@@ -83,7 +84,7 @@ Deno.test("progress: the typed form, there and back", () => {
   assert.equal(
     line,
     "150 PROGRESS (pid=17 test=latency phase=measure elapsed=1500000000 expected=30000000000 sent=15000 ok=14990 " +
-      "lost=3 bad=7 rate=7680000 sentrate=7680100 p50=11000 p99=48000 p999=91000 max=420000 held=4000000000 of=[fe80::7]:51234)\n",
+      "lost=3 bad=7 rate=7680000 sentrate=7680100 p50=11000 p99=48000 p999=91000 max=420000 dark=230000000 held=4000000000 of=[fe80::7]:51234)\n",
   );
   assert.deepEqual(parseProgress(parseReply(line.trim())), REPORT);
   assert.equal(formatProgress(null), "150 PROGRESS (idle)\n");

@@ -9,7 +9,7 @@ import type { Failure } from "./compare/fail_if.ts";
 import type { ResultDocument } from "./document/document.ts";
 import type { JUnitCase } from "./export/junit.ts";
 
-/** A result document and the name by which texts call it: a file's, say. */
+/** A result document and the name by which texts call it: such as a file's. */
 export interface NamedResult {
   file: string;
   document: ResultDocument;

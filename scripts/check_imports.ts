@@ -17,9 +17,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   config: ["base"],
   ffi: ["base"],
   results: ["base"],
+  history: ["base", "results"],
   controller: ["base", "protocol", "config", "results", "ffi"],
   daemon: ["base", "protocol", "ffi"],
-  cli: ["base", "protocol", "config", "results", "ffi", "controller", "daemon"],
+  serve: ["base", "config", "results", "history", "controller"],
+  cli: ["base", "protocol", "config", "results", "ffi", "history", "controller", "daemon", "serve"],
   "mod.ts": ["base", "controller", "protocol", "config", "results", "ffi"],
 };
 

@@ -6,7 +6,7 @@
  */
 
 import { messageOf } from "../base/errors.ts";
-import { ROOT, say } from "./lib/steps.ts";
+import { print, ROOT } from "./lib/steps.ts";
 
 const READY_DEADLINE_MS = 20_000;
 const END_DEADLINE_MS = 10_000;
@@ -100,8 +100,9 @@ async function demo(servers: Server[]): Promise<number> {
     ],
     ...["--json", json, "--csv", csv],
   ];
-  say(`dist/ipbench ${args.join(" ")}`);
+  print(`dist/ipbench ${args.join(" ")}`);
   const run = new Deno.Command(`${ROOT}dist/ipbench`, {
+    env: { IPBENCH_HISTORY: "off" },
     args,
     stdin: "null",
     stdout: "piped",
@@ -112,11 +113,11 @@ async function demo(servers: Server[]): Promise<number> {
   const row = new TextDecoder().decode(stdout).trim();
   const columns = row.split(",");
   if (columns.length < 10 || !columns.slice(0, 10).every((column) => Number.isFinite(Number(column)))) {
-    say(`demo: the run ended with status ${code}; expected 9 latency columns and CPU use, not: ${row}`);
+    print(`demo: the run ended with status ${code}; expected 9 latency columns and CPU use, not: ${row}`);
     return 1;
   }
   if (code !== 0) {
-    say("demo: all parts work, but this machine is too busy for figures to rely on: see the reasons above");
+    print("demo: all parts work, but this machine is too busy for figures to rely on: see the reasons above");
   }
   const header = (await Deno.readTextFile(csv)).split("\n")[0]!;
   console.log(header);
@@ -130,7 +131,7 @@ let status = 1;
 try {
   status = await demo(servers);
 } catch (error) {
-  say(`demo: ${messageOf(error)}`);
+  print(`demo: ${messageOf(error)}`);
 } finally {
   await Promise.all(servers.map((server) => server.end()));
 }

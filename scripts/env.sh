@@ -35,7 +35,7 @@ if [ -z "$DENO" ]; then
 	for candidate in .tools/node_modules/@deno/linux-*/deno; do
 		if [ -x "$candidate" ] && suits "$candidate"; then DENO=$candidate; fi
 	done
-	[ -n "$DENO" ] || stop "npm has no Deno for this machine: put Deno 2.9 on PATH (npm has it for x86-64 with glibc)"
+	[ -n "$DENO" ] || stop "npm has no Deno for this machine: put Deno 2.9 on PATH (npm has it for x86-64 and arm64 with glibc)"
 fi
 case $DENO in
 /*) ;;

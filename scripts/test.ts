@@ -18,7 +18,8 @@ import { builtPlugins } from "./lib/embed.ts";
 import { MARK, markedProcesses, namespaces } from "./lib/leftovers.ts";
 import { providePackages } from "./lib/packages.ts";
 import { AROUND, filesBelow, PRODUCT, readSources } from "./lib/sources.ts";
-import { type Outcome, ROOT, run, say, StepError } from "./lib/steps.ts";
+import { type Outcome, print, ROOT, run, StepError } from "./lib/steps.ts";
+import { HOST, targetNamed } from "./lib/target.ts";
 import { type Count, countTests, runTestFiles } from "./lib/test_files.ts";
 
 /** Where tests stand beside what they test; scripts/ has a test.ts that Deno would run as one. */
@@ -31,6 +32,7 @@ const all = Deno.args.includes("--all");
 let environment: Record<string, string> = {
   [MARK]: mark,
   NO_COLOR: "1",
+  IPBENCH_HISTORY: "off",
   ...!all && { IPBENCH_TEST_QUICK: "1" },
 };
 const filter = Deno.args.includes("--filter")
@@ -52,8 +54,8 @@ const HEAVY_PARTS = ["compile", "fuzz"];
 
 /** One check that has no parts: shows its output when it fails. */
 function one(name: string, { code, output }: Outcome): Count {
-  if (code !== 0) say(`${name} failed:\n${output}`);
-  else say(`${name}: ok`);
+  if (code !== 0) print(`${name} failed:\n${output}`);
+  else print(`${name}: ok`);
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
 }
 
@@ -66,15 +68,20 @@ function sum(counts: Count[]): Count {
 }
 
 async function check(): Promise<Count> {
-  const deno = Deno.execPath();
+  const deno = (...args: string[]) => run(Deno.execPath(), args);
+  const [formatting, lint, types] = [
+    deno("fmt", "--check"),
+    deno("lint", "--quiet"),
+    deno("check", "--quiet", "--frozen", "mod.ts", ...PRODUCT, ...AROUND),
+  ];
   const sources = await readSources();
   const { problems, report } = checkImports(sources, await filesBelow(""));
   const unused = checkExports(sources);
-  for (const line of report) say(line);
+  for (const line of report) print(line);
   return sum([
-    one("formatting", await run(deno, ["fmt", "--check"])),
-    one("lint", await run(deno, ["lint", "--quiet"])),
-    one("types", await run(deno, ["check", "--quiet", "--frozen", "mod.ts", ...PRODUCT, ...AROUND])),
+    one("formatting", await formatting),
+    one("lint", await lint),
+    one("types", await types),
     one("import rules", { code: problems.length, output: problems.join("\n") }),
     one("exports are used", { code: unused.length, output: unused.join("\n") }),
   ]);
@@ -83,13 +90,13 @@ async function check(): Promise<Count> {
 async function build(): Promise<Count> {
   const args = ["run", "--allow-all", "scripts/build.ts"];
   const built = await run(Deno.execPath(), args, { env: environment });
-  say(built.output.trim());
+  print(built.output.trim());
   return one("build", built);
 }
 
 async function cTests(): Promise<Count> {
   if (environment.IPBENCH_TEST_MISSING?.split(",").includes("libcmocka-dev")) {
-    say("C tests: skipped, they need libcmocka-dev");
+    print("C tests: skipped, they need libcmocka-dev");
     return { passed: 0, failed: 0, skipped: 1 };
   }
   const { code, output } = await run("make", [...MAKE, all ? "check" : "check-asan"], {
@@ -105,7 +112,7 @@ async function cTests(): Promise<Count> {
       skipped: Number(skipped),
     }),
   );
-  say(output.split("\n").filter((line) => /^(ok|not ok|C tests:|\s)|error:/.test(line)).join("\n"));
+  print(output.split("\n").filter((line) => /^(ok|not ok|C tests:|\s)|error:/.test(line)).join("\n"));
   if (totals.length < (all ? 2 : 1)) return one("C tests", { code: code === 0 ? 1 : code, output });
   const total = sum(totals);
   return total.failed === 0 && code !== 0 ? { ...total, failed: 1 } : total;
@@ -116,16 +123,16 @@ async function fuzz(): Promise<Count> {
     environment.IPBENCH_TEST_MISSING?.split(",").includes(name)
   );
   if (absent.length > 0) {
-    say(`fuzzing: skipped, it needs ${absent.join(" and ")}`);
+    print(`fuzzing: skipped, it needs ${absent.join(" and ")}`);
     return { passed: 0, failed: 0, skipped: 1 };
   }
   const seconds = Deno.env.get("IPBENCH_FUZZ_SECONDS") ?? (all ? "20" : "2");
   const args = [...MAKE, "fuzz", `FUZZ_SECONDS=${seconds}`];
   const { code, output } = await run("make", args, { env: environment, deadlineMs: PART_DEADLINE_MS });
   const lines = output.split("\n").filter((line) => /^(ok|not ok) |error:/.test(line));
-  say(lines.join("\n"));
+  print(lines.join("\n"));
   const passed = lines.filter((line) => line.startsWith("ok ")).length;
-  if (code !== 0) say(output.split("\n").slice(-40).join("\n"));
+  if (code !== 0) print(output.split("\n").slice(-40).join("\n"));
   return { passed, failed: code === 0 && passed > 0 ? 0 : 1, skipped: 0 };
 }
 
@@ -135,17 +142,21 @@ async function compileListing(): Promise<Count> {
   const before = Deno.env.get("DENORT_BIN");
   Deno.env.set("DENORT_BIN", before ?? "/bin/true");
   try {
-    const result = await compile(folder + "/ipbench");
+    const host = targetNamed(HOST);
+    const result = await compile(host, folder + "/ipbench");
     const counts = [one("deno compile", result)];
     if (result.code !== 0) return sum(counts);
-    say(
+    print(
       result.output.split("\n").filter((line) => /plugins|libipbench|embedded|Size|Files:/.test(line)).join(
         "\n",
       ),
     );
     const program = await Deno.readFile(folder + "/ipbench");
     for (
-      const name of [...(await builtPlugins()).map((plugin) => `plugins/${plugin}.so`), "libipbench.so.1"]
+      const name of [
+        ...(await builtPlugins(host.build)).map((plugin) => `plugins/${plugin}.so`),
+        "libipbench.so.1",
+      ]
     ) {
       const there = indexOfBytes(program, await Deno.readFile(`${ROOT}build/${name}`)) >= 0;
       counts.push(
@@ -176,7 +187,7 @@ async function unitTests(): Promise<Count> {
     env: environment,
     deadlineMs: PART_DEADLINE_MS,
   });
-  if (code !== 0) say(output);
+  if (code !== 0) print(output);
   return countTests(code, output);
 }
 
@@ -190,14 +201,14 @@ async function leftovers(before: string[]): Promise<Count> {
   const processes = markedProcesses(mark);
   const spaces = (await namespaces()).filter((name) => !before.includes(name));
   for (const { pid, command } of processes) {
-    say(`left behind: process ${pid}: ${command}`);
+    print(`left behind: process ${pid}: ${command}`);
     try {
       Deno.kill(pid, "SIGKILL");
     } catch {
       // It ended by itself.
     }
   }
-  for (const name of spaces) say(`left behind: network namespace ${name}`);
+  for (const name of spaces) print(`left behind: network namespace ${name}`);
   return one("nothing left behind", { code: processes.length + spaces.length, output: "" });
 }
 
@@ -227,14 +238,14 @@ async function main(): Promise<number> {
   const before = await namespaces();
   for (const part of parts) {
     const begin = performance.now();
-    say(`== ${part} (${parts.indexOf(part) + 1} of ${parts.length}${failedSoFar(counts)})`);
+    print(`== ${part} (${parts.indexOf(part) + 1} of ${parts.length}${failedSoFar(counts)})`);
     const count = await PARTS[part]!();
     const seconds = ((performance.now() - begin) / 1000).toFixed(0);
-    say(
+    print(
       `== ${part}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped (${seconds} s)`,
     );
     counts.push(count);
-    if (part === "build" && count.failed > 0) break; // nothing that follows would tell anything
+    if (part === "build" && count.failed > 0) break; // nothing that follows would mean anything
   }
   counts.push(await leftovers(before));
   const total = sum(counts);
@@ -246,6 +257,6 @@ try {
   Deno.exit(await main());
 } catch (error) {
   if (!(error instanceof StepError)) throw error;
-  say(`test: ${error.message}`);
+  print(`test: ${error.message}`);
   Deno.exit(1);
 }

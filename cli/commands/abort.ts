@@ -13,14 +13,15 @@ import { parseStatus } from "../../protocol/mod.ts";
 import { addDaemonCommand, type DaemonLine } from "../daemons.ts";
 
 const HELP = `
-Ends the test that each daemon runs, whoever started it; a daemon that runs nothing says so.
+Ends the test that each daemon runs, whoever started it. A daemon without a test
+is reported as idle.
 
 Examples:
   ipbench abort 10.0.0.2 10.0.0.3
   ipbench abort --target 10.0.0.9
   ipbench abort lab.xml
 
-Exit status: 0 all did it, 1 one did not, 2 wrong use.
+Exit status: 0 all ended or were idle, 1 one did not end, 2 wrong use.
 `;
 
 /**
@@ -58,7 +59,7 @@ async function abort(address: Address, access: DaemonAccess): Promise<DaemonLine
   }
 }
 
-/** Whether the daemon says that it runs no test; small targets say nothing. */
+/** Whether the daemon reports that it runs no test; small targets report nothing. */
 async function runsNothing(connection: DaemonLink, ms: number): Promise<boolean> {
   try {
     await connection.send({ name: "STATUS" });

@@ -15,7 +15,7 @@ import { Semaphore } from "../../base/semaphore.ts";
 import { PluginHost } from "../../ffi/mod.ts";
 import { askStatus } from "../../controller/link/ask_status.ts";
 import { askReport, describeTest } from "../daemon_status.ts";
-import { daemonAccess, wordsOf } from "../daemons.ts";
+import { daemonAccess, findDaemons, wordsOf } from "../daemons.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { plainText } from "../terminal/text.ts";
 import { note, out } from "../terminal/io.ts";
@@ -23,15 +23,31 @@ import { Problems, problemsOfRuns } from "../problems.ts";
 import { addRunOptions, describeRun, type RunOptionValues } from "../run_options.ts";
 
 const HELP = `
-Reads the configuration, asks every daemon whether it is there and free, opens the tests' controller halves, and
-prints what would run, a line each, on stdout. It takes no daemon and starts nothing.
+Reads the configuration, asks every daemon whether it is up and idle, opens the
+tests' controller halves, and prints on stdout what would run, one line for
+each. It reserves no daemon and starts nothing.
+
+With --tune it looks at this machine instead, and prints on one screen what of
+it could be set up better for measuring, what that helps, and the command; it
+changes nothing (docs/fast.md). The interface is --iface, or the one on the way
+to --test-target, or that of the default route. With --client or a
+configuration it asks these daemons, whose records tell less.
 
 Examples:
   ipbench check lab.xml
   ipbench check --client 10.0.0.2 --test latency --test-target 10.0.0.9
+  ipbench check --tune --test-target 10.0.0.9
+  ipbench check --tune --iface eth1 --client 10.0.0.2
 
-Exit status: 0 it could run, 1 a daemon or a test is missing or busy, 2 wrong use or configuration.
+Exit status: 0 it can run, 1 a daemon or a test is missing or busy, 2 wrong use
+or configuration.
 `;
+
+/** The options that are no run's. */
+interface TuneOptions {
+  tune?: boolean;
+  iface?: string;
+}
 
 /** One line of the answer. */
 interface Finding {
@@ -47,8 +63,13 @@ interface Finding {
 export function register(program: Command): void {
   const command = program.command("check").description("check a configuration and its daemons, run nothing")
     .argument("[config]", "configuration file; - for stdin");
-  addRunOptions(command).addHelpText("after", HELP)
-    .action(async (config: string | undefined, options: RunOptionValues) => {
+  addRunOptions(command)
+    .option("--tune", "look at how this machine, or those of daemons, could be set up better; run nothing")
+    .option("--iface <iface>", "with --tune: the network interface")
+    .addHelpText("after", HELP)
+    .action(async (config: string | undefined, options: RunOptionValues & TuneOptions) => {
+      if (options.tune === true) return await tune(config, options);
+      if (options.iface !== undefined) throw new ExitError(EXIT.USAGE, "--iface is for --tune");
       const { description, places } = await describeRun(options, config);
       const problems = new Problems();
       problems.add(...await problemsOfRuns(description, places));
@@ -57,13 +78,28 @@ export function register(program: Command): void {
     });
 }
 
+async function tune(config: string | undefined, options: RunOptionValues & TuneOptions): Promise<void> {
+  const { tuneHere, tuneThere } = await import("../tune/tune.ts");
+  const wishes = { iface: options.iface, target: options.testTarget };
+  const { client = [], config: named = config, port, secretFile, tlsCa, tlsCert, tlsKey } = options;
+  if (client.length === 0 && named === undefined) return await tuneHere(wishes);
+  const given = Object.entries({ config: named, port, secretFile, tlsCa, tlsCert, tlsKey });
+  const { addresses, access } = await findDaemons(
+    client,
+    Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+  );
+  await tuneThere(addresses, access, wishes);
+}
+
 async function check(description: RunDescription, access: DaemonAccess): Promise<void> {
   const lanes = new Semaphore(LIMITS.parallel);
-  const daemon = (address: Address, role: "tester" | "target", does: string) =>
-    lanes.run(() => findDaemon(address, role, access)).then(({ ok, text }) => ({
-      ok,
-      text: `${does}  ${text}`,
-    }));
+  const daemon = (address: Address & { joins?: number }, role: "tester" | "target", does: string) =>
+    address.joins !== undefined
+      ? { ok: true, text: `${does}  dials in` }
+      : lanes.run(() => findDaemon(address, role, access)).then(({ ok, text }) => ({
+        ok,
+        text: `${does}  ${text}`,
+      }));
   const findings = await Promise.all([
     ...findTests(description),
     ...description.clients.map((client) => {

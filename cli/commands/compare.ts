@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import { type Command, Help } from "commander";
 import { messageOf } from "../../base/errors.ts";
 import type { Comparison, Row } from "../../results/compare/compare.ts";
 import type { ReportPoint } from "../../results/report/point.ts";
@@ -18,6 +18,8 @@ import { note, out, widthOf } from "../terminal/io.ts";
 import { readDocuments } from "../read_documents.ts";
 import { writeWhole } from "../result_files.ts";
 
+/** Width of the text below the options. */
+const HELP_COLUMNS = 80;
 /** Entries that a message lists of what may be many. */
 const SHOWN = 8;
 
@@ -29,6 +31,8 @@ interface Options {
   failIf?: string[] | undefined;
   output?: string | undefined;
   markdown?: string | undefined;
+  json?: string | undefined;
+  junit?: string | undefined;
 }
 
 /** Adds the subcommand. */
@@ -60,16 +64,23 @@ export function register(program: Command): void {
     )
     .option("-o, --output <file>", "write an HTML page, too")
     .option("--markdown <file>", "write the Markdown to a file instead of the standard output")
+    .option("--json <file>", "write every figure as JSON; - for the standard output, in place of the table")
+    .option("--junit <file>", "write a test case for each figure of each point (JUnit XML); - as above")
     .addHelpText(
       "after",
-      `\nMetrics: ${
-        METRICS.map((metric) => metric.name).join(", ")
-      }, and the tests' own ("ipbench plugins NAME" ` +
-        'lists them; "sink.loss" where the name alone is taken).\n\n' +
-        "--allow knows:\n" +
-        Object.entries(ALLOWABLE).map(([what, text]) => `  ${what.padEnd(10)}${text}\n`).join("") +
-        "\nExit status: 0 compared, 1 a --fail-if condition was met or B lacks a point, 2 not comparable, nothing to " +
-        "compare, or wrong use.",
+      `
+${
+        new Help().boxWrap(
+          `Metrics: ${METRICS.map((metric) => metric.name).join(", ")}, and the tests' own ` +
+            '("ipbench plugins NAME" lists them; "sink.loss" where the plain name is already taken).',
+          HELP_COLUMNS,
+        )
+      }
+
+--allow takes:
+${Object.entries(ALLOWABLE).map(([what, text]) => `  ${what.padEnd(10)}${text}\n`).join("")}
+Exit status: 0 compared, 1 a --fail-if condition was met or B lacks a point,
+2 not comparable, nothing to compare, or wrong use.`,
     )
     .action(async (names: string[], options: Options) => {
       const other = options.with;
@@ -91,6 +102,9 @@ async function compare(left: string[], right: string[], options: Options): Promi
     import("../../results/compare/metrics.ts"),
     import("../../results/compare/markdown.ts"),
   ]);
+  if (options.json === "-" && options.junit === "-") {
+    throw new ExitError(EXIT.USAGE, "the standard output takes either --json or --junit");
+  }
   const alpha = Number(options.alpha);
   if (!(alpha > 0 && alpha < 0.5)) {
     throw new ExitError(
@@ -111,9 +125,19 @@ async function compare(left: string[], right: string[], options: Options): Promi
   refuse(comparison);
   const failed = gates.failures(comparison, conditions);
   const names = sideNames(left, right);
+  const lacking = conditions.length > 0 && !allow.has("missing") ? gates.missing(comparison, conditions) : [];
+  if (options.json !== undefined || options.junit !== undefined) {
+    const { compareJson, compareJunit } = await import("../../results/compare/exports.ts");
+    if (options.json !== undefined) {
+      await write(options.json, compareJson(comparison, names, failed, lacking));
+    }
+    if (options.junit !== undefined) {
+      await write(options.junit, compareJunit(comparison, names, failed, lacking, conditions.length > 0));
+    }
+  }
   if (options.markdown !== undefined) {
     await write(options.markdown, compareMarkdown(comparison, names, failed));
-  } else {
+  } else if (options.json !== "-" && options.junit !== "-") {
     const width = widthOf(Deno.stdout);
     const paint = (row: Row, finding: string) => {
       const mood = moodOf(row);
@@ -134,7 +158,6 @@ async function compare(left: string[], right: string[], options: Options): Promi
     }
   }
   for (const sentence of gates.blind(comparison, conditions)) note(`ipbench: warning: ${sentence}`);
-  const lacking = conditions.length > 0 && !allow.has("missing") ? gates.missing(comparison, conditions) : [];
   const lines = [
     ...failed.map(({ condition, row }) => `--fail-if "${condition.text}" is met at ${row.pair.label}`),
     ...shortList(lacking),
@@ -236,5 +259,5 @@ function sideNames(left: string[], right: string[]): { a: string; b: string } {
 
 async function write(path: string, text: string): Promise<void> {
   await writeWhole(path, text);
-  note(`ipbench: ${path} written`);
+  if (path !== "-") note(`ipbench: ${path} written`);
 }

@@ -10,12 +10,14 @@ import { type DaemonAccess, openDaemon } from "../../controller/link/daemon_acce
 import { addDaemonCommand, type DaemonLine } from "../daemons.ts";
 
 const HELP = `
-The test "wait" ends when it is told to: by this, by Enter at the daemon's terminal, or at its deadline.
+The test "wait" waits for this command, for Enter at the daemon's terminal, or
+for its deadline.
 
 Examples:
   ipbench continue 10.0.0.2
 
-Exit status: 0 all went on, 1 one did not (nothing waits there, or it is an original), 2 wrong use.
+Exit status: 0 all continued, 1 one did not (no test waits there, or it is an
+original), 2 wrong use.
 `;
 
 /**

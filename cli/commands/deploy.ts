@@ -12,7 +12,9 @@ import { selfPath } from "../../ffi/self/self.ts";
 import { deployProblems, type DeployWishes, readDeployFiles } from "../deploy/files.ts";
 import { type Deployment, deployTo } from "../deploy/host.ts";
 import { openDeployProgress } from "../deploy/progress.ts";
+import { repeated } from "../repeated.ts";
 import { EXIT, ExitError } from "../exit.ts";
+import { expandHosts } from "../input/host_words.ts";
 import { plainText } from "../terminal/text.ts";
 import { catchInterruption } from "../signals.ts";
 
@@ -23,21 +25,28 @@ const DEFAULT_TIMEOUT_SECONDS = 300;
 const SAFE_HOST = /^[A-Za-z0-9_.][A-Za-z0-9_.@:[\]-]*$/;
 
 const HELP = `
-Puts this file to BIN/ipbench on each machine, which is BIN/ipbenchd, too (one file under two names), installs the service
-and starts it, or restarts it when it ran. A program that is there already is not sent again. Names, users, ports and keys
-are those of your ssh configuration; nobody is asked for a password. Root is needed there: log in as root, or be allowed
-sudo without a password. One line a machine on stdout, how far it has come on stderr. A machine on which something fails
-(no systemd, a full disk, a service that does not start), or that Ctrl-C leaves unfinished, is as it was before.
+Copies this file to BIN/ipbench on each machine, links it as BIN/ipbenchd,
+installs the service and starts it, or restarts it when it was running. A
+program that is already there is not sent again. Names, users, ports and keys
+come from your ssh configuration; no password is asked for. Root is needed
+there: log in as root, or have sudo without a password. Results go to stdout,
+one line for each machine, progress to stderr. A machine on which something
+fails (no systemd, a full disk, a service that does not start), or that Ctrl-C
+leaves unfinished, is put back as it was before.
 
-Daemons ask for a secret: the one that --secret-file or IPBENCH_SECRET_FILE names, else ~/.config/ipbench/secret, which is
-made when it is not there and which ipbench finds by itself. It is installed as ETC/ipbench/secret (root, mode 0600) and
-handed to the service, whose user cannot read it, by systemd (LoadCredential). Others who are to use the daemons need a
-copy; controllers of the original have no secrets: for them say --no-secret. --tls-cert, --tls-key and --tls-client-ca are
-installed and handed over alike. In --options these, and --secret-file, name files that are there already. What a machine
-has been given before stays without --options.
+Daemons ask for a secret: the one that --secret-file or IPBENCH_SECRET_FILE
+names, else ~/.config/ipbench/secret, which is created when it does not exist
+and which ipbench finds by itself. It is installed as ETC/ipbench/secret (root,
+mode 0600) and passed to the service, whose user cannot read it, by systemd
+(LoadCredential). Whoever else is to use the daemons needs a copy. Controllers
+of the original know no secrets: for them give --no-secret. --tls-cert,
+--tls-key and --tls-client-ca are installed and passed on in the same way.
+Inside --options these, and --secret-file, name files that are already on the
+machine. Without --options a machine keeps the options it has.
 
 Examples:
   ipbench deploy lab1 lab2 root@lab3
+  ipbench deploy "root@lab[01-16]" @others
   ipbench deploy --options "--target --secret-file /etc/ipbench.secret" lab9
   ipbench deploy --tls-cert certs/%h.pem --tls-key certs/%h.key lab1 lab2
   ipbench deploy --no-service --bin /opt/ipbench/bin lab4
@@ -59,7 +68,7 @@ interface DeployOptions extends DeployWishes {
  */
 export function register(program: Command): void {
   program.command("deploy").description("install or upgrade the daemon on other machines")
-    .argument("<host...>", "HOST or USER@HOST, as ssh knows it")
+    .argument("<host...>", "HOST or USER@HOST, as ssh knows it; lab[01-64]; @FILE of these")
     .option("--options <text>", "command line of the daemon there, such as --target (default: as it is)")
     .option("--bin <dir>", "folder for the programs there", "/usr/local/bin")
     .option("--etc <dir>", "folder for the service's files there", "/etc")
@@ -79,11 +88,13 @@ export function register(program: Command): void {
     .option(
       "--ssh-option <option>",
       "an option for ssh, such as Port=2222; may be given many times",
-      (value: string, before: string[] | undefined) => [...before ?? [], value],
+      repeated,
     )
     .option("--timeout <time>", `longest time for one machine (default: ${DEFAULT_TIMEOUT_SECONDS}s)`)
     .addHelpText("after", HELP)
-    .action(async (hosts: string[], options: DeployOptions) => await deploy([...new Set(hosts)], options));
+    .action(async (hosts: string[], options: DeployOptions) =>
+      await deploy([...new Set(await expandHosts(hosts, null))], options)
+    );
 }
 
 async function deploy(hosts: string[], options: DeployOptions): Promise<void> {

@@ -42,7 +42,7 @@ export function register(program: Command): void {
     )
     .addHelpText(
       "after",
-      "\nExit status: 0 written, 2 a named file is missing or no result document, or wrong use.",
+      "\nExit status: 0 written, 2 a named file is missing or is no result document, or\nwrong use.",
     )
     .action(async (paths: string[], options: Options) => {
       const read = await readAll(paths);

@@ -12,8 +12,10 @@ import { note } from "../terminal/io.ts";
 import { checkPlugin } from "../plugin_check/plugin_check.ts";
 
 const CHECK_HELP = `
-The test is run here for two seconds at most: it does what it does, to 127.0.0.1 unless --target says otherwise. Then its
-result is read and printed, whole, damaged and random. A plugin of the original's line is run with --args only.
+The test really runs here, for two seconds at most, against 127.0.0.1 unless
+--target names another host. Its half on the controller then reads and prints
+the result, whole and damaged, and random bytes. A plugin written for the
+original is run with --args only.
 
 Examples:
   ipbench plugin check ./mine.so

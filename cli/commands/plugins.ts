@@ -29,7 +29,7 @@ export function register(program: Command): void {
     .description("list the plugins that can be found, or the arguments of one")
     .argument("[name]", "show this plugin with its arguments")
     .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", collect, [])
-    .option("-d, --debug", "say which files were looked at, and why they are no plugins")
+    .option("-d, --debug", "print which files were examined, and why they are no plugins")
     .option("--json", "print JSON")
     .action(async (name: string | undefined, options: Options) => {
       const found = await listPlugins(options.pluginDir, options.debug === true);

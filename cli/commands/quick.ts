@@ -6,13 +6,15 @@
 import type { Command } from "commander";
 import { parseAddress } from "../../config/address.ts";
 import { tlsOf } from "../../config/command_line.ts";
-import { parseHostFiles, typedKeys } from "../../config/host_files.ts";
+import { parseHostFiles, typedKeys } from "../../config/hosts/host_files.ts";
 import { DEFAULT_CLIENT_PORT } from "../../config/run_description.ts";
 import { QuickError } from "../../controller/quick/missing.ts";
 import type { QuickDocument } from "../../controller/quick/quick_document.ts";
 import { type QuickOptions, runQuick } from "../../controller/quick/run_quick.ts";
 import { daemonAccess } from "../daemons.ts";
+import { addHistoryOptions, Recorder, type RecorderOptions } from "../history/recorder.ts";
 import { EXIT, ExitError } from "../exit.ts";
+import { expandHosts } from "../input/host_words.ts";
 import { Output } from "../result_files.ts";
 import { keyOptions } from "../run_options.ts";
 import { catchInterruption } from "../signals.ts";
@@ -21,15 +23,19 @@ import { note, out, print } from "../terminal/io.ts";
 import { labelled } from "../terminal/live_screen.ts";
 import { QuickProgress } from "../terminal/quick_progress.ts";
 import { quickScreen } from "../terminal/quick_screen.ts";
-import { completeKeys, type KeyOptions } from "./secret.ts";
+import { completeKeys, type KeyOptions } from "../secret.ts";
 
 const HELP = `
-Needs no file and no options, takes at most 30 s and prints one screen: round trip when the network is idle; TCP to HOST,
-from it, and both at once, with the round trip under each, what a full queue adds, and round trips a minute
-(responsiveness); loss of UDP at the rate that was found; the use of HOST's processors; a verdict, and a sentence for each
-finding. HOST needs "ipbenchd --target"; with an echo alone (port 7) there is the round trip and the loss. This machine is
-the tester, by daemons of its own on loopback that end with it, unless --from names others: the first one then measures
-round trips, the next ones send and receive. Without HOST, this machine measures itself over loopback.
+Needs no file and no options, takes at most 30 s and prints one screen: round
+trip when the network is idle; TCP to HOST, from it, and both at once, with the
+round trip under each, what a full queue adds, and round trips a minute
+(responsiveness); loss of UDP at the rate that was found; the use of HOST's
+processors; a verdict, and a sentence for each finding. HOST needs "ipbenchd
+--target"; with an echo alone (port 7) only round trip and loss are measured.
+This machine is the tester, through daemons on loopback that are started and
+ended with it, unless --from names other machines: the first of them then
+measures round trips, the others send and receive. Without HOST, this machine
+measures itself over loopback, and so it does with 127.0.0.1 where nothing is.
 
 Examples:
   ipbench quick 10.0.0.9
@@ -37,10 +43,11 @@ Examples:
   ipbench quick 10.0.0.9 --from 10.0.0.2 10.0.0.3
   ipbench quick
 
-Exit status: 0 measured, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with --strict, 130 interrupted.
+Exit status: 0 measured, 1 failed or INVALID, 2 wrong use, 3 SUSPECT with
+--strict, 130 interrupted.
 `;
 
-interface Options extends KeyOptions {
+interface Options extends KeyOptions, RecorderOptions {
   from?: string[];
   json?: string;
   report?: string;
@@ -54,16 +61,22 @@ interface Options extends KeyOptions {
  */
 export function register(program: Command): void {
   const { secretFile, tls } = keyOptions();
-  program.command("quick").description("measure a host in half a minute, without a configuration")
+  const command = program.command("quick").description(
+    "measure a host in half a minute, without a configuration",
+  )
     .argument("[host]", "HOST, or HOST:PORT of its target daemon (default: this machine, over loopback)")
-    .option("--from <tester...>", "daemons that measure instead of this machine: HOST or HOST:PORT")
+    .option(
+      "--from <tester...>",
+      "daemons that measure instead of this machine: HOST, HOST:PORT, lab[1-4], @FILE",
+    )
     .option("--json <file>", "write figures, findings and the result documents; - for the standard output")
     .option("--report <file>", "write a page with charts (HTML)")
     .option("--strict", "exit 3 when the result is SUSPECT")
     .addOption(secretFile)
     .addOption(tls[0])
     .addOption(tls[1])
-    .addOption(tls[2])
+    .addOption(tls[2]);
+  addHistoryOptions(command)
     .addHelpText("after", HELP)
     .action(async (host: string | undefined, options: Options) => await quick(host, options));
 }
@@ -72,11 +85,13 @@ async function quick(host: string | undefined, options: Options): Promise<void> 
   const what = await describe(host, options);
   await using json = await Output.open(options.json);
   await using report = await Output.open(options.report);
+  const recorder = await Recorder.open(options);
   const document = await look(what);
   const screen = quickScreen(document);
   if (json?.isStdout === true) screen.forEach(note);
   else screen.forEach((line) => out(colourVerdict(Deno.stdout, line) + "\n"));
   await json?.write(JSON.stringify(document) + "\n");
+  if (!document.interrupted) await recorder.addQuick(document);
   if (report !== null) await writeReport(document, report);
   const status = statusOf(document, options.strict ?? false);
   if (status !== EXIT.OK) throw new ExitError(status);
@@ -127,7 +142,9 @@ async function describe(host: string | undefined, options: Options): Promise<Qui
     return { host: text, port };
   };
   const at = host === undefined ? null : read(host, 0);
-  const testers = (options.from ?? []).map((text) => read(text, DEFAULT_CLIENT_PORT));
+  const testers = (await expandHosts(options.from ?? [], "--from")).map((text) =>
+    read(text, DEFAULT_CLIENT_PORT)
+  );
   if (at === null && testers.length > 0) problems.push("--from: which HOST is to be measured from there?");
   const keys = completeKeys(options);
   const files = { secretFile: parseHostFiles(keys.secretFile), tlsCa: parseHostFiles(keys.tlsCa) };

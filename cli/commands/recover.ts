@@ -10,18 +10,21 @@ import { colourVerdict } from "../terminal/colours.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { note } from "../terminal/io.ts";
 import { outcomeLines } from "../run_outcome.ts";
-import { reasonOf } from "../run_options.ts";
+import { reasonOf } from "../input/read_bytes.ts";
 
 const HELP = `
-While a run with --json FILE goes on, each result that comes in is kept in FILE.journal. When the run died (power, kill
--9, a full disk), this makes the document from it: INVALID, with the results that are there; or with the verdict of the run,
-when that had come to its end and only its document could not be written. A finished document of the same run stays as it
-is; one of an earlier run is renamed, unless nothing had come in that could take its place.
+During a run with --json FILE, each result is kept in FILE.journal as it comes
+in. When the run dies (power, kill -9, a full disk), this makes the document
+from the journal: INVALID, with the results that are there; or with the run's
+verdict, if the run was complete and only its document could not be written. A
+finished document of the same run is left as it is; one of an earlier run is
+renamed, unless the journal holds no result to take its place.
 
 Examples:
   ipbench recover result.json
 
-Exit status: 0 there is a document now, 1 nothing could be recovered, 2 wrong use.
+Exit status: 0 there is a document now, 1 nothing could be recovered, 2 wrong
+use.
 `;
 
 /**

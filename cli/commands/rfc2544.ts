@@ -5,20 +5,21 @@
  */
 
 import type { Command } from "commander";
-import type { RunDescription } from "../../config/run_description.ts";
+import { NO_TARGET, type RunDescription } from "../../config/run_description.ts";
 import { requireNumber, requireSeconds, requireShare, UnitError } from "../../base/values.ts";
 import { type Carrier, STANDARD_FRAME_SIZES } from "../../controller/search/frames.ts";
 import { RFC2544_TESTS, type Rfc2544Options, type Rfc2544Test } from "../../controller/search/frame_bench.ts";
-import type { Rfc2544Document } from "../../controller/search/rfc2544_document.ts";
-import { rfc2544Table } from "../../controller/search/rfc2544_table.ts";
-import { oneTestOnly } from "../../controller/search/measure.ts";
+import type { Rfc2544Document } from "../../results/search/rfc2544_document.ts";
+import { rfc2544Table } from "../../results/search/rfc2544_table.ts";
+import { isOneWay } from "../../controller/search/measure.ts";
 import { getArg } from "../../base/args.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { Problems } from "../problems.ts";
-import { addRunOptions, describeRun } from "../run_options.ts";
+import { addHistoryOptions, Recorder } from "../history/recorder.ts";
+import { addRunOptions } from "../run_options.ts";
 import { Output } from "../result_files.ts";
 import { addTrialOptions } from "./search.ts";
-import { problemsOfTrials, shapeOf, type TrialOptions } from "../search_options.ts";
+import { describeOneTest, problemsOfTrials, shapeOf, type TrialOptions } from "../search_options.ts";
 import { deliver } from "../trial_files.ts";
 import { buildOf, openTrials } from "../trial_runner.ts";
 import { Unwritten } from "../unwritten.ts";
@@ -33,21 +34,36 @@ interface Rfc2544CommandOptions extends TrialOptions {
   latencyRepeat?: string;
   burst?: string;
   burstRepeat?: string;
+  overload?: string;
+  resetCommand?: string;
+  resetTrial?: string;
+  repeat?: string;
 }
+
+/** What is measured by default. */
+const USUAL_TESTS: readonly Rfc2544Test[] = ["throughput", "latency", "loss", "burst"];
 
 const GROUP = "What is measured:";
 
 const HELP = `
-For each frame size: throughput (largest rate without loss, 60 s trials), latency at that rate, frame loss rate from
-the line's full rate down in steps of a tenth, and back-to-back frames (RFC 9004). Sizes are Ethernet frames with FCS;
-the UDP payload or raw frame that makes them is computed and shown. By the RFCs this takes hours; the options below
-make it shorter, and the document says with what it was made.
+For each frame size: throughput (largest rate without loss, 60 s trials),
+latency at that rate, frame loss rate from the line's full rate down in steps of
+a tenth, and back-to-back frames (RFC 9004). When asked for: recovery (how long
+frames are lost after an overload has ended) and reset (RFC 6201: how long the
+device is dark when --reset-command resets it). Sizes are Ethernet frames with
+FCS; the UDP payload or raw frame that makes them is computed and shown. By the
+RFCs this takes hours; the options below shorten it, and the document records
+them.
 
 Examples:
   ipbench rfc2544 lab.xml --line-rate 1G --json rfc2544.json
-  ipbench rfc2544 lab.xml --line-rate 1G --frames 64,1518 --trial 2s --latency-trial 5s --latency-repeat 1 --burst-repeat 3
+  ipbench rfc2544 lab.xml --line-rate 1G --frames 64,1518 --trial 2s \\
+      --latency-trial 5s --latency-repeat 1 --burst-repeat 3
+  ipbench rfc2544 lab.xml --line-rate 1G --frames 64 --tests recovery,reset \\
+      --reset-command "ssh router reboot" --reset-trial 5min
 
-Exit status: 0 all measured, 1 something is missing or irregular, 2 wrong use, 130 interrupted.
+Exit status: 0 all measured, 1 something is missing or irregular, 2 wrong use,
+130 interrupted.
 `;
 
 /**
@@ -60,18 +76,22 @@ export function register(program: Command): void {
     "throughput, latency, loss and bursts over frame sizes",
   )
     .argument("[config]", "configuration file; - for stdin");
-  const described = addRunOptions(command)
+  const described = addHistoryOptions(addRunOptions(command))
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
     .option("--line-rate <rate>", "bit/s of the medium, such as 1G")
     .option("--frames <sizes>", `frame sizes (default: ${STANDARD_FRAME_SIZES.join(",")})`)
-    .option("--tests <names>", `which of ${RFC2544_TESTS.join(", ")} (default: all)`)
+    .option("--tests <names>", `which of ${RFC2544_TESTS.join(", ")} (default: ${USUAL_TESTS.join(",")})`)
     .option("--trial <time>", "length of throughput and loss trials (default: 60s)")
     .option("--width <share>", "how precisely the throughput is to be known (default: 0.5%)")
     .option("--latency-trial <time>", "length of a latency trial (default: 120s)")
     .option("--latency-repeat <n>", "so many of them (default: 20)")
     .option("--burst <time>", "longest burst, in time at the full rate (default: 2s)")
-    .option("--burst-repeat <n>", "find the longest burst so often (default: 50)");
+    .option("--burst-repeat <n>", "find the longest burst so often (default: 50)")
+    .option("--overload <time>", "recovery: overload the device for so long (default: 60s)")
+    .option("--reset-command <command>", "reset: run this on this machine, in the midst of a trial")
+    .option("--reset-trial <time>", "reset: length of a trial, longer than the device needs (default: 60s)")
+    .option("--repeat <n>", "recovery and reset: so often (default: 5)");
   addTrialOptions(described).action(async (config: string | undefined, options: Rfc2544CommandOptions) =>
     await rfc2544(config, options)
   );
@@ -81,8 +101,10 @@ async function rfc2544(configPath: string | undefined, given: Rfc2544CommandOpti
   const options = await optionsOf(given, configPath);
   await using json = await Output.open(given.json);
   const unwritten = new Unwritten("benchmark");
-  const document = await run(options, given, unwritten);
-  const problem = await deliver(document, rfc2544Table, json);
+  const recorder = await Recorder.open(given);
+  const document = await run(options, given, unwritten, recorder);
+  const problem = await deliver(document, rfc2544Table, json, given.out, unwritten);
+  await recorder.addSearch(document);
   unwritten.end(() => reportEnd(document), problem);
 }
 
@@ -92,12 +114,7 @@ async function optionsOf(
   configPath: string | undefined,
 ): Promise<Rfc2544Options> {
   const problems = new Problems();
-  const described = await problems.await(describeRun(given, configPath));
-  const { classes } = described?.description ?? {};
-  if (classes !== undefined) {
-    problems.add({ where: null, message: oneTestOnly(classes) });
-    problems.end();
-  }
+  const described = await describeOneTest(given, configPath, problems);
   if (given.lineRate === undefined) {
     problems.add({ where: null, message: "give the rate of the medium: --line-rate 1G" });
   }
@@ -112,19 +129,29 @@ async function optionsOf(
     frames: read("--frames", given.frames, (text) => text.split(",").map(requireNumber)) ??
       STANDARD_FRAME_SIZES,
     lineRate: read("--line-rate", given.lineRate, requireNumber) ?? NaN,
-    tests: read("--tests", given.tests ?? RFC2544_TESTS.join(","), testsOf) ?? new Set<Rfc2544Test>(),
+    tests: read("--tests", given.tests ?? usualTests(given), testsOf) ?? new Set<Rfc2544Test>(),
     trialSeconds: seconds("--trial", given.trial ?? "60s"),
     width: read("--width", given.width ?? "0.5%", requireShare) ?? NaN,
     latencySeconds: seconds("--latency-trial", given.latencyTrial ?? "120s"),
     latencyRepeat: number("--latency-repeat", given.latencyRepeat ?? "20"),
     burstSeconds: seconds("--burst", given.burst ?? "2s"),
     burstRepeat: number("--burst-repeat", given.burstRepeat ?? "50"),
+    overloadSeconds: seconds("--overload", given.overload ?? "60s"),
+    resetSeconds: seconds("--reset-trial", given.resetTrial ?? "60s"),
+    resetCommand: given.resetCommand ?? null,
+    darkRepeat: number("--repeat", given.repeat ?? "5"),
     shape,
     settleSeconds: seconds("--settle", given.settle ?? "0"),
     invalidLimit: number("--invalid", given.invalid ?? "3"),
     strict: given.strict === true,
     ipbench: buildOf(),
   };
+  if (options.tests.has("reset") !== (options.resetCommand !== null)) {
+    const message = options.tests.has("reset")
+      ? "say what resets the device: --reset-command COMMAND"
+      : "--tests leaves out what --reset-command is for; add reset";
+    problems.add({ where: null, message });
+  }
   if (described !== undefined) {
     const loads = Number.isFinite(options.lineRate) ? [options.lineRate] : [];
     problems.add(...await problemsOfTrials(described, shape, loads, problems));
@@ -133,34 +160,45 @@ async function optionsOf(
   return { ...options, base: described!.description };
 }
 
+function usualTests({ resetCommand }: Rfc2544CommandOptions): string {
+  return [...USUAL_TESTS, ...resetCommand === undefined ? [] : ["reset"]].join(",");
+}
+
+/** The benchmarks that are named; recovery and reset are measured at the throughput. */
 function testsOf(text: string): Set<Rfc2544Test> {
   const tests = text.split(",").map((name) => name.trim());
   const wrong = tests.find((name) => !RFC2544_TESTS.includes(name as Rfc2544Test));
   if (wrong !== undefined) {
     throw new UnitError(`unknown "${wrong}"; known: ${RFC2544_TESTS.join(", ")}`);
   }
-  return new Set(tests as Rfc2544Test[]);
+  const dark = tests.includes("recovery") || tests.includes("reset");
+  return new Set([...dark ? ["throughput" as const] : [], ...tests as Rfc2544Test[]]);
 }
 
 /** What makes the frames: the socket type of the arguments, and the target's address. */
 function carrierOf(base: RunDescription): Carrier {
-  const types = new Set(base.clients.map((client) => getArg(client.args, "socktype") ?? "tcp"));
+  const usual = isOneWay(base) ? "udp" : "tcp";
+  const types = new Set(base.clients.map((client) => getArg(client.args, "socktype") ?? usual));
   const [type] = types;
   if (types.size !== 1) throw new UnitError("the testers differ in socktype; RFC 2544 needs one");
   if (type === "raw") return "raw";
   if (type !== "udp") {
     throw new UnitError(`socktype=${type} makes frames of any size; use socktype=udp or socktype=raw`);
   }
-  return base.clients.some((client) => client.target.includes(":")) ? "udp6" : "udp4";
+  const addresses = base.clients.map(({ target, to }) =>
+    target === NO_TARGET && to !== undefined ? base.clients[to]!.host : target
+  );
+  return addresses.some((address) => address.includes(":")) ? "udp6" : "udp4";
 }
 
 async function run(
   options: Rfc2544Options,
   given: Rfc2544CommandOptions,
   unwritten: Unwritten,
+  recorder: Recorder,
 ): Promise<Rfc2544Document> {
   const { runRfc2544 } = await import("../../controller/search/rfc2544.ts");
-  await using trials = await openTrials(given, options.base.debug, unwritten);
+  await using trials = await openTrials(given, options.base.debug, unwritten, recorder);
   const { deps, reporter } = trials;
   return await runRfc2544(options, {
     ...deps,

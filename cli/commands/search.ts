@@ -4,18 +4,20 @@
  * @module
  */
 
+import { repeated } from "../repeated.ts";
 import type { Command } from "commander";
 import { formatQuantity } from "../../base/values.ts";
-import type { SearchDocument } from "../../controller/search/document.ts";
+import type { SearchDocument } from "../../results/search/document.ts";
 import { GoalError } from "../../controller/search/goal.ts";
 import { SearchConfigError } from "../../controller/search/mlr_search.ts";
 import type { SearchEvent, SearchOptions } from "../../controller/search/run_search.ts";
-import { requestText, searchTable, trialLine } from "../../controller/search/table.ts";
+import { requestText, searchTable, trialLine } from "../../results/search/table.ts";
 import { groupRuns } from "../../results/document/reason_groups.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { plainText } from "../terminal/text.ts";
 import { note } from "../terminal/io.ts";
 import { Output } from "../result_files.ts";
+import { addHistoryOptions, Recorder } from "../history/recorder.ts";
 import { addRunOptions } from "../run_options.ts";
 import {
   DEFAULT_MAX_TIME,
@@ -32,19 +34,21 @@ import { Unwritten } from "../unwritten.ts";
 const GROUP = "What is searched:";
 const TRIALS = "How trials are run:";
 const HELP = `
-Goals (RFC 9971): ndr (no loss), pdr:0.5% (that much loss), rfc2544 (60 s trials, no loss), tst009 (60 s, two of them,
-half may lose), fdio (no loss and 0.5%, 20 trials of 1 s, half may exceed). Each may be changed:
+Goals (RFC 9971): ndr (no loss), pdr:0.5% (that much loss), rfc2544 (60 s
+trials, no loss), tst009 (60 s, two of them, half may lose), fdio (no loss and
+0.5%, 20 trials of 1 s, half may exceed). Each may be
+changed:
   --goal ndr,final=2s,sum=20s,width=1%,exceed=0,initial=500ms,loss=0.1%
-Loads are offered by all testers together, divided over them.
+Each load is divided over all testers.
 
 Examples:
   ipbench search lab.xml --max 1G --goal ndr --goal pdr:0.5%
-  ipbench search lab.xml --max 10G --goal ndr --latency "p99<200us" --json knee.json --out knee
+  ipbench search lab.xml --max 10G --goal ndr --latency "p99<200us" \\
+      --json knee.json --out knee
 
-Exit status: 0 a regular result for each goal, 1 an irregular one or a failure, 2 wrong use, 130 interrupted.
+Exit status: 0 a regular result for each goal, 1 an irregular one or a failure,
+2 wrong use, 130 interrupted.
 `;
-
-const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
 
 /**
  * Adds the subcommand.
@@ -57,14 +61,14 @@ export function register(program: Command): void {
       "[config]",
       "configuration file; - for stdin",
     );
-  const described = addRunOptions(command)
+  const described = addHistoryOptions(addRunOptions(command))
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
-    .option("--goal <goal>", "what to look for; may be given many times (default: ndr)", collect)
+    .option("--goal <goal>", "what to look for; may be given many times (default: ndr)", repeated)
     .option(
       "--latency <limit>",
       "and round trips faster than this, such as p99<200us; may be repeated",
-      collect,
+      repeated,
     )
     .option("--max <load>", "largest load, such as 1G")
     .option("--min <load>", `smallest load (default: the largest / ${DEFAULT_RANGE})`)
@@ -97,8 +101,10 @@ async function search(configPath: string | undefined, given: SearchCommandOption
   const options = await searchOptions(given, configPath);
   await using json = await Output.open(given.json);
   const unwritten = new Unwritten("search");
-  const document = await run(options, given, unwritten);
-  const problem = await deliver(document, searchTable, json);
+  const recorder = await Recorder.open(given);
+  const document = await run(options, given, unwritten, recorder);
+  const problem = await deliver(document, searchTable, json, given.out, unwritten);
+  await recorder.addSearch(document);
   unwritten.end(() => reportEnd(document, given, problem === null), problem);
 }
 
@@ -106,9 +112,10 @@ async function run(
   options: SearchOptions,
   given: SearchCommandOptions,
   unwritten: Unwritten,
+  recorder: Recorder,
 ): Promise<SearchDocument> {
   const { runSearch } = await import("../../controller/search/run_search.ts");
-  await using trials = await openTrials(given, options.base.debug, unwritten);
+  await using trials = await openTrials(given, options.base.debug, unwritten, recorder);
   try {
     return await runSearch(options, { ...trials.deps, onEvent: reportTo(trials.reporter, options.unit) });
   } catch (error) {
@@ -116,7 +123,7 @@ async function run(
   }
 }
 
-/** Says what is tried, and what came of it. */
+/** Reports what is tried, and what came of it. */
 function reportTo(reporter: TrialReporter, unit: string): (event: SearchEvent) => void {
   let bounds: string[] = [];
   return (event) => {
@@ -156,7 +163,7 @@ function reportEnd(document: SearchDocument, given: SearchCommandOptions, writte
       }${invalid}; ${totals.trial_seconds} s measured in ${totals.elapsed_seconds} s`,
     );
     if (given.json !== undefined && written) note(`ipbench: search document: ${given.json}`);
-    if (given.out !== undefined) note(`ipbench: see the trials with: ipbench report ${given.out}`);
+    if (given.out !== undefined) note(`ipbench: see it drawn with: ipbench report ${given.out}`);
   }
   if (search.interrupted === true) throw new ExitError(EXIT.INTERRUPTED, "interrupted");
   if (search.failed === true) throw new ExitError(EXIT.FAILED, `trials failed: ${search.reasons.join("; ")}`);

@@ -1,5 +1,5 @@
 /**
- * `ipbench sink`: takes and gives bulk traffic by hand, for the test `stream` and for iperf3's clients.
+ * `ipbench sink`: receives and sends bulk traffic by hand, for the test `stream` and for iperf3's clients.
  *
  * @module
  */
@@ -8,12 +8,15 @@ import type { Command } from "commander";
 import { hostProblem, parsePort } from "../../config/address.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { hostTarget } from "../hosted_target.ts";
+import { repeated } from "../repeated.ts";
 
 const IPERF3_PORT = 5201;
 const HELP = `
-Answers the test stream (port 5205) and, with --iperf3, unchanged iperf3 clients of 3.9 to 3.21 (port ${IPERF3_PORT}) instead or,
-with --streams as well, beside it. Until Ctrl-C; then says how much it was. One line on stderr says when it is ready. Whoever
-reaches these ports can have traffic sent to himself: let in testers alone.
+Answers the test stream (port 5205) and, with --iperf3, unchanged iperf3 clients
+of 3.9 to 3.21 (port ${IPERF3_PORT}) instead or, with --streams as well, beside
+it. Runs until Ctrl-C, and then reports how much it moved. One line on stderr
+tells when it is ready. Whoever can reach these ports can have traffic sent to
+them: let only testers in.
 
 Examples:
   ipbench sink
@@ -43,7 +46,7 @@ interface SinkOptions {
  */
 export function register(program: Command): void {
   program.command("sink").description(
-    "take and give bulk traffic until Ctrl-C, for stream and for iperf3 clients",
+    "receive and send bulk traffic until Ctrl-C, for stream and for iperf3 clients",
   )
     .option(
       "--streams [port]",
@@ -55,12 +58,8 @@ export function register(program: Command): void {
     .option("--max-tests <n>", "iperf3 tests at a time; further clients are told to come again (default: 8)")
     .option("--max-time <time>", "longest iperf3 test (default: 1h)")
     .option("--max-rate <rate>", "most that one iperf3 test may move (default: no limit)")
-    .option(
-      "--plugin-dir <dir>",
-      "look for plugins here first; may be given many times",
-      (dir: string, before: string[] | undefined) => [...before ?? [], dir],
-    )
-    .option("-d, --debug", "say more on stderr")
+    .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", repeated)
+    .option("-d, --debug", "print more on stderr")
     .addHelpText("after", HELP)
     .action(async (options: SinkOptions) => {
       const { args, ready } = sinkArguments(options);

@@ -12,8 +12,9 @@ import { askReport, describeTest } from "../daemon_status.ts";
 import { addDaemonCommand, type DaemonLine } from "../daemons.ts";
 
 const HELP = `
-One line a daemon on stdout: address, what it is, what it does, its version. A daemon answers this without a secret; which
-test it runs, for which controller, since when and in which phase it tells those alone who have the secret.
+One line for each daemon on stdout: address, role, what it is doing, version. A
+daemon answers this without a secret; which test it runs, for which controller,
+since when and in which phase is shown only to those who have the secret.
 
 Examples:
   ipbench status 10.0.0.2 10.0.0.3:9036

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { repeated } from "../repeated.ts";
 import type { Command } from "commander";
 import { SweepError } from "../../controller/sweep/plan.ts";
 import type { SweepOptions } from "../../controller/sweep/run_sweep.ts";
@@ -13,9 +14,14 @@ import { EXIT, ExitError } from "../exit.ts";
 import { plainText } from "../terminal/text.ts";
 import { note, out } from "../terminal/io.ts";
 import { Output } from "../result_files.ts";
-import { addRunOptions, reasonOf } from "../run_options.ts";
+import { reasonOf } from "../input/read_bytes.ts";
+import { addRunOptions } from "../run_options.ts";
+import { drawFigures } from "../paper/figures.ts";
+import { PRESET_NAMES, withPreset } from "../paper/preset.ts";
+import { addHistoryOptions, Recorder } from "../history/recorder.ts";
 import { catchInterruption } from "../signals.ts";
 import { DEFAULT_RETRY, settingsOf, type SweepCommandOptions } from "../sweep_settings.ts";
+import { SweepGates } from "../sweep_gates.ts";
 import { SweepReporter } from "../terminal/sweep_reporter.ts";
 import { runnerOf } from "../trial_runner.ts";
 import { Unwritten } from "../unwritten.ts";
@@ -23,22 +29,26 @@ import { Unwritten } from "../unwritten.ts";
 const GROUP = "What is swept:";
 
 const HELP = `
-Values: a list (64,512,1472), a range with a step (10M:1G:100M) or a factor (10M:1G:x2); units k M G T, Ki Mi Gi,
-% and ns us ms s min h. The first --over runs fastest. What the command line says replaces the <sweep> of the file.
-One result document a point goes to the folder, and index.json, which grows; the summary goes to stdout as CSV.
-Ctrl-C keeps everything; --resume measures only what is missing or INVALID, with the plan that the folder has.
+Values: a list (64,512,1472), a range with a step (10M:1G:100M) or a factor
+(10M:1G:x2); units k M G T, Ki Mi Gi, % and ns us ms s min h. The first --over
+runs fastest. Axes on the command line replace the <sweep> of the file. One
+result document a point goes to the folder, and index.json, which grows; the
+summary goes to stdout as CSV. Ctrl-C keeps everything; --resume measures only
+what is missing or INVALID, with the plan that the folder has.
 
 Examples:
-  ipbench sweep lab.xml --over bps=10M:1G:100M --over size=64,512,1472 --repeat 3 --out curves
-  ipbench sweep lab.xml --over bps=10M:1G:x2 --until "loss>1%" --split --out knee
-  ipbench sweep classes.xml --over bulk.bps=10M:40M:10M   (bps of the class bulk)
+  ipbench sweep lab.xml --over bps=10M:1G:100M --over size=64,512,1472 \\
+      --repeat 3 --out curves
+  ipbench sweep lab.xml --over bps=10M:1G:x2 --until "loss>1%" --split \\
+      --out knee
+  ipbench sweep classes.xml --over bulk.bps=10M:40M:10M   (the class bulk's bps)
+  ipbench sweep --preset sddf -c 192.0.2.11 -T 192.0.2.1 --out sel4
   ipbench sweep --resume --out curves
   ipbench report curves
 
-Exit status: 0 every point measured, 1 some INVALID or failed, 2 wrong use, 130 interrupted.
+Exit status: 0 every point measured, 1 some INVALID, failed or not as expected
+(--gate, <expect>), 2 wrong use, 130 interrupted.
 `;
-
-const collect = (value: string, before: string[] | undefined): string[] => [...before ?? [], value];
 
 /**
  * Adds the subcommand.
@@ -50,19 +60,25 @@ export function register(program: Command): void {
     "[config]",
     "configuration file; - for stdin",
   );
-  addRunOptions(command)
+  addHistoryOptions(addRunOptions(command))
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
     .option(
       "--over <name=values>",
       "an argument of the test and its values; may be given many times",
-      collect,
+      repeated,
+    )
+    .option(
+      "--preset <name>",
+      `measure what figures of papers show, and draw them into the folder's figures/: ${
+        PRESET_NAMES.join(", ")
+      }`,
     )
     .option("--repeat <n>", "measure each combination so often (default: 1)")
     .option("--shuffle", "run the points in random order")
     .option("--seed <n>", "seed of that order (default: drawn, and kept in the index)")
     .option("--split", "divide the load (bps, Mbps or rate) over the testers instead of giving it to each")
-    .option("--until <condition>", "end a branch where this holds: loss>1%, received<95%, p99>1ms", collect)
+    .option("--until <condition>", "end a branch where this holds: loss>1%, received<95%, p99>1ms", repeated)
     .option("--retry <n>", `measure an INVALID point again so often (default: ${DEFAULT_RETRY})`)
     .option("--cooldown <time>", "wait between points (default: 0)")
     .option("-o, --out <dir>", "folder for documents and index (default: sweep-DATE-TIME)")
@@ -71,7 +87,8 @@ export function register(program: Command): void {
     .action(async (config: string | undefined, options: SweepCommandOptions) => await sweep(config, options));
 }
 
-async function sweep(configPath: string | undefined, given: SweepCommandOptions): Promise<void> {
+async function sweep(configPath: string | undefined, typed: SweepCommandOptions): Promise<void> {
+  const given = withPreset(typed, configPath !== undefined || typed.config !== undefined);
   if (given.resume === true && given.out === undefined) {
     throw new ExitError(EXIT.USAGE, "--resume needs the folder: give --out DIR");
   }
@@ -82,16 +99,24 @@ async function sweep(configPath: string | undefined, given: SweepCommandOptions)
   const { INDEX_FILE } = await import("../../controller/sweep/store.ts");
   await using _held = await Output.open(`${folder}/${INDEX_FILE}`);
   const unwritten = new Unwritten("sweep");
-  const index = await runIn(folder, settings, given, unwritten);
+  const recorder = await Recorder.open(given);
+  const gates = new SweepGates();
+  const index = await runIn(folder, settings, given, { unwritten, recorder, gates });
   out((await import("../../controller/sweep/summary.ts")).sweepCsv(index));
-  unwritten.end(() => reportEnd(index, folder, given));
+  if (given.preset !== undefined) {
+    await unwritten.attempt(`${folder}/figures`, () => drawFigures([folder], `${folder}/figures`));
+  }
+  unwritten.end(() => {
+    reportEnd(index, folder, given);
+    gates.end();
+  });
 }
 
 async function runIn(
   folder: string,
   settings: SweepOptions,
   options: SweepCommandOptions,
-  unwritten: Unwritten,
+  { unwritten, recorder, gates }: { unwritten: Unwritten; recorder: Recorder; gates: SweepGates },
 ): Promise<SweepIndex> {
   const { runSweep } = await import("../../controller/sweep/run_sweep.ts");
   const { FolderStore } = await import("../../controller/sweep/store.ts");
@@ -102,7 +127,7 @@ async function runIn(
   );
   try {
     return await runSweep(settings, {
-      run: reporter.shown(await runnerOf(settings.base.debug), true),
+      run: gates.watching(recorder.kept(reporter.shown(await runnerOf(settings.base.debug), true))),
       clock: SYSTEM_CLOCK,
       store: new FolderStore(folder, (path, write) => unwritten.attempt(path, write)),
       signal: interruption.signal,

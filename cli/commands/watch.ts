@@ -23,14 +23,16 @@ const SILENCE_MS = 10_000;
 const PLAIN_INTERVAL_MS = 1_000;
 
 const HELP = `
-Shows phase, elapsed time, rate, loss and percentiles until Ctrl-C; with --until-idle until no test runs any more. On
-a terminal the lines stay in place, elsewhere there is one line a daemon and second, on stdout.
+Shows phase, elapsed time, rate, loss and percentiles until Ctrl-C; with
+--until-idle until no test runs any more. On a terminal the lines are updated in
+place, elsewhere each daemon gets a line a second, on stdout.
 
 Examples:
   ipbench watch 10.0.0.2 10.0.0.3
   ipbench watch --until-idle lab.xml
 
-Exit status: 0 ended by --until-idle, 1 a daemon cannot be watched, 2 wrong use, 130 ended by Ctrl-C.
+Exit status: 0 ended by --until-idle, 1 a daemon cannot be watched, 2 wrong use,
+130 ended by Ctrl-C.
 `;
 
 interface WatchOptions extends DaemonOptions {

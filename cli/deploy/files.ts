@@ -11,8 +11,8 @@ import type { DeployFile, DeployFiles } from "./script.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { plainText } from "../terminal/text.ts";
 import { note } from "../terminal/io.ts";
-import { reasonOf } from "../run_options.ts";
-import { findSecretFile, makeOwnSecretFile } from "../commands/secret.ts";
+import { reasonOf } from "../input/read_bytes.ts";
+import { findSecretFile, makeOwnSecretFile } from "../secret.ts";
 
 /** What the files are made of. */
 export interface DeployWishes {
@@ -159,7 +159,7 @@ function chooseSecret(wishes: DeployWishes): string {
   return path;
 }
 
-/** What makes the daemon speak TLS; without TLS in options that are given, what there was of it goes. */
+/** What makes the daemon use TLS; without TLS in options that are given, what there was of it goes. */
 async function tlsFiles(
   host: string,
   { tlsCert, tlsKey, tlsClientCa, options }: DeployWishes,

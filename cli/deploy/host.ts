@@ -7,7 +7,14 @@
 import { messageOf } from "../../base/errors.ts";
 import type { DeployProgress } from "./progress.ts";
 import { megabytes } from "./progress.ts";
-import { CLEAR_SCRIPT, type DeployFiles, installScript, LOOK_SCRIPT, takeCommand, UNFIT } from "./script.ts";
+import {
+  CLEAR_SCRIPT,
+  type DeployFiles,
+  INSPECT_SCRIPT,
+  installScript,
+  UNFIT,
+  uploadCommand,
+} from "./script.ts";
 import { endedBy, type Finished, runTool } from "../system_tool.ts";
 
 /** How long clearing up on a machine may take that failed. */
@@ -52,7 +59,7 @@ export async function deployTo(
     ssh(["sh", "-s", "--", ...words].join(" "), text, until);
   const what = service ? "service" : "copy";
   progress.step(host, "looking");
-  const there = succeed(await script(LOOK_SCRIPT, [bin, what])).stdout;
+  const there = succeed(await script(INSPECT_SCRIPT, [bin, what])).stdout;
   const stage = `/tmp/ipbench-deploy.${crypto.randomUUID()}`;
   try {
     const same = there.trim().split(/\s/)[0] === program.sha256;
@@ -60,7 +67,7 @@ export async function deployTo(
     else {
       progress.step(host, `copying the program, ${megabytes(program.bytes)} MB`);
       const pieces = piecesOf(program.path, (sent) => progress.sent(host, sent, program.bytes));
-      succeed(await ssh(takeCommand(stage), pieces));
+      succeed(await ssh(uploadCommand(stage), pieces));
     }
     progress.step(host, service ? "installing, and starting the service" : "installing");
     const done = succeed(await script(installScript(files), [stage, bin, what, same ? "same" : "new"]));

@@ -4,16 +4,16 @@
  * @module
  */
 
-/** Exit status of {@linkcode LOOK_SCRIPT} when what is needed there is not there; its last line on stderr says what. */
+/** Exit status of {@linkcode INSPECT_SCRIPT} when what is needed there is not there; its last line on stderr says what. */
 export const UNFIT = 69;
 
 const AS_ROOT = `as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }`;
 
 /**
- * Looks whether it can be done, and changes nothing. Words: the folder for programs, and "service" or "copy". Prints the
+ * Checks whether it can be done, and changes nothing. Words: the folder for programs, and "service" or "copy". Prints the
  * SHA-256 of the program that is there, if any.
  */
-export const LOOK_SCRIPT = `set -eu
+export const INSPECT_SCRIPT = `set -eu
 bin=$1 what=$2
 ${AS_ROOT}
 as_root true || { echo "root is needed: log in as root, or allow sudo without a password" >&2; exit ${UNFIT}; }
@@ -26,13 +26,13 @@ fi
 if [ -f "$bin/ipbench" ]; then sha256sum "$bin/ipbench" 2>/dev/null || :; fi
 `;
 
-/** Command that takes the program from its standard input into a new folder that nobody else can look into. */
-export function takeCommand(stage: string): string {
+/** Command that writes the program from its standard input into a new folder that nobody else can read. */
+export function uploadCommand(stage: string): string {
   return `sh -c 'mkdir -m 700 ${stage} && exec cat > ${stage}/ipbench'`;
 }
 
 /**
- * Removes the folder; a script that is at work in it is told to end, which undoes what it has done. Word: the folder.
+ * Removes the folder; a script that is at work in it is asked to end, which undoes what it has done. Word: the folder.
  * Fails when the folder is still there after a few seconds.
  */
 export const CLEAR_SCRIPT = `stage=$1

@@ -33,7 +33,7 @@ const ENVIRONMENT: PageTexts["environment"] = [
   ["TERM", "with dumb nothing is coloured, and nothing is drawn over"],
 ];
 
-/** What the page of ipbench says. */
+/** The text of ipbench's page. */
 export const CONTROLLER_PAGE: PageTexts = {
   section: 1,
   description:
@@ -53,6 +53,8 @@ export const CONTROLLER_PAGE: PageTexts = {
       "IPBENCH_TLS_CA",
       "certificate authority of the daemons, where --tls-ca does not name one; it makes ipbench speak TLS",
     ],
+    ["IPBENCH_HISTORY", "file that keeps results, or off, where --history does not name one"],
+    ["XDG_DATA_HOME", "the folder that is used instead of ~/.local/share"],
     [
       "XDG_CACHE_HOME, HOME, TMPDIR",
       "where the program unpacks itself if the system forbids to execute memory",
@@ -64,6 +66,7 @@ export const CONTROLLER_PAGE: PageTexts = {
       "what a run with --json FILE has measured so far; it is gone at the end. See ipbench recover",
     ],
     ["FILE.lock", "held while a run writes FILE"],
+    ["~/.local/share/ipbench/history.sqlite", "results of earlier runs. See ipbench history"],
   ],
   examples: [
     ["ipbench check lab.xml", "everything of a run but the run: reads, connects, says what would run"],
@@ -78,7 +81,7 @@ export const CONTROLLER_PAGE: PageTexts = {
   seeAlso: "ipbenchd(8)",
 };
 
-/** What the page of ipbenchd says. */
+/** The text of ipbenchd's page. */
 export const DAEMON_PAGE: PageTexts = {
   section: 8,
   description:
@@ -115,7 +118,7 @@ export const DAEMON_PAGE: PageTexts = {
  * Writes a manual page.
  *
  * @param root The program.
- * @param texts What its command line does not say.
+ * @param texts What its command line does not show.
  * @param version Its version.
  * @returns Text for `man -l`.
  */

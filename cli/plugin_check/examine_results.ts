@@ -47,7 +47,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   window: Object.keys(window.entries),
   "metrics[]": Object.keys(metric.entries),
   "reasons[]": Object.keys(reason.entries),
-  "series[]": ["t_ns", "sent", "ok", "lost", "p50_ns", "p99_ns", "max_ns"],
+  "series[]": ["t_ns", "sent", "ok", "lost", "mean_ns", "p50_ns", "p99_ns", "max_ns"],
 };
 
 /**
@@ -68,7 +68,7 @@ export function faultsOfResults(json: object, described: readonly PluginMetric[]
     ...checked.issues?.map((issue) => describeIssue([issue])) ?? [],
     ...unknownKeys(json, ""),
   ];
-  // Only what has the right types can be looked into.
+  // Only what has the right types can be checked.
   if (checked.success) faults.push(...contradictions(checked.output as PluginResults, described));
   return faults.length <= MOST_FAULTS
     ? faults

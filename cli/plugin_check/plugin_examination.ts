@@ -1,5 +1,5 @@
 /**
- * Opens one plugin in a process of its own, calls every function that it has, and looks at what each gives.
+ * Opens one plugin in a process of its own, calls every function that it has, and examines what each gives.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { note } from "../terminal/io.ts";
 const ROUNDS = 50;
 /** How long a test may run before it is stopped, in milliseconds. */
 const RUN_MS = 2_000;
-/** How much later than it said a test may end, in milliseconds. */
+/** How much later than announced a test may end, in milliseconds. */
 const SLACK_MS = 1_000;
 /** Nobody waits for an author's mistake as long as for a measurement. */
 const DEADLINES = {
@@ -104,7 +104,7 @@ export class Examination {
     }
   }
 
-  /** @returns what `expected_duration` says in nanoseconds, `null` when it says nothing */
+  /** @returns what `expected_duration` gives in nanoseconds, `null` when it gives nothing */
   async #expected(): Promise<bigint | null> {
     if (!this.check!.has.includes("expected_duration")) return null;
     try {
@@ -203,7 +203,7 @@ export class Examination {
     }
     for (let i = 0; i < ROUNDS; i++) {
       await this.#host.marshall();
-      await this.#host.unmarshall(0, true, data).catch(refusal); // that it fails has been said
+      await this.#host.unmarshall(0, true, data).catch(refusal); // that it fails has been reported
     }
     return data;
   }

@@ -10,9 +10,9 @@ import { hasColours } from "./io.ts";
 /** A stream that may be a terminal. */
 type Stream = Parameters<typeof hasColours>[0];
 
-/** What good, doubtful and bad news look like, and what is no news. */
+/** The colours of good, doubtful and bad news, and of what is unimportant. */
 const COLOURS = { good: "green", doubtful: "yellow", bad: "red", silent: "gray" } as const;
-/** How something is to be taken. */
+/** Which of these a text is. */
 export type Mood = keyof typeof COLOURS;
 
 const MOODS: Readonly<Record<string, Mood>> = {

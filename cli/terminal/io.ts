@@ -8,7 +8,7 @@ import { messageOf } from "../../base/errors.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { terminalText } from "./text.ts";
 
-/** Columns that help and live lines count on when the terminal does not say. */
+/** Columns that help and live lines count on when the terminal does not report them. */
 const DEFAULT_COLUMNS = 80;
 /** As many rows. */
 const DEFAULT_ROWS = 24;
@@ -21,8 +21,8 @@ const encoder = new TextEncoder();
 let clear: (() => void) | null = null;
 
 /**
- * Registers what is done before anything is written to either stream: live lines are taken away, or they would stay
- * above it for good.
+ * Registers what is done before anything else is written: live lines are erased first, or they would remain above the new
+ * text for good.
  *
  * @param action What to do; `null`: nothing any more.
  */
@@ -36,7 +36,8 @@ function writeAll(stream: { writeSync(p: Uint8Array): number }, text: string): v
 }
 
 /**
- * Writes a result to stdout: unchanged, unless that is a terminal, which text from plugins and peers could write to.
+ * Writes a result to stdout: unchanged, unless that is a terminal, where control characters from plugins and peers are
+ * escaped.
  *
  * @param text What to write; no newline is added.
  * @throws {ExitError} when the reader has gone (status 141, as a shell shows it for other programs).
@@ -63,7 +64,7 @@ export function draw(text: string): void {
 }
 
 /**
- * Writes to stderr. A reader that has gone is no reason to end a run, so that error alone is passed over.
+ * Writes to stderr. That its reader has gone (EPIPE) is no reason to end a run: that one error is ignored.
  *
  * @param text What to write; no newline is added.
  */
@@ -75,7 +76,7 @@ export function err(text: string): void {
   }
 }
 
-/** Writes one line to stderr; a terminal gets what came from elsewhere escaped. */
+/** Writes one line to stderr; control characters are escaped on a terminal. */
 export function note(line: string): void {
   print(line + "\n");
 }

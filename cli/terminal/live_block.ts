@@ -55,10 +55,12 @@ export class LiveBlock {
     this.keep();
   }
 
-  /** What was typed, such as the ^C of Ctrl-C, has moved the cursor off the first column. */
+  /**
+   * Moves the cursor to the first line: also to its first column, which what was typed (the ^C of Ctrl-C) has moved it off.
+   */
   #toTop(): string {
     const { columns } = terminalSize();
-    // A terminal that was made narrower meanwhile has broken the lines.
+    // On a terminal that was made narrower meanwhile, a line takes several rows.
     const rows = this.#drawn.reduce(
       (sum, line) => sum + Math.max(1, Math.ceil(Array.from(line).length / columns)),
       0,

@@ -1,5 +1,5 @@
 /**
- * Lines of figures that fit a terminal: columns go in the order of their importance, digits never do.
+ * Lines of figures that fit a terminal: where there is little room, the least important columns are left out; digits never are.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { fit } from "./text.ts";
 
 /** Columns, from left to right. */
-const COLUMNS = ["test", "phase", "time", "rate", "loss", "p50", "p99"] as const;
+const COLUMNS = ["test", "phase", "time", "rate", "dark", "loss", "p50", "p99"] as const;
 /** One of them. */
 export type LiveColumn = typeof COLUMNS[number];
-/** What goes first where there is little room; p99 is what people watch. */
+/** Which columns are left out first where there is little room; p99 is what people watch. */
 const LEAVE: readonly LiveColumn[] = ["p50", "test", "time", "rate", "phase", "loss"];
 /** Words stand to the left, figures to the right. */
 const WORDS: ReadonlySet<LiveColumn> = new Set(["test", "phase"]);

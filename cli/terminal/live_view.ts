@@ -150,6 +150,8 @@ export class LiveView {
         parts.push({ text: `loss ${formatShare((settled.sent - settled.ok) / settled.sent)}`, rank: 4 });
       }
     }
+    const dark = known.reduce((most, { darkNs }) => Math.max(most, darkNs), 0);
+    if (dark > 0) parts.push({ text: darkText(dark), rank: 6 });
     const left = this.#leftSeconds(clients, nowMs);
     if (left !== null) parts.push({ text: `${formatDuration(left)} left`, rank: 2 });
     return parts;
@@ -210,11 +212,17 @@ export function figures(progress: TestProgress): Partial<Record<LiveColumn, stri
   return {
     time: progress.expectedNs > 0 ? `${elapsed}/${secondsText(progress.expectedNs)} s` : `${elapsed} s`,
     ...progress.rateBps > 0 || progress.sentBps > 0 ? { rate: rateOf(progress) } : {},
+    ...progress.darkNs > 0 ? { dark: darkText(progress.darkNs) } : {},
     ...settled > 0 ? { loss: `loss ${formatShare((settled - progress.ok) / settled)}` } : {},
     ...progress.p50Ns > 0
       ? { p50: `p50 ${formatTime(progress.p50Ns)}`, p99: `p99 ${formatTime(progress.p99Ns)}` }
       : {},
   };
+}
+
+/** "dark for 230 ms": nothing comes back. */
+function darkText(ns: number): string {
+  return `dark for ${ns < 1e9 ? `${Math.round(ns / 1e6)} ms` : `${secondsText(ns)} s`}`;
 }
 
 /** Seconds with one digit, from nanoseconds. */

@@ -23,6 +23,7 @@ const PROGRESS: TestProgress = {
   p99Ns: 45_600,
   p999Ns: 0,
   maxNs: 0,
+  darkNs: 0,
 };
 
 Deno.test("one line a client and a total, with what each test says of itself", () => {
@@ -36,6 +37,22 @@ Deno.test("one line a client and a total, with what each test says of itself", (
     "10.0.0.2:8036  run      3.2/12.0 s",
     "total          0/2 done  9.98 Mbit/s  loss 0.1 %  9 s left",
   ]);
+});
+
+Deno.test("how long nothing has come back is told as long as it is dark", () => {
+  const view = new LiveView();
+  view.take({ kind: "schedule", leadNs: 0, expectedNs: 12e9, deadlineNs: 20e9 }, 0);
+  view.take({ kind: "progress", peer: peer(1), progress: { ...PROGRESS, darkNs: 230_400_000 } }, 3200);
+  view.take({ kind: "progress", peer: peer(2), progress: PROGRESS }, 3200);
+  assert.deepEqual(view.frame(3200, 120, 20), [
+    "10.0.0.1:8036  measure  3.2/10.0 s  9.98 Mbit/s  dark for 230 ms  loss 0.1 %  p50 12.3 µs  p99 45.6 µs",
+    "10.0.0.2:8036  measure  3.2/10.0 s  9.98 Mbit/s                   loss 0.1 %  p50 12.3 µs  p99 45.6 µs",
+    "total          0/2 done  20 Mbit/s  loss 0.1 %  dark for 230 ms  7 s left",
+  ]);
+  view.take({ kind: "progress", peer: peer(1), progress: { ...PROGRESS, darkNs: 2_340_000_000 } }, 3300);
+  assert.match(view.frame(3300, 120, 20)[0]!, / dark for 2\.3 s /);
+  view.take({ kind: "progress", peer: peer(1), progress: PROGRESS }, 3400);
+  assert.ok(!view.frame(3400, 120, 20).join().includes("dark"));
 });
 
 Deno.test("the time left is the tests' own where all of them tell", () => {

@@ -31,7 +31,8 @@ const WIDTHS = [8, 12, 12, 8, 8, 9, 10, 7, 6] as const;
  */
 export function quickScreen(document: QuickDocument): string[] {
   const lines = [...wrap(heading(document)), ""];
-  lines.push(...HEAD.map(row), ...document.phases.map((each) => row(cells(each))), "");
+  const { phases } = document;
+  if (phases.length > 0) lines.push(...HEAD.map(row), ...phases.map((each) => row(cells(each))), "");
   lines.push(...verdictLines(document));
   const rest = [...document.findings.map(({ text }) => text), ...document.missing];
   const shown: string[] = [];
@@ -90,7 +91,7 @@ function row(texts: readonly string[]): string {
     .trimEnd();
 }
 
-/** What common reasons come to, for people who see this screen only; others are told in their own words. */
+/** Short words for common reasons, for people who see this screen only; other reasons are printed as they are. */
 const SHORT: Readonly<Record<string, (text: string) => string>> = {
   "tester-processor": () => "the tester's processors were at their limit: the network may carry more",
   "target-processor": () => "the target's processors were at their limit: the network may carry more",

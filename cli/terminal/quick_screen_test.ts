@@ -75,3 +75,11 @@ Deno.test("what comes from the network cannot write to the terminal", () => {
   const lines = assertFits(quickDocument({ missing: ["bad \x1b[31m text"] }));
   assert.ok(!lines.join("").includes("\x1b"));
 });
+
+Deno.test("where nothing was measured there is no empty table", () => {
+  const lines = quickScreen(
+    quickDocument({ phases: [], verdict: "INVALID", missing: ["TCP up, TCP down failed: why."] }),
+  );
+  assert.doesNotMatch(lines.join("\n"), /median/);
+  assert.deepEqual(lines.slice(1), ["", "INVALID: nothing was measured.", "- TCP up, TCP down failed: why."]);
+});

@@ -10,7 +10,7 @@ import type { IndexPoint } from "../../controller/sweep/sweep_index.ts";
 import { codesOf } from "../../results/document/reason_groups.ts";
 import { TrialReporter } from "./trial_reporter.ts";
 
-/** Says on stderr how far the sweep is. */
+/** Reports on stderr how far the sweep is. */
 export class SweepReporter extends TrialReporter {
   #progress = "";
 

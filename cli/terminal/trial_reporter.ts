@@ -21,7 +21,7 @@ export class TrialReporter {
     this.#quiet = quiet;
   }
 
-  /** Says a line that nobody needs who wants quiet. */
+  /** Prints a line, unless --quiet is given. */
   line(text: string): void {
     if (!this.#quiet) note(colourVerdict(Deno.stderr, plainText(text)));
   }
@@ -30,7 +30,7 @@ export class TrialReporter {
    * Shows each run of a runner on the terminal.
    *
    * @param run The runner.
-   * @param errors Whether errors are lines of their own; else what is said of each result at its end names them.
+   * @param errors Whether errors are lines of their own; else what is printed of each result at its end names them.
    * @returns The same runner, shown.
    */
   shown(run: Runner, errors: boolean): Runner {

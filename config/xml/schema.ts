@@ -42,16 +42,23 @@ export const ROOT: ElementSchema = {
         ...["class", "begin", "end"] as const,
         ...KEYS,
       ],
+      single: ["clients"],
       children: {
+        expect: { attributes: ["metric", "below", "at_most", "above", "at_least"], children: LEAF },
         client: {
-          attributes: ["hostname", "port", "test_port", "test_args", "test_target", ...KEYS],
+          attributes: ["hostname", "port", "test_port", "test_args", "test_target", "name", "to", ...KEYS],
           children: LEAF,
         },
+        clients: { attributes: ["expect", "args", "target", "port", "map"], children: LEAF },
       },
     },
     target_test: {
       attributes: ["name", "args", "controller_args", "class", ...KEYS],
-      children: { target: { attributes: ["hostname", "port", "test_args", ...KEYS], children: LEAF } },
+      single: ["targets"],
+      children: {
+        target: { attributes: ["hostname", "port", "test_args", ...KEYS], children: LEAF },
+        targets: { attributes: ["expect", "args"], children: LEAF },
+      },
     },
     sweep: {
       attributes: ["repeat", "shuffle", "seed", "split", "until", "retry", "cooldown"],

@@ -1,11 +1,11 @@
 /**
- * What the XML parser does not tell: the shape of a text before it is parsed (so that deep or DOCTYPE-laden input never
+ * What the XML parser does not report: the shape of a text before it is parsed (so that deep or DOCTYPE-laden input never
  * reaches the parser), and where attributes stand.
  *
  * @module
  */
 
-/** What a first look at a text found; offsets, or `null`. */
+/** What a first pass over a text found; offsets, or `null`. */
 export interface Shape {
   /** Of a DOCTYPE declaration. */
   doctype: number | null;

@@ -27,7 +27,7 @@ export function targetKey(target: TargetDescription): string {
  *
  * @param description the run
  * @param limits bounds of their calls and memory
- * @param log takes what they say
+ * @param log receives what they report
  */
 export function makeHalves(
   description: RunDescription,

@@ -1,5 +1,5 @@
 /**
- * Which argument a test may have been meant to get, where its plugin only says that it is wrong.
+ * Which argument a test may have been meant to get, where its plugin only reports that it is wrong.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export function argumentsOf({ options }: Pick<PluginInfo, "options">): PluginOpt
 }
 
 /**
- * Looks for arguments that are not in a test's table and close to one that is. A test may take more than its table says,
+ * Looks for arguments that are not in a test's table and close to one that is. A test may accept more than its table lists,
  * so that this is a suggestion and no error.
  *
  * @param args the arguments as typed

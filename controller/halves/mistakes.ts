@@ -1,5 +1,5 @@
 /**
- * What is wrong with a run that only its tests can tell: arguments, a test that is not there, a target that is missing.
+ * What is wrong with a run that only its tests can find: arguments, a test that is not there, a target that is missing.
  * All of it is found before anybody is contacted.
  *
  * @module
@@ -32,7 +32,7 @@ interface Failure {
 
 /**
  * Asks the controller's halves of a run's tests what is wrong with it. A half that dies or hangs is no mistake of the
- * user's: the run will say so.
+ * user's: the run will report it.
  *
  * @param description the run
  * @param halves its tests' halves; they are opened, and stay open
@@ -47,6 +47,7 @@ export async function findMistakes(description: RunDescription, halves: Halves):
       return [
         ...await opening(half, `${path}test`, `${path}controllerArgs`),
         ...await isLoaded(half) ? missingTarget(description, test, half) : [],
+        ...await isLoaded(half) ? wrongPairs(description, test, half, `${path}test`) : [],
         ...await arguments_(half, argumentsIn(description, test), spanOf(test)),
       ];
     }),
@@ -65,14 +66,14 @@ export async function findMistakes(description: RunDescription, halves: Halves):
  * Finds what is wrong with many runs of the same tests, as a sweep or a search will make them.
  *
  * @param base the run that they vary; what is wrong in arguments of its own that no variant has is found, too
- * @param variants the runs; of more than {@linkcode MAX_CHECKED_RUNS} the first ones are looked at
+ * @param variants the runs; of more than {@linkcode MAX_CHECKED_RUNS} the first ones are examined
  * @returns as {@linkcode findMistakes}: those of the run itself, and those of the variants alone
  */
 export async function findMistakesOfAll(
   base: RunDescription,
   variants: Iterable<RunDescription>,
 ): Promise<{ own: Problem[]; varied: Problem[] }> {
-  const halves = makeHalves(base, LIMITS, () => {}); // the runs say what there is to remark
+  const halves = makeHalves(base, LIMITS, () => {}); // the runs report what there is to remark
   try {
     const mistakes = await findMistakes(base, halves);
     const own = mistakes.filter(({ where, argument }) =>
@@ -150,12 +151,42 @@ function missingTarget(
   );
 }
 
+/** Options of a test that sends from one client to another. */
+const PAIR_OPTIONS = ["to", "from", "listen"];
+
+/** Clients that name a receiver for a test that has none, or that name none for one that needs it. */
+function wrongPairs(
+  { clients }: RunDescription,
+  { name, test }: ClassDescription,
+  half: PluginHalf,
+  testPath: string,
+): Problem[] {
+  const paired = PAIR_OPTIONS.every((option) =>
+    half.info.options?.some((one) => one.name === option) === true
+  );
+  const own = clients.flatMap((client, i) => name === "" || client.class === name ? [{ ...client, i }] : []);
+  if (!paired) {
+    return own.flatMap(({ to, i }) =>
+      to === undefined
+        ? []
+        : [{ where: `clients[${i}].to`, message: `the test ${test} sends to no other client; forward does` }]
+    );
+  }
+  if (own.length === 0 || own.some(({ to }) => to !== undefined)) return [];
+  return [{
+    where: testPath,
+    message:
+      `the test ${test} sends from one client to another: say to="…" in a <client>, the name of the one ` +
+      "that receives",
+  }];
+}
+
 async function arguments_(
   half: PluginHalf,
   texts: readonly [path: string, args: string][],
   seconds: number | null = null,
 ): Promise<Problem[]> {
-  if (!await isLoaded(half)) return []; // told already, or for the run to tell
+  if (!await isLoaded(half)) return []; // reported already, or for the run to report
   const found: Problem[] = [];
   for (const [where, args] of texts) {
     const timed = seconds === null ? { args, problem: null } : timedArgs(half.info.options, args, seconds);

@@ -39,7 +39,7 @@ export function plainArgs(
       continue;
     }
     const value = parseValue(type, unit, text);
-    if (value === null) continue; // not a number at all: the daemon's test says what it thinks of it
+    if (value === null) continue; // not a number at all: the daemon's test decides about it
     if (!Number.isSafeInteger(value)) {
       throw new RangeError(
         `an original daemon reads whole numbers only${

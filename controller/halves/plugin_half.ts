@@ -64,7 +64,7 @@ export class PluginHalf {
     });
   }
 
-  /** What the plugin says of itself; only after {@linkcode open}. */
+  /** What the plugin reports of itself; only after {@linkcode open}. */
   get info(): PluginInfo {
     if (this.#info === null) throw new TypeError(`the test ${this.options.test} is not loaded yet`);
     return this.#info;
@@ -106,7 +106,7 @@ export class PluginHalf {
    * Asks how long the test takes, once for each text: its remarks on the arguments then come once, too.
    *
    * @param args its arguments on a daemon
-   * @returns nanoseconds, 0 for "until stopped", `null` when the plugin cannot tell
+   * @returns nanoseconds, 0 for "until stopped", `null` when the plugin does not know
    * @throws {RunError} when the plugin's process died
    */
   expectedNs(args: string): Promise<number | null> {
@@ -133,7 +133,7 @@ export class PluginHalf {
     return this.#read(json);
   }
 
-  /** Checks what the plugin made of a result, and adds what it says of its figures. */
+  /** Checks what the plugin made of a result, and adds what it declares of its figures. */
   #read(json: unknown): PluginResults | null {
     if (json === null) return null;
     try {

@@ -119,8 +119,17 @@ export function roundsAgree(before: OffsetInterval, after: OffsetInterval): bool
   return low <= after.highNs && after.lowNs <= high;
 }
 
-/** Where the offset can be at an instant, as far as one round knows. */
-function reach(atNs: bigint, { atNs: seenNs, lowNs, highNs }: OffsetInterval): { low: bigint; high: bigint } {
+/**
+ * Where the offset can be at an instant, as far as one round knows.
+ *
+ * @param atNs the instant, on the controller's clock
+ * @param round the round
+ * @returns both ends
+ */
+export function reach(
+  atNs: bigint,
+  { atNs: seenNs, lowNs, highNs }: OffsetInterval,
+): { low: bigint; high: bigint } {
   const slack = driftOver(absolute(atNs - seenNs));
   return { low: lowNs - slack, high: highNs + slack };
 }

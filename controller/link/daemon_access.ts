@@ -7,6 +7,7 @@
 import { type Address, formatAddress } from "../../config/address.ts";
 import {
   createNonce,
+  type DaemonRole,
   type Greeting,
   parseAuthReply,
   parseClock,
@@ -15,7 +16,7 @@ import {
   socketAddress,
 } from "../../protocol/mod.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
-import { DaemonLink, type Received } from "./daemon_link.ts";
+import { DaemonLink, type Received, type Wired } from "./daemon_link.ts";
 import { ConnectionError } from "./connection_error.ts";
 import type { Tls } from "./dial.ts";
 import type { Limits } from "../limits.ts";
@@ -33,6 +34,8 @@ export interface DaemonAccess extends Required<DaemonKeys> {
   limits: Limits;
   /** Whether daemons that ask for no secret are refused. */
   requireSecret?: boolean;
+  /** Opens a conversation with a daemon that has dialled in. */
+  joined?: (role: DaemonRole, index: number) => Promise<Wired>;
   /** What daemons have of their own instead, by {@linkcode formatAddress}. */
   own?: ReadonlyMap<string, DaemonKeys>;
 }
@@ -46,6 +49,12 @@ export interface DaemonAccess extends Required<DaemonKeys> {
  */
 export function accessTo(access: DaemonAccess, at: Address): DaemonAccess {
   return { ...access, ...access.own?.get(formatAddress(at)) };
+}
+
+/** Where a daemon is: the address to connect to, or which one it is of those that dial in. */
+export interface DaemonPlace extends Address {
+  role?: "client" | "target";
+  joins?: number;
 }
 
 /** A connection on which the greeting has been read and AUTH, where asked for, has succeeded. */
@@ -67,14 +76,16 @@ export interface OpenDaemon {
  * asked for
  */
 export async function openDaemon(
-  at: { host: string; port: number },
+  at: DaemonPlace,
   shared: DaemonAccess,
   turn: Turn = (task) => task(),
 ): Promise<OpenDaemon> {
   const access = accessTo(shared, at);
   const { connection, greeting } = await greetDaemon(at, access, turn);
   try {
-    if (greeting.authNonce === null && access.requireSecret === true) throw unproven();
+    if (at.joins === undefined && greeting.authNonce === null && access.requireSecret === true) {
+      throw unproven();
+    }
     if (greeting.authNonce !== null) await authenticate(connection, greeting.authNonce, access);
     return { connection, greeting };
   } catch (error) {
@@ -94,20 +105,24 @@ export async function openDaemon(
  * @throws {ProtocolError} when what answers is no daemon
  */
 export async function greetDaemon(
-  at: { host: string; port: number },
+  at: DaemonPlace,
   shared: DaemonAccess,
   turn: Turn = (task) => task(),
 ): Promise<OpenDaemon> {
   const { limits, tls } = accessTo(shared, at);
   const { connectMs, greetingMs, lineBytes, resultBytes } = limits;
   const options = { connectMs, lineBytes, resultBytes, tls };
-  const connection = await turn(() => DaemonLink.open(at.host, at.port, options));
+  const { joins } = at;
+  const connection = joins === undefined || shared.joined === undefined
+    ? await turn(() => DaemonLink.open(at.host, at.port, options))
+    : new DaemonLink(await shared.joined(at.role === "target" ? "target" : "tester", joins), options);
   try {
     const received = await connection.receive(greetingMs);
     if (received.type !== "greeting") throw notAGreeting(received);
     return { connection, greeting: received.greeting };
   } catch (error) {
     connection.close();
+    if (joins !== undefined) throw error;
     throw error instanceof ConnectionError ? explainSilence(error, tls) : error;
   }
 }

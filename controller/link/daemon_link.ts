@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ByteStream } from "../../base/channels.ts";
 import { messageOf } from "../../base/errors.ts";
 import { monotonicNowNs } from "../../ffi/mod.ts";
 import {
@@ -18,7 +19,7 @@ import {
   type ReplyToken,
 } from "../../protocol/mod.ts";
 import { ConnectionError, tooLate } from "./connection_error.ts";
-import { withDeadline } from "../../base/deadline.ts";
+import { withDeadline, withinTurns } from "../../base/deadline.ts";
 import { dial, type Tls } from "./dial.ts";
 
 /** How to connect. */
@@ -32,6 +33,11 @@ export interface ConnectOptions {
   tls: Tls;
 }
 
+/** What a link needs of a connection, made or accepted. */
+export interface Wired extends ByteStream {
+  readonly remoteAddr: Deno.Addr;
+}
+
 const READ_CHUNK_BYTES = 512;
 const BODY_CHUNK_BYTES = 16 * 1024;
 
@@ -41,22 +47,30 @@ type ReceivedEffect = Exclude<DialogueEffect, { type: "broken" }>;
 export type Received = Exclude<ReceivedEffect, { type: "send" | "data" | "end" }>;
 
 const encoder = new TextEncoder();
+/** When an error came. */
+const WAITING = "while an answer was awaited";
 
 /** One control connection. Not for several readers at the same time. */
 export class DaemonLink {
-  #conn: Deno.TcpConn | Deno.TlsConn;
+  #conn: Wired;
   #reader: ReplyReader;
   #state: DialogueState = INITIAL_DIALOGUE;
   #effects: DialogueEffect[] = [];
   #closed = false;
-  /** For all reads but a result's: there is one reader at a time. */
-  #chunk = new Uint8Array(READ_CHUNK_BYTES);
+  /** Pieces of results that have come over all connections. */
+  static #pieces = 0;
+  /** For all reads but a result's: there is one reader at a time. Of a connection that gives its own pieces, none. */
+  #chunk: Uint8Array<ArrayBuffer> | null = null;
   /** CLOCK_MONOTONIC when the latest bytes had been read. */
   lastReadNs = 0n;
   /** CLOCK_MONOTONIC just before the latest command was written. */
   lastWriteNs = 0n;
 
-  private constructor(conn: Deno.TcpConn | Deno.TlsConn, options: ConnectOptions) {
+  /**
+   * @param conn the connection; this object owns it from now on
+   * @param options bounds
+   */
+  constructor(conn: Wired, options: Pick<ConnectOptions, "lineBytes" | "resultBytes">) {
     this.#conn = conn;
     this.#reader = new ReplyReader({ maxLine: options.lineBytes, maxResult: options.resultBytes });
   }
@@ -72,11 +86,6 @@ export class DaemonLink {
    */
   static async open(host: string, port: number, options: ConnectOptions): Promise<DaemonLink> {
     return new DaemonLink(await dial(host, port, options.connectMs, options.tls), options);
-  }
-
-  /** Address and port of this end. */
-  get localAddr(): Deno.NetAddr {
-    return this.#conn.localAddr as Deno.NetAddr;
   }
 
   /** Address and port of the daemon. */
@@ -127,15 +136,22 @@ export class DaemonLink {
    */
   receive(ms: number | null): Promise<Received> {
     const received = this.#receive();
-    return ms === null ? received : withDeadline(received, ms, () => tooLate(ms));
+    return ms === null ? received : inTime(received, ms, () => tooLate(ms));
   }
 
+  /** In one function: thousands wait here, each with what it takes to wait. */
   async #receive(): Promise<Received> {
-    const chunk = this.#chunk;
     for (;;) {
       const effect = this.#step();
-      if (effect === null) this.#feed(chunk, await this.#read(chunk));
-      else if (effect.type !== "send" && effect.type !== "data" && effect.type !== "end") return effect;
+      if (effect === null) {
+        let got: Uint8Array | null;
+        try {
+          got = await this.#next();
+        } catch (error) {
+          throw this.#failure(error, WAITING);
+        }
+        this.#feed(got);
+      } else if (effect.type !== "send" && effect.type !== "data" && effect.type !== "end") return effect;
     }
   }
 
@@ -176,7 +192,8 @@ export class DaemonLink {
     take: (chunk: Uint8Array) => Promise<void>,
   ): Promise<void> {
     const deadline = performance.now() + wholeMs;
-    const chunk = new Uint8Array(Math.max(1, Math.min(size, BODY_CHUNK_BYTES)));
+    const room = Math.max(1, Math.min(size, BODY_CHUNK_BYTES));
+    const chunk = this.#conn.take === undefined ? new Uint8Array(room) : null;
     for (let passed = 0;;) {
       const effect = this.#step();
       if (effect?.type === "end") return;
@@ -185,13 +202,20 @@ export class DaemonLink {
         passed += effect.chunk.length;
         continue;
       }
-      const had = passed;
-      const got = await withDeadline(
-        this.#read(chunk),
-        Math.min(stallMs, deadline - performance.now()),
-        () => new ConnectionError("timeout", `stopped sending its result after ${had} of ${size} bytes`),
-      );
-      this.#feed(chunk, got);
+      const coming = this.#read(chunk);
+      for (
+        let seen = DaemonLink.#pieces;
+        !await withinTurns(coming, Math.min(stallMs, deadline - performance.now()));
+      ) {
+        // While others' results come, it may be this end that is behind.
+        if (seen === DaemonLink.#pieces || performance.now() >= deadline) {
+          throw new ConnectionError("timeout", `stopped sending its result after ${passed} of ${size} bytes`);
+        }
+        seen = DaemonLink.#pieces;
+      }
+      const got = await coming;
+      DaemonLink.#pieces++;
+      this.#feed(got);
     }
   }
 
@@ -203,10 +227,9 @@ export class DaemonLink {
    */
   async drain(ms: number): Promise<boolean> {
     const deadline = performance.now() + ms;
-    const chunk = this.#chunk;
     try {
       for (let left = ms; left > 0; left = deadline - performance.now()) {
-        if (await withDeadline(this.#read(chunk), left, () => tooLate(ms)) === null) return true;
+        if (await withDeadline(this.#read(null), left, () => tooLate(ms)) === null) return true;
       }
       return false;
     } catch (error) {
@@ -226,8 +249,9 @@ export class DaemonLink {
   }
 
   /** Gives the parser what was read; the end of file goes through the dialogue, which knows what it means. */
-  #feed(chunk: Uint8Array, got: number | null): void {
-    if (got !== null) return this.#reader.push(chunk.subarray(0, got));
+  #feed(got: Uint8Array | null): void {
+    this.lastReadNs = monotonicNowNs();
+    if (got !== null) return this.#conn.take === undefined ? this.#reader.push(got) : this.#reader.give(got);
     try {
       this.#reader.end();
     } catch (error) {
@@ -236,14 +260,19 @@ export class DaemonLink {
     this.#take({ type: "eof" });
   }
 
-  async #read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
+  /** What comes next, with an error that says what is wrong. */
+  async #read(into: Uint8Array<ArrayBuffer> | null): Promise<Uint8Array | null> {
     try {
-      const got = await this.#conn.read(into);
-      this.lastReadNs = monotonicNowNs();
-      return got;
+      return await this.#next(into);
     } catch (error) {
-      throw this.#failure(error, "while an answer was awaited");
+      throw this.#failure(error, WAITING);
     }
+  }
+
+  #next(into: Uint8Array<ArrayBuffer> | null = null): Promise<Uint8Array | null> {
+    if (this.#conn.take !== undefined) return this.#conn.take();
+    const chunk = into ?? (this.#chunk ??= new Uint8Array(READ_CHUNK_BYTES));
+    return this.#conn.read(chunk).then((count) => count === null ? null : chunk.subarray(0, count));
   }
 
   /** The next effect of what has come so far; `null` when more bytes are needed. */
@@ -279,6 +308,12 @@ export class DaemonLink {
       error,
     );
   }
+}
+
+/** Gives what comes in time; this machine's own slowness is not held against the daemon. */
+async function inTime<T>(coming: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  if (await withinTurns(coming, ms)) return await coming;
+  throw late();
 }
 
 function brokenConnection(error: ProtocolError): ConnectionError {

@@ -8,7 +8,7 @@
 
 import { parseStatus, type Status } from "../../protocol/mod.ts";
 import type { DaemonLink } from "./daemon_link.ts";
-import { type DaemonAccess, openDaemon } from "./daemon_access.ts";
+import { type DaemonAccess, type DaemonPlace, openDaemon } from "./daemon_access.ts";
 import { pause } from "../../base/deadline.ts";
 import { FREE_ATTEMPTS, FREE_PAUSE_MS } from "../limits.ts";
 
@@ -22,7 +22,7 @@ import { FREE_ATTEMPTS, FREE_PAUSE_MS } from "../limits.ts";
  * @returns whether the daemon is free, or has another test by now
  */
 export async function freeOriginal(
-  at: { host: string; port: number },
+  at: DaemonPlace,
   access: DaemonAccess,
 ): Promise<boolean> {
   const { abortMs } = access.limits;

@@ -232,11 +232,13 @@ export class Peer {
    * @throws {RunError} when something else comes, or the connection ends
    */
   async resultHead(): Promise<ResultHead> {
-    return await this.#guard("see the daemon's log", async () => {
+    try {
       const received = await this.#open().receive(null);
       if (received.type === "begin") return received;
       throw this.#unexpected(received);
-    });
+    } catch (error) {
+      throw this.#named(error, "see the daemon's log");
+    }
   }
 
   /**
@@ -283,9 +285,8 @@ export class Peer {
     const connection = this.#connection;
     const owned = this.#ownership === "taken";
     this.#ownership = "over";
-    if (connection === null) return true;
-    if (!owned) {
-      connection.close();
+    if (connection === null || !owned) {
+      connection?.close();
       return true;
     }
     if (!connection.closed && this.error === null) {
@@ -385,10 +386,14 @@ export class Peer {
     try {
       return await task();
     } catch (error) {
-      if (error instanceof RunError) throw error;
-      const code = codeOf(error);
-      const known = error instanceof ConnectionError ? error.remedy : code === "authentication" ? "" : null;
-      throw this.fail(code, messageOf(error), known ?? remedy, error);
+      throw this.#named(error, remedy);
     }
+  }
+
+  #named(error: unknown, remedy: string): RunError {
+    if (error instanceof RunError) return error;
+    const code = codeOf(error);
+    const known = error instanceof ConnectionError ? error.remedy : code === "authentication" ? "" : null;
+    return this.fail(code, messageOf(error), known ?? remedy, error);
   }
 }

@@ -6,7 +6,7 @@
 
 import { messageOf } from "../../base/errors.ts";
 import { type Address, formatAddress } from "../../config/address.ts";
-import type { OwnKeys } from "../../config/host_files.ts";
+import type { OwnKeys } from "../../config/hosts/host_files.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import { createProver, type Prover, secretFromFile } from "../../protocol/mod.ts";
 import type { DaemonAccess, DaemonKeys } from "./daemon_access.ts";

@@ -8,7 +8,7 @@ import type { ProgressReport } from "../../protocol/mod.ts";
 import { checkDepth } from "../../results/document/parse.ts";
 import type { ClockProbe } from "./clock_estimate.ts";
 import type { DaemonLink } from "./daemon_link.ts";
-import { type DaemonAccess, openDaemon, probeClock } from "./daemon_access.ts";
+import { type DaemonAccess, type DaemonPlace, openDaemon, probeClock } from "./daemon_access.ts";
 import { withDeadline } from "../../base/deadline.ts";
 
 /** A second connection. What goes wrong with it costs figures, never the run. */
@@ -18,7 +18,8 @@ export class SideChannel {
   /** Whether further commands can be sent: no answer is missing. */
   usable = true;
 
-  private constructor(readonly connection: DaemonLink, readonly access: DaemonAccess) {}
+  /** Over a connection that is open already. */
+  constructor(readonly connection: DaemonLink, readonly access: DaemonAccess) {}
 
   /**
    * Connects a second time.
@@ -27,7 +28,7 @@ export class SideChannel {
    * @param access limits, TLS and secret
    * @returns the channel, or `null` when the daemon takes no second connection
    */
-  static async open(at: { host: string; port: number }, access: DaemonAccess): Promise<SideChannel | null> {
+  static async open(at: DaemonPlace, access: DaemonAccess): Promise<SideChannel | null> {
     try {
       const { connection } = await openDaemon(at, access);
       return new SideChannel(connection, access);
@@ -41,10 +42,10 @@ export class SideChannel {
    *
    * @param iface the network interface that is used; `null`: whichever leads to the target
    * @param target the machine under test; `null`: none
-   * @returns the record
+   * @returns the record, a JSON object
    * @throws {Error} when there is none
    */
-  async environment(iface: string | null, target: string | null): Promise<Record<string, unknown>> {
+  async environment(iface: string | null, target: string | null): Promise<string> {
     const { replyMs, environmentBytes, transferStallMs } = this.access.limits;
     this.usable = false;
     await this.connection.send({ name: "ENV", iface, target });
@@ -60,28 +61,34 @@ export class SideChannel {
     }
     const body = await this.connection.readBody(received.length, transferStallMs, replyMs);
     this.usable = true;
-    const record: unknown = JSON.parse(new TextDecoder().decode(body));
+    const text = new TextDecoder().decode(body);
+    const record: unknown = JSON.parse(text);
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
       throw new TypeError("its record is no JSON object");
     }
     checkDepth(record);
-    return record as Record<string, unknown>;
+    return text;
   }
 
   /**
    * Begins to watch.
    *
    * @param onReport called for each report of a running test
+   * @param everyMs from one report to the next; `undefined`: as often as the daemon has it
    */
-  watch(onReport: (report: ProgressReport) => void): void {
-    this.#watching = this.#watch(onReport).catch(() => {});
+  watch(onReport: (report: ProgressReport) => void, everyMs?: number): void {
+    this.#watching = this.#watch(onReport, everyMs);
   }
 
-  async #watch(onReport: (report: ProgressReport) => void): Promise<void> {
-    await this.connection.send({ name: "WATCH" });
-    for (let received = await this.connection.receive(null); received.type === "progress";) {
-      if (received.report !== null) onReport(received.report);
-      received = await this.connection.receive(null);
+  async #watch(onReport: (report: ProgressReport) => void, everyMs?: number): Promise<void> {
+    try {
+      await this.connection.send({ name: "WATCH", ...everyMs !== undefined && { everyMs } });
+      for (let received = await this.connection.receive(null); received.type === "progress";) {
+        if (received.report !== null) onReport(received.report);
+        received = await this.connection.receive(null);
+      }
+    } catch {
+      // Whoever goes on with this connection learns of it.
     }
   }
 

@@ -5,7 +5,12 @@
  */
 
 import type { ResultStamps } from "../../protocol/mod.ts";
-import type { ClientResult, PluginResults, TargetResult } from "../../results/document/document.ts";
+import type {
+  ClientResult,
+  PluginResults,
+  RawOneWay,
+  TargetResult,
+} from "../../results/document/document.ts";
 import { packHistogram } from "../../results/document/histogram_codec.ts";
 import { driftPpm, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";
 import type { ClientRun, TargetRun } from "../run/participants.ts";
@@ -33,7 +38,7 @@ export function clientPart(
 ): Partial<ClientResult> {
   const { counts, rates, pacing, latency, histograms, metrics, window, environment, ...more } =
     input.results ?? {};
-  const record = measuredBy({ ...client.environment, ...environment });
+  const record = measuredBy({ ...recordOf(client), ...environment });
   return {
     ...more,
     peer: client.peer.greeting?.peer ?? null,
@@ -48,14 +53,25 @@ export function clientPart(
   };
 }
 
+/** What a daemon said of its machine. */
+function recordOf({ environment }: ClientRun | TargetRun): Record<string, unknown> {
+  return environment === null ? {} : JSON.parse(environment.text());
+}
+
 /**
  * The daemon described the card that leads to the target as far as it could know before the test; the test's own socket
  * knows which it was. A card that was not used is not described.
  */
 function measuredBy(record: Record<string, unknown>): Record<string, unknown> {
-  const used = member(record.network, "interface");
-  if (typeof used !== "string" || used === member(record.nic, "name")) return record;
+  const used = usedInterface(record);
+  if (used === null || used === member(record.nic, "name")) return record;
   return { ...record, nic: { name: used, mtu: member(record.network, "mtu") ?? null } };
+}
+
+/** The interface by which a test says that it sent; `null`: it does not say. */
+export function usedInterface(record: Record<string, unknown> | undefined): string | null {
+  const used = member(record?.network, "interface");
+  return typeof used === "string" ? used : null;
 }
 
 function member(value: unknown, name: string): unknown {
@@ -78,7 +94,7 @@ export function targetPart(
   agreement: Agreement,
 ): Partial<TargetResult> {
   const { metrics, reasons, window, environment, ...more } = shown.results ?? {};
-  const record = { ...target.environment, ...environment };
+  const record = { ...recordOf(target), ...environment };
   return {
     ...more,
     peer: target.peer.greeting?.peer ?? null,
@@ -98,7 +114,7 @@ export interface DaemonTimes {
 }
 
 /**
- * Makes what a part of the document says of clock and times.
+ * Makes a document part's clock and times.
  *
  * @param run which client or target
  * @param times its instants; a target that reports no window measured from its start to its end
@@ -163,8 +179,8 @@ function startPart(
   };
 }
 
-/** A window of a daemon's clock, on the controller's. */
-function inOurClock(
+/** A window of a daemon's clock, on the controller's; `null` where one of them is not known. */
+export function inOurClock(
   window: { start_ns: number; end_ns: number } | undefined,
   before: OffsetInterval | null,
   after: OffsetInterval | null,
@@ -182,12 +198,21 @@ function inOurClock(
  * Puts a plugin's results into the form that is kept: the plain histograms are several times as large, and are to be
  * let go of before a thousand of them wait for the disk.
  *
- * @param results what a plugin said
+ * @param results what a plugin reported
  * @returns the same, its histograms compressed
  */
 export function packed(results: PluginResults | null): PluginResults | null {
-  if (results?.histograms === undefined) return results;
   const pack = (text: string | null) => text === null ? null : packHistogram(text);
+  const record = results?.one_way_record;
+  if (results !== null && record !== undefined) {
+    const packedRaw = (raw: RawOneWay | null | undefined) =>
+      raw === null || raw === undefined ? null : { ...raw, above: pack(raw.above), below: pack(raw.below) };
+    results = {
+      ...results,
+      one_way_record: { ...record, forward: packedRaw(record.forward), backward: packedRaw(record.backward) },
+    };
+  }
+  if (results?.histograms === undefined) return results;
   const { response, service, lateness } = results.histograms;
   return {
     ...results,

@@ -1,5 +1,5 @@
 /**
- * Whether the instants that come with a result can be those of the run that was asked for. What a daemon says of its
+ * Whether the instants that come with a result can be those of the run that was asked for. What a daemon reports of its
  * clock decides over which time rates are added and which starts are called timely, so that it is held against what the
  * controller knows itself: what it asked for, and how much time has passed.
  *

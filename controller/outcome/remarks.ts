@@ -1,5 +1,5 @@
 /**
- * What a test's controller half says on its standard error, as far as the user of a run gets to see it.
+ * What a test's controller half writes on its standard error, as far as the user of a run gets to see it.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { MAX_REMARKS } from "../limits.ts";
 import type { Log } from "../log.ts";
 
-/** Says whose line it is, and stops a flood. */
+/** Reports whose line it is, and stops a flood. */
 export class Remarks {
   #count = 0;
 
@@ -35,7 +35,7 @@ export class Remarks {
     this.#count += lines;
   }
 
-  /** Says how much was left out. */
+  /** Reports how much was left out. */
   end(): void {
     const more = this.debug ? 0 : this.#count - MAX_REMARKS;
     this.#count = 0;

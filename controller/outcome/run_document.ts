@@ -6,10 +6,20 @@
 
 import type { ClassDescription, RunDescription } from "../../config/run_description.ts";
 import { buildInfo } from "../../ffi/self/self.ts";
-import { type ClassResult, RESULT_FORMAT, type ResultDocument } from "../../results/document/document.ts";
+import {
+  type ClassResult,
+  type ClientResult,
+  RESULT_FORMAT,
+  type ResultDocument,
+} from "../../results/document/document.ts";
+import { judgeGates } from "../../results/gates/gates.ts";
 import type { HostReason } from "../../results/document/verdict.ts";
 import { hostPort, RunError } from "../run/run_error.ts";
 import type { RunState } from "../run/run_state.ts";
+import type { OffsetEstimate } from "../link/clock_estimate.ts";
+import { offsetBetween } from "../link/clock_pair.ts";
+import { joinForwarded } from "./forwarded.ts";
+import { withPart } from "../store/kept_parts.ts";
 import { judgeRun, sumUp } from "./sums.ts";
 
 /** How far begin and end of a meter's window may be from the testers' common one in all, as a share of the latter. */
@@ -53,11 +63,13 @@ export function newDocument(description: RunDescription, runId: bigint, now: Dat
     },
     config: description,
     test: { name: description.test, args: description.clients[0]?.args ?? "" },
-    clients: description.clients.map(({ host, port, args, class: of }) => ({
+    clients: description.clients.map(({ host, port, args, class: of, name, to }) => ({
       host,
       port,
       args,
       ...classKey(of),
+      ...name === undefined ? {} : { name },
+      ...to === undefined ? {} : { to },
       ...noFigures(),
     })),
     targets: description.targets.map(({ host, port, test, args, class: of }) => ({
@@ -118,21 +130,48 @@ export function finishDocument(state: RunState): ResultDocument {
     const peer = place.peer ?? run.peer.greeting?.peer ?? null;
     if (peer === place.peer) continue;
     // A new object: whoever keeps a journal sees by that what is new.
-    if ("done" in run) document.clients[run.index] = { ...document.clients[run.index]!, peer };
+    if ("done" in run) document.clients[run.index] = withPart(document.clients[run.index]!, { peer });
     else document.targets[run.index] = { ...document.targets[run.index]!, peer };
   }
   document.run.ended = new Date().toISOString();
   delete document.run.failed;
   if (failed) document.run.failed = true;
   if (state.interrupted) document.run.interrupted = true;
+  joinForwarded(document, (sender, receiver) => betweenClients(state, sender, receiver));
   const clients = document.clients.filter((_, index) => state.clients[index]!.done);
+  mergeForwarded(state, clients);
   const mergers = new Map(state.classes.map(({ description, merger }) => [description.name, merger]));
   sumUp(document, clients, (name) => mergers.get(name)!);
   judgeRun(document, [...failureReasons(state), ...state.reasons, ...windowReasons(state)]);
+  const { gates = [] } = state.parts.description;
+  if (gates.length > 0) document.gates = judgeGates(document, gates);
   return document;
 }
 
-/** Why the run ended early, unless a client's or target's own error says it already. */
+/** What the comparisons of two clients' clocks with the controller's give, over the sender's measured phase. */
+function betweenClients(state: RunState, sender: number, receiver: number): OffsetEstimate | null {
+  const { window } = state.parts.document.clients[sender]!;
+  if (window === undefined) return null;
+  const rounds = [sender, receiver].map((n) => {
+    const { before, during, after } = state.clients[n]!;
+    return [before, ...during, after].filter((round) => round !== null);
+  });
+  const span = { startNs: BigInt(Math.floor(window.start_ns)), endNs: BigInt(Math.ceil(window.end_ns)) };
+  return offsetBetween(rounds[0]!, rounds[1]!, span);
+}
+
+/** One-way delays come with the receiver's result, and are the sender's: they are known when both are put together. */
+function mergeForwarded(state: RunState, clients: readonly ClientResult[]): void {
+  for (const client of clients) {
+    // The histograms of many testers are read from disk: only where they are wanted.
+    const { to, class: of } = client;
+    if (to === undefined || client.histograms === null) continue;
+    state.classes.find(({ description }) => description.name === (of ?? ""))
+      ?.merger.addOneWay(client.histograms);
+  }
+}
+
+/** Why the run ended early, unless a client's or target's own error has it already. */
 function failureReasons(state: RunState): HostReason[] {
   const { failure, interrupted } = state;
   if (failure === null || interrupted) return [];
@@ -150,8 +189,8 @@ function failureReasons(state: RunState): HostReason[] {
 }
 
 /**
- * Says of each meter how far its window is from the testers' common one, and gives a reason where that is much: a figure
- * for another time says little about them.
+ * Reports of each meter how far its window is from the testers' common one, and gives a reason where that is much: a figure
+ * for another time means little for them.
  */
 function windowReasons(state: RunState): HostReason[] {
   const { document } = state.parts;

@@ -6,6 +6,7 @@
  */
 
 import { argValues } from "../../base/args.ts";
+import { sendersOf } from "../../base/senders.ts";
 import { parseValue } from "../../base/units.ts";
 import type { Window } from "../../results/document/common_window.ts";
 import type {
@@ -14,7 +15,8 @@ import type {
   ResultDocument,
   TargetResult,
 } from "../../results/document/document.ts";
-import { effectsOn } from "../../results/document/effect.ts";
+import { effectsOn } from "../../results/document/effect/effect.ts";
+import { derivedMetrics, type TesterFigures } from "./derived.ts";
 import { totalMetrics } from "../../results/document/metrics.ts";
 import {
   type HostReason,
@@ -36,6 +38,19 @@ function targetsOf({ targets, classes }: ResultDocument, name: string): TargetRe
   return targets.filter((target) => target.class === name || target.class === undefined && isFirst);
 }
 
+/** Adds to the targets of a class what its testers' sums make of their figures. */
+function deriveOf(document: ResultDocument, total: TesterFigures, name: string): void {
+  const own = name === "" ? document.targets : targetsOf(document, name);
+  for (const target of own) {
+    const found = derivedMetrics(target, total);
+    if (found.length === 0) continue;
+    document.targets[document.targets.indexOf(target)] = {
+      ...target,
+      metrics: [...target.metrics, ...found],
+    };
+  }
+}
+
 /**
  * Puts the sums into a document: `total`, and where the run has classes each one's and what they did to the first one.
  * `total` is then that of the first class: figures of different tests do not add up.
@@ -51,19 +66,21 @@ export function sumUp(
 ): void {
   const { classes } = document;
   if (classes === undefined) {
-    document.total = mergerOf("").total(present);
+    document.total = mergerOf("").total(sendersOf(present));
+    deriveOf(document, document.total, "");
     document.total.metrics = totalMetrics(document.test.name, present, document.targets);
     return;
   }
   document.classes = classes.map((part): ClassResult => {
     const own = membersOf(present, part.name);
-    const total = mergerOf(part.name).total(own);
+    const total = mergerOf(part.name).total(sendersOf(own));
+    deriveOf(document, total, part.name);
     const metrics = totalMetrics(part.test, own, targetsOf(document, part.name));
     return { ...part, ...total, metrics, active: activeOf(part, own) };
   });
   const [first, ...others] = document.classes;
   if (first === undefined) return;
-  const { counts, rates, latency, histograms, confidence, window, metrics } = first;
+  const { counts, rates, latency, histograms, confidence, window, outages, metrics } = first;
   document.total = {
     counts,
     rates,
@@ -71,6 +88,7 @@ export function sumUp(
     histograms,
     confidence,
     window,
+    ...outages === undefined ? {} : { outages },
     metrics,
   } as ResultDocument["total"];
   document.effect = effectsOn(first.name, membersOf(present, first.name), others);

@@ -6,7 +6,7 @@
 
 import type { ResultDocument } from "../../results/document/document.ts";
 
-/** Reasons by which the tests say that the target gave way. */
+/** Reasons by which the tests report that the target gave way. */
 const TARGET_FAULTS: ReadonlySet<string> = new Set([
   "no-answers",
   "target-silent",
@@ -14,6 +14,7 @@ const TARGET_FAULTS: ReadonlySet<string> = new Set([
   "target-unreachable",
   "target-reset",
   "target-closed",
+  "nothing-arrived",
 ]);
 
 /** True when a run is INVALID, and each reason for it is the target's doing. */

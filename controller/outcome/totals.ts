@@ -13,26 +13,42 @@ import type {
   ResultDocument,
   Summary,
 } from "../../results/document/document.ts";
-import { commonWindow, rateFactor, type Window } from "../../results/document/common_window.ts";
+import { commonWindow, rateFactors, type Window } from "../../results/document/common_window.ts";
 import { DEFAULT_LAYOUT, Histogram, summarizeMerged } from "../../results/document/histogram.ts";
+import { addOutages } from "../../results/document/outages.ts";
 import { decodeHistogram, encodeHistogram } from "../../results/document/histogram_codec.ts";
 
 const KINDS = ["response", "service", "lateness"] as const;
-type Kind = typeof KINDS[number];
+/** Made of what testers recorded when the clocks of both ends are known. */
+const ONE_WAY_KINDS = ["forward", "backward"] as const;
+type Kind = typeof KINDS[number] | typeof ONE_WAY_KINDS[number];
 
 /** Keeps one merged histogram of each kind, however many testers there are. */
 export class Merger {
   #merged = new Map<Kind, Histogram>();
 
   /**
-   * Adds what one tester's plugin said.
+   * Adds what one tester's plugin reported.
    *
    * @param results its results
    * @throws {HistogramError} when a histogram cannot be read; then it adds nothing
    */
   add(results: PluginResults | null): void {
-    for (const kind of KINDS) {
-      const text = results?.histograms?.[kind];
+    this.#add(KINDS, results?.histograms ?? null);
+  }
+
+  /**
+   * Adds one tester's one-way delays.
+   *
+   * @param histograms its histograms
+   */
+  addOneWay(histograms: PluginResults["histograms"] | null): void {
+    this.#add(ONE_WAY_KINDS, histograms ?? null);
+  }
+
+  #add(kinds: readonly Kind[], histograms: PluginResults["histograms"] | null): void {
+    for (const kind of kinds) {
+      const text = histograms?.[kind];
       if (text === undefined || text === null) continue;
       const into = this.#merged.get(kind) ?? new Histogram(DEFAULT_LAYOUT);
       decodeHistogram(text, into);
@@ -49,6 +65,7 @@ export class Merger {
   total(all: readonly ClientResult[]): ResultDocument["total"] {
     const clients = all.filter((client) => client.error === undefined && client.peer !== null);
     const window = commonWindow(clients);
+    const outages = clients.map((client) => client.outages);
     const response = this.#summary("response", clients);
     return {
       counts: addCounts(clients),
@@ -56,18 +73,37 @@ export class Merger {
       latency: {
         response,
         service: this.#summary("service", clients),
+        ...this.#oneWay(clients, (kind) => this.#summary(kind, clients)),
       },
       histograms: {
         response: this.#encoded("response"),
         service: this.#encoded("service"),
         lateness: this.#encoded("lateness"),
+        ...this.#oneWay(clients, (kind) => this.#encoded(kind)),
       },
+      ...oneWayError(clients),
       confidence: {
         mean: poolMeans(clients),
         median: poolMedians(clients, this.#merged.get("response"), response),
       },
       window,
+      ...outages.some((each) => each !== undefined) ? { outages: addOutages(outages) } : {},
     };
+  }
+
+  /** Of both directions, where the test measures such; `null` for one that a tester does not know. */
+  #oneWay<T>(
+    clients: readonly ClientResult[],
+    of: (kind: typeof ONE_WAY_KINDS[number]) => T,
+  ): Partial<Record<typeof ONE_WAY_KINDS[number], T | null>> {
+    const kinds = ONE_WAY_KINDS.filter((kind) =>
+      clients.some(({ one_way }) => (one_way?.[kind] ?? null) !== null)
+    );
+    return Object.fromEntries(
+      kinds.map((
+        kind,
+      ) => [kind, clients.every(({ latency }) => (latency?.[kind] ?? null) !== null) ? of(kind) : null]),
+    );
   }
 
   #encoded(kind: Kind): string | null {
@@ -75,12 +111,23 @@ export class Merger {
     return histogram === undefined ? null : encodeHistogram(histogram);
   }
 
-  #summary(kind: "response" | "service", clients: readonly ClientResult[]): Summary | null {
+  #summary(kind: Exclude<Kind, "lateness">, clients: readonly ClientResult[]): Summary | null {
     const merged = this.#merged.get(kind);
     const parts = clients.flatMap((client) => client.latency?.[kind] ?? []);
     if (merged !== undefined) return summarizeMerged(merged, parts);
     return parts.length === 1 && clients.length === 1 ? parts[0]! : null;
   }
+}
+
+/** The largest error of any tester's one-way delays, where there are such. */
+function oneWayError(clients: readonly ClientResult[]): { one_way_error_ns?: number | null } {
+  const ways = clients.flatMap(({ one_way }) => one_way ?? []).flatMap((
+    { forward, backward },
+  ) => [forward, backward]);
+  const present = ways.filter((way) => way !== null);
+  if (present.length === 0) return {};
+  const errors = present.flatMap(({ error_ns }) => error_ns ?? []);
+  return { one_way_error_ns: errors.length === present.length ? Math.max(...errors) : null };
 }
 
 /** Without any tester that counts, or with one that does not: `null`. */
@@ -110,8 +157,8 @@ function addRates(clients: readonly ClientResult[], window: Window | null): Rate
   if (window !== null && window.end_ns <= window.start_ns) {
     return { requested_bps, sent_bps: null, received_bps: null };
   }
-  const within = (key: "sent" | "ok") => (client: ClientResult) =>
-    window === null ? 1 : rateFactor(client, window, key);
+  const factors = new Map(window === null ? [] : clients.map((each) => [each, rateFactors(each, window)]));
+  const within = (key: "sent" | "ok") => (client: ClientResult) => factors.get(client)?.[key] ?? 1;
   return {
     requested_bps,
     sent_bps: add("sent_bps", within("sent")),

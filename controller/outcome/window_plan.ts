@@ -20,7 +20,7 @@ export interface PlannedWindow {
 /**
  * Plans the measured phase of a client test.
  *
- * It knows options by their names, which are the same in all tests that have them: `rampup`, `warmup`, `duration`,
+ * It knows options by their names, which are the same in all tests that have them: `learn`, `rampup`, `warmup`, `duration`,
  * `test_time`, `samples`, `size`, `bps`, `Mbps`. Where `samples` ends the phase, the plan assumes that none is lost.
  *
  * @param options the test's options; `null` for a plugin that does not describe them
@@ -37,7 +37,7 @@ export function plannedWindow(options: readonly PluginOption[] | null, args: str
     const text = typed === "" && option.type !== "time" ? option.default : typed ?? option.default;
     return text === "" ? 0 : parseValue(option.type, option.unit, text) ?? NaN;
   };
-  const rampup = read("rampup"), warmup = read("warmup");
+  const rampup = read("learn") + read("rampup"), warmup = read("warmup");
   // A value that cannot be read is the plugin's to complain about, at SETUP.
   if (!Number.isFinite(rampup + warmup)) return null;
   const seconds = given.has("test_time") ? read("test_time") : read("duration");

@@ -4,6 +4,7 @@
  * @module
  */
 import { createSocket } from "node:dgram";
+import { isIPv4 } from "node:net";
 import { messageOf } from "../../base/errors.ts";
 import { DEFAULT_CLIENT_PORT, DEFAULT_TARGET_PORT } from "../../config/run_description.ts";
 import { askStatus } from "../link/ask_status.ts";
@@ -12,6 +13,8 @@ import type { DaemonAccess } from "../link/daemon_access.ts";
 import { dial } from "../link/dial.ts";
 import { COMPANY_MS, ECHO_AGAIN_MS, FIND_MS } from "./limits.ts";
 
+/** How the sentence of a name begins that has no address. */
+const UNRESOLVED = "cannot resolve the name";
 /** Where an echo is (RFC 862). */
 export const ECHO_PORT = 7;
 /** Where an iperf3 server is. */
@@ -40,11 +43,17 @@ export interface Offer {
   problems: string[];
 }
 
+/** Nothing answers that a measurement could use, and nothing stands in the way either. */
+export class NothingThere extends Error {
+  /** Name of the class. */
+  override readonly name = "NothingThere";
+}
+
 /** What one port was found to be. */
 type Answer = { kind: "refused" } | { kind: "silent" } | { kind: "unknown"; problem: string };
 
 /**
- * Looks at a host.
+ * Examines a host.
  *
  * @param host name or address
  * @param port control port of its daemon, when that was named: then no other is looked for
@@ -70,14 +79,18 @@ export async function discover(host: string, port: number | null, access: Daemon
     if (found.role === "target") setTimeout(() => enough.abort(), COMPANY_MS);
   });
   const services = [
-    accepts(host, IPERF3_PORT).then((found) => found === true ? void (offer.iperf3 = true) : note(found)),
+    speaksIperf3(host, IPERF3_PORT).then((found) =>
+      found === true ? void (offer.iperf3 = true) : note(found)
+    ),
     echoesTcp(host, ECHO_PORT).then((found) => found === true ? void (offer.tcp_echo = true) : note(found)),
     echoesUdp(host, ECHO_PORT, enough.signal).then((found) => void (offer.udp_echo = found)),
   ];
   const stopped = new Promise<void>((resolve) => enough.signal.addEventListener("abort", () => resolve()));
   await Promise.race([Promise.all([...daemons, ...services]), stopped]);
   const { iperf3, udp_echo: udp, tcp_echo: tcp } = offer;
-  if (offer.daemons.length === 0 && !iperf3 && !udp && !tcp) throw new Error(nothing(offer, answers, ports));
+  if (offer.daemons.length === 0 && !iperf3 && !udp && !tcp) {
+    throw new (offer.problems.length === 0 ? NothingThere : Error)(nothing(offer, answers, ports));
+  }
   offer.daemons.sort((x, y) => ports.indexOf(x.port) - ports.indexOf(y.port));
   return structuredClone(offer); // what comes later is not waited for
 }
@@ -86,6 +99,10 @@ function nothing({ host, problems }: Offer, answers: readonly Answer[], ports: r
   const control = ports.length === 1 ? `port ${ports[0]}` : `ports ${ports.join(", ")}`;
   const remedy =
     `start "ipbenchd --target" there, and let this machine through to its ports (TCP 8037, 5205; UDP 5205, 5206)`;
+  const unknown = problems.find((problem) => problem.startsWith(UNRESOLVED));
+  if (unknown !== undefined) {
+    return `${unknown}: is it spelt right, and does a name server know it? An address, such as 192.0.2.1, will do, too`;
+  }
   if (problems.length > 0) return `${problems[0]}; nothing else answers on ${host}`;
   if (answers.some((each) => each.kind === "refused")) {
     return `${host} is there, but nothing that can be measured: no daemon (${control}), no iperf3 server (${IPERF3_PORT}), no echo (${ECHO_PORT}); ${remedy}`;
@@ -115,16 +132,31 @@ function answerOf(error: unknown, what: string): Answer {
     return { kind: "unknown", problem: text };
   }
   const remedy = error instanceof ConnectionError && error.remedy !== null ? ` (${error.remedy})` : "";
-  return { kind: "unknown", problem: text.includes("resolve the name") ? text : `${what}: ${text}${remedy}` };
+  if (text.startsWith(UNRESOLVED)) return { kind: "unknown", problem: text.replace(/ \(.*\)$/, "") };
+  return { kind: "unknown", problem: `${what}: ${text}${remedy}` };
 }
 
-async function accepts(host: string, port: number): Promise<true | Answer> {
-  try {
-    (await dial(host, port, FIND_MS, null)).close();
-    return true;
-  } catch (error) {
-    return answerOf(error, `port ${port} of ${host}`);
-  }
+/** What a client sends first to an iperf3 server, a cookie of 36 characters and a zero, and the answer. */
+const COOKIE = `${"ipbench".repeat(6).slice(0, 36)}\0`;
+const PARAM_EXCHANGE = 9;
+const ACCESS_DENIED = 255;
+const CLIENT_TERMINATE = 12;
+
+/**
+ * Something that merely takes connections is none: there are proxies that take them for every host. The test that this begins
+ * is given up at once.
+ */
+async function speaksIperf3(host: string, port: number): Promise<true | Answer> {
+  const [state] = await exchange(host, port, new TextEncoder().encode(COOKIE), 1, async (connection) => {
+    await connection.write(Uint8Array.of(CLIENT_TERMINATE));
+  });
+  if (typeof state !== "number") return state!;
+  if (state === PARAM_EXCHANGE) return true;
+  if (state !== ACCESS_DENIED) return { kind: "refused" };
+  return {
+    kind: "unknown",
+    problem: `the iperf3 server on port ${port} of ${host} runs a test of somebody else: wait for its end`,
+  };
 }
 
 /** What is sent to an echo; it has to come back as it is. */
@@ -135,35 +167,71 @@ function isAnswer(bytes: Uint8Array): boolean {
 }
 
 async function echoesTcp(host: string, port: number): Promise<true | Answer> {
+  const found = await exchange(host, port, QUESTION, QUESTION.length);
+  const [first] = found;
+  if (typeof first === "object") return first;
+  return isAnswer(Uint8Array.from(found as number[])) ? true : { kind: "refused" };
+}
+
+/**
+ * Sends something over TCP, and reads so many bytes of the answer.
+ *
+ * @param then what is done before the connection is closed
+ * @returns the bytes, or what the port was found to be
+ */
+async function exchange(
+  host: string,
+  port: number,
+  question: Uint8Array<ArrayBuffer>,
+  length: number,
+  then = async (_connection: Deno.Conn) => {},
+): Promise<number[] | [Answer]> {
   let connection: Deno.Conn;
   try {
     connection = await dial(host, port, FIND_MS, null);
   } catch (error) {
-    return answerOf(error, `port ${port} of ${host}`);
+    return [answerOf(error, `port ${port} of ${host}`)];
   }
   const late = setTimeout(() => connection.close(), FIND_MS);
   let open = true;
   try {
-    await connection.write(QUESTION);
-    const bytes = new Uint8Array(QUESTION.length);
+    await connection.write(question);
+    const bytes = new Uint8Array(length);
     for (let at = 0; at < bytes.length;) {
       const count = await connection.read(bytes.subarray(at));
-      if (count === null) return { kind: "refused" };
+      if (count === null) return [{ kind: "refused" }];
       at += count;
     }
-    return isAnswer(bytes) ? true : { kind: "refused" };
+    await then(connection).catch(() => {}); // the answer is what was asked for
+    return [...bytes];
   } catch {
     open = false;
-    return { kind: "silent" };
+    return [{ kind: "silent" }];
   } finally {
     clearTimeout(late);
     if (open) connection.close();
   }
 }
 
-/** Asks a few times, because a datagram may get lost. */
+/** By whichever kind of address a name has. */
 async function echoesUdp(host: string, port: number, signal: AbortSignal): Promise<boolean> {
-  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+  const kinds = host.includes(":")
+    ? ["udp6" as const]
+    : isIPv4(host)
+    ? ["udp4" as const]
+    : ["udp4", "udp6"] as const;
+  const found = await Promise.all(kinds.map((kind) => echoesOver(kind, host, port, signal)));
+  return found.includes(true);
+}
+
+/** Asks a few times, because a datagram may get lost. */
+async function echoesOver(
+  kind: "udp4" | "udp6",
+  host: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const socket = createSocket(kind);
   const answered = Promise.withResolvers<boolean>();
   const ask = () => socket.send(QUESTION, port, host, (error) => error && answered.resolve(false));
   socket.on("message", (bytes) => isAnswer(new Uint8Array(bytes)) && answered.resolve(true));

@@ -15,7 +15,7 @@ import { roundTripsPerMinute, trimmedMean, trimmedMeanOf } from "./responsivenes
 const PATH_BUSY = 90;
 /** The percentile of TCP's own round trips that is taken for a full queue. */
 const OWN_HIGH = 97.5;
-/** Reasons of `stream` that say that a processor was at its limit. */
+/** Reasons of `stream` that mean that a processor was at its limit. */
 const PROCESSOR_CODES: ReadonlySet<string> = new Set(["tester-processor", "target-processor"]);
 
 /**
@@ -166,7 +166,7 @@ function peerLoss(loads: readonly ClientResult[]): number | null {
   return shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length / 100;
 }
 
-/** What the meter says of the host, else what stream_target does. */
+/** What the meter reports of the host, else what stream_target does. */
 function processors(
   { targets }: ResultDocument,
   loads: readonly ClientResult[],

@@ -21,7 +21,7 @@ const WHERE: Partial<Record<PhaseName, (host: string) => string>> = {
 };
 
 /**
- * Says what was found.
+ * Reports what was found.
  *
  * @param phases the figures, in their order
  * @param host as people call it

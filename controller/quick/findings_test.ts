@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { quickDocument, quickPhase, quickTrips } from "../../tests/fixtures/quick.ts";
 import { findingsOf, formatTrips } from "./findings.ts";
+import { plainFailure } from "./missing.ts";
 
 const idle = quickPhase("idle", { rtt: quickTrips(0.21), rpm: 285_714 });
 
@@ -59,4 +60,16 @@ Deno.test("round trips a minute fit into a column", () => {
     "1.0M",
     "2.4M",
   ]);
+});
+
+Deno.test("what failed is said without the steps of a run that nobody described", () => {
+  assert.equal(
+    plainFailure(
+      "127.0.0.1:41713: the run ended early: client 127.0.0.1:41713: setup: Client setup failed: stream: the iperf3 server " +
+        "at 203.0.113.1 port 5201 did not answer within 10 s while taking the connection: restart it if it hangs",
+    ),
+    "the iperf3 server at 203.0.113.1 port 5201 did not answer within 10 s while taking the connection: restart it if it hangs",
+  );
+  assert.equal(plainFailure("no reason is known"), "no reason is known");
+  assert.equal(plainFailure("10.0.0.9:8037: its key is another"), "its key is another");
 });

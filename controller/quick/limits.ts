@@ -1,5 +1,5 @@
 /**
- * Every time and size of a quick look, in one place. Times are milliseconds unless they say otherwise.
+ * Every time and size of a quick look, in one place. Times are milliseconds unless their names have another unit.
  *
  * @module
  */
@@ -27,6 +27,11 @@ export const MAX_LOG_LINES = 50;
 /** Our own daemons end by themselves when they are forgotten: a test's longest time, and a wait without one; seconds. */
 export const DAEMON_TEST_SECONDS = 60;
 export const DAEMON_IDLE_SECONDS = 60;
+
+/** A folder that a killed look has left is removed when it is so old; a look takes a twentieth of that. */
+export const LEFT_BEHIND_MS = 600_000;
+/** Folders of that kind that are examined, at a start. */
+export const MAX_LEFT_BEHIND = 100;
 
 /** Probes a second: the draft's MPS. */
 export const PROBES_PER_SECOND = 100;

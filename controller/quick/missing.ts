@@ -21,6 +21,20 @@ export const PHASE_WORDS: Readonly<Record<PhaseName, string>> = {
   udp: "UDP up",
 };
 
+/** Where in a run something failed is of no use to somebody who has not described one: what failed is. */
+const COURSE = /^(?:\S+:\d+: )?(?:the run ended early: )?(?:(?:client|target) \S+:\d+: )?/;
+const STEP = /^(?:setup|start|run|result): (?:(?:Client|Target) setup failed: )?(?:[a-z_]+: )?/;
+
+/**
+ * A run's reason without the daemons and steps that it begins with.
+ *
+ * @param reason as the document has it
+ */
+export function plainFailure(reason: string): string {
+  const text = reason.replace(COURSE, "").replace(STEP, "");
+  return text === "" ? reason : text;
+}
+
 const REMEDY = 'start "ipbenchd --target" there';
 
 /**
@@ -48,7 +62,7 @@ export function usableTargets(offer: Offer): FoundDaemon[] {
 }
 
 /**
- * Says what was left out because of what the host offers and who measured.
+ * Reports what was left out because of what the host offers and who measured.
  *
  * @param offer what the host offers; `null`: all was ours
  * @param cast who took part

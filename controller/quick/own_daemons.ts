@@ -16,6 +16,7 @@ import {
   MAX_LOG_LINES,
   READY_MS,
 } from "./limits.ts";
+import { OwnFolder } from "./own_folder.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -24,12 +25,12 @@ export type DaemonPlace = Pick<ClientDescription, "host" | "port" | "secretFile"
 
 /** The daemons of one quick look. They ask for a secret that nobody else has. */
 export class OwnDaemons implements AsyncDisposable {
-  readonly #folder: string;
+  readonly #folder: OwnFolder;
   readonly #children: Deno.ChildProcess[] = [];
   /** Their places, in the order in which they were asked for. */
   readonly places: DaemonPlace[] = [];
 
-  private constructor(folder: string) {
+  private constructor(folder: OwnFolder) {
     this.#folder = folder;
   }
 
@@ -40,10 +41,10 @@ export class OwnDaemons implements AsyncDisposable {
    * @throws {Error} when one does not become ready; then none is left
    */
   static async start(roles: readonly DaemonRole[]): Promise<OwnDaemons> {
-    const folder = await Deno.makeTempDir({ prefix: "ipbench-quick-" });
+    const folder = await OwnFolder.make();
     const own = new OwnDaemons(folder);
     try {
-      const secretFile = `${folder}/secret`;
+      const { secretFile } = folder;
       await Deno.writeTextFile(secretFile, createSecret(), { createNew: true, mode: 0o600 });
       const ports = await Promise.all(roles.map((role) => own.#start(role, secretFile)));
       for (const port of ports) own.places.push({ host: LOOPBACK, port, secretFile, tlsCa: null });
@@ -87,7 +88,7 @@ export class OwnDaemons implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#children.map(end));
     this.#children.length = 0;
-    await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
+    await this.#folder[Symbol.asyncDispose]();
   }
 }
 
@@ -155,7 +156,7 @@ export function freePorts(count: number): number[] {
   }
 }
 
-/** Says why our own daemons could not be started. */
+/** Reports why our own daemons could not be started. */
 export function cannotStart(error: unknown): string {
   return `this machine cannot be the tester: ${messageOf(error)}`;
 }

@@ -123,7 +123,7 @@ function probeArgs({ target, udpEcho }: Cast, warmup: number, seconds: number): 
   return `socktype=${socktype},bps=${bps},size=${PROBE_BYTES},${lengths(warmup, seconds)},${PROBE_LIMITS}`;
 }
 
-/** @param service which of the target's ports; that of the echo unless it is said */
+/** @param service which of the target's ports; that of the echo unless given */
 function client({ host, target }: Cast, place: DaemonPlace, args: string, service = 1) {
   const other = service === 0 ? IPERF3_PORT : ECHO_PORT;
   return { ...place, target: host, targetPort: target?.ports[service] ?? other, args };

@@ -1,6 +1,6 @@
 /**
  * Responsiveness in round trips a minute, as the IETF draft "Responsiveness under Working Conditions"
- * (draft-ietf-ippm-responsiveness-09) aggregates its samples. docs/quick.md says where our samples differ.
+ * (draft-ietf-ippm-responsiveness-09) aggregates its samples. docs/quick.md describes where our samples differ.
  *
  * @module
  */

@@ -4,18 +4,18 @@
  * @module
  */
 import { messageOf } from "../../base/errors.ts";
-import type { OwnKeys } from "../../config/host_files.ts";
+import type { OwnKeys } from "../../config/hosts/host_files.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import { VERSION } from "../../ffi/self/version.ts";
 import type { ResultDocument, Verdict } from "../../results/document/document.ts";
 import type { DaemonAccess } from "../link/daemon_access.ts";
 import type { ProgressEvent } from "../run/progress.ts";
 import { runBenchmark } from "../run/run.ts";
-import { discover, type Offer } from "./discover.ts";
+import { discover, NothingThere, type Offer } from "./discover.ts";
 import { figuresOf, reasonsOf } from "./figures.ts";
 import { findingsOf } from "./findings.ts";
 import { END_MS, FIRST_OVERHEAD_MS, LEAST_SECONDS, MAX_UDP_BPS, SERVICE_PORTS, WHOLE_MS } from "./limits.ts";
-import { missingOf, PHASE_WORDS, QuickError, usableTargets } from "./missing.ts";
+import { missingOf, PHASE_WORDS, plainFailure, QuickError, usableTargets } from "./missing.ts";
 import { cannotStart, type DaemonPlace, freePorts, OwnDaemons } from "./own_daemons.ts";
 import { type Cast, describePhase, lengthOf, phasesOf } from "./phases.ts";
 import { type PhaseName, QUICK_FORMAT, type QuickDocument } from "./quick_document.ts";
@@ -27,7 +27,7 @@ export type QuickEvent =
   | { kind: "phase"; phase: PhaseName; leftSeconds: number }
   | { kind: "run"; phase: PhaseName; event: ProgressEvent };
 
-/** What is looked at, and from where. */
+/** What is examined, and from where. */
 export interface QuickOptions {
   /** `null`: this machine's loopback. */
   host: string | null;
@@ -46,13 +46,14 @@ export interface QuickOptions {
 /**
  * Takes a quick look, in at most {@linkcode WHOLE_MS}.
  *
- * @param options what is looked at
+ * @param options what is examined
  * @returns figures, findings, documents; what failed is in it, and what could not be measured
  * @throws {QuickError} when nothing could be measured at all, with what to do
  */
 export async function runQuick(options: QuickOptions): Promise<QuickDocument> {
   const begun = performance.now();
   const { host, from, onEvent = () => {}, signal = new AbortController().signal } = options;
+  const isOwn = host === null || options.port === null && from.length === 0 && LOOPBACK_NAMES.includes(host);
   const document: QuickDocument = {
     format: QUICK_FORMAT,
     ipbench: { version: VERSION },
@@ -71,8 +72,12 @@ export async function runQuick(options: QuickOptions): Promise<QuickDocument> {
   };
   onEvent({ kind: "step", text: host === null ? "starting daemons on loopback" : `looking at ${host}` });
   const [found, started] = await Promise.allSettled([
-    host === null ? null : discover(host, options.port, options.access),
-    OwnDaemons.start([...from.length === 0 ? TESTERS : [], ...host === null ? ["target" as const] : []]),
+    host === null ? null : discover(host, options.port, options.access).catch((error) => {
+      // Then loopback is measured as without a host.
+      if (!(isOwn && error instanceof NothingThere)) throw error;
+      return null;
+    }),
+    OwnDaemons.start([...from.length === 0 ? TESTERS : [], ...isOwn ? ["target" as const] : []]),
   ]);
   await using own = started.status === "fulfilled" ? started.value : null;
   if (found.status === "rejected") throw new QuickError(messageOf(found.reason), { cause: found.reason });
@@ -80,11 +85,12 @@ export async function runQuick(options: QuickOptions): Promise<QuickDocument> {
     throw new QuickError(cannotStart(started.reason), { cause: started.reason });
   }
   document.offer = found.value;
+  if (found.value === null) document.host = null;
   const cast = castOf(options, found.value, own!.places);
   const look = new Look(cast, document, begun + WHOLE_MS - END_MS, signal, onEvent);
   await look.run();
   document.missing.push(...missingOf(found.value, cast));
-  document.findings = findingsOf(document.phases, host ?? "this machine");
+  document.findings = findingsOf(document.phases, document.host ?? "this machine");
   document.interrupted = signal.aborted;
   document.seconds = (performance.now() - begun) / 1000;
   conclude(document);
@@ -92,6 +98,8 @@ export async function runQuick(options: QuickOptions): Promise<QuickDocument> {
 }
 
 const TESTERS = ["tester", "tester"] as const;
+/** What people call the host whose services we start ourselves where there are none. */
+const LOOPBACK_NAMES = ["127.0.0.1", "localhost"];
 
 function castOf(
   { host, from, keys, hostKeys }: QuickOptions,
@@ -124,6 +132,8 @@ class Look {
   /** What phases took beside their tests. */
   readonly #besideMs: number[] = [];
   readonly #late: AbortSignal;
+  /** Phases that failed, by why. */
+  readonly #failures = new Map<string, PhaseName[]>();
 
   constructor(
     readonly cast: Cast,
@@ -142,7 +152,8 @@ class Look {
       const seconds = this.#secondsFor(phases.slice(index));
       if (seconds === null) {
         const names = phases.slice(index).map((each) => PHASE_WORDS[each]).join(", ");
-        this.document.missing.push(`No time was left for ${names}: this machine or the host is too busy.`);
+        const why = this.#failures.size > 0 ? "after what failed" : "this machine or the host is too busy";
+        this.document.missing.push(`No time was left for ${names}: ${why}.`);
         return;
       }
       const goesOn = await this.#play(phase, seconds, index === 0);
@@ -183,12 +194,25 @@ class Look {
     const isCut = this.#late.aborted && !this.signal.aborted && result.run.interrupted === true;
     if (isCut) document.missing.push(`${PHASE_WORDS[phase]} was cut short: no time was left.`);
     else if (result.run.failed === true) {
-      document.missing.push(`${PHASE_WORDS[phase]} failed: ${result.run.reasons[0] ?? "no reason is known"}`);
+      this.#fail(phase, result.run.reasons[0] ?? "no reason is known");
     }
     if (!isCut && result.run.failed !== true) document.phases.push(figuresOf(phase, result, idle));
     // Where the target cannot serve, no other phase can be measured.
     return cast.target === null ||
       !result.targets.some((target) => target.test === "stream_target" && target.error);
+  }
+
+  /** The same failure of several phases is one sentence. */
+  #fail(phase: PhaseName, reason: string): void {
+    const text = plainFailure(reason);
+    const { missing } = this.document;
+    const before = this.#failures.get(text) ?? [];
+    const sentence = (phases: readonly PhaseName[]) =>
+      `${phases.map((each) => PHASE_WORDS[each]).join(", ")} failed: ${text}`;
+    const at = missing.indexOf(sentence(before));
+    this.#failures.set(text, [...before, phase]);
+    if (at < 0) missing.push(sentence([phase]));
+    else missing[at] = sentence([...before, phase]);
   }
 
   async #measure(phase: PhaseName, seconds: number): Promise<ResultDocument | null> {
@@ -200,7 +224,7 @@ class Look {
         onProgress: (event) => this.onEvent({ kind: "run", phase, event }),
       });
     } catch (error) {
-      this.document.missing.push(`${PHASE_WORDS[phase]} failed: ${messageOf(error)}`);
+      this.#fail(phase, messageOf(error));
       return null;
     }
   }

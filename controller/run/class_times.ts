@@ -11,7 +11,7 @@ import type { ClassRun, ClientRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
 import type { PlannedWindow } from "../outcome/window_plan.ts";
 
-/** What everybody was told. */
+/** The instants that were sent to everybody. */
 export interface Agreement {
   /** The instant at which the run begins, on the controller's clock. */
   startNs: bigint;
@@ -24,7 +24,7 @@ export function beginOf({ beginNs }: Pick<ClassRun, "beginNs">, { startNs }: Agr
   return startNs + BigInt(beginNs);
 }
 
-/** Nanoseconds from the run's begin until a tester's end, as far as its test or its class tells; 0: until stopped. */
+/** Nanoseconds from the run's begin until a tester's end, as far as its test or its class gives one; 0: until stopped. */
 export function lastsNs({ expectedNs, class: { beginNs, endNs }, toStop }: ClientRun): number | null {
   if (toStop && endNs !== null) return endNs;
   return expectedNs === null || expectedNs === 0 ? expectedNs : beginNs + expectedNs;
@@ -42,10 +42,10 @@ export async function stopWithClass(
   const at = agreement.startNs + BigInt(endNs);
   await pause(Number(at - monotonicNowNs()) / 1e6, AbortSignal.any([state.signal, over]));
   if (over.aborted || client.done || peer.error !== null || state.signal.aborted || state.interrupted) return;
-  await peer.stop(null); // a tester ends its test when it is told: it knows no instant for that
+  await peer.stop(null); // a tester ends its test when STOP comes: no instant can be sent ahead for that
 }
 
-/** A test that was told to end with its class was not cut short. */
+/** A test that was ended with its class was not cut short. */
 export function asPlanned(client: ClientRun, results: PluginResults | null): PluginResults | null {
   if (!client.toStop || results?.reasons === undefined) return results;
   return { ...results, reasons: results.reasons.filter(({ code }) => code !== "stopped") };

@@ -5,21 +5,30 @@
  */
 
 import { monotonicNowNs } from "../../ffi/mod.ts";
-import type { ProgressReport } from "../../protocol/mod.ts";
+import { MAX_WATCH_MS, type ProgressReport, WATCH_PER_SECOND } from "../../protocol/mod.ts";
 import type { PluginResults, Reason } from "../../results/document/document.ts";
 import { combineProbes, offsetAt, type OffsetInterval, roundsAgree } from "../link/clock_estimate.ts";
-import { clientPart, packed, targetPart, timing } from "../outcome/parts.ts";
+import { noteLinks } from "./events.ts";
+import { keepClocks } from "./keep_clocks.ts";
+import { oneWayPart } from "../outcome/one_way.ts";
+import { clientPart, packed, targetPart, timing, usedInterface } from "../outcome/parts.ts";
 import { pause, withDeadline } from "../../base/deadline.ts";
 import { wrongStamps, wrongWindow } from "../outcome/plausible.ts";
 import type { Peer, RawResult, ResultHead } from "../link/peer.ts";
 import { ResultStore } from "../store/result_store.ts";
-import { Semaphore } from "../../base/semaphore.ts";
+import { inLane, Semaphore } from "../../base/semaphore.ts";
+import { probesEach } from "./start.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
 import { type Agreement, asPlanned, beginOf, lastsNs, stopWithClass } from "./class_times.ts";
 
-/** How long before its end a meter is told when to stop. */
+/** How long before its end a meter is sent the instant at which to stop. */
 const STOP_NOTICE_MS = 2_000;
+/** Reports of progress that a run takes from all testers together. */
+const REPORTS_PER_SECOND = 2_000;
+/** Results on their way at the same time, and after how long one that takes its time goes on beside them. */
+const TRANSFERS = 128;
+const TRANSFER_LANE_MS = 250;
 /** Phases of a test after the measured one. */
 const AFTER_MEASURED = ["cooldown", "drain", "done"];
 
@@ -34,22 +43,17 @@ const AFTER_MEASURED = ["cooldown", "drain", "done"];
 export async function collectAll(state: RunState, agreement: Agreement): Promise<void> {
   const clients = state.clients.filter((client) => client.ready);
   announce(state, clients, agreement);
+  await keepClocks(state);
   const store = new ResultStore(state.parts.limits);
-  // A result in each hand: a large one of a tester and one of a target are in memory as a whole, further ones wait. Small
+  // At most one large result of a tester and one of a target are in memory as a whole; further ones wait. Small
   // ones come in handfuls: while the plugin reads one, the controller is done with the one before and has the next ready.
-  const readers = { store, turn: new Semaphore(state.parts.limits.handBytes) };
-  const shows = { store, turn: new Semaphore(state.parts.limits.handBytes) };
+  const lanes = new Semaphore(TRANSFERS);
+  const readers = { store, lanes, turn: new Semaphore(state.parts.limits.handBytes) };
+  const shows = { store, lanes, turn: new Semaphore(state.parts.limits.handBytes) };
   const meters = state.targets.map((target) => collectTarget(state, target, agreement, shows));
-  for (const client of clients) client.side?.watch((report) => passOn(state, client, report));
-  const collected = clients.map((client) =>
-    state.clientStep(client, async () => {
-      await client.started;
-      const over = new AbortController();
-      const stopped = stopWithClass(state, client, agreement, over.signal);
-      stopped.catch(() => {}); // of a lost connection the result tells
-      await collectClient(state, client, agreement, readers).finally(() => over.abort());
-    })
-  );
+  const everyMs = watchEveryMs(clients.length);
+  for (const client of clients) client.side?.watch((report) => passOn(state, client, report), everyMs);
+  const collected = clients.map((client) => collectClient(state, client, agreement, readers));
   state.halt = () => halt(state, clients, collected);
   await state.unlessStopped(Promise.all(collected));
   state.halt = null;
@@ -60,6 +64,26 @@ export async function collectAll(state: RunState, agreement: Agreement): Promise
   await Promise.all(state.targets.map((target) => state.targetStep(target, () => stopTarget(target))));
   await state.unlessStopped(Promise.all(meters));
   state.check();
+  await makeOneWay(state);
+}
+
+/** Thousands of testers that reported their progress five times a second would keep the controller from all else. */
+function watchEveryMs(testers: number): number | undefined {
+  const ms = Math.ceil(1000 * testers / REPORTS_PER_SECOND);
+  return ms <= 1000 / WATCH_PER_SECOND ? undefined : Math.min(ms, MAX_WATCH_MS);
+}
+
+/** One-way delays, which need the results and the clocks of both ends. */
+async function makeOneWay(state: RunState): Promise<void> {
+  const { clients, targets } = state.parts.document;
+  const far = state.targets.map((run) => ({ run, part: targets[run.index]! }));
+  for (const client of state.clients.filter(({ done }) => done)) {
+    const part = oneWayPart(client, clients[client.index]!, far);
+    if (part === null) continue;
+    client.class.merger.addOneWay(part.histograms ?? null);
+    await state.setClient(client.index, part);
+    delete clients[client.index]!.one_way_record;
+  }
 }
 
 /** Asks testers that can for what they have measured so far. Originals know no such question. */
@@ -111,34 +135,54 @@ function deadlineMs(state: RunState, client: ClientRun, agreement: Agreement): n
 /** Where results wait, and whose turn it is to be read by the plugin. */
 interface Readers {
   store: ResultStore;
+  /** For results on their way: each has a buffer. */
+  lanes: Semaphore;
   turn: Semaphore;
 }
 
+/** Waits for a client's result and takes it; its failure is noted. What all wait in for a test's time is this function alone. */
 async function collectClient(
   state: RunState,
   client: ClientRun,
   agreement: Agreement,
   readers: Readers,
 ): Promise<void> {
-  const times = await takeResult(state, client, agreement, readers);
-  // The result is safe; what the clock says now makes its times more exact.
-  const after = await clockAfter(state, client);
-  if (after !== null) await state.setClient(client.index, timing(client, times, agreement, after));
+  const { peer } = client;
+  const over = client.toStop ? new AbortController() : null;
+  let remark: ReturnType<typeof setTimeout> | undefined;
+  let head: ResultHead;
+  try {
+    await client.started;
+    peer.phase = "run";
+    const ms = deadlineMs(state, client, agreement);
+    remark = remarkOnPatience(state, client, ms);
+    // A lost connection is reported with the result.
+    if (over !== null) stopWithClass(state, client, agreement, over.signal).catch(() => {});
+    head = await withDeadline(peer.resultHead(), ms, () => noResult(client, ms));
+  } catch (error) {
+    return await state.clientStep(client, () => Promise.reject(error));
+  } finally {
+    clearTimeout(remark);
+    over?.abort();
+  }
+  await state.clientStep(client, async () => {
+    const times = await takeResult(state, client, head, agreement, readers);
+    // The result is safe; one more reading of the clocks makes its times more exact.
+    const after = await clockAfter(state, client);
+    noteLinks(state, client, times.stamps, after, times.used);
+    if (after !== null) await state.setClient(client.index, timing(client, times, agreement, after));
+  });
 }
 
-/** Gives the times alone: what the plugin said is large, and a thousand clients may wait for their clocks. */
+/** Gives the times and the interface that was used alone: the plugin's part is large, and a thousand clients may wait for their clocks. */
 async function takeResult(
   state: RunState,
   client: ClientRun,
+  head: ResultHead,
   agreement: Agreement,
   readers: Readers,
-): Promise<Parameters<typeof timing>[1]> {
+): Promise<Parameters<typeof timing>[1] & { used: string | null }> {
   const { peer } = client;
-  peer.phase = "run";
-  const ms = deadlineMs(state, client, agreement);
-  const remark = remarkOnPatience(state, client, ms);
-  const head = await withDeadline(peer.resultHead(), ms, () => noResult(client, ms))
-    .finally(() => clearTimeout(remark));
   checkStamps(peer, head);
   client.side?.endWatch().catch(() => {}); // `finish` gets the same error, and does without
   const results = await receive(peer, head, readers, async (raw) => {
@@ -149,21 +193,23 @@ async function takeResult(
   });
   client.done = true;
   noteInvalid(state, peer, head.valid, results?.reasons);
-  await state.setClient(client.index, clientPart(client, { results, stamps: head.stamps }, agreement));
+  const part = clientPart(client, { results, stamps: head.stamps }, agreement);
+  client.environment = null; // It is in the part.
+  await state.setClient(client.index, state.parts.kept.keep(part));
   state.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
-  return { stamps: head.stamps, window: results?.window };
+  return { stamps: head.stamps, window: results?.window, used: usedInterface(results?.environment) };
 }
 
-/** Takes a result as fast as it comes, whoever else is being read, and has it read when it is its turn. */
+/** Takes a result as fast as it comes, whoever else is slow, and has it read when it is its turn. */
 async function receive<T>(
   peer: Peer,
   head: ResultHead,
-  { store, turn }: Readers,
+  { store, lanes, turn }: Readers,
   read: (raw: RawResult) => Promise<T>,
 ): Promise<T> {
   const stored = await store.open(head.length);
   try {
-    await peer.resultBody(head, (chunk) => stored.write(chunk));
+    await inLane(lanes, TRANSFER_LANE_MS, () => peer.resultBody(head, (chunk) => stored.write(chunk)));
     return await turn.run(async () => {
       peer.phase = "unmarshall";
       return await read({ valid: head.valid, stamps: head.stamps, data: await stored.bytes() });
@@ -173,14 +219,14 @@ async function receive<T>(
   }
 }
 
-/** @throws {RunError} when the test cannot have run when its daemon says that it did */
+/** @throws {RunError} when the test cannot have run at the time that its daemon reports */
 function checkStamps(peer: Peer, { stamps }: ResultHead): void {
   const sinceStartNs = monotonicNowNs() - peer.startSentNs;
   const wrong = wrongStamps(stamps, { toldNs: peer.toldNs, sinceStartNs });
   if (wrong !== null) throw peer.fail("protocol", wrong, "see the daemon's log");
 }
 
-/** @throws {RunError} when the measured phase that a plugin tells cannot be one of this run */
+/** @throws {RunError} when the measured phase that a plugin reports cannot be one of this run */
 function checkWindow(
   peer: Peer,
   results: PluginResults | null,
@@ -203,10 +249,13 @@ function noteInvalid(state: RunState, peer: Peer, valid: boolean, reasons: reado
 
 /** The clock after the run; whatever is wrong with it costs figures, never the run. */
 async function clockAfter(state: RunState, run: ClientRun | TargetRun): Promise<OffsetInterval | null> {
+  run.during = await run.keeper?.close() ?? [];
+  run.keeper = null;
   const probes = run.side === null ? [] : await run.side.finish(probesAfter(state));
   let after: OffsetInterval | null = null, sound = run.before?.consistent !== false;
   try {
     after = probes.length === 0 ? null : combineProbes(probes);
+    run.after = after;
     if (after !== null) sound &&= after.consistent && (run.before === null || roundsAgree(run.before, after));
   } catch {
     sound = false;
@@ -223,10 +272,10 @@ async function clockAfter(state: RunState, run: ClientRun | TargetRun): Promise<
 }
 
 function probesAfter(state: RunState): number {
-  return Math.min(state.parts.limits.clockProbes, state.clients.length > 64 ? 8 : Infinity);
+  return probesEach(state.clients.length, state.parts.limits.clockProbes);
 }
 
-/** Tells, when a test of an original tester should be over, why it is not yet given up. */
+/** Reports, when a test of an original tester should be over, why it is not yet given up. */
 function remarkOnPatience(
   state: RunState,
   { patienceNs, peer, class: own }: ClientRun,
@@ -242,7 +291,7 @@ function remarkOnPatience(
 function noResult(client: ClientRun, ms: number): Error {
   const { timeoutSeconds } = client.class.description;
   const { expectedNs, peer } = client;
-  const says = expectedNs === null || expectedNs === 0
+  const expected = expectedNs === null || expectedNs === 0
     ? ""
     : `, the test takes ${(expectedNs / 1e9).toFixed(1)} s at most${
       client.patienceNs === 0 ? "" : " where nothing is lost"
@@ -250,7 +299,7 @@ function noResult(client: ClientRun, ms: number): Error {
   const remedy = timeoutSeconds === null
     ? "is the daemon, its network or its test stuck? --timeout sets another bound"
     : "is --timeout too short, or the daemon, its network or its test stuck?";
-  return peer.fail("timeout", `no result ${(ms / 1000).toFixed(1)} s after START${says}`, remedy);
+  return peer.fail("timeout", `no result ${(ms / 1000).toFixed(1)} s after START${expected}`, remedy);
 }
 
 function passOn(state: RunState, client: ClientRun, report: ProgressReport): void {
@@ -292,6 +341,7 @@ async function collectTarget(
     await state.setTarget(target.index, targetPart(target, shown, agreement));
     state.parts.emit({ kind: "result", peer: peer.name, valid: head.valid, bytes: head.length });
     const after = await clockAfter(state, target);
+    noteLinks(state, target, head.stamps, after, null);
     if (after === null) return;
     await state.setTarget(
       target.index,
@@ -314,7 +364,7 @@ async function headAfterStop(state: RunState, target: TargetRun): Promise<Result
   );
 }
 
-/** Tells a meter, a little ahead, when the measured phase ends. */
+/** Announces to a meter, a little ahead, when the measured phase ends. */
 async function stopMeterInTime(state: RunState, target: TargetRun, agreement: Agreement): Promise<void> {
   const { startNs } = agreement;
   const window = agreement.windows[target.class.index] ?? null;

@@ -13,10 +13,13 @@ import type {
 import type { ResultStamps } from "../../protocol/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import type { OffsetInterval } from "../link/clock_estimate.ts";
+import type { ClockKeeper } from "../link/clock_keeper.ts";
 import type { Limits } from "../limits.ts";
 import type { Peer, PeerContext, ResultHead } from "../link/peer.ts";
+import type { Reception } from "../join/reception.ts";
 import type { Half } from "../halves/plugin_half.ts";
 import type { ProgressEvent } from "./progress.ts";
+import type { KeptParts, KeptText } from "../store/kept_parts.ts";
 import type { SideChannel } from "../link/side_channel.ts";
 import type { Merger } from "../outcome/totals.ts";
 import type { PlannedWindow } from "../outcome/window_plan.ts";
@@ -30,20 +33,53 @@ export interface ClassRun {
   readonly required: number;
   readonly clients: ClientRun[];
   readonly merger: Merger;
-  /** When its testers start and, if they are told to, end: nanoseconds from the run's agreed instant. */
+  /** When its testers start and, if their time is set, end: nanoseconds from the run's agreed instant. */
   readonly beginNs: number;
   readonly endNs: number | null;
 }
 
+/** What is known of whoever takes part, beside its test. */
+interface Participant {
+  side: SideChannel | null;
+  /** Its clock before the run. */
+  before: OffsetInterval | null;
+  /** Compares its clock while the test runs, where the test's figures depend on that. */
+  keeper: ClockKeeper | null;
+  /** What that found. */
+  during: OffsetInterval[];
+  /** Its clock after the run. */
+  after: OffsetInterval | null;
+  /** What its daemon reports of its machine: JSON. */
+  environment: KeptText | null;
+  /** Settled when `environment` is known, or will not be. */
+  described: Promise<void>;
+  /** Why it will not be, in a sentence. */
+  undescribed: string | null;
+}
+
+/** What that is before anything is known. */
+export function unknownParticipant(): Participant {
+  return {
+    side: null,
+    before: null,
+    keeper: null,
+    during: [],
+    after: null,
+    environment: null,
+    described: Promise.resolve(),
+    undescribed: null,
+  };
+}
+
 /** One tester's part in a run. */
-export interface ClientRun {
+export interface ClientRun extends Participant {
   readonly index: number;
   readonly description: ClientDescription;
   readonly class: ClassRun;
   /** Its number among the testers of its class. */
   readonly place: number;
-  readonly peer: Peer;
-  side: SideChannel | null;
+  /** Another one when its daemon was lost before START and has dialled in again. */
+  peer: Peer;
   /** Nanoseconds from START to its end; `null` unknown, 0 until stopped. */
   expectedNs: number | null;
   window: PlannedWindow | null;
@@ -53,12 +89,6 @@ export interface ClientRun {
   toStop: boolean;
   /** Nanoseconds that an original tester may take longer than that, because it waits for what its target loses. */
   patienceNs: number;
-  before: OffsetInterval | null;
-  environment: Record<string, unknown> | null;
-  /** Settled when `environment` is known, or will not be. */
-  described: Promise<void>;
-  /** Why it will not be, in a sentence. */
-  undescribed: string | null;
   /** Set up and not failed. */
   ready: boolean;
   /** Its result is in the document. */
@@ -66,28 +96,21 @@ export interface ClientRun {
 }
 
 /** One target's part in a run. */
-export interface TargetRun {
+export interface TargetRun extends Participant {
   readonly index: number;
   readonly description: TargetDescription;
   /** The test whose measured phase its figure is to cover: of a target of the whole run, the first. */
   readonly class: ClassRun;
   readonly peer: Peer;
   readonly half: Half;
-  side: SideChannel | null;
   /** Its figure is to cover the testers' measured phase alone. */
   meter: boolean;
-  before: OffsetInterval | null;
-  environment: Record<string, unknown> | null;
-  /** Settled when `environment` is known, or will not be. */
-  described: Promise<void>;
-  /** Why it will not be, in a sentence. */
-  undescribed: string | null;
   /** The beginning of its result, awaited from START on. */
   head: Promise<ResultHead> | null;
   stopped: boolean;
   /** Resolved when STOP goes out, with how long before its instant that is, in milliseconds. */
   readonly stopSent: PromiseWithResolvers<number>;
-  /** When it was to start, started and ended, if it can tell; known with its result. */
+  /** When it was to start, started and ended, if it knows; known with its result. */
   stamps: ResultStamps | null;
 }
 
@@ -96,12 +119,16 @@ export interface RunParts {
   description: RunDescription;
   limits: Limits;
   access: Omit<PeerContext, "onPhase" | "debug">;
+  /** Where daemons dial in; `null` when none does. */
+  reception: Reception | null;
   /** The run's tests, as `testsOf` gives them. */
   tests: Pick<ClassRun, "description" | "half" | "required">[];
   /** The half of each target test, by {@linkcode targetKey}. */
   targetHalves: Map<string, Half>;
   runId: bigint;
   document: ResultDocument;
+  /** Where the bulk of results waits for the document. */
+  kept: KeptParts;
   emit: (event: ProgressEvent) => void;
   save: (document: ResultDocument) => Promise<void>;
   debug: (message: string) => void;

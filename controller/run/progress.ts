@@ -1,5 +1,5 @@
 /**
- * What a run says of itself while it goes on: for live lines, logs and programs that wait for a phase.
+ * What a run reports while it goes on: for live lines, logs and programs that wait for a phase.
  *
  * @module
  */
@@ -30,6 +30,8 @@ export interface PeerName {
   index: number;
   host: string;
   port: number;
+  /** Its number among those of its role that dial in; not there when the controller connects to it. */
+  joins?: number;
   /** Its class, in a run of several tests. */
   class?: string;
 }
@@ -40,9 +42,9 @@ export type ProgressEvent =
   | { kind: "phase"; phase: RunPhase; text: string }
   /** One daemon enters a phase. */
   | { kind: "peer"; peer: PeerName; phase: RunPhase }
-  /** All is started. `expectedNs`: how long the tests say they take, `null` unknown; `deadlineNs`: given up after. */
+  /** All is started. `expectedNs`: how long the tests expect to take, `null` unknown; `deadlineNs`: given up after. */
   | { kind: "schedule"; leadNs: number; expectedNs: number | null; deadlineNs: number }
-  /** Figures of a running test, about five times a second, from daemons that can tell. */
+  /** Figures of a running test, about five times a second, from daemons that report them. */
   | { kind: "progress"; peer: PeerName; progress: TestProgress }
   /** One daemon's result has come in and was understood. */
   | { kind: "result"; peer: PeerName; valid: boolean; bytes: number }

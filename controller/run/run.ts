@@ -8,16 +8,19 @@ import { ConfigError } from "../../config/config_error.ts";
 import { type RunDescription, testsOf } from "../../config/run_description.ts";
 import { PluginError } from "../../ffi/mod.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
-import { LIMITS, type Limits } from "../limits.ts";
+import { LIMITS, type Limits, MANY_TESTERS, MORE_MS_EACH } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { closeHalves, type Halves, makeHalves } from "../halves/halves.ts";
 import { findMistakes } from "../halves/mistakes.ts";
 import type { ProgressEvent } from "./progress.ts";
+import { openReception } from "../join/open_reception.ts";
 import { readAccess } from "../link/read_access.ts";
 import { requiredClients } from "./require.ts";
 import { newDocument } from "../outcome/run_document.ts";
 import { runSteps } from "./steps.ts";
+import type { RunParts } from "./participants.ts";
 import { RunState } from "./run_state.ts";
+import { KeptParts } from "../store/kept_parts.ts";
 import { withCommas } from "../../base/args.ts";
 
 /** How a run is watched, steered and ended early. */
@@ -41,7 +44,7 @@ export interface RunOptions {
  *
  * @param description what to run, validated, with all defaults applied
  * @param options how to watch and end it
- * @returns the result document; it also says so when the run failed, was interrupted or is not valid
+ * @returns the result document; also of a run that failed, was interrupted or is not valid
  * @throws {ConfigError} with every wrong argument of a test, a test that is not there and a target that a test needs,
  * before anybody is contacted
  * @throws {TypeError} when the description cannot be run at all (no client, an unreadable secret file)
@@ -53,15 +56,19 @@ export async function runBenchmark(
 ): Promise<ResultDocument> {
   const given = inOurSpelling(description);
   const halves = makeHalves(given, { ...LIMITS, ...options.limits }, options.log ?? (() => {}));
+  let state: RunState | null = null;
   try {
-    const state = await openRun(given, halves, options);
+    state = await openRun(given, halves, options);
+    const { parts } = state;
     await refuseMistakes(given, halves, options.signal);
+    parts.reception = await openReception(given, parts.access, (text) => state?.warn(null, text));
     await state.begin();
     const document = await runSteps(state, options.signal);
     const { cause } = state.failure ?? {};
     if (cause instanceof PluginError && cause.code === "not-built") throw cause;
     return document;
   } finally {
+    await state?.parts.reception?.close();
     await closeHalves(halves);
   }
 }
@@ -94,7 +101,8 @@ async function openRun(
   options: RunOptions,
 ): Promise<RunState> {
   if (description.clients.length === 0) throw new TypeError("a run needs at least one client");
-  const limits = shorten({ ...LIMITS, ...options.limits }, description.timeoutSeconds);
+  const lengthened = lengthen({ ...LIMITS, ...options.limits }, description.clients.length);
+  const limits = shorten(lengthened, description.timeoutSeconds);
   const log = options.log ?? (() => {});
   const tests = testsOf(description).map((test, n) => {
     const own = description.clients.filter((client) => test.name === "" || client.class === test.name);
@@ -103,18 +111,41 @@ async function openRun(
   });
   const access = await readAccess(description, limits);
   const runId = crypto.getRandomValues(new BigUint64Array(1))[0]!;
-  return new RunState({
+  const parts: RunParts = {
     description,
     limits,
-    access,
+    access: {
+      ...access,
+      joined: async (role, index) => {
+        if (parts.reception === null) throw new TypeError(`nobody listens to ${role} ${index}`);
+        return await parts.reception.open(role, index);
+      },
+    },
+    reception: null,
     tests,
     targetHalves,
     runId,
     document: newDocument(description, runId, new Date()),
+    kept: await KeptParts.open(description.clients.length),
     emit: options.onProgress ?? (() => {}),
     save: options.onDocument ?? (() => Promise.resolve()),
     debug: (message) => log("debug", message),
-  });
+  };
+  return new RunState(parts);
+}
+
+/** What thousands of testers send at one time takes this machine a while to read, which is none of their faults. */
+function lengthen(limits: Limits, testers: number): Limits {
+  const ms = Math.max(0, testers - MANY_TESTERS) * MORE_MS_EACH;
+  const { greetingMs, replyMs, finishMs, graceMs, transferStallMs } = limits;
+  return {
+    ...limits,
+    greetingMs: greetingMs + ms,
+    replyMs: replyMs + ms,
+    finishMs: finishMs + ms,
+    graceMs: graceMs + ms,
+    transferStallMs: transferStallMs + ms,
+  };
 }
 
 /** A time-out given by the user bounds the steps of set-up too. */

@@ -26,7 +26,7 @@ export class RunError extends Error {
    * @param phase what was being tried
    * @param code stable name of the cause
    * @param reason the cause, a clause without full stop
-   * @param remedy what to do about it, a clause; "" when there is nothing to say
+   * @param remedy what to do about it, a clause; "" when there is none
    * @param cause the error underneath, if any
    */
   constructor(

@@ -6,14 +6,22 @@
 
 import { messageOf } from "../../base/errors.ts";
 import { PluginError } from "../../ffi/mod.ts";
-import type { ClientDescription, TargetDescription } from "../../config/run_description.ts";
+import { type ClientDescription, joinedName, type TargetDescription } from "../../config/run_description.ts";
 import type { ClientResult, TargetResult } from "../../results/document/document.ts";
 import type { HostReason } from "../../results/document/verdict.ts";
 import { targetKey } from "../halves/halves.ts";
 import { Peer, type PeerContext } from "../link/peer.ts";
+import type { Arrival } from "../join/reception.ts";
 import type { PeerName, RunPhase } from "./progress.ts";
+import { withPart } from "../store/kept_parts.ts";
 import { describePeer, hostPort, RunError } from "./run_error.ts";
-import type { ClassRun, ClientRun, RunParts, TargetRun } from "./participants.ts";
+import {
+  type ClassRun,
+  type ClientRun,
+  type RunParts,
+  type TargetRun,
+  unknownParticipant,
+} from "./participants.ts";
 import { Merger } from "../outcome/totals.ts";
 
 /** The run ends early: because of an error, or because somebody interrupted it. */
@@ -27,6 +35,8 @@ export class RunState {
   readonly classes: ClassRun[];
   readonly clients: ClientRun[];
   readonly targets: TargetRun[];
+  /** Who sends to which client, by that one's number. */
+  readonly senders: ReadonlyMap<number, ClientRun[]>;
   /** Reasons of the controller's own, for the verdict. */
   readonly reasons: HostReason[] = [];
   /** Daemons that are being freed while the run goes on without them. */
@@ -34,9 +44,13 @@ export class RunState {
   /** What ended the run early. */
   failure: Error | null = null;
   interrupted = false;
+  /** Until when daemons may dial in, on `performance.now()`'s clock. */
+  joinUntilMs = Infinity;
   /** Asks the running tests for what they have so far, and waits for it; bounded, never rejects. */
   halt: (() => Promise<void>) | null = null;
   readonly #stop = new AbortController();
+  /** Those who wait for something or the end: thousands, for which the signal's own list takes too long. */
+  readonly #onStop = new Set<() => void>();
   /** What came in could not be kept on disk: it is not tried again, so that what is there stays in order. */
   #unsaved = false;
   /** Clients whose failure is noted: what follows from their being given up is none of their own. */
@@ -66,6 +80,7 @@ export class RunState {
       host: part.host,
       port: part.port,
       ...part.class === undefined ? {} : { class: part.class },
+      ...part.joins === undefined ? {} : { joins: part.joins },
     });
     const places = new Map<ClassRun, number>();
     const nextPlace = (of: ClassRun): number => {
@@ -79,32 +94,26 @@ export class RunState {
       class: classOf(client.class),
       place: nextPlace(classOf(client.class)),
       peer: new Peer(nameOf("client", index, client), context),
-      side: null,
+      ...unknownParticipant(),
       expectedNs: null,
       window: null,
       started: Promise.resolve(),
       toStop: false,
       patienceNs: 0,
-      before: null,
-      environment: null,
-      described: Promise.resolve(),
-      undescribed: null,
       ready: false,
       done: false,
     }));
     for (const client of this.clients) client.class.clients.push(client);
+    const senders = this.clients.filter(({ description: { to } }) => to !== undefined);
+    this.senders = Map.groupBy(senders, ({ description: { to } }) => to!);
     this.targets = description.targets.map((target, index) => ({
       index,
       description: target,
       class: classOf(target.class),
       peer: new Peer(nameOf("target", index, target), context),
       half: parts.targetHalves.get(targetKey(target))!,
-      side: null,
+      ...unknownParticipant(),
       meter: false,
-      before: null,
-      environment: null,
-      described: Promise.resolve(),
-      undescribed: null,
       head: null,
       stopped: false,
       stopSent: Promise.withResolvers<number>(),
@@ -117,12 +126,12 @@ export class RunState {
     return this.#stop.signal;
   }
 
-  /** Tells whoever watches that the run enters a phase. */
+  /** Informs whoever watches that the run enters a phase. */
   phase(phase: RunPhase, text: string): void {
     this.parts.emit({ kind: "phase", phase, text });
   }
 
-  /** Tells of something that does not end the run. */
+  /** Reports something that does not end the run. */
   warn(peer: PeerName | null, text: string): void {
     this.parts.emit({ kind: "warning", peer, text });
   }
@@ -160,6 +169,7 @@ export class RunState {
     this.failure = error;
     this.interrupted ||= interrupted;
     this.#stop.abort();
+    for (const stop of this.#onStop) stop();
   }
 
   /**
@@ -181,6 +191,32 @@ export class RunState {
   }
 
   /**
+   * Notes that clients have not dialled in, and goes on without them.
+   *
+   * @param clients which ones
+   * @param reason why that counts, a clause
+   */
+  async clientsMissing(clients: readonly ClientRun[], reason: string): Promise<void> {
+    for (const client of clients) {
+      this.#failed.add(client);
+      const { message } = client.peer.fail("timeout", reason, "is it running, with --join?");
+      const { document } = this.parts;
+      document.clients[client.index] = { ...document.clients[client.index]!, error: message };
+    }
+    await this.#save();
+  }
+
+  /** Calls a daemon that has dialled in what it calls itself. */
+  named(run: ClientRun | TargetRun, { name, address }: Arrival): void {
+    const { document } = this.parts;
+    const { joins = 0 } = run.peer.name;
+    const place = { host: joinedName(joins, name), port: address.port };
+    Object.assign(run.peer.name, place);
+    const list = "done" in run ? document.clients : document.targets;
+    Object.assign(list[run.index]!, place);
+  }
+
+  /**
    * Notes that a target failed, which ends the run.
    *
    * @param target which one
@@ -196,7 +232,7 @@ export class RunState {
 
   /**
    * A half of the controller's own that died or hangs ends the run, and is nobody else's fault; whose data it was given
-   * is named all the same, because that is where to look.
+   * is named all the same, because that is where the fault is to be found.
    */
   #ownFault(peer: Peer, error: unknown): boolean {
     if (!(error instanceof RunError) || error.peer !== null) return false;
@@ -230,7 +266,7 @@ export class RunState {
   /** Puts what is known of a client into the document and has it saved. */
   async setClient(index: number, part: Partial<ClientResult>): Promise<void> {
     const { document } = this.parts;
-    document.clients[index] = { ...document.clients[index]!, ...part };
+    document.clients[index] = withPart(document.clients[index]!, part);
     await this.#save();
   }
 
@@ -271,15 +307,13 @@ export class RunState {
       work.catch(() => {});
       throw new Stopped("the run has ended early");
     }
-    let onAbort: (() => void) | undefined;
-    const stopped = new Promise<never>((_, reject) => {
-      onAbort = () => reject(new Stopped("the run has ended early"));
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
+    const stopped = Promise.withResolvers<never>();
+    const onStop = () => stopped.reject(new Stopped("the run has ended early"));
+    this.#onStop.add(onStop);
     try {
-      return await Promise.race([work, stopped]);
+      return await Promise.race([work, stopped.promise]);
     } finally {
-      signal.removeEventListener("abort", onAbort!);
+      this.#onStop.delete(onStop);
       work.catch(() => {});
     }
   }

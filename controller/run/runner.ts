@@ -8,13 +8,13 @@ import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import type { ProgressEvent } from "./progress.ts";
 
-/** What a runner is told beside the description. */
+/** What a runner is given beside the description. */
 export interface RunnerOptions {
   signal?: AbortSignal;
   onProgress?: (event: ProgressEvent) => void;
 }
 
-/** Runs one benchmark; a failing run is a document that says so, never a rejection. */
+/** Runs one benchmark; a failing run gives a document with the failure in it, never a rejection. */
 export type Runner = (description: RunDescription, options: RunnerOptions) => Promise<ResultDocument>;
 
 /** Clocks, passed in so that tests need not wait. */

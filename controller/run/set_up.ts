@@ -14,15 +14,18 @@ import { originalNames, plainArgs } from "../halves/plain_args.ts";
 import { argumentsOf, withSuggestion } from "../halves/misspelt.ts";
 import type { Half } from "../halves/plugin_half.ts";
 import { RunError } from "./run_error.ts";
-import { Semaphore } from "../../base/semaphore.ts";
+import { inLane, Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
 import { Stopped } from "./run_state.ts";
 import { SideChannel } from "../link/side_channel.ts";
+import { arrived, gather, withComeback } from "./gather.ts";
 import { waitForEnough } from "./stragglers.ts";
-import { argValues } from "../../base/args.ts";
+import { argValues, getArg } from "../../base/args.ts";
 import { endsByItself, isMeter, plannedWindow, sampledNs, timedArgs } from "../outcome/window_plan.ts";
 
+/** After so long a client's step goes on beside the others, which wait for it no longer. */
+const STEP_LANE_MS = 5_000;
 /** What a second connection is good for. */
 const SIDE_EXTENSIONS: readonly Extension[] = ["env", "watch", "clock"];
 
@@ -37,7 +40,21 @@ export async function setUp(state: RunState): Promise<void> {
   const network = new Semaphore(parts.limits.parallel);
   state.phase("connect", `connecting to ${state.everybody()}`);
   const halves = openHalves(state);
-  const greeted = clients.map((client) => state.clientStep(client, () => greet(state, client, network)));
+  const gathered = gather(state);
+  // A step is begun when it is its turn: of thousands that were all under way each would take memory.
+  const inTurn = (client: ClientRun, step: () => Promise<void>, again: () => Promise<void>) =>
+    inLane(
+      network,
+      STEP_LANE_MS,
+      () => state.clientStep(client, () => withComeback(state, client, step, again)),
+    );
+  const greeted = clients.map(async (client) => {
+    if (client.peer.name.joins === undefined) {
+      return await state.clientStep(client, () => greet(state, client, network));
+    }
+    if (!await arrived(state, client)) return;
+    await inTurn(client, () => meet(state, client), () => Promise.resolve());
+  });
   const readyTargets = targets.map((target) =>
     state.targetStep(target, async () => {
       await greet(state, target, network);
@@ -54,8 +71,9 @@ export async function setUp(state: RunState): Promise<void> {
   const readyClients = clients.map(async (client, n) => {
     await greeted[n];
     if (client.peer.error !== null) return;
-    await state.clientStep(client, () => network.run(() => setUpClient(state, client)));
+    await inTurn(client, () => setUpClient(state, client), () => meet(state, client));
   });
+  await gathered;
   await state.unlessStopped(waitForEnough(state, readyClients, (client) => client.ready));
   await state.unlessStopped(Promise.all([...clients, ...targets].map((run) => run.described)));
   state.check();
@@ -65,7 +83,7 @@ export async function setUp(state: RunState): Promise<void> {
   }
 }
 
-/** A test of the original's kind does not say whether it can do without. */
+/** A test of the original's kind does not declare whether it can do without. */
 function warnOfNoTarget(state: RunState): void {
   for (const { clients, half } of state.classes) {
     const none = clients.some(({ description }) => description.target === NO_TARGET);
@@ -107,14 +125,38 @@ function defaultsOf({ info }: Half): Record<string, string> {
 }
 
 async function greet(state: RunState, run: ClientRun | TargetRun, network: Semaphore): Promise<void> {
+  if (run.peer.name.joins !== undefined) {
+    await arrived(state, run);
+    return await meet(state, run);
+  }
   await run.peer.connect((task) => network.run(task));
   await network.run(() => introduce(state, run));
 }
 
+/** Greets one that has dialled in. */
+async function meet(state: RunState, run: ClientRun | TargetRun): Promise<void> {
+  await run.peer.connect();
+  await introduce(state, run);
+}
+
+/**
+ * Sets up, from the beginning, a client that has dialled in again.
+ *
+ * @param state the run
+ * @param client which one
+ */
+export async function setUpAgain(state: RunState, client: ClientRun): Promise<void> {
+  await meet(state, client);
+  await setUpClient(state, client);
+}
+
 async function introduce(state: RunState, run: ClientRun | TargetRun): Promise<void> {
   const { peer } = run;
-  const { reset } = state.parts.description;
-  if (accessTo(state.parts.access, peer.name).prover !== null && peer.greeting?.authNonce === null) {
+  // One that has dialled in is nobody else's.
+  const reset = state.parts.description.reset && peer.name.joins === undefined;
+  if (peer.name.joins !== undefined) {
+    // It has proved what there is to prove.
+  } else if (accessTo(state.parts.access, peer.name).prover !== null && peer.greeting?.authNonce === null) {
     state.warn(
       peer.name,
       "the daemon asks for no secret: anyone who reaches its port can use it, and it may be somebody else " +
@@ -154,7 +196,8 @@ async function describe(state: RunState, run: ClientRun | TargetRun, side: SideC
   const args = argValues(isClient ? run.description.args : "");
   const iface = args.get("iface") ?? args.get("if") ?? args.get("device") ?? null;
   try {
-    run.environment = await side.environment(iface, isClient ? run.description.target : null);
+    const record = await side.environment(iface, isClient ? run.description.target : null);
+    run.environment = state.parts.kept.keepText(record);
   } catch (error) {
     if (state.signal.aborted) return;
     run.undescribed = `the daemon does not describe its machine: ${messageOf(error)}`;
@@ -181,9 +224,9 @@ async function setUpTarget(state: RunState, target: TargetRun): Promise<void> {
 }
 
 async function setUpClient(state: RunState, client: ClientRun): Promise<void> {
-  const { peer, description } = client;
+  const { peer } = client;
   const { half } = client.class;
-  const args = clientArgs(state, client);
+  const args = await clientArgs(state, client);
   client.expectedNs = await half.expectedNs(args);
   client.toStop = mustStop(state, client, args);
   client.window = plannedWindow(half.info.options, args);
@@ -194,8 +237,7 @@ async function setUpClient(state: RunState, client: ClientRun): Promise<void> {
   await peer.load(client.class.description.test);
   const fields = {
     ...common(state, half, peer.has("form")),
-    target: description.target,
-    port: description.targetPort ?? half.info.defaultPort,
+    ...destination(state, client),
     args: understood(client, half, args),
     flowBase: client.index,
   };
@@ -203,7 +245,19 @@ async function setUpClient(state: RunState, client: ClientRun): Promise<void> {
   client.ready = true;
 }
 
-/** Sets up a daemon's test, and says which argument may have been meant where it is refused. */
+/**
+ * Where a client's packets go. One that sends to another client, and names no machine, sends to that one's host (raw: to the
+ * address that the test makes up), and to the port that it listens on.
+ */
+function destination(state: RunState, { description, class: { half } }: ClientRun) {
+  const { target, targetPort, to, args } = description;
+  const other = to === undefined ? undefined : state.clients[to]?.description;
+  const port = targetPort ?? other?.targetPort ?? half.info.defaultPort;
+  const isNamed = target !== NO_TARGET || other === undefined || getArg(args, "socktype") === "raw";
+  return { target: isNamed ? target : other.host, port };
+}
+
+/** Sets up a daemon's test; where an argument is refused, the error suggests the one that may have been meant. */
 async function askSetUp(
   run: ClientRun | TargetRun,
   fields: TestSetup,
@@ -213,9 +267,9 @@ async function askSetUp(
   try {
     await run.peer.setup(fields);
   } catch (error) {
-    const told = withSuggestion(error, args, argumentsOf(half.info));
-    if (run.peer.error === error && told instanceof RunError) run.peer.error = told; // the run tells this one
-    throw told;
+    const suggesting = withSuggestion(error, args, argumentsOf(half.info));
+    if (run.peer.error === error && suggesting instanceof RunError) run.peer.error = suggesting; // the run reports this one
+    throw suggesting;
   }
 }
 
@@ -232,7 +286,7 @@ function common(state: RunState, half: Half, form: boolean): TestSetup {
 }
 
 /** The client's arguments, and what the run's own options ask of a test that knows them. */
-function clientArgs(state: RunState, client: ClientRun): string {
+async function clientArgs(state: RunState, client: ClientRun): Promise<string> {
   const { description, half, endNs, beginNs } = client.class;
   const { options, name } = half.info;
   const knows = (option: string) => options?.some((item) => item.name === option) === true;
@@ -248,14 +302,36 @@ function clientArgs(state: RunState, client: ClientRun): string {
   if (dumps && client.peer.has("form") && knows("keep_samples") && !given.has("keep_samples")) {
     wanted.push("keep_samples=1"); // single round trips travel only where somebody writes them down
   }
-  const all = [client.description.args, ...wanted].filter((part) => part !== "").join(",");
+  const compared = state.classes.length > 1 && client.class === state.classes[0];
+  if (compared && client.peer.has("form") && knows("series_times") && !given.has("series_times")) {
+    wanted.push("series_times=1"); // of the victim: its percentiles before, during and after the others
+  }
+  const all = [client.description.args, ...wanted, ...await pairArgs(state, client)]
+    .filter((part) => part !== "").join(",");
   if (endNs === null) return all;
   const timed = timedArgs(options, all, (endNs - beginNs) / 1e9);
   if (timed.problem !== null) throw client.peer.fail("refused", timed.problem);
   return timed.args;
 }
 
-/** Whether a tester has to be stopped at the end of its class; one that cannot be goes on, and the user is told. */
+/** Whom a client sends to, whom it receives from, and how long those send. */
+async function pairArgs(
+  state: RunState,
+  { index, description, class: { half } }: ClientRun,
+): Promise<string[]> {
+  const senders = state.senders.get(index) ?? [];
+  const wanted = description.to === undefined ? [] : [`to=${description.to}`];
+  if (senders.length === 0) return wanted;
+  const lengths = await Promise.all(senders.map((other) => half.expectedNs(other.description.args)));
+  const longest = Math.max(0, ...lengths.map((ns) => ns ?? 0));
+  return [
+    ...wanted,
+    `from=${senders.map((other) => other.index).join("+")}`,
+    `listen=${Math.ceil(longest)}ns`,
+  ];
+}
+
+/** Whether a tester has to be stopped at the end of its class; one that cannot be goes on, and the user gets a warning. */
 function mustStop(state: RunState, client: ClientRun, args: string): boolean {
   const { half, endNs, beginNs } = client.class;
   if (endNs === null || endsByItself(half.info.options, args)) return false;

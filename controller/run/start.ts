@@ -1,27 +1,35 @@
 /**
- * The agreed instant: clocks are compared, an instant is chosen, everybody is told.
+ * The agreed instant: clocks are compared, an instant is chosen and sent to everybody.
  *
  * @module
  */
 
 import { monotonicNowNs } from "../../ffi/mod.ts";
 import { combineProbes, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";
-import { pause, withDeadline } from "../../base/deadline.ts";
-import { Semaphore } from "../../base/semaphore.ts";
+import { pause } from "../../base/deadline.ts";
+import { inLane, Semaphore } from "../../base/semaphore.ts";
 import type { ClassRun, ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
+import { withComeback } from "./gather.ts";
+import { setUpAgain } from "./set_up.ts";
 import { waitForEnough } from "./stragglers.ts";
 import { type Agreement, beginOf } from "./class_times.ts";
 import { commonPlan, type PlannedWindow } from "../outcome/window_plan.ts";
+
+/**
+ * How many times each of so many clocks is asked: what it costs the controller is to stay in proportion to the rest.
+ *
+ * @param daemons how many there are
+ * @param most of few daemons
+ */
+export function probesEach(daemons: number, most: number): number {
+  return Math.min(most, daemons > 2_000 ? 4 : daemons > 64 ? 8 : Infinity);
+}
 
 /** How many clocks are compared at the same time: more would lengthen each other's round trips. */
 const PARALLEL_PROBES = 4;
 /** After this a daemon goes on beside the others: what it waits for is far away, or silent, and not this machine. */
 const LANE_MS = 50;
-/** Above this many daemons each clock is asked fewer times. */
-const MANY_DAEMONS = 64;
-/** How many times then. */
-const FEW_PROBES = 8;
 /** Time that telling one daemon costs the controller, generously. */
 const TELL_NS = 200_000n;
 
@@ -34,6 +42,7 @@ const TELL_NS = 200_000n;
  */
 export async function startAll(state: RunState): Promise<Agreement> {
   await compareClocks(state);
+  state.parts.reception?.refuseFurther("the run has begun, and takes nobody any more");
   const clients = state.clients.filter((client) => client.ready);
   const startNs = monotonicNowNs() + leadNs(state, clients);
   const agreement = { startNs, windows: state.classes.map(plannedOf) };
@@ -65,7 +74,7 @@ export async function startAll(state: RunState): Promise<Agreement> {
       await startAgreed(client);
     });
   }
-  // A daemon that knows no instant is told at the instant.
+  // A daemon that knows no instants gets START at the instant itself.
   const isFirst = ({ class: { beginNs } }: ClientRun) => beginNs === 0;
   if (agreed.length > 0 && plain.some(isFirst)) {
     await pause(Number(startNs - monotonicNowNs()) / 1e6, state.signal);
@@ -106,45 +115,37 @@ function targetInstant(target: TargetRun, agreement: Agreement): bigint | null {
   return at + offsetAt(at, target.before, null).offsetNs;
 }
 
-/** Farthest instant that is told to a daemon, in nanoseconds from the start. */
+/** Farthest instant that is sent to a daemon, in nanoseconds from the start. */
 const FARTHEST_START_NS = 50e9;
 
 async function compareClocks(state: RunState): Promise<void> {
   const clients = state.clients.filter((client) => client.ready);
-  const many = state.targets.length + clients.length > MANY_DAEMONS;
   const { limits } = state.parts;
-  const probes = many ? Math.min(FEW_PROBES, limits.clockProbes) : limits.clockProbes;
+  const probes = probesEach(state.targets.length + clients.length, limits.clockProbes);
   const askUntil = performance.now() + limits.clockMs;
   state.phase("clock", "comparing clocks");
   const lanes = new Semaphore(PARALLEL_PROBES);
   const compared = new Set<ClientRun | TargetRun>();
   const compare = async (run: ClientRun | TargetRun) => {
-    await inLane(lanes, async () => {
-      const made = await run.peer.probeClock(probes, askUntil);
-      run.before = made.length === 0 ? null : combineProbes(made);
-    });
+    const made = await run.peer.probeClock(probes, askUntil);
+    run.before = made.length === 0 ? null : combineProbes(made);
     compared.add(run);
   };
-  const targets = state.targets.map((target) => state.targetStep(target, () => compare(target)));
-  const steps = clients.map((client) => state.clientStep(client, () => compare(client)));
+  const targets = state.targets.map((target) =>
+    inLane(lanes, LANE_MS, () => state.targetStep(target, () => compare(target)))
+  );
+  const again = (client: ClientRun) =>
+    withComeback(state, client, () => compare(client), () => setUpAgain(state, client));
+  const steps = clients.map((client) =>
+    inLane(lanes, LANE_MS, () => state.clientStep(client, () => again(client)))
+  );
   await state.unlessStopped(
     Promise.all([...targets, waitForEnough(state, steps, (client) => compared.has(client))]),
   );
   state.check();
 }
 
-/** Runs a task in a lane, which it leaves after a while without being done. */
-async function inLane(lanes: Semaphore, task: () => Promise<void>): Promise<void> {
-  let work = Promise.resolve();
-  await lanes.run(async () => {
-    work = task();
-    // The wait below throws what the task throws.
-    await withDeadline(work, LANE_MS, () => new Error("goes on beside the others")).catch(() => {});
-  });
-  await work;
-}
-
-/** Long enough for everybody to be told: the slowest way there many times over, and the telling itself. */
+/** Long enough for everybody to have it: the slowest way there many times over, and the time that sending takes. */
 function leadNs(state: RunState, clients: readonly ClientRun[]): bigint {
   const { minLeadMs, maxLeadMs } = state.parts.limits;
   const all: (OffsetInterval | null)[] = [...clients, ...state.targets].map((run) => run.before);

@@ -9,6 +9,7 @@ import { csvHeader } from "../../results/export/csv_row.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { collectAll } from "./collect.ts";
 import type { ClassRun } from "./participants.ts";
+import { startEvents } from "./events.ts";
 import { finishDocument } from "../outcome/run_document.ts";
 import { type RunState, Stopped } from "./run_state.ts";
 import { setUp } from "./set_up.ts";
@@ -28,7 +29,12 @@ export async function runSteps(state: RunState, signal?: AbortSignal): Promise<R
   try {
     await setUp(state);
     const agreement = await startAll(state);
-    await collectAll(state, agreement);
+    const events = startEvents(state, agreement);
+    try {
+      await collectAll(state, agreement);
+    } finally {
+      await events.end();
+    }
     await state.unlessStopped(printAll(state));
     state.phase("close", "closing");
     await Promise.all([...state.clients, ...state.targets].map((run) => run.peer.quit()));
@@ -90,6 +96,7 @@ async function cleanUp(state: RunState): Promise<void> {
   const { tests, targetHalves } = state.parts;
   const ending = [...state.clients, ...state.targets].map(async (run) => {
     run.side?.close();
+    await run.keeper?.close();
     await run.peer.abort();
   });
   const closing = [...tests.map(({ half }) => half), ...targetHalves.values()].map((half) => half.close());

@@ -11,6 +11,7 @@ import { newDocument } from "../outcome/run_document.ts";
 import { runSteps } from "./steps.ts";
 import { targetKey } from "../halves/halves.ts";
 import { RunState } from "./run_state.ts";
+import { KeptParts } from "../store/kept_parts.ts";
 import { type ScriptedDaemon, scriptedDaemon } from "../../tests/fixtures/peers/scripted_daemon.ts";
 
 const GREETING = "100 IPBENCH V1.0\n";
@@ -110,9 +111,11 @@ async function run(
       half: simulatedHalf(calls, options.half),
       required: options.required ?? clients.length,
     })),
+    reception: null,
     targetHalves: new Map(description.targets.map((target) => [targetKey(target), simulatedHalf(calls)])),
     runId: 1n,
     document: newDocument(description, 1n, new Date(0)),
+    kept: await KeptParts.open(clients.length),
     emit: (event) => events.push(event),
     save: (document) => Promise.resolve(options.save?.(document)),
     debug: (message) => debug.push(message),

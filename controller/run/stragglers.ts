@@ -8,7 +8,7 @@ import { pause } from "../../base/deadline.ts";
 import type { ClientRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
 
-/** How often to look whether enough clients are ready, when not all are needed. */
+/** How often to check whether enough clients are ready, when not all are needed. */
 const POLL_MS = 20;
 
 /**

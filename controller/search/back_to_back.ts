@@ -5,24 +5,10 @@
  * @module
  */
 
+import type { BackToBack } from "../../results/search/rfc2544_document.ts";
+
 /** Sends one burst of so many frames; true when all came back. */
 export type BurstProbe = (frames: number) => Promise<boolean>;
-
-/** What came out for one frame size. Lengths are frames. */
-export interface BackToBack {
-  /** Longest burst without loss in each repetition. */
-  bursts: number[];
-  average: number;
-  min: number;
-  max: number;
-  stddev: number;
-  /** True when a burst of the largest length allowed lost nothing: then the figures are only a lower limit. */
-  limited: boolean;
-  /** Seconds of traffic at the full rate that the target's buffer seems to hold. */
-  implied_buffer_seconds: number;
-  /** The same, without the frames that were forwarded while the burst came in. */
-  corrected_buffer_seconds: number;
-}
 
 /**
  * Finds the longest burst without loss: doubles until one loses, then halves the interval.

@@ -5,10 +5,8 @@
  * @module
  */
 
-import type { LatencyLimit, Percentile } from "./goal.ts";
-
-/** The figures of one distribution that latency limits look at. */
-export type TrialLatency = Readonly<Record<`${Percentile}_ns`, number>>;
+import type { TrialLatency } from "../../results/search/document.ts";
+import type { LatencyLimit } from "./goal.ts";
 
 /** One valid trial, as the search sees it. */
 export interface Trial {
@@ -69,7 +67,7 @@ function sumsOf(trials: readonly Trial[], criterion: Criterion): Sums {
  * Classifies one load by all the trials measured at it.
  *
  * A load is a lower bound when it is certain to keep the goal whatever the rest of the duration sum brought, an upper
- * bound when it is certain to miss it, and undecided in between. Short trials speak against a load, as far as short
+ * bound when it is certain to miss it, and undecided in between. Short trials count against a load, as far as short
  * good ones do not balance them, and never for it.
  *
  * @param trials All trials at this load, of any length; may be empty.

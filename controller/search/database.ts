@@ -72,7 +72,7 @@ export class TrialDatabase {
    * Guesses the capacity from what came back at the smallest load that was too much: a target that drops forwards what
    * it can, one that queues answers at its own pace.
    *
-   * @returns A load below that one, or `null` when nothing can be learnt.
+   * @returns A load below that one, or `null` when nothing follows.
    */
   guess(criterion: Criterion): number | null {
     const lossy = [...this.#trials.values()].flat().filter((trial) => exceeds(trial, criterion));

@@ -4,24 +4,35 @@
  * @module
  */
 
+import { sendersOf } from "../../base/senders.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument, Summary } from "../../results/document/document.ts";
 import { summarize } from "../../results/document/histogram.ts";
 import { mergeHistograms } from "../../results/document/histogram_codec.ts";
 import type { Clock, Runner } from "../run/runner.ts";
 import { removeArgs, setTestArg } from "../../base/args.ts";
+import { formatNanoseconds } from "../../base/values.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { type Carrier, type FrameSize, framesPerSecond, fullLoad } from "./frames.ts";
 import { parseGoal } from "./goal.ts";
-import { lossCurve, type LossPoint } from "./loss_curve.ts";
-import { describeTrial, readOutcome, secondsText, type TrialShape } from "./measure.ts";
-import type { FrameRecord, ThroughputRecord } from "./rfc2544_document.ts";
+import { lossCurve } from "./loss_curve.ts";
+import { describeTrial, readOutcome, secondsText, timesOf, type TrialShape } from "./measure.ts";
+import type { FrameRecord, LossPoint, ThroughputRecord } from "../../results/search/rfc2544_document.ts";
+import {
+  describeRecovery,
+  describeReset,
+  failedReset,
+  meanOf,
+  planRecovery,
+  recoveryOf,
+  resetOf,
+} from "./recovery.ts";
 import { runSearch } from "./run_search.ts";
-import { requestText } from "./table.ts";
+import { requestText } from "../../results/search/table.ts";
 import { type TrialContext, TrialError, validTrial } from "./trials.ts";
 
 /** Names of the benchmarks. */
-export const RFC2544_TESTS = ["throughput", "latency", "loss", "burst"] as const;
+export const RFC2544_TESTS = ["throughput", "latency", "loss", "burst", "recovery", "reset"] as const;
 /** One of {@linkcode RFC2544_TESTS}. */
 export type Rfc2544Test = typeof RFC2544_TESTS[number];
 
@@ -42,6 +53,13 @@ export interface Rfc2544Options {
   /** Longest burst, in seconds at the full rate. */
   burstSeconds: number;
   burstRepeat: number;
+  /** How long a device is overloaded before it is to recover. */
+  overloadSeconds: number;
+  /** Length of a trial in which the device is reset, and what resets it; `null` where that is not measured. */
+  resetSeconds: number;
+  resetCommand: string | null;
+  /** Trials of recovery and of reset, each. */
+  darkRepeat: number;
   shape: TrialShape;
   settleSeconds: number;
   invalidLimit: number;
@@ -63,7 +81,7 @@ export interface Rfc2544Dependencies {
   keep?: (n: number, document: ResultDocument) => Promise<string | null>;
 }
 
-/** The four benchmarks at one frame size. */
+/** The benchmarks at one frame size. */
 export class FrameBench {
   readonly #options: Rfc2544Options;
   readonly #deps: Rfc2544Dependencies;
@@ -87,6 +105,84 @@ export class FrameBench {
     if (tests.has("latency")) await this.#latency(run, record);
     if (tests.has("loss")) record.loss = await this.#loss(run, size, full);
     if (tests.has("burst")) await this.#bursts(run, record);
+    if (tests.has("recovery")) await this.#recovery(run, record, full);
+    if (tests.has("reset")) await this.#reset(run, record);
+  }
+
+  async #recovery(run: RunDescription, record: FrameRecord, full: number): Promise<void> {
+    const { overloadSeconds, trialSeconds, shape, strict } = this.#options;
+    const throughput = this.#throughputFor("recovery", record);
+    if (throughput === null) return;
+    const plan = planRecovery(throughput, full);
+    const description = describeRecovery(run, shape, plan, overloadSeconds, trialSeconds);
+    const offered = `${
+      requestText({ load: plan.overload, seconds: overloadSeconds }, "bit/s")
+    }, then half of it`;
+    const trials = await this.#repeated("recovery", record, {
+      offered,
+      description,
+      read: (document) => readOutcome(document, plan.load, trialSeconds, strict),
+      of: (document) => recoveryOf(document, trialSeconds),
+    });
+    if (trials.length === 0) return;
+    const mean_ns = meanOf(trials.flatMap((trial) => trial.recovered ? trial.recovery_ns : []));
+    record.recovery = { ...plan, trials, mean_ns };
+    this.#report(record.frame, `recovery ${mean_ns === null ? "none" : formatNanoseconds(mean_ns)}`);
+  }
+
+  async #reset(run: RunDescription, record: FrameRecord): Promise<void> {
+    const { resetSeconds: seconds, resetCommand: command, shape } = this.#options;
+    const load = this.#throughputFor("reset", record);
+    if (load === null || command === null) return;
+    const trials = await this.#repeated("reset", record, {
+      offered: requestText({ load, seconds }, "bit/s"),
+      description: describeReset(run, shape, load, seconds, command),
+      // What a reset does to the tester's own link makes a run SUSPECT, and is what is measured.
+      read: (document) => failedReset(document) ?? readOutcome(document, load, seconds),
+      of: resetOf,
+      goesOn: (trial) => trial.came_back,
+    });
+    if (trials.length === 0) return;
+    if (trials.at(-1)?.came_back === false) {
+      record.notes.push(
+        `reset: still dark ${seconds} s after the begin of the trial; give a longer --reset-trial`,
+      );
+    }
+    const mean_ns = meanOf(trials.flatMap((trial) => trial.came_back ? trial.outage_ns : []));
+    record.reset = { command, load, trials, mean_ns };
+    this.#report(record.frame, `reset ${mean_ns === null ? "did not end" : formatNanoseconds(mean_ns)}`);
+  }
+
+  /** The load of the throughput; `null`, and a note, where there is none. */
+  #throughputFor(test: Rfc2544Test, record: FrameRecord): number | null {
+    const load = record.throughput?.load ?? null;
+    if (load === null) record.notes.push(`${test}: not measured, there is no throughput to measure it at`);
+    return load;
+  }
+
+  /** The same trial several times, and what is read of each; why there is none of it is noted. */
+  async #repeated<T>(test: Rfc2544Test, record: FrameRecord, trial: {
+    offered: string;
+    description: RunDescription;
+    read: Parameters<typeof validTrial>[1];
+    of: (document: ResultDocument) => T | null;
+    goesOn?: (found: T) => boolean;
+  }): Promise<T[]> {
+    const { darkRepeat } = this.#options;
+    const all: T[] = [];
+    for (let i = 0; i < darkRepeat; i++) {
+      this.#announce(record.frame, `${test} ${i + 1}/${darkRepeat}`, trial.offered);
+      const made = await this.#trial(trial.description, trial.read);
+      const found = "unknown" in made ? null : trial.of(made.document);
+      if (found === null) {
+        const why = "unknown" in made ? made.unknown : "the test does not tell when packets were lost";
+        record.notes.push(`${test}: ${why}`);
+        continue;
+      }
+      all.push(found);
+      if (trial.goesOn?.(found) === false) break;
+    }
+    return all;
   }
 
   async #throughput(run: RunDescription, size: FrameSize, full: number): Promise<ThroughputRecord> {
@@ -104,7 +200,7 @@ export class FrameBench {
           durationSumSeconds: final,
           width: options.width,
         }],
-        minLoad: Math.max(run.clients.length * size.size * 8, full / 1000),
+        minLoad: Math.max(sendersOf(run.clients).length * size.size * 8, full / 1000),
         maxLoad: full,
         invalidLimit: options.invalidLimit,
         maxTrials: 1000,
@@ -142,16 +238,14 @@ export class FrameBench {
       regular: result.regular || result.stop.code === "max-load",
       stop: result.stop,
       trials: found.totals.trials,
+      trial_list: found.trials,
     };
   }
 
   async #latency(run: RunDescription, record: FrameRecord): Promise<void> {
     const { latencySeconds: seconds, latencyRepeat, shape } = this.#options;
-    const load = record.throughput?.load ?? null;
-    if (load === null) {
-      record.notes.push("latency: not measured, there is no throughput to measure it at");
-      return;
-    }
+    const load = this.#throughputFor("latency", record);
+    if (load === null) return;
     const documents: ResultDocument[] = [];
     for (let i = 0; i < latencyRepeat; i++) {
       const description = describeTrial(run, shape, load, seconds);
@@ -193,7 +287,7 @@ export class FrameBench {
 
   async #bursts(run: RunDescription, record: FrameRecord): Promise<void> {
     const { burstSeconds, burstRepeat } = this.#options;
-    const testers = run.clients.length;
+    const testers = sendersOf(run.clients).length;
     const max = Math.max(1, Math.floor(record.full_frames_per_second * burstSeconds / testers));
     const bursts: number[] = [];
     for (let i = 0; i < burstRepeat; i++) {
@@ -288,6 +382,6 @@ function describeBurst(run: RunDescription, size: number, frames: number): RunDe
 }
 
 function merged(documents: readonly ResultDocument[], time: "response" | "service"): Summary | null {
-  const histogram = mergeHistograms(documents.map((document) => document.total.histograms?.[time] ?? null));
+  const histogram = mergeHistograms(documents.map((document) => timesOf(document.total.histograms)[time]));
   return histogram === null ? null : summarize(histogram);
 }

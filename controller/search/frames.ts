@@ -44,7 +44,7 @@ export function frameSize(frame: number, carrier: Carrier): FrameSize | null {
   return size < SMALLEST_PAYLOAD ? null : { frame, size };
 }
 
-/** Says what a size stands for. */
+/** Reports what a size stands for. */
 export function carrierText(carrier: Carrier): string {
   if (carrier === "raw") return "raw Ethernet frames: size = frame - 4 (FCS)";
   const [version, bytes] = carrier === "udp4" ? [4, 46] : [6, 66];

@@ -249,7 +249,7 @@ function percent(ratio: number): string {
   return `${Number((ratio * 100).toPrecision(6))}%`;
 }
 
-/** Runs a reader and says in which goal its error was. */
+/** Runs a reader, and names the goal in which its error was. */
 function worded<T>(read: () => T, text: string): T {
   try {
     return read();

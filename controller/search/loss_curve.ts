@@ -5,15 +5,7 @@
  * @module
  */
 
-/** One point of the curve. */
-export interface LossPoint {
-  /** Per cent of the full rate. */
-  percent: number;
-  load: number;
-  /** `null` when the tester itself could not measure there. */
-  loss_ratio: number | null;
-  reason?: string;
-}
+import type { LossPoint } from "../../results/search/rfc2544_document.ts";
 
 /** What a trial shows: what was lost, or why that is unknown. */
 export type LossProbe = (load: number) => Promise<{ lossRatio: number } | { unknown: string }>;

@@ -7,6 +7,7 @@
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ClientResult, Counts, ResultDocument } from "../../results/document/document.ts";
 import { hostNames } from "../../results/document/host_names.ts";
+import { sendersOf } from "../../base/senders.ts";
 import { divide, getArg, removeArgs, setTestArg } from "../../base/args.ts";
 import { isTargetFault } from "../outcome/target_fault.ts";
 import { exceeds, type Trial } from "./classify.ts";
@@ -49,15 +50,17 @@ export function describeTrial(
   seconds: number,
 ): RunDescription {
   if (base.classes !== undefined) throw new RangeError(oneTestOnly(base.classes));
-  const shares = divide(load, base.clients.length);
+  const senders = sendersOf(base.clients);
+  const shares = divide(load, senders.length);
   const times: [string, number | null][] = [
     ["rampup", shape.rampupSeconds],
     ["warmup", shape.warmupSeconds],
     ["cooldown", shape.cooldownSeconds],
   ];
-  const clients = base.clients.map((client, i) => {
+  const clients = base.clients.map((client) => {
     let args = removeArgs(client.args, "samples");
-    args = setTestArg(args, shape.loadArg, String(shares[i]));
+    const share = shares[senders.indexOf(client)];
+    if (share !== undefined) args = setTestArg(args, shape.loadArg, String(share));
     args = setTestArg(args, shape.durationArg, secondsText(seconds));
     for (const [name, value] of times) if (value !== null) args = setTestArg(args, name, secondsText(value));
     return { ...client, args };
@@ -98,7 +101,7 @@ export function readOutcome(
   }
   const counts = totalCounts(document);
   if (counts === null) {
-    const who = document.clients.find((client) => client.counts === null);
+    const who = sendersOf(document.clients).find((client) => client.counts === null);
     const text = `${who === undefined ? "a tester" : hostNames(document)(who)} (${
       who?.peer ?? "unknown"
     }) does not count its packets, as a search needs`;
@@ -111,17 +114,35 @@ export function readOutcome(
   if (strict && run.verdict === "SUSPECT") return { kind: "invalid", reasons: run.reasons };
   if (counts.sent === 0) return { kind: "invalid", reasons: ["nothing was sent"] };
   const due = counts.sent + unaccepted(document);
-  const { response, service } = document.total.latency;
+  const { response, service } = timesOf(document.total.latency);
   const share = receivedShare(document);
   const trial: Trial = {
     load,
     seconds,
-    // A target that gave way ended the trial early: what came back until then does not speak for it.
+    // A target that gave way ended the trial early: what came back until then is no point in its favour.
     lossRatio: gaveWay ? 1 : (due - counts.ok) / due,
     receivedLoad: share === null ? null : load * share,
     latency: { response, service },
   };
   return { kind: "valid", trial, counts };
+}
+
+/**
+ * The times that a search examines: round trips, or the one-way delays of a test without them, which stand for both kinds.
+ *
+ * @param all Figures or histograms of a document.
+ */
+export function timesOf<T>(
+  all: { response?: T | null; service?: T | null; forward?: T | null } | undefined,
+): { response: T | null; service: T | null } {
+  const { response = null, service = null, forward = null } = all ?? {};
+  if (response === null && service === null) return { response: forward, service: forward };
+  return { response, service };
+}
+
+/** Whether the times of a run's packets are one way: what one client sends another one receives. */
+export function isOneWay(base: RunDescription): boolean {
+  return base.clients.some(({ to }) => to !== undefined);
 }
 
 function failures(document: ResultDocument): string[] {
@@ -150,7 +171,7 @@ export function isTesterLate(trial: Trial, goal: SearchGoal, document: ResultDoc
 /** Sums the testers' counts; `null` when one of them has none. */
 export function totalCounts(document: ResultDocument): Counts | null {
   const total: Counts = { sent: 0, ok: 0, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
-  for (const client of document.clients) {
+  for (const client of sendersOf(document.clients)) {
     if (client.counts === null) return null;
     for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += client.counts[key];
   }
@@ -172,7 +193,7 @@ function unaccepted(document: ResultDocument): number {
 /** How much of what was asked came back while the trial ran, by the testers' rates. */
 function receivedShare(document: ResultDocument): number | null {
   const sum = (pick: (client: ClientResult) => number | null | undefined) =>
-    document.clients.reduce<number | null>((total, client) => {
+    sendersOf(document.clients).reduce<number | null>((total, client) => {
       const value = pick(client);
       return total === null || value === null || value === undefined ? null : total + value;
     }, 0);

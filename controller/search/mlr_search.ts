@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { StopCode } from "../../results/search/document.ts";
 import { conditionalThroughput, type Trial } from "./classify.ts";
 import { TrialDatabase } from "./database.ts";
 import type { SearchGoal } from "./goal.ts";
@@ -33,18 +34,6 @@ export interface TrialRequest {
   step: number;
   steps: number;
 }
-
-/** Why the search for a goal ended. */
-export type StopCode =
-  | "width"
-  | "max-load"
-  | "min-load"
-  | "tester-limited"
-  | "resolution"
-  | "time"
-  | "trials"
-  | "interrupted"
-  | "failed";
 
 /** What came out for one goal. Loads are `null` where no such bound exists. */
 export interface GoalResult {
@@ -118,7 +107,7 @@ export class MlrSearch {
     return null;
   }
 
-  /** Tells the outcome of a valid trial. */
+  /** Reports the outcome of a valid trial. */
   add(trial: Trial): void {
     this.#trials++;
     this.#seconds += trial.seconds;
@@ -127,7 +116,7 @@ export class MlrSearch {
   }
 
   /**
-   * Tells that a trial was invalid: the tester's own fault. Never counts as loss.
+   * Reports that a trial was invalid: the tester's own fault. Never counts as loss.
    *
    * @param load The load that was to be offered.
    * @param seconds How long it was to take.

@@ -1,19 +1,24 @@
 /**
- * The benchmarks of RFC 2544 that apply to a target which echoes: throughput, latency at the throughput rate, frame loss
- * rate, and back-to-back frames as RFC 9004 has them; for one frame size after the other.
+ * The benchmarks of RFC 2544: throughput, latency at the throughput rate, frame loss rate, back-to-back frames as RFC 9004
+ * has them, system recovery, and reset as RFC 6201 has it; for one frame size after the other.
  *
  * @module
  */
 
 import { FrameBench, type Rfc2544Dependencies, type Rfc2544Options } from "./frame_bench.ts";
 import { carrierText, type FrameSize, frameSize, framesPerSecond, fullLoad } from "./frames.ts";
-import { type FrameRecord, RFC2544_FORMAT, type Rfc2544Document } from "./rfc2544_document.ts";
+import {
+  type FrameRecord,
+  RFC2544_FORMAT,
+  type Rfc2544Document,
+} from "../../results/search/rfc2544_document.ts";
+import { isOneWay } from "./measure.ts";
 import { TrialError } from "./trials.ts";
 
 /**
  * Runs the benchmarks that were asked for over all frame sizes.
  *
- * @returns The document; runs that failed, or Ctrl-C, end it early, and it says so.
+ * @returns The document; runs that failed, or Ctrl-C, end it early, which it records.
  */
 export async function runRfc2544(
   options: Rfc2544Options,
@@ -26,6 +31,7 @@ export async function runRfc2544(
     config: options.base,
     carrier: carrierText(options.carrier),
     line_rate_bps: options.lineRate,
+    ...isOneWay(options.base) ? { one_way: true } : {},
     parameters: {
       trial_seconds: options.trialSeconds,
       width: options.width,
@@ -33,6 +39,9 @@ export async function runRfc2544(
       latency_repeat: options.latencyRepeat,
       burst_seconds: options.burstSeconds,
       burst_repeat: options.burstRepeat,
+      overload_seconds: options.overloadSeconds,
+      reset_seconds: options.resetSeconds,
+      dark_repeat: options.darkRepeat,
     },
     frames: [],
   };
@@ -68,6 +77,8 @@ function emptyRecord(size: FrameSize, options: Rfc2544Options): FrameRecord {
     latency: null,
     loss: null,
     back_to_back: null,
+    recovery: null,
+    reset: null,
     notes: [],
   };
 }

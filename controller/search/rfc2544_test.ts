@@ -5,9 +5,9 @@ import { getArg } from "../../base/args.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { frameSize, framesPerSecond, fullLoad, STANDARD_FRAME_SIZES } from "./frames.ts";
 import { lossCurve } from "./loss_curve.ts";
-import { RFC2544_TESTS, type Rfc2544Options } from "./frame_bench.ts";
+import type { Rfc2544Options } from "./frame_bench.ts";
 import { runRfc2544 } from "./rfc2544.ts";
-import { rfc2544Table } from "./rfc2544_table.ts";
+import { rfc2544Table } from "../../results/search/rfc2544_table.ts";
 
 function options(change: Partial<Rfc2544Options> = {}): Rfc2544Options {
   return {
@@ -15,13 +15,17 @@ function options(change: Partial<Rfc2544Options> = {}): Rfc2544Options {
     carrier: "udp4",
     frames: [64, 1518],
     lineRate: 1e9,
-    tests: new Set(RFC2544_TESTS),
+    tests: new Set(["throughput", "latency", "loss", "burst"] as const),
     trialSeconds: 2,
     width: 0.005,
     latencySeconds: 3,
     latencyRepeat: 2,
     burstSeconds: 0.1,
     burstRepeat: 3,
+    overloadSeconds: 60,
+    resetSeconds: 20,
+    resetCommand: null,
+    darkRepeat: 2,
     shape: FAKE_SHAPE,
     settleSeconds: 0,
     invalidLimit: 2,

@@ -11,21 +11,26 @@ import { summarize } from "../../results/document/histogram.ts";
 import { mergeHistograms } from "../../results/document/histogram_codec.ts";
 import type { Clock, Runner } from "../run/runner.ts";
 import { getArg } from "../../base/args.ts";
+import { sendersOf } from "../../base/senders.ts";
 import {
   type GoalRecord,
-  goalRecord,
   SEARCH_FORMAT,
   type SearchDocument,
   type TrialRecord,
-} from "./document.ts";
+} from "../../results/search/document.ts";
+import { exceeds } from "./classify.ts";
+import { goalRecord } from "./goal_record.ts";
 import {
   describeTrial,
+  isOneWay,
   isTesterLate,
   type Outcome,
   readOutcome,
+  timesOf,
   totalCounts,
   type TrialShape,
 } from "./measure.ts";
+import type { SearchGoal } from "./goal.ts";
 import { type GoalResult, MlrSearch, type SearchConfig, type TrialRequest } from "./mlr_search.ts";
 
 /** Most reasons of a trial that are kept one by one. */
@@ -73,7 +78,7 @@ type Histograms = Map<number, { seconds: number; response: string | null; servic
 /**
  * Searches.
  *
- * @returns The document; a search that failed or was interrupted says so, with what was found until then.
+ * @returns The document; a search that failed or was interrupted has that in it, with what was found until then.
  * @throws {SearchConfigError} when goals or range make no sense.
  * @throws {RangeError} when the smallest load cannot be divided over the testers.
  */
@@ -99,7 +104,7 @@ export async function runSearch(options: SearchOptions, deps: SearchDependencies
     const description = describeTrial(options.base, options.shape, request.load, request.seconds);
     const document = await deps.run(description, optionsOf(deps));
     const outcome = judgeTrial(document, request, options);
-    const record = recordOf(n, request, outcome, document);
+    const record = recordOf(n, request, outcome, document, options.config.goals);
     log.trials.push(record);
     const file = outcome.kind === "interrupted" ? null : await deps.keep?.(n, document) ?? null;
     if (file !== null) record.file = file;
@@ -156,13 +161,13 @@ function documentOf(
       reasons: mute ? [NO_ANSWER] : failed ? log.reasons : [],
     },
     config: base,
-    test: { name: base.test },
+    test: { name: base.test, ...isOneWay(base) ? { one_way: true } : {} },
     load: {
       arg: shape.loadArg,
       unit,
       min: search.config.minLoad,
       max: search.config.maxLoad,
-      testers: base.clients.length,
+      testers: sendersOf(base.clients).length,
       bits_per_packet: bitsPerPacket(base, shape.loadArg),
     },
     goals: results.map((result) => goalRecord(result, unit, latencyAt(result, log.histograms))),
@@ -198,13 +203,19 @@ function recordTrial(search: MlrSearch, request: TrialRequest, outcome: Outcome)
       search.halt("interrupted");
       return;
     case "failed":
-      return; // Nothing was learnt of the load; it is asked for again until the failures are too many.
+      return; // Nothing is known of the load; it is asked for again until the failures are too many.
     default:
       outcome satisfies never;
   }
 }
 
-function recordOf(n: number, request: TrialRequest, outcome: Outcome, document: ResultDocument): TrialRecord {
+function recordOf(
+  n: number,
+  request: TrialRequest,
+  outcome: Outcome,
+  document: ResultDocument,
+  goals: readonly SearchGoal[],
+): TrialRecord {
   const valid = outcome.kind === "valid" ? outcome : null;
   const reasons = outcome.kind === "invalid" ? outcome.reasons : document.run.reasons;
   const details = (document.run.details ?? []).slice(0, MAX_DETAILS);
@@ -221,6 +232,9 @@ function recordOf(n: number, request: TrialRequest, outcome: Outcome, document: 
       details: details.map(({ code, text, host }) => ({ code, text, ...host !== undefined && { host } })),
     },
     loss_ratio: valid?.trial.lossRatio ?? null,
+    ...valid !== null && {
+      high_loss: goals.filter((goal) => exceeds(valid.trial, goal)).map(({ name }) => name),
+    },
     counts: totalCounts(document),
     latency: valid?.trial.latency ?? null,
     started: document.run.started,
@@ -230,7 +244,7 @@ function recordOf(n: number, request: TrialRequest, outcome: Outcome, document: 
 
 function remember(histograms: Histograms, request: TrialRequest, document: ResultDocument): void {
   const list = histograms.get(request.load) ?? [];
-  const { response = null, service = null } = document.total.histograms ?? {};
+  const { response, service } = timesOf(document.total.histograms);
   list.push({ seconds: request.seconds, response, service });
   histograms.set(request.load, list);
 }

@@ -8,11 +8,11 @@ import {
   type FakeRun,
 } from "../../tests/fixtures/fake_run.ts";
 import { getArg } from "../../base/args.ts";
-import type { SearchDocument } from "./document.ts";
+import type { SearchDocument } from "../../results/search/document.ts";
 import { parseGoal, parseLatencyLimit } from "./goal.ts";
 import { describeTrial, readOutcome, secondsText } from "./measure.ts";
 import { runSearch, type SearchDependencies, type SearchOptions } from "./run_search.ts";
-import { alignColumns, searchTable, trialLine } from "./table.ts";
+import { alignColumns, searchTable, trialLine } from "../../results/search/table.ts";
 
 function options(change: Partial<SearchOptions> = {}): SearchOptions {
   return {

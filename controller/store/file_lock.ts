@@ -24,7 +24,7 @@ export class FileLockedError extends Error {
 
   /**
    * @param path The file that is wanted.
-   * @param holder Who has it, such as "process 4711 on lab1"; "" when it did not say.
+   * @param holder Who has it, such as "process 4711 on lab1"; "" when it left no name.
    */
   constructor(readonly path: string, readonly holder: string) {
     super(`${path} is being written by another run${holder === "" ? "" : ` (${holder})`}`);
@@ -45,7 +45,7 @@ export class FileLock implements AsyncDisposable {
    * Takes the lock of a file, without waiting for it.
    *
    * @param path The file that is going to be written; it need not exist.
-   * @returns The lock. Where the file system has no locks, its `problem` says so, and nothing is locked.
+   * @returns The lock. Where the file system has no locks, its `problem` has that, and nothing is locked.
    * @throws {FileLockedError} when another process has it
    * @throws {Error} when `FILE.lock` cannot be written, or is something else
    */

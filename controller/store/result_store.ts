@@ -6,8 +6,8 @@
  */
 
 import { messageOf } from "../../base/errors.ts";
-import { variable } from "../../ffi/mod.ts";
 import { RunError } from "../run/run_error.ts";
+import { namelessFile, storeFolder } from "./nameless_file.ts";
 
 /** Room for one result. */
 export interface StoredResult {
@@ -28,6 +28,9 @@ export interface StoredResult {
   close(): void;
 }
 
+/** Results up to this size share a file. */
+const MOST_SHARED_BYTES = 1024 * 1024;
+
 /** Sizes of the store, in bytes. */
 export interface StoreLimits {
   resultMemoryBytes: number;
@@ -36,16 +39,18 @@ export interface StoreLimits {
 
 /** See the module. */
 export class ResultStore {
+  #shared: Promise<SharedFile> | null = null;
+  #sharers = 0;
   #memoryLeft: number;
   #diskLeft: number;
 
   /**
    * @param limits how much may wait in memory, and how much beyond that on disk
-   * @param folder for files: TMPDIR, or else /var/tmp, because /tmp is often memory
+   * @param folder for files
    */
   constructor(
     readonly limits: StoreLimits,
-    readonly folder: string = variable("TMPDIR") || "/var/tmp",
+    readonly folder: string = storeFolder(),
   ) {
     this.#memoryLeft = limits.resultMemoryBytes;
     this.#diskLeft = limits.resultDiskBytes;
@@ -70,11 +75,105 @@ export class ResultStore {
     this.#diskLeft -= size;
     const free = () => this.#diskLeft += size;
     try {
-      return new OnDisk(await namelessFile(this.folder), size, this.folder, free);
+      if (size > MOST_SHARED_BYTES) {
+        return new OnDisk(await namelessFile(this.folder), size, this.folder, free);
+      }
+      return await this.#openShared(size, free);
     } catch (error) {
       free();
       throw diskError(this.folder, error);
     }
+  }
+
+  /** The file is there as long as a result is in it. */
+  async #openShared(size: number, free: () => void): Promise<StoredResult> {
+    this.#sharers++;
+    const shared = this.#shared ??= namelessFile(this.folder).then((file) =>
+      new SharedFile(file, this.folder)
+    );
+    try {
+      const used = await shared;
+      return new InShared(used, size, () => {
+        if (--this.#sharers === 0) {
+          this.#shared = null;
+          used.file.close();
+        }
+        free();
+      });
+    } catch (error) {
+      if (--this.#sharers === 0) this.#shared = null;
+      throw error;
+    }
+  }
+}
+
+/** One file for many results: thousands that wait would each be an open file. */
+class SharedFile {
+  #end = 0;
+
+  constructor(readonly file: Deno.FsFile, readonly folder: string) {}
+
+  take(size: number): number {
+    this.#end += size;
+    return this.#end - size;
+  }
+
+  write(at: number, chunk: Uint8Array): void {
+    try {
+      this.file.seekSync(at, Deno.SeekMode.Start);
+      for (let done = 0; done < chunk.length;) done += this.file.writeSync(chunk.subarray(done));
+    } catch (error) {
+      throw diskError(this.folder, error);
+    }
+  }
+
+  read(at: number, size: number): Uint8Array<ArrayBuffer> {
+    const all = new Uint8Array(size);
+    try {
+      this.file.seekSync(at, Deno.SeekMode.Start);
+      for (let done = 0; done < size;) {
+        const got = this.file.readSync(all.subarray(done));
+        if (got === null) throw new Error(`it ends after ${done} of ${size} bytes`);
+        done += got;
+      }
+    } catch (error) {
+      throw diskError(this.folder, error);
+    }
+    return all;
+  }
+}
+
+class InShared implements StoredResult {
+  readonly #at: number;
+  #filled = 0;
+  #free: (() => void) | null;
+
+  constructor(readonly shared: SharedFile, readonly size: number, free: () => void) {
+    this.#at = shared.take(size);
+    this.#free = free;
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    try {
+      this.shared.write(this.#at + this.#filled, chunk);
+      this.#filled += chunk.length;
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return Promise.resolve(this.shared.read(this.#at, this.size));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  close(): void {
+    this.#free?.();
+    this.#free = null;
   }
 }
 
@@ -139,19 +238,6 @@ class OnDisk implements StoredResult {
     this.file.close();
     this.#free();
     this.#free = null;
-  }
-}
-
-/** A file that is gone when it is closed, even by the end of the process. */
-async function namelessFile(folder: string): Promise<Deno.FsFile> {
-  const path = `${folder}/ipbench-result-${crypto.randomUUID()}`;
-  const file = await Deno.open(path, { read: true, write: true, createNew: true, mode: 0o600 });
-  try {
-    await Deno.remove(path);
-    return file;
-  } catch (error) {
-    file.close();
-    throw error;
   }
 }
 

@@ -21,7 +21,9 @@ import type {
 import { parseDocument } from "../../results/document/parse.ts";
 import { writeFileAtomic, writePieces } from "./atomic_file.ts";
 import { asidePath, isRegular, isUnfinished, journalPath, runIdOf } from "./journal.ts";
+import { isSame, jsonOf } from "./kept_parts.ts";
 import { openOwnFile } from "./place.ts";
+import { joinForwarded } from "../outcome/forwarded.ts";
 import { judgeRun, sumUp } from "../outcome/sums.ts";
 import { Merger } from "../outcome/totals.ts";
 
@@ -30,6 +32,9 @@ const JOURNAL_LIMIT = 512 * 1024 * 1024;
 
 /** Room for the end of a run, in bytes: its verdict with reasons, and its row. */
 const END_BYTES = 64 * 1024;
+
+/** What is written at once, in characters. */
+const PIECE_CHARACTERS = 256 * 1024;
 
 /** How a run ended, for who has its journal alone. */
 interface End {
@@ -47,6 +52,14 @@ type Entry = { end: End } | { client: number; part: Partial<ClientResult> } | {
   part: Partial<TargetResult>;
 };
 
+/** A part that has changed, and what the journal has of it. */
+type Change =
+  & { n: number }
+  & (
+    | { role: "client"; part: ClientResult; was: ClientResult | undefined }
+    | { role: "target"; part: TargetResult; was: TargetResult | undefined }
+  );
+
 /** Writes one run's document and its journal. */
 export class DocumentSaver {
   readonly #journalPath: string;
@@ -54,7 +67,7 @@ export class DocumentSaver {
   #opening: Promise<Deno.FsFile> | null = null;
   #clients: ClientResult[] = [];
   #targets: TargetResult[] = [];
-  #pending: Entry[] = [];
+  #pending: Change[] = [];
   #writing: Promise<void> | null = null;
   /** Where in the journal the room for the end is. */
   #endAt = 0;
@@ -83,12 +96,12 @@ export class DocumentSaver {
   async #append(document: ResultDocument): Promise<void> {
     for (const client of renewed(this.#clients, document.clients)) {
       const part = document.clients[client]!;
-      this.#pending.push({ client, part: changed(part, this.#clients[client]) });
+      this.#pending.push({ role: "client", n: client, part, was: this.#clients[client] });
       this.#clients[client] = part;
     }
     for (const target of renewed(this.#targets, document.targets)) {
       const part = document.targets[target]!;
-      this.#pending.push({ target, part: changed(part, this.#targets[target]) });
+      this.#pending.push({ role: "target", n: target, part, was: this.#targets[target] });
       this.#targets[target] = part;
     }
     // Those that come while one is being written go together with the next.
@@ -184,11 +197,10 @@ export class DocumentSaver {
   }
 
   async #flush(): Promise<void> {
-    const entries = this.#pending;
+    const changes = this.#pending;
     this.#pending = [];
-    const text = entries.map((entry) => JSON.stringify(entry) + "\n").join("");
-    this.#entries += entries.length; // Also when it fails: then it is seen that some are missing.
-    await writePieces(this.#journal!, text);
+    this.#entries += changes.length; // Also when it fails: then it is seen that some are missing.
+    await writePieces(this.#journal!, gathered(changes.values().map(lineOf)));
     await this.#journal!.syncData();
   }
 }
@@ -277,12 +289,26 @@ function renewed<T>(were: readonly T[], are: readonly T[]): number[] {
   return found;
 }
 
-/** What of a part is new; histograms that are in the journal already need not go there again. */
-function changed<T extends object>(part: T, was: T | undefined): Partial<T> {
-  const keys = Object.keys(part) as (keyof T)[];
-  return Object.fromEntries(
-    keys.filter((key) => part[key] !== was?.[key]).map((key) => [key, part[key]]),
-  ) as Partial<T>;
+/** The journal's line for what of a part is new; histograms that are there already need not go there again. */
+function lineOf({ role, n, part, was }: Change): string {
+  const keys = (Object.keys(part) as (keyof typeof part)[]).filter((key) => !isSame(key, part, was));
+  const fields = keys.flatMap((key) => {
+    const json = jsonOf(part, key);
+    return json === undefined ? [] : [`${JSON.stringify(key)}:${json}`];
+  });
+  return `{"${role}":${n},"part":{${fields.join(",")}}}\n`;
+}
+
+/** The same texts in larger pieces, so that few calls write them; never all at once. */
+function* gathered(texts: Iterable<string>): Generator<string> {
+  let piece = "";
+  for (const text of texts) {
+    piece += text;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
 }
 
 function merge<T>(parts: T[], index: number, part: Partial<T>): void {
@@ -297,11 +323,14 @@ function present({ clients }: ResultDocument): ClientResult[] {
 
 /** The document of a run that ended, its verdict as it was. */
 function summed(document: ResultDocument): ResultDocument {
+  joinForwarded(document, () => null); // what was known of the clocks died with the run
   const clients = present(document);
   sumUp(document, clients, (name) => {
     const merger = new Merger();
     for (const client of clients) {
-      if (name === "" || client.class === name) merger.add({ histograms: client.histograms ?? undefined });
+      if (name !== "" && client.class !== name) continue;
+      merger.add({ histograms: client.histograms ?? undefined });
+      merger.addOneWay(client.histograms);
     }
     return merger;
   });

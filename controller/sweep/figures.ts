@@ -6,11 +6,16 @@
 
 import * as v from "valibot";
 import { cpuUse } from "../../results/document/cpu_use.ts";
-import type { ResultDocument } from "../../results/document/document.ts";
-import { open } from "../../results/document/schema.ts";
+import type { ClassEffect, ResultDocument } from "../../results/document/document.ts";
+import { open } from "../../results/document/shapes/parts.ts";
 
 /** `null` where it is not known; an index of another version may lack it. */
 const figure = v.optional(v.nullable(v.number()), null);
+
+const change = v.optional(
+  v.nullable(v.object({ estimate: v.number(), low: v.number(), high: v.number() })),
+  null,
+);
 
 /** Over all clients. Times are response times. */
 export const figures = open({
@@ -26,6 +31,8 @@ export const figures = open({
   max_ns: figure,
   /** Use of all CPUs of the first target that has a CPU meter. */
   cpu_percent: figure,
+  /** What each further class did to the first one; absent in runs without classes. */
+  effects: v.exactOptional(v.array(open({ of: v.string(), added_ns: change, received_bps: change }))),
 });
 
 export type Figures = v.InferOutput<typeof figures>;
@@ -46,5 +53,16 @@ export function figuresOf(document: ResultDocument): Figures {
     p999_ns: response?.p999_ns ?? null,
     max_ns: response?.max_ns ?? null,
     cpu_percent: cpuUse(document.targets)[0]?.total ?? null,
+    ...document.effect === undefined ? {} : {
+      effects: document.effect.map(({ of, added_ns, received_bps }) => ({
+        of,
+        added_ns: bounds(added_ns),
+        received_bps: bounds(received_bps),
+      })),
+    },
   };
+}
+
+function bounds(change: ClassEffect["added_ns"]) {
+  return change === null ? null : { estimate: change.estimate, low: change.low, high: change.high };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { ClassDescription, RunDescription } from "../../config/run_description.ts";
+import { sendersOf } from "../../base/senders.ts";
 import { suggestion } from "../../base/nearest.ts";
 import { parseValues, UnitError } from "../../base/values.ts";
 import { seededRandom } from "../../base/random.ts";
@@ -154,11 +155,13 @@ export function describePoint(
   }
   const loadArg = LOAD_ARGS.find((name) => name in values) ??
     LOAD_ARGS.find((name) => base.clients.some((client) => getArg(client.args, name) !== null));
-  const clients = base.clients.map((client, i) => {
+  const senders = sendersOf(base.clients);
+  const clients = base.clients.map((client) => {
     let args = client.args;
     for (const [name, value] of Object.entries(values)) args = setTestArg(args, name, value);
-    if (split && loadArg !== undefined) {
-      args = setTestArg(args, loadArg, share(getArg(args, loadArg) ?? "", loadArg, base.clients.length, i));
+    const i = senders.indexOf(client);
+    if (split && loadArg !== undefined && i >= 0) {
+      args = setTestArg(args, loadArg, share(getArg(args, loadArg) ?? "", loadArg, senders.length, i));
     }
     return { ...client, args };
   });

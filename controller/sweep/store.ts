@@ -10,7 +10,7 @@ import { writeFileAtomic } from "../store/atomic_file.ts";
 import { parseIndex, type StoredIndex, type SweepIndex } from "./sweep_index.ts";
 import type { SweepStore } from "./run_sweep.ts";
 
-/** Writes a file by its path, or says that it could not be written. */
+/** Writes a file by its path, or reports that it could not be written. */
 export type Attempt = (path: string, write: () => Promise<void>) => Promise<boolean>;
 
 /** Name of the index within the folder. */

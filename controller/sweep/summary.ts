@@ -30,14 +30,39 @@ const COLUMNS: readonly [string, (figures: Figures) => number | null][] = [
  */
 export function sweepCsv(index: SweepIndex): string {
   const axes = index.plan.axes.map((axis) => axis.arg);
-  const header = [...axes, "repetition", "verdict", ...COLUMNS.map(([name]) => name)];
+  const columns = [...COLUMNS, ...effectColumns(index)];
+  const header = [...axes, "repetition", "verdict", ...columns.map(([name]) => name)];
   const rows = index.points.map((point) => [
     ...axes.map((name) => cell(point.values[name] ?? "")),
     String(point.repetition),
     point.verdict ?? point.status,
-    ...COLUMNS.map(([, read]) => numberCell(point, read)),
+    ...columns.map(([, read]) => numberCell(point, read)),
   ]);
   return [header, ...rows].map((row) => row.join(",") + "\n").join("");
+}
+
+type Effect = NonNullable<Figures["effects"]>[number];
+
+/** What each further class did to the first one, with the interval, in the order in which points have them. */
+function effectColumns({ points }: SweepIndex): typeof COLUMNS {
+  const names = [...new Set(points.flatMap(({ figures }) => (figures?.effects ?? []).map(({ of }) => of)))];
+  return names.flatMap((of) => {
+    const found = (figures: Figures) => figures.effects?.find((effect) => effect.of === of);
+    const columns = (
+      name: string,
+      unit: string,
+      read: (found: Effect | undefined) => Effect["added_ns"] | undefined,
+    ) =>
+      (["estimate", "low", "high"] as const).map((bound): (typeof COLUMNS)[number] => {
+        const suffix = bound === "estimate" ? "" : `_${bound}`;
+        const scale = (value: number | null) => unit === "us" ? micro(value) : value;
+        return [`${of}_${name}${suffix}_${unit}`, (figures) => scale(read(found(figures))?.[bound] ?? null)];
+      });
+    return [
+      ...columns("added", "us", (effect) => effect?.added_ns),
+      ...columns("received_change", "bps", (effect) => effect?.received_bps),
+    ];
+  });
 }
 
 function numberCell(point: IndexPoint, read: (figures: Figures) => number | null): string {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { fakeDescription } from "../../tests/fixtures/fake_run.ts";
+import { makeClassedDocument } from "../../tests/fixtures/classed_document.ts";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import { figuresOf } from "./figures.ts";
 import { parseAxis } from "./plan.ts";
 import { sweepCsv } from "./summary.ts";
-import { newIndex } from "./sweep_index.ts";
+import { newIndex, parseIndex } from "./sweep_index.ts";
 
 Deno.test("the summary has a row for each point, empty where nothing is known", () => {
   const plan = {
@@ -45,6 +46,35 @@ Deno.test("the summary has a row for each point, empty where nothing is known", 
       "10000000,'=1,1,VALID,10000000,10000000,9900000,0.01,12.345,12,13,14,15,16,14.285714\n" +
       "20000000,'=1,1,skipped,,,,,,,,,,,\n",
   );
+});
+
+Deno.test("what a class does to the first one has columns, and is in the index", () => {
+  const plan = { axes: [parseAxis("bulk.bps=10M,20M")], repeat: 1, shuffleSeed: null, split: false };
+  const about = {
+    id: "x",
+    started: "2026-01-01T00:00:00.000Z",
+    ipbench: { version: "0", build: "test" },
+    settings: { until: [], retry: 0, cooldownSeconds: 0 },
+  };
+  const index = newIndex(plan, fakeDescription(""), about);
+  const documents = [5e6, 20e6].map((addedNs) => makeClassedDocument({ addedNs }));
+  index.points.forEach((point, n) => {
+    point.status = "done";
+    point.figures = figuresOf(documents[n]!);
+  });
+  const [header, ...rows] = sweepCsv(index).trim().split("\n").map((line) => line.split(","));
+  const column = (name: string) => rows.map((row) => Number(row[header!.indexOf(name)]));
+  documents.forEach((document, n) => {
+    const { estimate, low, high } = document.effect![0]!.added_ns!;
+    assert.ok(Math.abs(column("bulk_added_us")[n]! - estimate / 1e3) < 0.001);
+    assert.ok(Math.abs(column("bulk_added_low_us")[n]! - low / 1e3) < 0.001);
+    assert.ok(Math.abs(column("bulk_added_high_us")[n]! - high / 1e3) < 0.001);
+  });
+  assert.ok(Math.abs(column("bulk_added_us")[0]! - 5000) < 100);
+  assert.ok(Math.abs(column("bulk_added_us")[1]! - 20_000) < 100);
+  assert.ok(header!.includes("bulk_received_change_bps"));
+  const stored = parseIndex(JSON.stringify({ ...index, base: {} }));
+  assert.deepEqual(stored.points[1]!.figures!.effects, index.points[1]!.figures!.effects);
 });
 
 Deno.test("the CPU use is a CPU meter's, whatever other percentages targets report", () => {

@@ -8,7 +8,8 @@
 import * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
 import type { RunDescription } from "../../config/run_description.ts";
-import { freeform, open, VERDICTS } from "../../results/document/schema.ts";
+import { VERDICTS } from "../../results/document/schema.ts";
+import { freeform, open } from "../../results/document/shapes/parts.ts";
 import { figures } from "./figures.ts";
 import { planPoints, SweepError, type SweepPlan } from "./plan.ts";
 

@@ -69,8 +69,8 @@ const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
 /**
- * Who is behind an address, as far as addresses show: itself for IPv4, its network of 64 bits for IPv6, of which one
- * machine has as many addresses as it likes.
+ * What stands for the machine behind an address: the address itself for IPv4; for IPv6 its /64 network, in which one machine
+ * may have as many addresses as it likes.
  *
  * @param address As the socket gives it.
  */

@@ -1,7 +1,7 @@
 /**
- * Slows down those who guess the secret: a delay a refusal, doubling, for each address. It never stands between the right
- * answer and the daemon: every answer is looked at, and the right one is let in at once, whoever guesses meanwhile and from
- * wherever. A secret is long enough that nobody finds it by guessing here, however often he may try.
+ * Slows down those who guess the secret: after each wrong answer the refusal is delayed, twice as long each time, for each
+ * address. Answers are never left unchecked meanwhile: a right one is accepted at once, whoever guesses from the same address.
+ * What protects is the secret's length; the delays keep the log and the processor free.
  *
  * @module
  */
@@ -17,31 +17,31 @@ import {
 /** What is known of one source of refusals. */
 class Source {
   failures = 0;
-  /** Refusals without a delay that have not been logged. */
+  /** Refusals that were not delayed, and are not in the log yet. */
   untold = 0;
-  /** Delays under way. */
+  /** Refusals that are being delayed now. */
   pending = 0;
   lastMs = 0;
 
   /** @param name For the log. */
   constructor(readonly name: string) {}
 
-  takeUntold(): number {
+  takeUnreported(): number {
     const { untold } = this;
     this.untold = 0;
     return untold;
   }
 }
 
-/** A refusal that is to be logged and kept back; it takes a place until {@linkcode Refusal.over} is called. */
+/** A refusal that is to be logged and delayed; it counts as pending until {@linkcode Refusal.over} is called. */
 export interface Refusal {
-  /** Where it comes from: an address, a network, or all that there is no room for. */
+  /** Where it comes from: an address, a network, or "other addresses" when too many are remembered. */
   readonly source: string;
-  /** How long to keep it back. */
+  /** How long to delay it. */
   readonly delayMs: number;
   /** Refusals of this source so far. */
   readonly failures: number;
-  /** Those that were refused at once, since the last ones that were logged. */
+  /** How many were refused at once since the log last named this source. */
   readonly untold: number;
   /**
    * The delay is over.
@@ -52,11 +52,11 @@ export interface Refusal {
 }
 
 /**
- * Memory of refusals, by address; of IPv6 by network, since a peer has a whole one. Nobody is forgotten to make room:
- * sources beyond {@linkcode AUTH_MAX_ADDRESSES} share one record.
+ * Remembers refusals, by address; of IPv6 by network, since a peer has a whole one. No source is forgotten to make room:
+ * those beyond {@linkcode AUTH_MAX_ADDRESSES} share one record.
  */
 export class AuthGuard {
-  /** The one that failed last is the last. */
+  /** In the order of their latest failures. */
   readonly #sources = new Map<string, Source>();
   #rest = new Source("other addresses");
 
@@ -84,8 +84,8 @@ export class AuthGuard {
       source: source.name,
       delayMs: Math.min(AUTH_FIRST_DELAY_MS * 2 ** Math.min(source.failures - 1, 20), AUTH_MAX_DELAY_MS),
       failures: source.failures,
-      untold: source.takeUntold(),
-      over: () => --source.pending === 0 ? source.takeUntold() : 0,
+      untold: source.takeUnreported(),
+      over: () => --source.pending === 0 ? source.takeUnreported() : 0,
     };
   }
 

@@ -1,12 +1,15 @@
 /**
- * What those may have tested who have shown no secret: machines that are near, so that nobody can turn this one against
- * others.
+ * Which targets a controller may test that has shown no secret: only machines nearby, so that nobody can use this one to
+ * attack others.
  *
  * @module
  */
 import type { PluginInfo } from "../../ffi/mod.ts";
 import { ADDRESS_BITS, type Cidr, isInRanges, parseAddress, parseCidr } from "./cidr.ts";
 import type { SlotHost } from "../spare.ts";
+
+/** Arguments that disturb others on this machine, or name its files. */
+const CLOSE_TO_HOME = ["rt", "mlock", "key_file"];
 
 /** What `--allow-target` names. */
 export type AllowedTarget =
@@ -28,7 +31,7 @@ export interface AdmittedTarget {
 const NEAR = [
   ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", "198.18.0.0/15"],
   ...["fc00::/7", "fe80::/10", "::1/128", "2001:2::/48"],
-  // Nobody's address: the system takes it for its own loopback.
+  // The unspecified addresses: Linux connects to its own loopback instead.
   ...["0.0.0.0/32", "::/128"],
 ].map(parseCidr);
 
@@ -37,6 +40,8 @@ const EVERYBODY = parseCidr("255.255.255.255/32");
 
 /** As a plugin reads it (ipb_parse_mac). */
 const MAC = /^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}$/i;
+/** What the original's controller sends where no machine under test was named. */
+const NO_TARGET = "None";
 /** The bit of an Ethernet address's first byte that marks a group. */
 const GROUP_BIT = 1;
 
@@ -94,6 +99,8 @@ export class GuestPolicy {
       this.#checkMac(target);
       return { target, addresses: [] };
     }
+    // A test that declares that it can do without a machine under test looks up no such name.
+    if (target === NO_TARGET && plugin?.needsTarget === false) return { target, addresses: [] };
     const addresses = await host.resolve(target);
     const own = this.#ownAddresses();
     for (const address of addresses) this.#check(target, address, controller, own);
@@ -105,7 +112,7 @@ export class GuestPolicy {
   }
 
   /**
-   * Checks that a test asks for nothing that disturbs others on this machine.
+   * Checks that a test asks for nothing that disturbs others on this machine, and for none of its files.
    *
    * @param args The test's arguments.
    * @param plugin The test's description of itself.
@@ -114,7 +121,7 @@ export class GuestPolicy {
   checkArguments(args: string, plugin: PluginInfo | null): void {
     if (!this.#anybody) return;
     for (const [name, value] of [...readArguments(args, false), ...readArguments(args, true)]) {
-      if (name !== "rt" && name !== "mlock") continue;
+      if (!CLOSE_TO_HOME.includes(name)) continue;
       const known = plugin?.options?.some((option) => option.name === name) === true;
       if (!known || /^[0.]*$/.test(value ?? "1")) continue;
       throw new Error(
@@ -180,7 +187,7 @@ function isOnLink(own: OwnAddress, address: string): boolean {
   return network !== null && isInRanges([network], address);
 }
 
-/** The last address of an IPv4 network, and the first, which meant the same once. Networks of two and one have none. */
+/** The broadcast address of an IPv4 network, and its first address, which meant the same in 4.2BSD. /31 and /32 have none. */
 function isBroadcast(own: OwnAddress, address: string): boolean {
   const network = own.family === "IPv4" ? networkOf(own) : null;
   if (network === null || network.prefix > 30 || !isInRanges([network], address)) return false;

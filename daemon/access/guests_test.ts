@@ -86,17 +86,29 @@ Deno.test("a name is looked up once, each of its addresses is checked, and the t
 });
 
 Deno.test("guests get no priority and lock no memory; with --allow they may", () => {
-  const options = [{ name: "rt" }, { name: "mlock" }, { name: "sizes" }];
+  const options = [{ name: "rt" }, { name: "mlock" }, { name: "sizes" }, { name: "key_file" }];
   const latency = { options } as PluginInfo;
   const anybody = new GuestPolicy([], true, () => OWN);
   for (
     const args of [
-      ...["rt=99", "bps=1M,rt=1", " ,rt=0x1", "mlock", "mlock=1,bps=1", 'sizes="64:1,512:2",rt=5'],
+      ...[
+        "rt=99",
+        "bps=1M,rt=1",
+        " ,rt=0x1",
+        "mlock",
+        "mlock=1,bps=1",
+        "auth=1,key_file=/etc/key",
+        'sizes="64:1,512:2",rt=5',
+      ],
       // As the test reads them, too: quotes anywhere, and in the original's spelling blanks between arguments.
       ...['"rt=99"', 'r"t"=99', "\trt=9", "bps=1M rt=99", "bps=1M\tmlock", "bps=1M,, mlock \t"],
     ]
   ) {
-    assert.throws(() => anybody.checkArguments(args, latency), /argument (rt|mlock): .*--secret-file/, args);
+    assert.throws(
+      () => anybody.checkArguments(args, latency),
+      /argument (rt|mlock|key_file): .*--secret-file/,
+      args,
+    );
     new GuestPolicy([], false, () => OWN).checkArguments(args, latency);
   }
   for (const args of ["", "rt=0", "rt=", "mlock=0,bps=rt", 'sizes="64:1,rt=9"', "start=5"]) {

@@ -20,7 +20,7 @@ export interface CertifiedTls {
   readonly clientCa: readonly string[];
 }
 
-/** What those are told whose certificate is missing or not good. */
+/** What a client receives whose certificate is missing or not valid. */
 const REFUSAL = formatReply(
   421,
   "This daemon asks for a certificate that its --tls-client-ca has signed: --tls-cert and --tls-key show one",
@@ -39,7 +39,7 @@ export class CertifiedConnection implements RawConnection {
   /** What was taken from the socket and not read yet. */
   #rest: Uint8Array = new Uint8Array(0);
   #error: Error | null = null;
-  /** Those who wait for bytes, or for written ones to leave: woken by whatever happens to the socket. */
+  /** Reads and writes that wait; anything that happens to the socket wakes them. */
   readonly #waiting = new Set<() => void>();
 
   /**
@@ -55,7 +55,7 @@ export class CertifiedConnection implements RawConnection {
   }
 
   /**
-   * Waits for the end of the handshake, and looks at the certificate. Who is refused is told so before that is thrown.
+   * Waits for the end of the handshake, and examines the certificate. Who is refused is informed before that is thrown.
    *
    * @throws {Error} saying what was wrong.
    */
@@ -109,7 +109,7 @@ export class CertifiedConnection implements RawConnection {
     return bytes.length;
   }
 
-  /** Says that nothing more comes. */
+  /** Announces that nothing more comes. */
   closeWrite(): Promise<void> {
     this.#open().end();
     return Promise.resolve();
@@ -146,12 +146,12 @@ function secure(raw: Socket, { cert, key, clientCa }: CertifiedTls): Promise<TLS
       if (raw.readableLength === 0) return void raw.resume(); // It has ended.
       const server = createServer({
         ...{ cert, key, ca: [...clientCa], requestCert: true },
-        // A refusal by the runtime is a closed connection without a word.
+        // The runtime would close the connection without telling the client why: the certificate is judged below.
         rejectUnauthorized: false,
         handshakeTimeout: 2 * TLS_HANDSHAKE_MS, // The daemon's own limit comes first.
       });
       server.once("secureConnection", (socket) => {
-        // Until here one that stops sending is over. From here on it may still read.
+        // A client that ended its sending during the handshake is closed. From here on it may do so and still read.
         raw.allowHalfOpen = socket.allowHalfOpen = true;
         socket.on("error", () => {}); // Whoever reads or writes gets the error.
         resolve(socket);
@@ -164,7 +164,7 @@ function secure(raw: Socket, { cert, key, clientCa }: CertifiedTls): Promise<TLS
 
 /** What is wrong with the client's certificate; `null`: nothing. */
 function mistrust(socket: TLSSocket): string | null {
-  // The runtime looks at certificates in full handshakes alone; who resumes a session has been looked at by nobody.
+  // The runtime checks certificates in full handshakes only: nobody has checked a client that resumes a session.
   if (socket.isSessionReused()) return "it resumes a session instead of showing its certificate";
   const shown = socket.getPeerCertificate();
   if (!shown?.raw) return "it shows no certificate";

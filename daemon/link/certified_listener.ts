@@ -1,6 +1,6 @@
 /**
- * A TLS listener that asks its clients for certificates, which the runtime's own cannot. It gives connections as soon as
- * they are there; the handshake follows, so that the daemon's places and deadlines hold for those who never shake hands.
+ * A TLS listener that asks its clients for certificates, which the runtime's own cannot. It hands out connections before
+ * their handshake, so that the daemon's limits and deadlines hold for clients that never finish one, too.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { createServer, type Server } from "node:net";
 import { CertifiedConnection, type CertifiedTls } from "./certified_connection.ts";
 import { MAX_UNACCEPTED } from "../limits.ts";
 
-/** The first version of the runtime whose `node:tls` asks for certificates as it is counted on here. */
+/** The first version of the runtime whose `node:tls` asks clients for certificates in the way that is needed here. */
 const SINCE = [2, 9, 0] as const;
 
 /**
@@ -99,7 +99,7 @@ export class CertifiedListener {
     return this.#taker.promise;
   }
 
-  /** Listens no longer; connections that were given stay. */
+  /** Stops listening; connections that were handed out stay open. */
   close(): void {
     this.#closed = true;
     this.#server.close();

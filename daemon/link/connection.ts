@@ -71,7 +71,7 @@ export class Connection {
   }
 
   /**
-   * Tells the peer that nothing more comes, and closes for good after {@linkcode LINGER_MS}. Until then what the peer
+   * Announces to the peer that nothing more comes, and closes for good after {@linkcode LINGER_MS}. Until then what the peer
    * still sends has to be read on, or the kernel would answer it with a reset, and the peer could lose the last words.
    */
   async finish(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Results that their controllers have not read yet: one bound for all of them, so that those who ask for results and do not
+ * Results that are being sent. One limit holds for all of them together, so that controllers which ask for results and do not
  * read them cannot fill this machine's memory.
  *
  * @module
@@ -10,7 +10,7 @@ import { RESULT_CHUNK_BYTES, RESULT_MIN_RATE, WRITE_MS } from "../limits.ts";
 
 /** A result on its way. */
 export interface Delivery {
-  /** It is over, however it ended. */
+  /** To be called when the delivery has ended, in whatever way. */
   done(): void;
 }
 
@@ -33,8 +33,8 @@ export class Deliveries {
   }
 
   /**
-   * A result begins its way. Where there is no room for it, those that have been on their way longest are lost: who reads
-   * gets his, and who does not keeps nobody from it.
+   * Enters a result. Where it does not fit, the oldest deliveries are given up: a controller that reads gets its result, and
+   * one that does not keeps nobody else from theirs.
    *
    * @param bytes Its length.
    * @param lose Gives this result up.
@@ -51,7 +51,8 @@ export class Deliveries {
   }
 
   /**
-   * Sends a result. A short one goes out in one write with its header; a reader that takes too little of a long one is left.
+   * Sends a result. A short one goes out in one write with its header; the delivery of a long one to a reader that is too
+   * slow is given up.
    *
    * @param connection Where to.
    * @param header The lines before it.

@@ -36,7 +36,7 @@ export class HostStruct {
     return Deno.UnsafePointer.of(this.#bytes);
   }
 
-  /** Says what is final before `setup` is called. */
+  /** Fills in what is final before `setup` is called. */
   describeRun(form: number, runId: bigint, flowBase: number, originalSpelling: boolean): void {
     this.#view.setUint32(HOST.form, form, true);
     this.#view.setBigUint64(HOST.run_id, BigInt.asUintN(64, runId), true);
@@ -44,7 +44,7 @@ export class HostStruct {
     this.#view.setUint32(HOST.original_spelling, originalSpelling ? 1 : 0, true);
   }
 
-  /** Says whose result `unmarshall` is given. */
+  /** Sets whose result `unmarshall` is given. */
   describeResult(index: number): void {
     this.#view.setUint32(HOST.flow_base, index, true);
   }

@@ -13,7 +13,7 @@ import type { Side } from "../plugin_info.ts";
 import { setProcessTitle } from "../self/process_title.ts";
 import { isRaised } from "../self/self.ts";
 import { checkPlugin } from "./check.ts";
-import { ethtool } from "./ethtool.ts";
+import { abilities, ethtool } from "./ethtool.ts";
 import { writeAll } from "./libc.ts";
 import { type Library, openLibrary } from "./library.ts";
 import { Plugin } from "./plugin.ts";
@@ -41,6 +41,7 @@ class Server {
   #debug = false;
   #originalSpelling = false;
   #plugin: Plugin | null = null;
+  #unanswered = 0;
 
   constructor(library: Library, out: number, parent: number) {
     this.#library = library;
@@ -54,6 +55,11 @@ class Server {
     };
   }
 
+  /** Whether calls are answered later: else nothing happens in this process before its parent says something. */
+  get isWorking(): boolean {
+    return this.#unanswered > 0;
+  }
+
   /** Serves one call; `start`, `stop` at an instant and `environment` are answered later, all others before this returns. */
   async serve({ header, body }: Frame): Promise<void> {
     if (header.call === "start") return void this.#answer(header.id, this.#start(header));
@@ -62,15 +68,19 @@ class Server {
     }
     if (header.call === "environment") return void this.#answer(header.id, this.#environment(header));
     await this.#answer(header.id, this.#dispatch(header, body));
+    if (header.call === "setup") await this.#plugin?.rehearse();
   }
 
   async #answer(id: unknown, work: Promise<Reply>): Promise<void> {
+    this.#unanswered++;
     try {
       const { fields, body } = await work;
       this.#send({ ...fields, id, ok: true }, body);
     } catch (error) {
       const code = error instanceof PluginError ? { code: error.code } : {};
       this.#send({ id, ok: false, message: messageOf(error), ...code });
+    } finally {
+      this.#unanswered--;
     }
   }
 
@@ -102,6 +112,12 @@ class Server {
         return await this.#load(String(header.name), header.side === "target" ? "target" : "client");
       case "check":
         return this.#check(String(header.path));
+      case "device": {
+        const iface = String(header.iface);
+        return {
+          fields: { device: { ...ethtool(this.#library, iface), ...abilities(this.#library, iface) } },
+        };
+      }
       case "resolve":
         return { fields: { addresses: resolveTarget(this.#library, String(header.name)) } };
       case "quit":
@@ -192,8 +208,8 @@ class Server {
         plugin.stop();
         return {};
       case "marshall": {
-        const { valid, data } = plugin.marshall();
-        return { fields: { valid }, body: data };
+        const { valid, data, links } = plugin.marshall();
+        return { fields: { valid, links }, body: data };
       }
       case "setup_controller":
         plugin.setupController(header.args === null ? null : String(header.args));
@@ -263,7 +279,8 @@ export async function main(args: string[]): Promise<number> {
   const frames = new FrameReader();
   const buffer = new Uint8Array(256 * 1024);
   for (;;) {
-    const count = await Deno.stdin.read(buffer);
+    // Where this thread has nothing else to do it waits in the call itself: that of another thread would have to wake it.
+    const count = server.isWorking ? await Deno.stdin.read(buffer) : Deno.stdin.readSync(buffer);
     if (count === null) return EXIT_PARENT_GONE;
     for (const frame of frames.push(buffer.subarray(0, count))) await server.serve(frame);
   }

@@ -62,7 +62,7 @@ class Elf {
   pluginName(): string | null | undefined {
     const symbols = this.#dynamic.get(DT_SYMTAB);
     const strings = this.#dynamic.get(DT_STRTAB);
-    // Linkers put the strings right behind the symbols, whose number is told nowhere else in few words.
+    // Linkers put the strings right behind the symbols, whose number is nowhere else in few words.
     if (symbols === undefined || strings === undefined || strings <= symbols) return undefined;
     for (let at = symbols; at + SYMBOL_BYTES <= strings; at += SYMBOL_BYTES) {
       const symbol = this.#offset(at, SYMBOL_BYTES);
@@ -99,7 +99,7 @@ class Elf {
     }
   }
 
-  /** The pointer that will be at an address: what a relocation says, or what is there already. */
+  /** The pointer that will be at an address: what a relocation gives, or what is there already. */
   #pointer(address: number): number {
     const table = this.#dynamic.get(DT_RELA) ?? 0;
     const size = this.#dynamic.get(DT_RELASZ) ?? 0;

@@ -28,7 +28,7 @@ export interface OpenPlugin {
   info: PluginInfo;
   handle: Deno.PointerObject;
   functions: Partial<Record<PluginFunction | ExtFunction, Deno.PointerObject>>;
-  /** What its table of metrics says and no ipbench of this version understands, a sentence each. */
+  /** What its table of metrics declares and no ipbench of this version understands, a sentence each. */
   strangeMetrics: string[];
 }
 

@@ -15,7 +15,7 @@ import { peekName } from "./peek.ts";
 import { closePlugin, NotAPlugin, type OpenPlugin, openPlugin } from "./plugin_file.ts";
 import { distrust, ownTrust, type Trust } from "./trust.ts";
 
-/** Where to look, and where to report. */
+/** Where to search, and where to report. */
 export interface Search {
   library: Library;
   pluginDirs: string[];
@@ -24,7 +24,7 @@ export interface Search {
   opening: (file: string) => void;
 }
 
-/** Reasons that are told of a plugin that cannot be used; all of them are in the log. */
+/** Reasons that are reported of a plugin that cannot be used; all of them are in the log. */
 const REASONS_SHOWN = 3;
 
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
@@ -89,7 +89,7 @@ function listFolder(search: Search, folder: string): string[] {
   return files.sort();
 }
 
-/** A folder that is not there is told of when it is read. */
+/** A folder that is not there is reported when it is read. */
 function whyDistrusted(path: string, trust: Trust): string | null {
   try {
     return distrust(path, trust);
@@ -215,7 +215,7 @@ export async function findPlugin(search: Search, name: string, side: Side): Prom
     closePlugin(plugin);
   };
   const log: Search["log"] = (level, message) => {
-    // What was asked for is told why it cannot be used; other files that are no plugins are nobody's business.
+    // For what was asked for, the reason why it cannot be used is reported; other files that are no plugins are nobody's business.
     if (level === "warning" || message.includes(`/${name}.so `)) refused.push(message);
     search.log(level, message);
   };

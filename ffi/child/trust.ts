@@ -26,7 +26,7 @@ export function ownTrust(): Trust | null {
 }
 
 /**
- * Looks whether nobody else could have put a file, or a folder's content, there.
+ * Checks whether nobody else could have put a file, or a folder's content, there.
  *
  * @param path Where, links and all.
  * @param trust Whom to trust beside root.

@@ -63,7 +63,7 @@ async function describeCpu(): Promise<Record<string, unknown>> {
     driver: inCommon(clocks, "driver"),
     min_khz: inCommon(clocks, "min_khz"),
     max_khz: inCommon(clocks, "max_khz"),
-    // Which processors differ from which; a result's `engine.cpu` says where the test ran.
+    // Which processors differ from which; a result's `engine.cpu` is where the test ran.
     ...(clocks.length > 1 ? { clocks } : {}),
     no_turbo: await line(base + "intel_pstate/no_turbo"),
     boost: await line(base + "cpufreq/boost"),
@@ -82,16 +82,16 @@ async function mitigations(folder: string): Promise<Record<string, string>> {
       found[entry.name] = await line(`${folder}/${entry.name}`) ?? "";
     }
   } catch {
-    // An old kernel does not say.
+    // An old kernel does not report it.
   }
   return found;
 }
 
 /** "kvm", "container" and the like; `null` on bare metal as far as one can see. */
-async function describeVirtualisation(): Promise<string | null> {
-  const hypervisor = /^flags\s*:.*\bhypervisor\b/m.test(await text("/proc/cpuinfo"));
-  const product = await line("/sys/class/dmi/id/sys_vendor");
-  const container = (await text("/proc/1/environ")).includes("container=");
+export async function describeVirtualisation(root = ""): Promise<string | null> {
+  const hypervisor = /^flags\s*:.*\bhypervisor\b/m.test(await text(`${root}/proc/cpuinfo`));
+  const product = await line(`${root}/sys/class/dmi/id/sys_vendor`);
+  const container = (await text(`${root}/proc/1/environ`)).includes("container=");
   const parts = [
     hypervisor ? `virtual machine${product ? ` of ${product}` : ""}` : null,
     container ? "container" : null,
@@ -118,15 +118,15 @@ function shares(before: number[], after: number[]): { busy: number | null; steal
   return { busy: (total - idle) / total, steal: (delta[7] ?? 0) / total };
 }
 
-/** The interface through which packets to a machine leave; `null` when that cannot be told. */
-async function routeTo(target: string): Promise<string | null> {
+/** The interface through which packets to a machine leave; `null` when that is not known. */
+export async function routeTo(target: string, root = ""): Promise<string | null> {
   const address = await resolve(target);
   if (address === null) return null;
   // What is sent to an own address never leaves by the card that has it.
   if (address.startsWith("127.") || Deno.networkInterfaces().some((own) => own.address === address)) {
     return "lo";
   }
-  return address.includes(":") ? await route6(address) : await route4(address);
+  return address.includes(":") ? await route6(address, root) : await route4(address, root);
 }
 
 async function resolve(target: string): Promise<string | null> {
@@ -140,12 +140,12 @@ async function resolve(target: string): Promise<string | null> {
 }
 
 /** Longest prefix of /proc/net/route, whose addresses are hexadecimal in the machine's (little endian) order. */
-async function route4(address: string): Promise<string | null> {
+async function route4(address: string, root: string): Promise<string | null> {
   const parts = address.split(".").map(Number);
   if (parts.length !== 4 || parts.some((part) => !(part >= 0 && part <= 255))) return null;
   const little = (parts[0]! | parts[1]! << 8 | parts[2]! << 16 | parts[3]! << 24) >>> 0;
   let best: { iface: string; bits: number } | null = null;
-  for (const row of (await text("/proc/net/route")).split("\n").slice(1)) {
+  for (const row of (await text(`${root}/proc/net/route`)).split("\n").slice(1)) {
     const columns = row.split("\t");
     if (columns.length < 8) continue;
     const [destination, mask] = [parseInt(columns[1]!, 16), parseInt(columns[7]!, 16)];
@@ -161,10 +161,10 @@ function popcount(value: number): number {
   return value.toString(2).replaceAll("0", "").length;
 }
 
-async function route6(address: string): Promise<string | null> {
+async function route6(address: string, root: string): Promise<string | null> {
   const wanted = bits6(address);
   let best: { iface: string; bits: number } | null = null;
-  for (const row of (await text("/proc/net/ipv6_route")).split("\n")) {
+  for (const row of (await text(`${root}/proc/net/ipv6_route`)).split("\n")) {
     const columns = row.trim().split(/\s+/);
     const iface = columns[9];
     if (iface === undefined || iface === "lo") continue;

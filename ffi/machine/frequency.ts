@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { cpuList } from "./cpu_list.ts";
 import { line, names, number } from "./machine_files.ts";
 
-/** Most policies that are looked at: there may be one a processor. */
+/** Most policies that are examined: there may be one a processor. */
 const MAX_POLICIES = 1024;
 
-/** What the kernel was told about some processors' clock. */
+/** What the kernel was asked for some processors' clock. */
 export interface FrequencyGroup {
   /** Which processors, "0-3,8". */
   cpus: string;
@@ -44,18 +45,7 @@ export async function frequencyGroups(root = ""): Promise<FrequencyGroup[]> {
   const first = (cpus: number[]) => Math.min(...cpus);
   return [...alike.values()].filter(({ cpus }) => cpus.length > 0)
     .sort((a, b) => first(a.cpus) - first(b.cpus))
-    .map(({ cpus, group }) => ({ cpus: ranges(cpus), ...group }));
-}
-
-/** "0-3,8" */
-function ranges(cpus: readonly number[]): string {
-  const parts: [number, number][] = [];
-  for (const cpu of cpus.toSorted((a, b) => a - b)) {
-    const last = parts.at(-1);
-    if (last !== undefined && cpu <= last[1] + 1) last[1] = cpu;
-    else parts.push([cpu, cpu]);
-  }
-  return parts.map(([from, to]) => from === to ? `${from}` : `${from}-${to}`).join(",");
+    .map(({ cpus, group }) => ({ cpus: cpuList(cpus), ...group }));
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { line, names, text } from "./machine_files.ts";
 
-/** Most interrupts that are told of one interface. */
+/** Most interrupts that are reported of one interface. */
 const MAX_INTERRUPTS = 256;
 
 /** One interrupt, its name in /proc/interrupts and the processors that may serve it. */

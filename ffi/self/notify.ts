@@ -1,5 +1,5 @@
 /**
- * sd_notify(3): tells the service manager that a daemon is ready, or is stopping.
+ * sd_notify(3): informs the service manager that a daemon is ready, or is stopping.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const symbols = {
 
 /**
  * @param state such as "READY=1" or "STOPPING=1"; several are separated by newlines
- * @returns whether a service manager was told; `false` when there is none (NOTIFY_SOCKET is not set)
+ * @returns whether a service manager was informed; `false` when there is none (NOTIFY_SOCKET is not set)
  */
 export function sdNotify(state: string): boolean {
   const path = Deno.env.get("NOTIFY_SOCKET");

@@ -15,7 +15,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * Changes what others see as the command line of this process. There is as much room as the command line took: that of
- * the runtime is long, while one that was typed says as much itself and stays where the text does not fit.
+ * the runtime is long, while one that was typed shows as much itself and stays where the text does not fit.
  *
  * @param text who this process is, such as `ipbenchd: tester 127.0.0.1:8036`
  */
@@ -27,13 +27,13 @@ export function setProcessTitle(text: string): void {
     if (title.length + 2 > length) return;
     const bytes = new Uint8Array(length);
     bytes.set(title);
-    // A last byte that is not 0 tells the kernel that this is a title: it ends at the first 0 then.
+    // A last byte that is not 0 shows the kernel that this is a title: it ends at the first 0 then.
     bytes[length - 1] = 1;
     using memory = Deno.openSync("/proc/self/mem", { write: true });
     memory.seekSync(start, Deno.SeekMode.Start);
     for (let done = 0; done < length;) done += memory.writeSync(bytes.subarray(done));
   } catch {
-    // Only cosmetic: /proc is not there, or this process may not be looked at.
+    // Only cosmetic: /proc is not there, or this process may not be examined.
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * How this program starts itself again, and what it is.
  *
- * The launcher tells through environment variables where it and the bundle are; they are read once and removed, so that
+ * Environment variables of the launcher have where it and the bundle are; they are read once and removed, so that
  * no program started from here takes them for its own.
  *
  * @module

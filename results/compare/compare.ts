@@ -8,7 +8,7 @@ import { minimalDetectableChange, relativeShift } from "../stats/effect.ts";
 import { holm, mannWhitney, wilcoxonSignedRank } from "../stats/rank_statistics.ts";
 import { describe, median } from "../stats/welford.ts";
 import { studentTQuantile } from "../stats/distributions.ts";
-import { type ComparedMetric, defaultMetrics, metricOf, metricsOf } from "./metrics.ts";
+import { type ComparedMetric, defaultMetrics, metricOf, metricsOf, type RowMetric } from "./metrics.ts";
 import { type Pair, type Pairing, pairPoints } from "./pair.ts";
 
 /**
@@ -39,7 +39,7 @@ export type Finding =
 
 /** One metric of one point. */
 export interface Row {
-  metric: ComparedMetric;
+  metric: RowMetric;
   pair: Pair;
   /** Middle of each side. */
   a: number;
@@ -136,13 +136,15 @@ function smallestProbability(n: number, m: number): number {
   return 2 / combinations(n + m, n);
 }
 
-function compareRow(pair: Pair, metric: ComparedMetric, alpha: number): Row | null {
+function compareRow(pair: Pair, metric: RowMetric, alpha: number): Row | null {
   const left = pair.a.map(metric.pick).filter((value) => value !== null);
   const right = pair.b.map(metric.pick).filter((value) => value !== null);
   if (left.length === 0 || right.length === 0) return null;
   const logarithmic = metric.scale === "relative" && [...left, ...right].every((value) => value > 0);
-  // A relative metric with zeros in it has no ratio.
-  if (metric.scale === "relative" && !logarithmic) return null;
+  // A relative metric with zeros in it has no ratio; what is fine as nothing at all has a difference.
+  if (metric.scale === "relative" && !logarithmic) {
+    return metric.none === undefined ? null : compareRow(pair, { ...metric, scale: "absolute" }, alpha);
+  }
   const possible = smallestProbability(left.length, right.length) <= alpha;
   const test = possible ? mannWhitney(left, right) : null;
   const effect = logarithmic ? relativeShift(left, right, 1 - alpha) : pointShift(left, right, alpha);

@@ -247,6 +247,21 @@ Deno.test("points pair by arguments and load; the rest is listed", () => {
   ]);
 });
 
+Deno.test("points that have one size and load are told apart by the argument in which they differ", () => {
+  const of = (direction: string) => {
+    const document = makeDocument({ samples: 200 });
+    for (const client of document.clients) client.args += `,direction=${direction}`;
+    return reportPoints(document, "x.json")[0]!;
+  };
+  const both = ["up", "down", "both"].map(of);
+  const { pairing } = compareSides(both, both);
+  assert.deepEqual(pairing.pairs.map(({ label }) => label).sort(), [
+    "64 B, 100 Mbit/s, direction both",
+    "64 B, 100 Mbit/s, direction down",
+    "64 B, 100 Mbit/s, direction up",
+  ]);
+});
+
 Deno.test("many points are tested together as well", () => {
   const at = (bps: number, slowdown: number, seed: number) =>
     reportPoints(
@@ -348,4 +363,41 @@ Deno.test("metrics have one name, and are found by the keys of documents and col
     () => metricOf("p98"),
     (error) => error instanceof MetricError && error.typed?.name === "p98",
   );
+});
+
+/** A run that was dark for so long at the most; 0: not at all. */
+function darkFor(longest_ns: number): ReportPoint {
+  const count = longest_ns > 0 ? 1 : 0;
+  const stalls = { stalls: 0, stall_sum_ns: 0, stall_longest_ns: 0 };
+  const total = { count, packets: 10 * count, sum_ns: longest_ns, longest_ns, ...stalls };
+  return { ...template, outages: { ...template.outages, total } };
+}
+
+Deno.test("an outage where there was none is compared by its length, and gates as it should", () => {
+  const none = Array.from({ length: 10 }, () => darkFor(0));
+  const dark = Array.from({ length: 10 }, (_, n) => darkFor(500e6 + n * 1e6));
+  const options = { metrics: ["longest-outage"] };
+  const condition = parseFailIf("longest-outage +10%");
+  const worse = compareSides(none, dark, options);
+  const [row] = worse.rows;
+  assert.ok(row);
+  assert.deepEqual(
+    [valueText(row.metric, row.a), changeText(row.metric, row.change), row.finding],
+    ["no outage", "+505 ms", "worse"],
+  );
+  assert.equal(failures(worse, [condition]).length, 1);
+  assert.deepEqual(blind(worse, [condition]), []);
+  const better = compareSides(dark, none, options);
+  assert.deepEqual([better.rows[0]!.finding, changeText(row.metric, better.rows[0]!.change)], [
+    "better",
+    "−505 ms",
+  ]);
+  assert.equal(failures(better, [condition]).length, 0);
+  const [same] = compareSides(none, none, options).rows;
+  assert.deepEqual([same!.finding, findingText(same!)], ["none", "no difference seen (runs do not scatter)"]);
+  assert.match(
+    compareMarkdown(worse, { a: "A", b: "B" }),
+    /longest outage \| no outage \| 50\d ms \| \+505 ms/,
+  );
+  assert.match(compareHtml(worse, { a: "A", b: "B" }), /no outage/);
 });

@@ -86,7 +86,8 @@ export function missing(comparison: Comparison, conditions: readonly FailConditi
 export function blind(comparison: Comparison, conditions: readonly FailCondition[]): string[] {
   return conditions.flatMap((condition) =>
     comparison.rows.filter((row) =>
-      row.metric.name === condition.metric.name && row.finding === "none" && row.detectable !== null &&
+      row.metric.name === condition.metric.name && row.metric.scale !== "absolute" &&
+      row.finding === "none" && row.detectable !== null &&
       row.detectable > Math.abs(condition.limit)
     ).map((row) =>
       `--fail-if "${condition.text}" could not have seen such a change at ${row.pair.label}: ` +

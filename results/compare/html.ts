@@ -5,7 +5,7 @@
  */
 import { axis, type Chart, type EChartsOptions } from "../report/chart.ts";
 import { figure } from "../report/figure.ts";
-import { page } from "../report/html.ts";
+import { page } from "../report/page.ts";
 import { type Fragment, html, type Markup, table } from "../report/markup.ts";
 import { colour, type ColourName } from "../report/palette.ts";
 import type { Comparison, Finding, Row } from "./compare.ts";
@@ -122,7 +122,8 @@ const TONES: Partial<Record<Finding, ColourName>> = { worse: "bad", better: "c3"
 /** One drawing a metric: the change at each point with its interval. */
 function chartsOf(comparison: Comparison): Chart[] {
   const metrics = [...new Set(comparison.rows.map((row) => row.metric))].filter((metric) =>
-    // What did not move at all needs no drawing.
+    // What did not move at all needs no drawing, and what has no ratio to its base gets none.
+    metric.scale !== "absolute" &&
     comparison.rows.some((row) => row.metric === metric && Math.abs(row.change) > 1e-4)
   );
   return metrics.map((metric) => {

@@ -6,7 +6,7 @@
 import type { Summary } from "../document/document.ts";
 import { cpuUse } from "../document/cpu_use.ts";
 import { lossOf } from "../report/model.ts";
-import { figureKey, figuresBesideCpu, ownFigures } from "../report/own_figures.ts";
+import { figureKey, figuresBesideCpu, ownFigures } from "../report/sections/own_figures.ts";
 import type { ReportPoint } from "../report/point.ts";
 
 /** One figure. */
@@ -18,10 +18,18 @@ export interface ComparedMetric {
   worse: "more" | "less" | null;
   /** `relative`: changes are shares of the base. `points`: the figure is a percentage and changes are its difference. */
   scale: "relative" | "points";
+  /** What 0 is called, of a relative figure that may be 0: it is then compared by its difference. */
+  none?: string | undefined;
   kind: "time" | "rate" | "percent" | "own";
   /** Of the kind `own`. */
   unit?: string;
   pick: (point: ReportPoint) => number | null;
+}
+
+/** A figure as a row has it. */
+export interface RowMetric extends Omit<ComparedMetric, "scale"> {
+  /** `absolute`: changes are differences in the figure's own unit, where some value is 0 and there are no ratios. */
+  scale: ComparedMetric["scale"] | "absolute";
 }
 
 const PERCENTILES: readonly [string, keyof Summary][] = [
@@ -71,6 +79,24 @@ export const METRICS: readonly ComparedMetric[] = [
     },
   },
   {
+    name: "longest-outage",
+    label: "longest outage",
+    none: "no outage",
+    worse: "more",
+    scale: "relative",
+    kind: "time",
+    pick: ({ outages: { total } }) => total?.longest_ns ?? null,
+  },
+  {
+    name: "dark",
+    label: "dark in all",
+    none: "no outage",
+    worse: "more",
+    scale: "relative",
+    kind: "time",
+    pick: ({ outages: { total } }) => total?.sum_ns ?? null,
+  },
+  {
     name: "cpu",
     label: "CPU use",
     worse: "more",
@@ -85,6 +111,8 @@ export const METRICS: readonly ComparedMetric[] = [
 
 /** What is compared unless something else is asked for. */
 const DEFAULT_METRICS: readonly string[] = ["p50", "p99", "p99.9", "throughput", "loss"];
+/** The same, where it was dark. */
+const DARK_METRICS: readonly string[] = [...DEFAULT_METRICS, "longest-outage"];
 
 /** A metric name that is not known. */
 export class MetricError extends Error {
@@ -137,12 +165,15 @@ export function metricsOf(points: readonly ReportPoint[]): ComparedMetric[] {
 }
 
 /**
- * What is compared unless something else is asked for: the usual figures, or, where no point tells a round trip, those of
+ * What is compared unless something else is asked for: the usual figures, or, where no point has a round trip, those of
  * the tests' own that say what is better.
  */
 export function defaultMetrics(points: readonly ReportPoint[]): ComparedMetric[] {
   const all = metricsOf(points);
-  const usual = all.filter(({ name }) => DEFAULT_METRICS.includes(name));
+  const names = points.some(({ outages: { total } }) => (total?.count ?? 0) > 0)
+    ? DARK_METRICS
+    : DEFAULT_METRICS;
+  const usual = all.filter(({ name }) => names.includes(name));
   if (points.some((point) => point.response !== null)) return usual;
   const keys = new Set(ownFigures(points).map(({ key }) => key.toLowerCase()));
   const short = new Set([...keys].map((key) => key.slice(key.indexOf(".") + 1)));

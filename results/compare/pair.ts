@@ -70,6 +70,7 @@ export function pairPoints(
   const ignored = new Set(differing.map(({ name }) => name).filter((name) => allow.has(name)));
   const left = cells(a, ignored);
   const right = cells(b, ignored);
+  const labelOf = labelsOf([...left, ...right], ignored);
   const pairs: Pair[] = [];
   const unmatched: Pairing["unmatched"] = [];
   const taken = new Set<CellOf>();
@@ -94,6 +95,9 @@ export function pairPoints(
     allowed: refusals.filter(({ what }) => allow.has(what)),
   };
 }
+
+/** Arguments that a label has beside size and load. */
+const LABEL_ARGUMENTS = 3;
 
 interface CellOf {
   key: string;
@@ -126,12 +130,34 @@ function same(a: CellOf, b: CellOf): boolean {
   return a.key === b.key && Math.abs(a.load - b.load) <= LOAD_TOLERANCE * Math.max(a.load, b.load);
 }
 
-function labelOf(cell: CellOf): string {
-  const load = cell.load > 0 ? formatRate(cell.load) : "";
-  const size = cell.points[0]?.params.get("size");
-  const of = cell.points[0]?.class ?? "";
-  return [of, size === undefined ? "" : `${size} B`, load].filter((part) => part !== "").join(", ") ||
-    (cell.points[0]?.test ?? "run");
+/** What cells are called: those that would have one name are told apart by the arguments in which they differ. */
+function labelsOf(cells: readonly CellOf[], ignored: ReadonlySet<string>): (cell: CellOf) => string {
+  const labels = new Map<CellOf, string>();
+  for (const [label, alike] of Map.groupBy(cells, shortLabel)) {
+    const paramsOf = (cell: CellOf) => cell.points[0]!.params;
+    const names = [...new Set(alike.flatMap((cell) => [...paramsOf(cell).keys()]))].filter((name) =>
+      !ignored.has(name) && new Set(alike.map((cell) => paramsOf(cell).get(name))).size > 1
+    );
+    for (const cell of alike) {
+      const own = names.slice(0, LABEL_ARGUMENTS).flatMap((name) => {
+        const value = paramsOf(cell).get(name);
+        return value === undefined ? [] : [`${name} ${value}`];
+      });
+      labels.set(cell, [label, ...own].join(", "));
+    }
+  }
+  return (cell) => labels.get(cell)!;
+}
+
+function shortLabel(cell: CellOf): string {
+  return cell.points[0] === undefined ? "run" : pointLabel(cell.points[0], cell.load);
+}
+
+/** What a point is called: its class, size and load, else its test. */
+export function pointLabel(point: ReportPoint, load = point.offeredBps ?? 0): string {
+  const size = point.params.get("size");
+  const parts = [point.class ?? "", size === undefined ? "" : `${size} B`, load > 0 ? formatRate(load) : ""];
+  return parts.filter((part) => part !== "").join(", ") || point.test;
 }
 
 /** Arguments (and the test) of one class that have one value on each side, and not the same. */

@@ -5,10 +5,11 @@
  */
 import { digits, formatChange, formatMetric, formatRate, formatTime } from "../../base/figures.ts";
 import { type Comparison, DEFAULT_REPETITIONS, POWER, type Row } from "./compare.ts";
-import type { ComparedMetric } from "./metrics.ts";
+import type { RowMetric } from "./metrics.ts";
 
 /** A value of a metric. */
-export function valueText(metric: ComparedMetric, value: number): string {
+export function valueText(metric: RowMetric, value: number): string {
+  if (value === 0 && metric.none !== undefined) return metric.none;
   if (metric.kind === "time") return formatTime(value);
   if (metric.kind === "rate") return formatRate(value);
   if (metric.kind === "own") return formatMetric(value, metric.unit ?? "");
@@ -16,8 +17,13 @@ export function valueText(metric: ComparedMetric, value: number): string {
 }
 
 /** A change of a metric, with its sign. */
-export function changeText(metric: ComparedMetric, change: number): string {
+export function changeText(metric: RowMetric, change: number): string {
   if (metric.scale === "relative") return formatChange(change);
+  if (metric.scale === "absolute") {
+    return `${change === 0 ? "±" : change < 0 ? "−" : "+"}${
+      valueText({ ...metric, none: undefined }, Math.abs(change))
+    }`;
+  }
   return change === 0 ? "±0 pp" : `${change < 0 ? "−" : "+"}${digits(Math.abs(change), 3)} pp`;
 }
 
@@ -57,10 +63,10 @@ export function isBlind(row: Row): boolean {
   return (size >= VISIBLE_CHANGE[scale] && row.detectable > size) || row.detectable >= BLIND_CHANGE[scale];
 }
 
-/** An estimate of such a change that could still be chance is no "no difference": a share, or percentage points. */
-const VISIBLE_CHANGE = { relative: 0.05, points: 1 } as const;
+/** An estimate of such a change that could still be chance is no "no difference": a share, percentage points, or any. */
+const VISIBLE_CHANGE = { relative: 0.05, points: 1, absolute: 0 } as const;
 /** Who would have missed less than this has seen nothing of "no difference". */
-const BLIND_CHANGE = { relative: 0.5, points: 10 } as const;
+const BLIND_CHANGE = { relative: 0.5, points: 10, absolute: Infinity } as const;
 
 /** Beyond this a share in percent has no meaning for a reader. */
 const TENFOLD = 9;
@@ -68,6 +74,7 @@ const TENFOLD = 9;
 /** The smallest change that would have been seen, without a sign; "" where it is not known. */
 export function detectableText(row: Row): string {
   if (row.detectable === null) return "";
+  if (row.metric.scale === "absolute") return valueText({ ...row.metric, none: undefined }, row.detectable);
   if (row.metric.scale === "relative" && row.detectable >= TENFOLD) return "tenfold";
   return row.metric.scale === "relative"
     ? `${digits(row.detectable * 100, 2)} %`
@@ -102,7 +109,10 @@ export function summaryText(comparison: Comparison): string {
 /** What could not have been seen, of the figures that were tested. */
 function blindSpot(rows: readonly Row[]): string {
   const least =
-    rows.filter((row) => row.finding !== "untested" && row.detectable !== null && row.detectable > 0)
+    rows.filter((row) =>
+      row.metric.scale !== "absolute" && row.finding !== "untested" && row.detectable !== null &&
+      row.detectable > 0
+    )
       .toSorted((x, y) =>
         y.detectable! / VISIBLE_CHANGE[y.metric.scale] - x.detectable! / VISIBLE_CHANGE[x.metric.scale]
       )[0];

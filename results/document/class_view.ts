@@ -29,7 +29,7 @@ function viewOf(document: ResultDocument, part: ClassResult, isFirst: boolean): 
   const { classes: _classes, effect: _effect, ...whole } = document;
   const { run } = document;
   const details = run.details?.filter((reason) => reason.class === part.name || reason.class === undefined);
-  const { counts, rates, latency, histograms, confidence, window, metrics } = part;
+  const { counts, rates, latency, histograms, confidence, window, outages, metrics } = part;
   return {
     ...whole,
     run: {
@@ -54,6 +54,7 @@ function viewOf(document: ResultDocument, part: ClassResult, isFirst: boolean): 
       ...histograms === undefined ? {} : { histograms },
       ...confidence === undefined ? {} : { confidence },
       ...window === undefined ? {} : { window },
+      ...outages === undefined ? {} : { outages },
       ...metrics === undefined ? {} : { metrics },
     },
     csv: part.csv,

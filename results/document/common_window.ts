@@ -16,7 +16,7 @@ export interface Window {
  *
  * @param clients those that took part
  * @returns latest start and earliest end, which is not after the start when they share nothing; `null` when one of them
- *   does not tell
+ *   does not report it
  */
 export function commonWindow(clients: readonly ClientResult[]): Window | null {
   if (clients.length === 0 || clients.some((client) => client.window === undefined)) return null;
@@ -29,7 +29,7 @@ export function commonWindow(clients: readonly ClientResult[]): Window | null {
 /**
  * How much of a tester's measured phase is the common window.
  *
- * @returns 0 when nothing of it is, 1 when all of it is or it does not tell
+ * @returns 0 when nothing of it is, 1 when all of it is, or when that is not known
  */
 export function commonShare(client: ClientResult, common: Window): number {
   if (client.window === undefined) return 1;
@@ -38,10 +38,13 @@ export function commonShare(client: ClientResult, common: Window): number {
 }
 
 /**
- * Whether a tester's rates can be cut to the common window: it tells their course, in steps no longer than the window.
+ * Whether a tester's rates can be cut to the common window: it reports their course, in steps no longer than the window.
  */
 export function canBeCut(client: ClientResult, common: Window): boolean {
-  const { series } = client;
+  return isFineEnough(client.series, common);
+}
+
+function isFineEnough(series: ClientResult["series"], common: Window): boolean {
   if (series === undefined || series.length < 2) return false;
   return series[1]!.t_ns - series[0]!.t_ns <= common.end_ns - common.start_ns;
 }
@@ -52,22 +55,29 @@ export function canBeCut(client: ClientResult, common: Window): boolean {
  *
  * @param client the tester
  * @param common the common window
- * @param key whether packets sent or those that came back are counted
+ * @returns of packets sent, and of those that came back
  */
-export function rateFactor(client: ClientResult, common: Window, key: "sent" | "ok"): number {
-  const { series, window } = client;
-  if (window === undefined || series === undefined || !canBeCut(client, common)) return 1;
+export function rateFactors(client: ClientResult, common: Window): { sent: number; ok: number } {
+  const whole = { sent: 1, ok: 1 };
+  const { window } = client;
+  if (window === undefined) return whole;
   const own = window.end_ns - window.start_ns;
   const shared = common.end_ns - common.start_ns;
-  if (own <= 0 || shared <= 0 || shared >= own) return 1;
-  let all = 0, inside = 0;
+  if (own <= 0 || shared <= 0 || shared >= own) return whole;
+  const { series } = client; // The series of many testers is read from disk each time.
+  if (series === undefined || !isFineEnough(series, common)) return whole;
+  const all = { sent: 0, ok: 0 }, inside = { sent: 0, ok: 0 };
   for (const [n, point] of series.entries()) {
     const from = window.start_ns + point.t_ns;
     const next = series[n + 1];
     const to = next === undefined ? window.end_ns : window.start_ns + next.t_ns;
     const overlap = Math.min(to, common.end_ns) - Math.max(from, common.start_ns);
-    all += point[key];
-    if (to > from && overlap > 0) inside += point[key] * Math.min(1, overlap / (to - from));
+    const share = to > from && overlap > 0 ? Math.min(1, overlap / (to - from)) : 0;
+    for (const key of ["sent", "ok"] as const) {
+      all[key] += point[key];
+      inside[key] += point[key] * share;
+    }
   }
-  return all === 0 ? 1 : (inside / shared) / (all / own);
+  const factor = (key: "sent" | "ok") => all[key] === 0 ? 1 : (inside[key] / shared) / (all[key] / own);
+  return { sent: factor("sent"), ok: factor("ok") };
 }

@@ -25,7 +25,7 @@ export function isCpuUse({ name, unit }: Pick<Metric, "name" | "unit">): boolean
  * Finds the CPU figures among targets' metrics.
  *
  * @param targets A run's targets.
- * @returns one for each target that tells
+ * @returns one for each target that reports it
  */
 export function cpuUse(targets: readonly { host: string; metrics: readonly Metric[] }[]): CpuUse[] {
   const result: CpuUse[] = [];

@@ -10,7 +10,7 @@
 import type { CounterList } from "./counter_list.ts";
 import type { Summary } from "./document.ts";
 
-/** Smallest time that the plugins tell from its neighbours, in nanoseconds. */
+/** Smallest time that the plugins distinguish from its neighbours, in nanoseconds. */
 const LOWEST_NS = 1;
 /** Longest time that the plugins record, in nanoseconds: one hour. */
 const HIGHEST_NS = 3.6e12;
@@ -19,9 +19,9 @@ const SIGNIFICANT_DIGITS = 3;
 /** Most counters a histogram may have: 5 digits over an hour need 2^22. */
 const COUNTERS_LIMIT = 1 << 22;
 
-/** Which values a histogram tells apart. Two histograms of equal layout are added counter by counter. */
+/** Which values a histogram distinguishes. Two histograms of equal layout are added counter by counter. */
 export interface HistogramLayout {
-  /** Smallest value told from 0, at least 1. */
+  /** Smallest value distinguished from 0, at least 1. */
   readonly lowest: number;
   /** Largest value, at least twice the lowest. */
   readonly highest: number;
@@ -61,7 +61,7 @@ function highestBit(value: number): number {
  */
 export class Histogram {
   readonly layout: HistogramLayout;
-  /** One counter for each range of values that are not told apart; index 0 holds the smallest. */
+  /** One counter for each range of values that are not distinguished; index 0 holds the smallest. */
   readonly counts: Float64Array;
   #total = 0;
   /** Of the recorded values. */
@@ -75,7 +75,7 @@ export class Histogram {
   readonly #halfCount: number;
 
   /**
-   * @param layout Which values are told apart; by default the plugins' layout.
+   * @param layout Which values are distinguished; by default the plugins' layout.
    * @throws {RangeError} when the layout is not one, or needs more than {@linkcode COUNTERS_LIMIT} counters.
    */
   constructor(layout: HistogramLayout = DEFAULT_LAYOUT) {
@@ -267,7 +267,7 @@ function middle(from: number, to: number): number {
 }
 
 /**
- * What the result document says of a distribution.
+ * A distribution as it stands in the result document.
  *
  * @returns the summary, or `null` when nothing was recorded.
  */

@@ -11,7 +11,7 @@ import { constants, deflateSync, inflateSync } from "node:zlib";
 import { messageOf } from "../../base/errors.ts";
 import { CounterList } from "./counter_list.ts";
 import { DEFAULT_LAYOUT, Histogram, type HistogramLayout } from "./histogram.ts";
-import { HISTOGRAM_TEXT_LIMIT } from "./schema.ts";
+import { HISTOGRAM_TEXT_LIMIT } from "./shapes/parts.ts";
 
 /** Longest plain form that a compressed one may unfold to, in bytes. */
 const HISTOGRAM_BYTES_LIMIT = 32 * 1024 * 1024;
@@ -26,7 +26,7 @@ const DEFLATE = { strategy: constants.Z_RLE };
 /** Filled and emptied by each text that is decoded. */
 const read = new CounterList();
 
-/** A histogram's text that cannot be decoded. The message says what was found and what was expected. */
+/** A histogram's text that cannot be decoded. The message has what was found and what was expected. */
 export class HistogramError extends Error {
   override name = "HistogramError";
 }
@@ -143,7 +143,7 @@ function readCounts(bytes: Uint8Array, limit: number): void {
  * Encodes a histogram.
  *
  * @param histogram What to encode.
- * @param options `compressed` is true unless said otherwise: the form of the result document.
+ * @param options `compressed` is true by default: the form of the result document.
  * @returns base64 text.
  */
 export function encodeHistogram(histogram: Histogram, options: { compressed?: boolean } = {}): string {

@@ -1,5 +1,5 @@
 /**
- * By which limits testers were judged: a verdict by other limits than the usual ones says so.
+ * By which limits testers were judged: a verdict by other limits than the usual ones names them.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { formatShare, formatTime } from "../../base/figures.ts";
 
 /** The set that is used unless another is named. */
 const USUAL = "lab";
-/** Names that are told; there are few, but a document may come from anywhere. */
+/** Names that are listed; there are few, but a document may come from anywhere. */
 const NAMED = 3;
-/** Limits that are told. */
+/** Limits that are listed. */
 const LIMITS = 40;
 
 /**
@@ -29,7 +29,7 @@ export function presetsOf(clients: readonly Pick<ClientResult, "pacing">[]): str
 }
 
 /**
- * What a verdict says of its limits.
+ * A verdict's sentence on its limits.
  *
  * @param presets As {@linkcode presetsOf} gives them.
  * @returns Such as " by limits=shared", "" for the usual ones.
@@ -39,14 +39,14 @@ export function byLimits(presets: readonly string[]): string {
 }
 
 /**
- * The limits of the first tester that tells them.
+ * The limits of the first tester that reports them.
  *
  * @param clients The testers' results.
  * @returns Such as "limit_lateness 20 ms", in the order of the document.
  */
 export function limitTexts(clients: readonly Pick<ClientResult, "pacing">[]): string[] {
-  const told = clients.map(limitsOf).find((limits) => Object.keys(limits).length > 0) ?? {};
-  return Object.entries(told).slice(0, LIMITS).flatMap(([key, value]) => {
+  const reported = clients.map(limitsOf).find((limits) => Object.keys(limits).length > 0) ?? {};
+  return Object.entries(reported).slice(0, LIMITS).flatMap(([key, value]) => {
     if (typeof value !== "number" || !/^[a-z_]{1,40}$/.test(key)) return [];
     const text = key.endsWith("_ns") ? formatTime(value) : formatShare(value);
     return [`limit_${key.replace(/_ns$/, "")} ${text}`];

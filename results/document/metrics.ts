@@ -1,15 +1,15 @@
 /**
- * Figures of tests that are not about latency: what a test says of them, and what those of several testers come to.
+ * Figures of tests that are not about latency: how a test declares them, and what those of several testers add up to.
  *
  * @module
  */
 import type { Metric, TargetResult, TotalMetric } from "./document.ts";
 
-/** What a test says of one of its figures. */
+/** How a test declares one of its figures. */
 export type MetricDescription = Required<Pick<Metric, "name" | "total" | "better">>;
 
 /**
- * Adds to figures what their test says of them.
+ * Adds to figures what their test declares of them.
  *
  * @param metrics Figures of one tester or target.
  * @param known The test's own table; a name that ends in `*` stands for any ending, of two that fit the first counts.
@@ -26,7 +26,7 @@ export function describeMetrics(metrics: readonly Metric[], known: readonly Metr
 /**
  * Adds up the figures of a run: those of all testers, then those of the targets of each test.
  *
- * A figure that only one of them reports is as it is. One of several is left out where its test does not say how it
+ * A figure that only one of them reports is as it is. One of several is left out where its test does not declare how it
  * adds up, where the units differ, or where one of them lacks it.
  *
  * @param test Name of the testers' test.

@@ -1,5 +1,5 @@
 /**
- * What a plugin's `results` says, checked before it is used.
+ * What a plugin's `results` returns, checked before it is used.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { PluginResults } from "./document.ts";
 import { checkDepth } from "./parse.ts";
 import { describeIssue, pluginEntries } from "./schema.ts";
 
-/** A plugin's results that are not what the contract says. */
+/** A plugin's results that are not what the contract allows. */
 export class PluginResultsError extends Error {
   override name = "PluginResultsError";
 }

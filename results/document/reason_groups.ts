@@ -4,12 +4,12 @@
  * @module
  */
 
-/** Hosts of a group that are named; of more their number is told. */
+/** Hosts of a group that are named; of more, only their number. */
 const NAMED_HOSTS = 3;
 /** A whole or decimal number that is no part of a word or an address. */
 const NUMBER = /(?<![\w.:])\d+(?:\.\d+)?(?![\w:]|\.\d)/g;
 
-/** Sentences of one code that differ in more than their numbers and are told. */
+/** Sentences of one code that differ in more than their numbers and are listed. */
 const SENTENCES = 3;
 
 /** A reason, and whom it is about. */
@@ -23,10 +23,10 @@ export interface GroupedReason {
 }
 
 /**
- * Puts reasons together that are cases of one code, or that say the same with other numbers: "packets left late: 1 % of
+ * Puts reasons together that are cases of one code, or that differ in their numbers alone: "packets left late: 1 % of
  * them 1.2 ms …" and "…: 1 % of them 6.2 ms …" become "packets left late: 1 % of them 1.2 to 6.2 ms …".
  *
- * @param reasons In the order in which they are to be told, the gravest first.
+ * @param reasons In the order in which they are to be listed, the gravest first.
  * @returns one sentence a group, with its hosts before it, in the order of each group's first reason
  *
  * @example
@@ -61,7 +61,7 @@ export function codesOf(reasons: readonly GroupedReason[]): string | null {
 /**
  * Why several runs are not VALID: a sentence a kind of reason, with the range of its numbers and how many runs have it.
  *
- * @param runs The reasons of each of the runs to tell of.
+ * @param runs The reasons of each of the runs.
  * @param all How many there are, such as "16 points".
  * @returns Sentences, the first kind of the first run first.
  */

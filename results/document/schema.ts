@@ -6,54 +6,15 @@
  */
 import * as v from "valibot";
 import { BETTER, TOTALS } from "../../base/metric_kinds.ts";
-
-/** Longest base64 text of a histogram that is decoded, in characters. */
-export const HISTOGRAM_TEXT_LIMIT = 16 * 1024 * 1024;
-/** Longest free text (names, arguments, reasons), in characters. */
-export const TEXT_LIMIT = 64 * 1024;
-/** Longest output of a plugin, in characters. */
-const OUTPUT_LIMIT = 16 * 1024 * 1024;
-/** Most entries of a list: clients, targets, metrics, reasons. */
-export const LIST_LIMIT = 100_000;
-/** Most intervals of one client's series. */
-const SERIES_LIMIT = 1_000_000;
-
-/** A value beyond this is no time, rate or count of ours. */
-const NUMBER_LIMIT = 2 ** 63;
-
-export const number = v.pipe(v.number(), v.finite(), v.minValue(-NUMBER_LIMIT), v.maxValue(NUMBER_LIMIT));
-/** Times and rates: not below 0. */
-export const amount = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(NUMBER_LIMIT));
-/** A rate in bit/s: a thousand times what a test may ask for is none that was measured. */
-const RATE_LIMIT = 1e15;
-const rate = v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(RATE_LIMIT)));
-export const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
-export const text = v.pipe(v.string(), v.maxLength(TEXT_LIMIT));
-export const output = v.pipe(v.string(), v.maxLength(OUTPUT_LIMIT));
-const encoded = v.nullable(v.pipe(v.string(), v.maxLength(HISTOGRAM_TEXT_LIMIT)));
-export const freeform = v.record(v.string(), v.unknown());
+import { forward, oneWayRecord, stampClock } from "./shapes/one_way.ts";
+import { outages } from "./shapes/outages.ts";
+import { amount, count, encoded, freeform, list, number, open, rate, text } from "./shapes/parts.ts";
 
 /** What a run is worth: VALID, SUSPECT (use with care) or INVALID (do not use). */
 export const VERDICTS = ["VALID", "SUSPECT", "INVALID"] as const;
 
-/** A list with a limit. */
-// deno-lint-ignore explicit-module-boundary-types -- inferred from the schema given
-export function list<S extends v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>>(entry: S) {
-  return v.pipe(v.array(entry), v.maxLength(LIST_LIMIT));
-}
-
-/**
- * An object that may hold keys that are not known here: they are kept, and no part of the type. Where the type is to
- * have them, too, the shape is an `objectWithRest`.
- */
-// deno-lint-ignore explicit-module-boundary-types -- inferred from the entries given
-export function open<E extends v.ObjectEntries>(entries: E) {
-  const schema: v.GenericSchema<
-    v.InferInput<v.ObjectSchema<E, undefined>>,
-    v.InferOutput<v.ObjectSchema<E, undefined>>
-  > = v.looseObject(entries);
-  return { ...schema, entries };
-}
+/** Most intervals of one client's series. */
+const SERIES_LIMIT = 1_000_000;
 
 /** The figures of a distribution. */
 export const SUMMARY_KEYS = [
@@ -103,7 +64,7 @@ export const metric = open({
   name: text,
   value: number,
   unit: text,
-  /** As its test says; missing where it does not say. */
+  /** As its test declares; missing where it does not. */
   total: v.optional(v.picklist(TOTALS)),
   better: v.optional(v.picklist(BETTER)),
 });
@@ -119,7 +80,13 @@ export const totalMetric = open({
 /** Why a verdict is not VALID. `code` is a stable name such as "send-lateness"; `text` a sentence. */
 export const reason = open({ level: v.picklist(["SUSPECT", "INVALID"]), code: text, text });
 
-export const latency = open({ response: v.nullable(summary), service: v.nullable(summary) });
+export const latency = open({
+  response: v.nullable(summary),
+  service: v.nullable(summary),
+  /** One way, out and back, where the clocks of both ends are known well enough; see `one_way`. */
+  forward: v.exactOptional(v.nullable(summary)),
+  backward: v.exactOptional(v.nullable(summary)),
+});
 
 export const pacing = v.objectWithRest({ lateness: v.nullable(summary) }, v.unknown());
 
@@ -128,6 +95,8 @@ export const histograms = open({
   response: encoded,
   service: encoded,
   lateness: v.optional(encoded),
+  forward: v.exactOptional(encoded),
+  backward: v.exactOptional(encoded),
 });
 
 /** 95 % confidence interval of a figure, and how it was made. */
@@ -161,6 +130,9 @@ export const phase = open({
   /** Response time: mean of all packets, and their slowest. */
   mean_ns: v.nullable(amount),
   max_ns: v.nullable(amount),
+  /** Percentiles of it, at most 0.9 % above the true ones; `null`: the testers do not report the times of each interval. */
+  p50_ns: v.exactOptional(v.nullable(amount)),
+  p99_ns: v.exactOptional(v.nullable(amount)),
 });
 
 /** What the activity of one class did to another, the victim. */
@@ -199,6 +171,9 @@ export interface SeriesPoint {
   p50_ns?: number | null;
   p99_ns?: number | null;
   max_ns?: number | null;
+  /** Response times less `times_from_ns` (0 when missing): HdrHistogram's V2 encoding. Where the controller asked for them. */
+  times?: string | null;
+  times_from_ns?: number | null;
 }
 
 /**
@@ -230,7 +205,10 @@ function wrongKey(point: unknown): string | null {
       return `${key}: expected a number from 0`;
     }
   }
-  for (const key of ["mean_ns", "p50_ns", "p99_ns", "max_ns"]) {
+  if (record.times !== undefined && record.times !== null && typeof record.times !== "string") {
+    return "times: expected a text";
+  }
+  for (const key of ["mean_ns", "p50_ns", "p99_ns", "max_ns", "times_from_ns"]) {
     const value = record[key];
     if (value === undefined || value === null) continue;
     if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
@@ -240,7 +218,25 @@ function wrongKey(point: unknown): string | null {
   return null;
 }
 
-/** What a plugin's `results` may say; every key may be missing. */
+/** What one of several threads of a tester did; its counts and rates add up to the tester's. */
+export const thread = open({
+  /** From 0. */
+  thread: count,
+  /** The processor that it was bound to; `null`: to none. */
+  cpu: v.exactOptional(v.nullable(count)),
+  counts: v.exactOptional(counts),
+  rates: v.exactOptional(rates),
+  lateness: v.exactOptional(v.nullable(summary)),
+  response: v.exactOptional(v.nullable(summary)),
+  /** It could not keep up, and nothing but its processor held it up. */
+  at_limit: v.exactOptional(v.boolean()),
+  /** How much of the measured phase it was running, from 0 to 1. */
+  running_share: v.exactOptional(amount),
+  /** How much of it others had its processor. */
+  waiting_share: v.exactOptional(amount),
+});
+
+/** What a plugin's `results` may hold; every key may be missing. */
 export const pluginEntries = {
   counts: v.optional(counts),
   rates: v.optional(rates),
@@ -249,18 +245,29 @@ export const pluginEntries = {
   histograms: v.optional(histograms),
   metrics: v.optional(list(metric)),
   reasons: v.optional(list(reason)),
+  threads: v.optional(list(thread)),
+  /** Those of the other end, where it reports them: of the same traffic. */
+  target_threads: v.optional(list(thread)),
   series: v.optional(series),
+  outages: v.optional(outages),
   confidence: v.optional(confidence),
   engine: v.optional(freeform),
   layers: v.optional(freeform),
   window: v.optional(window),
   environment: v.optional(freeform),
+  /** Why a meter of processors knows of no energy; what it knows is a metric. */
+  energy: v.exactOptional(open({ joules: v.null(), why: text })),
+  one_way_record: v.exactOptional(oneWayRecord),
+  /** What a STAMP sender knows of its session and its reflector. */
+  stamp: v.exactOptional(freeform),
+  stamp_clock: v.exactOptional(stampClock),
+  forward: v.optional(forward),
 };
 
 /**
  * Says where a value is wrong and how: `clients[3].counts.sent: expected a number, found "12"`.
  *
- * @param issues valibot's, the first of which is told.
+ * @param issues valibot's, the first of which is reported.
  * @returns one sentence without a full stop.
  */
 export function describeIssue(issues: readonly v.BaseIssue<unknown>[]): string {

@@ -1,5 +1,5 @@
 /**
- * Is a run worth anything? Plugins say what they saw of themselves; the rest is judged here, from the document alone.
+ * Can a run's figures be trusted? Plugins judge themselves; the rest is judged here, from the document alone.
  * What the target did wrong is a result. What the measuring side did wrong is a reason.
  *
  * @module
@@ -50,7 +50,7 @@ export interface Judgement {
   details: HostReason[];
 }
 
-/** What {@linkcode judge} looks at. */
+/** What {@linkcode judge} examines. */
 export type Judged = Pick<ResultDocument, "clients" | "targets" | "total"> & {
   run?: { failed?: boolean; interrupted?: boolean };
 };
@@ -77,10 +77,10 @@ export function judge(
   nameOf: NameOf = hostNames(document),
 ): Judgement {
   const limits = { ...VERDICT_THRESHOLDS, ...thresholds };
-  const details: HostReason[] = [...extra];
-  if (document.run?.interrupted === true) add(details, "INVALID", "interrupted", "the run was interrupted");
+  const details = new Details(extra);
+  if (document.run?.interrupted === true) details.add("INVALID", "interrupted", "the run was interrupted");
   else if (document.run?.failed === true && extra.length === 0) {
-    add(details, "INVALID", "failed", "the run did not come to its end");
+    details.add("INVALID", "failed", "the run did not come to its end");
   }
   for (const client of document.clients) {
     judgeClient(details, client, nameOf(client), limits, document.run?.failed === true);
@@ -88,10 +88,10 @@ export function judge(
   for (const target of document.targets) judgeTarget(details, target, nameOf(target));
   judgeSinks(details, document, nameOf);
   judgeWindow(details, document, limits, nameOf);
-  if (document.clients.length === 0) add(details, "INVALID", "no-clients", "no tester took part");
+  if (document.clients.length === 0) details.add("INVALID", "no-clients", "no tester took part");
   const order = { INVALID: 0, SUSPECT: 1 };
-  details.sort((a, b) => order[a.level] - order[b.level]);
-  return judgementOf(details);
+  details.all.sort((a, b) => order[a.level] - order[b.level]);
+  return judgementOf(details.all);
 }
 
 /** Whether nothing came from a tester. */
@@ -135,7 +135,7 @@ export function judgeClasses(
   const nameOf = hostNames(run);
   const judged = classes.map(({ name, ...part }) => {
     const own = extra.filter((reason) => reason.class === name).map(({ class: _, ...reason }) => reason);
-    // How the run ended is said of the run, once.
+    // How the run ended is a reason of the whole run, given once.
     const { details } = judge({ ...part, run: { failed } }, {}, own, nameOf);
     const found = details.filter(({ code }) => code !== "failed" || own.length > 0);
     if ((failed || run.run?.interrupted === true) && part.clients.every(isEmpty) && found.length === 0) {
@@ -164,24 +164,43 @@ export function judgeClasses(
 
 type NameOf = ReturnType<typeof hostNames>;
 
-/** Adds a reason, unless the host has said the same already. */
-function add(details: HostReason[], level: Reason["level"], code: string, text: string, host?: string): void {
-  if (details.some((known) => known.code === code && known.host === host)) return;
-  details.push(host === undefined ? { level, code, text } : { level, code, text, host });
+/** Reasons as they are found. */
+class Details {
+  readonly all: HostReason[] = [];
+  readonly #known = new Set<string>();
+
+  constructor(first: readonly HostReason[]) {
+    for (const reason of first) this.#push(reason);
+  }
+
+  /** Adds a reason, unless the host has given the same already. */
+  add(level: Reason["level"], code: string, text: string, host?: string): void {
+    if (this.#known.has(keyOf(code, host))) return;
+    this.#push(host === undefined ? { level, code, text } : { level, code, text, host });
+  }
+
+  #push(reason: HostReason): void {
+    this.all.push(reason);
+    this.#known.add(keyOf(reason.code, reason.host));
+  }
+}
+
+function keyOf(code: string, host = ""): string {
+  return `${code} ${host}`;
 }
 
 function judgeClient(
-  details: HostReason[],
+  details: Details,
   client: ClientResult,
   host: string,
   limits: VerdictThresholds,
   runFailed: boolean,
 ): void {
-  for (const reason of client.reasons ?? []) add(details, reason.level, reason.code, reason.text, host);
+  for (const reason of client.reasons ?? []) details.add(reason.level, reason.code, reason.text, host);
   if (client.error !== undefined) {
-    // A run that went on without a tester was told that it may.
-    if (runFailed) add(details, "INVALID", "client-error", client.error, host);
-    else add(details, "SUSPECT", "missing-client", client.error, host);
+    // A run that went on without a tester was allowed to.
+    if (runFailed) details.add("INVALID", "client-error", client.error, host);
+    else details.add("SUSPECT", "missing-client", client.error, host);
   }
   const isJudged = client.reasons?.some((reason) => reason.level === "INVALID") ?? false;
   if (client.counts !== null) judgeCounts(details, client.counts, host, isJudged);
@@ -189,20 +208,20 @@ function judgeClient(
   if (client.reasons === undefined) judgeRate(details, client, host, limits);
   if (client.clock !== null && client.clock.error_ns > limits.clockErrorSuspectNs) {
     const error = (client.clock.error_ns / 1e6).toFixed(1);
-    add(details, "SUSPECT", "clock-error", `its clock is known to ± ${error} ms only`, host);
+    details.add("SUSPECT", "clock-error", `its clock is known to ± ${error} ms only`, host);
   }
   if (client.start !== null) {
     const skew = Math.abs(client.start.actual_ns - client.start.planned_ns);
     if (skew > limits.startSkewSuspectNs) {
       const text = `started ${(skew / 1e6).toFixed(1)} ms away from the agreed instant`;
-      add(details, "SUSPECT", "start-skew", text, host);
+      details.add("SUSPECT", "start-skew", text, host);
     }
   }
 }
 
 /** For testers that cannot judge themselves, originals above all. */
 function judgeRate(
-  details: HostReason[],
+  details: Details,
   { rates, latency }: ClientResult,
   host: string,
   limits: VerdictThresholds,
@@ -218,34 +237,34 @@ function judgeRate(
   if (off <= 1 - limits.sentShareSuspect) return;
   const level = off > 1 - limits.sentShareInvalid ? "INVALID" : "SUSPECT";
   const code = share < 1 ? "rate-not-reached" : "rate-exceeded";
-  add(details, level, code, `sent ${(100 * share).toFixed(1)} % of the requested rate`, host);
+  details.add(level, code, `sent ${(100 * share).toFixed(1)} % of the requested rate`, host);
 }
 
-/** @param isJudged whether the plugin has said itself what is wrong: nothing is said twice */
-function judgeCounts(details: HostReason[], counts: Counts, host: string, isJudged: boolean): void {
+/** @param isJudged whether the plugin itself has given the reason: none is given twice */
+function judgeCounts(details: Details, counts: Counts, host: string, isJudged: boolean): void {
   const sum = counts.ok + counts.lost + counts.late + counts.corrupt;
   if (sum !== counts.sent) {
     const text = `sent ${counts.sent} packets but accounts for ${sum} (ok, lost, late and corrupt together)`;
-    add(details, "INVALID", "accounting", text, host);
+    details.add("INVALID", "accounting", text, host);
   }
-  if (counts.sent === 0) add(details, "INVALID", "nothing-sent", "sent nothing in the measured phase", host);
+  if (counts.sent === 0) details.add("INVALID", "nothing-sent", "sent nothing in the measured phase", host);
   else if (counts.ok === 0 && !isJudged) {
-    add(details, "INVALID", "no-answers", "got no good answer in the measured phase", host);
+    details.add("INVALID", "no-answers", "got no good answer in the measured phase", host);
   }
 }
 
-function judgeTarget(details: HostReason[], target: TargetResult, host: string): void {
+function judgeTarget(details: Details, target: TargetResult, host: string): void {
   for (const reason of target.reasons ?? []) {
-    add(details, reason.level, reason.code, reason.text, host);
+    details.add(reason.level, reason.code, reason.text, host);
   }
-  if (target.error !== undefined) add(details, "INVALID", "target-error", target.error, host);
+  if (target.error !== undefined) details.add("INVALID", "target-error", target.error, host);
 }
 
 /**
  * A sink knows of the packets that were lost only from those that came later. The testers know how many they sent;
  * where the two differ, the sink's own figure of loss does not hold.
  */
-function judgeSinks(details: HostReason[], document: Judged, nameOf: NameOf): void {
+function judgeSinks(details: Details, document: Judged, nameOf: NameOf): void {
   const sinks = document.targets.filter((target) => target.test === "sink" && target.error === undefined);
   const sent = sumOf(document.clients, "sent_packets");
   const known = sumOf(sinks, "measured_sent");
@@ -253,21 +272,21 @@ function judgeSinks(details: HostReason[], document: Judged, nameOf: NameOf): vo
   if (sent === null || known === null || arrived === null || sent === known) return;
   const host = sinks.length === 1 ? nameOf(sinks[0]!) : undefined;
   if (sumOf(sinks, "packets") === 0) {
-    add(details, "INVALID", "nothing-arrived", `none of the ${sent} packets that were sent arrived`, host);
+    details.add("INVALID", "nothing-arrived", `none of the ${sent} packets that were sent arrived`, host);
   } else if (known > sent) {
     const text =
       `heard of ${known} packets sent, but the testers sent ${sent}: others' are among its figures`;
-    add(details, "SUSPECT", "foreign-packets", text, host);
+    details.add("SUSPECT", "foreign-packets", text, host);
   } else {
     const lost = (100 * (1 - arrived / sent)).toFixed(2);
     const senders = sumOf(sinks, "senders") ?? 0;
     const text = `heard of ${known} of the ${sent} packets that ${document.clients.length} testers sent ` +
       `(from ${senders} senders), so its loss is too low: ${arrived} arrived, ${lost} % were lost`;
-    add(details, "SUSPECT", "loss-not-seen", text, host);
+    details.add("SUSPECT", "loss-not-seen", text, host);
   }
 }
 
-/** The sum of a metric over all of them; `null` when there are none, or one does not tell. */
+/** The sum of a metric over all of them; `null` when there are none, or one does not report it. */
 function sumOf(results: readonly { metrics: Metric[] }[], name: string): number | null {
   if (results.length === 0) return null;
   let sum = 0;
@@ -284,7 +303,7 @@ function sumOf(results: readonly { metrics: Metric[] }[], name: string): number 
  * cut to it; a reason is only what could not be cut.
  */
 function judgeWindow(
-  details: HostReason[],
+  details: Details,
   document: Judged,
   limits: VerdictThresholds,
   nameOf: NameOf,
@@ -292,8 +311,7 @@ function judgeWindow(
   const common = document.total.window;
   if (common === null || common === undefined || document.clients.length < 2) return;
   if (common.end_ns <= common.start_ns) {
-    add(
-      details,
+    details.add(
       "INVALID",
       "common-window",
       "at no time did all testers measure: their rates cannot be added",
@@ -305,6 +323,6 @@ function judgeWindow(
     if (client.rates === null || share >= limits.commonWindowSuspect || canBeCut(client, common)) continue;
     const text = `all testers measured together during ${(100 * share).toFixed(0)} % of its time only, ` +
       "and it does not tell what its rates were then";
-    add(details, "SUSPECT", "common-window", text, nameOf(client));
+    details.add("SUSPECT", "common-window", text, nameOf(client));
   }
 }

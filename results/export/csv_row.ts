@@ -61,7 +61,7 @@ export function csvLine(document: Pick<ResultDocument, "csv" | "targets">): stri
  *
  * @param client what the client test printed
  * @param targets what each target's test printed
- * @returns the names, comma between them; `null` when the client test does not tell its own
+ * @returns the names, comma between them; `null` when the client test does not name its own
  */
 export function csvHeader(client: Printed, targets: readonly Printed[]): string | null {
   if (client.names === null || client.names === "") return null;

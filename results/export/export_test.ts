@@ -93,6 +93,22 @@ Deno.test("the tests' own figures are exported, those of all testers together", 
   assert.match(junitXml([{ file: "a.json", document }]), /forks\.forks 214891 1\/s/);
 });
 
+Deno.test("outages are exported, where somebody tells them", () => {
+  const document = makeDocument({ samples: 100, intervals: 2 });
+  assert.doesNotMatch(prometheusText(sources([document])), /ipbench_outages/);
+  document.total.outages = {
+    ...{ count: 2, packets: 5000, sum_ns: 0.6e9, longest_ns: 0.5e9 },
+    ...{ stalls: 1, stall_sum_ns: 1e8, stall_longest_ns: 1e8 },
+  };
+  const text = prometheusText(sources([document]));
+  assert.match(text, /^ipbench_outages\{[^}]*\} 2$/m);
+  assert.match(text, /^ipbench_outage_packets\{[^}]*\} 5000$/m);
+  assert.match(text, /^ipbench_dark_seconds\{[^}]*kind="outage_longest"\} 0\.5$/m);
+  assert.match(text, /^ipbench_dark_seconds\{[^}]*kind="outage_sum"\} 0\.6$/m);
+  assert.match(text, /^ipbench_dark_seconds\{[^}]*kind="stall_longest"\} 0\.1$/m);
+  assert.match(text, /^ipbench_stalls\{[^}]*\} 1$/m);
+});
+
 Deno.test("JUnit counts failures and errors, and is XML whatever the texts", () => {
   const invalid = makeDocument({ samples: 100, intervals: 2 });
   invalid.run.verdict = "INVALID";

@@ -3,66 +3,92 @@
  *
  * @module
  */
-import type { ResultDocument } from "../document/document.ts";
+import { pointLabel } from "../compare/pair.ts";
+import type { GateResult, ResultDocument } from "../document/document.ts";
 import { formatMetric, formatRate, formatShare, formatTime } from "../../base/figures.ts";
 import { escapeHtml } from "../report/markup.ts";
-import { effectSentence } from "../document/effect_words.ts";
+import { effectSentence } from "../document/effect/words.ts";
 import { lossOf } from "../report/model.ts";
-import { ownFigures } from "../report/own_figures.ts";
-import { type ReportPoint, reportPoints, shorten } from "../report/point.ts";
+import { ownFigures } from "../report/sections/own_figures.ts";
+import { type ReportPoint, reportPoints } from "../report/point.ts";
+import { shorten } from "../report/point_hosts.ts";
 
 /** A document and where it came from, or why it could not be read. */
 export type JUnitCase = { file: string; document: ResultDocument } | { file: string; error: string };
 
+/** One test case. */
+export interface TestCase {
+  /** Its class name. */
+  of: string;
+  name: string;
+  seconds?: number;
+  /** What goes to its output; "" for nothing. */
+  text: string;
+  failure?: { type: string; message: string; details?: string } | null;
+  error?: string;
+}
+
 /**
- * One test case a document: INVALID is a failure, what cannot be read an error.
+ * One test case a document, and one for each of its gates: INVALID is a failure, what cannot be read an error.
  *
  * @param strict SUSPECT is a failure, too.
  */
 export function junitXml(cases: readonly JUnitCase[], strict = false): string {
-  let failures = 0;
-  let errors = 0;
-  let seconds = 0;
-  const lines: string[] = [];
-  for (const one of cases) {
-    if ("error" in one) {
-      errors++;
-      lines.push(
-        `  <testcase classname="ipbench" name="${attribute(one.file)}" time="0">`,
-        `    <error message="${attribute(one.error)}"/>`,
-        "  </testcase>",
-      );
-      continue;
-    }
-    const { run } = one.document;
-    const time = Math.max(0, (Date.parse(run.ended) - Date.parse(run.started)) / 1000) || 0;
-    seconds += time;
+  return suiteXml(cases.flatMap((one): TestCase[] => {
+    if ("error" in one) return [{ of: "ipbench", name: one.file, text: "", error: one.error }];
+    const { run, test, gates = [] } = one.document;
     const bad = run.verdict === "INVALID" || (strict && run.verdict === "SUSPECT");
-    if (bad) failures++;
-    lines.push(
-      `  <testcase classname="ipbench.${attribute(one.document.test.name)}" name="${
-        attribute(one.file)
-      }" time="${time.toFixed(3)}">`,
-    );
-    if (bad) {
-      const reason = run.reasons[0] ?? run.verdict;
-      lines.push(
-        `    <failure type="${run.verdict}" message="${attribute(reason)}">${
-          attribute(run.reasons.slice(0, 50).join("\n"))
-        }</failure>`,
-      );
-    }
-    lines.push(`    <system-out>${attribute(summaryOf(one.document))}</system-out>`, "  </testcase>");
-  }
+    const message = run.reasons[0] ?? run.verdict;
+    const details = run.reasons.slice(0, 50).join("\n");
+    return [{
+      of: `ipbench.${test.name}`,
+      name: one.file,
+      seconds: Math.max(0, (Date.parse(run.ended) - Date.parse(run.started)) / 1000) || 0,
+      text: summaryOf(one.document),
+      failure: bad ? { type: run.verdict, message, details } : null,
+    }, ...gates.map((gate) => gateCase(one.document, gate))];
+  }));
+}
+
+/** A gate is a case of its own, named after its point. */
+function gateCase(document: ResultDocument, gate: GateResult): TestCase {
+  const point = reportPoints(document, "").find((each) => each.class === (gate.class ?? null));
+  const { metric, operator, limit, met, text } = gate;
+  return {
+    of: `ipbench.${document.test.name}`,
+    name: `${point === undefined ? "" : `${pointLabel(point)}: `}${metric} ${operator} ${limit}`,
+    text: met ? text : "",
+    failure: met ? null : { type: "gate", message: text },
+  };
+}
+
+/** Test cases as JUnit XML. */
+export function suiteXml(cases: readonly TestCase[]): string {
+  const count = (pick: (one: TestCase) => unknown) => cases.filter(pick).length;
+  const seconds = cases.reduce((sum, one) => sum + (one.seconds ?? 0), 0);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuite name="ipbench" tests="${cases.length}" failures="${failures}" errors="${errors}" skipped="0" time="${
-      seconds.toFixed(3)
-    }">`,
-    ...lines,
+    `<testsuite name="ipbench" tests="${cases.length}" failures="${
+      count(({ failure }) => failure)
+    }" errors="${count(({ error }) => error !== undefined)}" skipped="0" time="${seconds.toFixed(3)}">`,
+    ...cases.flatMap(caseLines),
     "</testsuite>",
     "",
   ].join("\n");
+}
+
+function caseLines({ of, name, seconds, text, failure, error }: TestCase): string[] {
+  const time = seconds === undefined ? "0" : seconds.toFixed(3);
+  const lines = [`  <testcase classname="${attribute(of)}" name="${attribute(name)}" time="${time}">`];
+  if (error !== undefined) lines.push(`    <error message="${attribute(error)}"/>`);
+  if (failure) {
+    const head = `    <failure type="${attribute(failure.type)}" message="${attribute(failure.message)}"`;
+    lines.push(
+      failure.details === undefined ? `${head}/>` : `${head}>${attribute(failure.details)}</failure>`,
+    );
+  }
+  if (text !== "") lines.push(`    <system-out>${attribute(text)}</system-out>`);
+  return [...lines, "  </testcase>"];
 }
 
 function attribute(text: string): string {

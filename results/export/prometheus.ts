@@ -141,6 +141,7 @@ function addDocument(families: Families, document: ResultDocument, point: Report
     labels,
     point.service,
   );
+  addOutages(families, point, labels);
   for (const effect of point.effects) {
     for (const bound of ["estimate", "low", "high"] as const) {
       const ns = effect.added_ns?.[bound];
@@ -165,6 +166,28 @@ function addDocument(families: Families, document: ResultDocument, point: Report
       unit,
     }, figure(value));
   }
+}
+
+/** How long it was dark; nothing where nobody reports it. */
+function addOutages(families: Families, { outages: { total } }: ReportPoint, labels: Labels): void {
+  if (total === null) return;
+  const add = families.add.bind(families);
+  add("ipbench_outages", "Outages of all testers: runs of lost packets.", labels, total.count);
+  add("ipbench_outage_packets", "Packets lost in them.", labels, total.packets);
+  const seconds = "Times of outages, and of stalls without loss, of the tester that was dark longest.";
+  const times = [
+    ["outage_longest", total.longest_ns],
+    ["outage_sum", total.sum_ns],
+    ["stall_longest", total.stall_longest_ns],
+    ["stall_sum", total.stall_sum_ns],
+  ] as const;
+  for (const [kind, ns] of times) add("ipbench_dark_seconds", seconds, { ...labels, kind }, figure(ns / 1e9));
+  add(
+    "ipbench_stalls",
+    "Times without answers in which nothing was lost, of all testers.",
+    labels,
+    total.stalls,
+  );
 }
 
 function addSummary(families: Families, name: string, help: string, labels: Labels, s: Summary | null): void {

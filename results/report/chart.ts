@@ -25,7 +25,7 @@ echarts.use([
 export interface LegendEntry {
   label: string;
   colour: ColourName;
-  style: "line" | "dashed" | "dotted" | "bar" | "cross";
+  style: "line" | "dashed" | "dotted" | "bar" | "cross" | "dot" | "ring" | "triangle" | "diamond";
 }
 
 /** Size of a drawing, and how many labels its axes have room for. */
@@ -50,6 +50,8 @@ export interface Chart {
   caption: string;
   legend: LegendEntry[];
   options: (frame: Frame) => EChartsOptions;
+  /** Whether the curves' marks stand in the legend inside of a drawing, for who prints without colours. */
+  marks?: boolean;
   /** Heights of its own, where the number of rows decides. */
   heights?: { wide: number; narrow: number };
   /** The numbers behind the drawing: a header and rows. */
@@ -101,7 +103,7 @@ function legendOf(chart: Chart): EChartsOptions {
   return {
     top: 8,
     left: 8,
-    itemHeight: 2,
+    itemHeight: chart.marks === true ? 8 : 2,
     itemWidth: 22,
     itemGap: 22,
     textStyle: { color: colour("ink"), fontSize: 12 },

@@ -56,6 +56,10 @@ function legendItem(entry: LegendEntry): Markup {
     dashed: `<path d="M1 6H25" stroke="${tone}" stroke-width="2" stroke-dasharray="6 4"/>`,
     dotted: `<path d="M1 6H25" stroke="${tone}" stroke-width="2" stroke-dasharray="2 3"/>`,
     bar: `<rect x="6" y="1" width="14" height="10" rx="2" fill="${tone}"/>`,
+    dot: `<circle cx="13" cy="6" r="4" fill="${tone}"/>`,
+    triangle: `<path d="M13 1L19 11H7Z" fill="none" stroke="${tone}" stroke-width="2"/>`,
+    diamond: `<path d="M13 0L19 6L13 12L7 6Z" fill="${tone}"/>`,
+    ring: `<circle cx="13" cy="6" r="4.5" fill="none" stroke="${tone}" stroke-width="1.5"/>`,
     cross: `<path d="M8 1L18 11M8 11L18 1" stroke="${tone}" stroke-width="2"/>`,
   };
   return html`<li><svg width="26" height="12" viewBox="0 0 26 12" aria-hidden="true">${

@@ -7,17 +7,19 @@ import { csvRow, figure } from "../export/csv_file.ts";
 import { byLimits } from "../document/limit_presets.ts";
 import { groupReasons } from "../document/reason_groups.ts";
 import { SUMMARY_KEYS } from "../document/schema.ts";
-import { FRAMES, renderChart } from "./chart.ts";
+import { type Chart, FRAMES, renderChart } from "./chart.ts";
 import { chartSections } from "./charts/all.ts";
+import { effectCurves } from "./charts/effect_curves.ts";
 import { formatCount, formatDate, formatMetric } from "../../base/figures.ts";
 import { cpuUse } from "../document/cpu_use.ts";
 import { cellFigure, loadTexts, lossOf, type ReportModel } from "./model.ts";
-import { figuresBesideCpu, ownFigures } from "./own_figures.ts";
+import { figuresBesideCpu, ownFigures } from "./sections/own_figures.ts";
 import type { ReportPoint } from "./point.ts";
-import { effectMarkdown } from "./effect_markdown.ts";
+import { effectMarkdown } from "./sections/effect_markdown.ts";
 import { md, plain } from "./markdown_text.ts";
-import { cards } from "./summary_cards.ts";
-import { warningsOf } from "./warnings.ts";
+import { cards } from "./sections/summary_cards.ts";
+import { warningsOf } from "./sections/warnings.ts";
+import { wayMarkdown } from "./sections/ways.ts";
 
 /** Reasons that the Markdown lists. */
 const REASONS = 10;
@@ -32,6 +34,7 @@ export interface ReportFile {
 export function reportCsv(model: ReportModel): string {
   const names = [...new Set(model.points.flatMap((point) => [...point.params.keys()]))];
   const own = figuresBesideCpu(model.points);
+  const tellsDark = model.points.some(({ outages }) => outages.total !== null);
   const classed = model.points.some((point) => point.class !== null);
   const header = [
     "file",
@@ -53,9 +56,11 @@ export function reportCsv(model: ReportModel): string {
     "duplicate",
     "reordered",
     "loss",
+    ...tellsDark ? ["outages", "longest_outage_ns", "dark_ns", "stalls", "longest_stall_ns"] : [],
     ...["response", "service"].flatMap((which) => SUMMARY_KEYS.map((key) => `${which}_${key}`)),
     "cpu_percent",
     ...own.map(({ key }) => key),
+    ...effectColumns(model).map(({ name }) => name),
     "reason",
   ];
   let text = csvRow(header);
@@ -81,13 +86,35 @@ export function reportCsv(model: ReportModel): string {
       c?.duplicate,
       c?.reordered,
       figure(lossOf(point)),
+      ...tellsDark ? darkFields(point) : [],
       ...[point.response, point.service].flatMap((s) => SUMMARY_KEYS.map((key) => s?.[key])),
       figure(cpuOf(point)),
       ...own.map(({ pick }) => figure(pick(point))),
+      ...effectColumns(model).map(({ pick }) => figure(pick(point))),
       point.reasons[0],
     ]);
   }
   return text;
+}
+
+/** What each class did to the first one, with the interval: columns such as "bulk_added_ns". */
+function effectColumns(model: ReportModel) {
+  const names = [...new Set(model.points.flatMap(({ effects }) => effects.map(({ of }) => of)))];
+  return names.flatMap((of) =>
+    ([["added_ns", "added", "ns"], ["received_bps", "received_change", "bps"]] as const).flatMap((
+      [key, name, unit],
+    ) =>
+      ([["estimate", ""], ["low", "_low"], ["high", "_high"]] as const).map(([bound, suffix]) => ({
+        name: `${of}_${name}${suffix}_${unit}`,
+        pick: (point: ReportPoint): number | null =>
+          point.effects.find((effect) => effect.of === of)?.[key]?.[bound] ?? null,
+      }))
+    )
+  );
+}
+
+function darkFields({ outages: { total } }: ReportPoint): (number | undefined)[] {
+  return [total?.count, total?.longest_ns, total?.sum_ns, total?.stalls, total?.stall_longest_ns];
 }
 
 /** The verdict, the figures, the warnings and the table of points, for a pull request or a notebook. */
@@ -109,6 +136,10 @@ export function reportMarkdown(model: ReportModel): string {
     lines.push(
       `- ${md(card.name)}: **${md(card.value)}**${card.note === undefined ? "" : ` (${md(card.note)})`}`,
     );
+  }
+  for (const point of model.points.slice(0, REASONS)) {
+    const of = point.class !== null ? `${point.class}: ` : model.points.length > 1 ? `${point.file}: ` : "";
+    for (const sentence of point.outages.sentences) lines.push(`- ${md(of + sentence)}`);
   }
   const warnings = warningsOf(model);
   if (warnings.length > 0) {
@@ -136,6 +167,7 @@ export function reportMarkdown(model: ReportModel): string {
       lines.push(`| ${fields.join(" | ")} |`);
     }
   }
+  if (model.runs.length === 1) lines.push(...model.points.flatMap(({ ways }) => wayMarkdown(ways)));
   for (const error of model.errors) lines.push("", `Not read: ${md(error.file)}: ${md(error.message)}`);
   return `${lines.join("\n")}\n`;
 }
@@ -147,12 +179,16 @@ function cpuOf(point: ReportPoint): number | null {
 
 /** Each chart as an SVG of its own, with the legend inside. */
 export function reportSvgs(model: ReportModel): ReportFile[] {
-  return chartSections(model).flatMap((section) =>
-    section.charts.map((chart) => ({
-      name: `${chart.name}.svg`,
-      text: `<?xml version="1.0" encoding="UTF-8"?>\n${renderChart(chart, FRAMES.wide, true)}\n`,
-    }))
-  );
+  const curves = model.runs.length > 1 ? effectCurves(model) : [];
+  return svgFiles([...curves, ...chartSections(model).flatMap(({ charts }) => charts)]);
+}
+
+/** Charts as SVG files. */
+export function svgFiles(charts: readonly Chart[]): ReportFile[] {
+  return charts.map((chart) => ({
+    name: `${chart.name}.svg`,
+    text: `<?xml version="1.0" encoding="UTF-8"?>\n${renderChart(chart, FRAMES.wide, true)}\n`,
+  }));
 }
 
 /** Data files and one script that draws the curves with gnuplot into SVG files. */

@@ -5,15 +5,19 @@
  */
 import { byLimits } from "../document/limit_presets.ts";
 import { groupReasons } from "../document/reason_groups.ts";
-import { effectSection } from "./effect.ts";
+import { effectSection } from "./sections/effect.ts";
 import { figure } from "./figure.ts";
-import type { ReportPoint, TargetRow } from "./point.ts";
+import { eventSection } from "./sections/events.ts";
+import { consoleSection } from "./sections/consoles.ts";
+import { outageSection } from "./sections/outages.ts";
+import type { ReportPoint } from "./point.ts";
+import type { TargetRow } from "./point_hosts.ts";
 import { type ChartSection, chartSections } from "./charts/all.ts";
 import { formatDate, formatRate } from "../../base/figures.ts";
 import { type Fragment, html, type Markup, raw, table } from "./markup.ts";
+import { page } from "./page.ts";
 import type { ReportModel } from "./model.ts";
-import { STYLE } from "./style.ts";
-import { cards } from "./summary_cards.ts";
+import { cards } from "./sections/summary_cards.ts";
 import {
   CLIENT_TABLES,
   clientTable,
@@ -22,10 +26,13 @@ import {
   pointTable,
   runTable,
   targetTable,
-} from "./tables.ts";
-import { warningsOf } from "./warnings.ts";
+} from "./sections/tables.ts";
+import { threadTable } from "./sections/threads.ts";
+import { wayTable } from "./sections/ways.ts";
+import { warningsOf } from "./sections/warnings.ts";
 
-interface Section {
+/** A part of a page that its navigation leads to. */
+export interface Section {
   id: string;
   title: string;
   /** Its name in the navigation. */
@@ -35,11 +42,31 @@ interface Section {
 
 /** The whole page. */
 export function reportHtml(model: ReportModel): string {
-  const sections = sectionsOf(model);
-  return page(
+  return sectionedPage(
     model.title,
+    header(model),
+    sectionsOf(model),
     html`
-      ${header(model)}
+      Written by ipbench${model.points[0] !== undefined && html`
+        from documents of version ${model.points[0].version}
+      `}. Times are round trips${model.points.some(({ ways }) => ways.length > 0)
+        ? ", but for those of each way"
+        : ""}. Response time counts from when a packet was due, service time from when it left.
+    `,
+  );
+}
+
+/** A page of ours that is a header, sections, and what the figures are. */
+export function sectionedPage(
+  title: string,
+  head: Markup,
+  sections: readonly Section[],
+  about: Markup,
+): string {
+  return page(
+    title,
+    html`
+      ${head}
       <nav aria-label="Sections">
         <ul>${sections.map((section) => html`<li><a href="#${section.id}">${section.short}</a></li>`)}</ul>
       </nav>
@@ -50,35 +77,9 @@ export function reportHtml(model: ReportModel): string {
           ${section.body}</section>
         `
       )}</main>
-      <footer>Written by ipbench${model.points[0] !== undefined && html`
-        from documents of version ${model.points[0].version}
-      `}. Times are round trips. Response time counts from when a packet was due, service time from when it left.</footer>
+      <footer>${about}</footer>
     `,
   );
-}
-
-/** A page of ours around a body. */
-export function page(title: string, body: Markup): string {
-  return html`
-    <!DOCTYPE html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <meta http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <meta name="referrer" content="no-referrer">
-        <link rel="icon" href="data:,">
-        <title>${title}</title>
-        <style>${raw(STYLE)}</style>
-      </head>
-      <body>
-    <a class="skip" href="#main">Skip to the content</a>
-    ${body}
-      </body>
-    </html>
-  `.text.trimStart();
 }
 
 function header(model: ReportModel): Markup {
@@ -145,11 +146,20 @@ function judgedBy(points: readonly ReportPoint[]): Fragment {
   return html`<p>Judged${byLimits(presets)}: ${point?.limits.join(", ")}.</p>`;
 }
 
-function sectionsOf(model: ReportModel): Section[] {
+/** Sections of a page, as they are added; what there is nothing of is left out. */
+export function sectionList() {
   const sections: Section[] = [];
-  const add = (id: string, title: string, body: Markup | null, short = title) => {
-    if (body !== null) sections.push({ id, title, short, body });
+  return {
+    sections,
+    add: (id: string, title: string, body: Markup | null, short = title) => {
+      if (body !== null) sections.push({ id, title, short, body });
+    },
   };
+}
+
+/** The sections of a report. */
+export function sectionsOf(model: ReportModel): Section[] {
+  const { sections, add } = sectionList();
   const figures = cards(model);
   const warnings = warningsOf(model);
   add("effect", "What the classes do to each other", effectSection(model), "Effect");
@@ -182,6 +192,9 @@ function sectionsOf(model: ReportModel): Section[] {
   for (const section of chartSections(model)) {
     add(section.id, section.title, figuresOf(section), section.short);
   }
+  add("outages", "Outages", outageSection(model));
+  add("console", "Console", consoleSection(model));
+  add("events", "Events", eventSection(model));
   const only = model.runs.at(-1);
   if (model.points.length > 1) add("points", "Points", pointTable(model));
   add("testers", "Testers", testers(model));
@@ -215,7 +228,7 @@ function testers(model: ReportModel): Markup | null {
       points.map((point) => {
         const metrics = metricTable(point);
         const head = point.class !== null && html`<h3>${point.class} (${point.test})</h3>`;
-        return html`${head}${clientTable(point)}${
+        return html`${head}${clientTable(point)}${threadTable(point.threads)}${wayTable(point.ways)}${
           metrics !== null && html`<h3>Other figures</h3>${metrics}`
         }`;
       })

@@ -5,7 +5,8 @@
  */
 import type { ResultDocument, Verdict } from "../document/document.ts";
 import { formatRate, formatShare, formatTime, middle } from "../../base/figures.ts";
-import { type ReportPoint, reportPoints, shorten } from "./point.ts";
+import { type ReportPoint, reportPoints } from "./point.ts";
+import { shorten } from "./point_hosts.ts";
 
 /** Files that could not be read are listed up to this number. */
 const ERROR_ROWS = 50;
@@ -42,7 +43,7 @@ export interface ReportModel {
   verdictCounts: Record<Verdict, number>;
   errors: { file: string; message: string }[];
   errorCount: number;
-  /** Facts of each host, from the last document that told them. */
+  /** Facts of each host, from the last document that had them. */
   hosts: Map<string, Map<string, string>>;
   /** Those of them that were testers. */
   testers: Map<string, Map<string, string>>;

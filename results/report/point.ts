@@ -8,59 +8,39 @@ import type {
   ClassEffect,
   ClientResult,
   Counts,
-  Metric,
   Rates,
   ResultDocument,
   Summary,
-  TargetResult,
   TotalMetric,
   Verdict,
 } from "../document/document.ts";
-import { hostNames } from "../document/host_names.ts";
+import { eventsOf, type ShownEvent } from "./sections/event_rows.ts";
 import { totalMetrics } from "../document/metrics.ts";
 import { HistogramError, mergeHistograms } from "../document/histogram_codec.ts";
 import { encodeHistogram } from "../document/histogram_codec.ts";
 import type { GroupedReason } from "../document/reason_groups.ts";
 import { limitTexts, presetsOf } from "../document/limit_presets.ts";
 import { parseArgs } from "./args.ts";
-import { flatten } from "./flatten.ts";
+import {
+  type ClientRow,
+  clientRows,
+  environmentsOf,
+  keptMetrics,
+  shorten,
+  type TargetRow,
+  targetRows,
+} from "./point_hosts.ts";
+import { type DarkTimes, darkTimes } from "./sections/dark_times.ts";
+import { type ThreadRow, threadRows } from "./sections/threads.ts";
+import { type WayRow, wayRows } from "./sections/ways.ts";
 import { timelineOf, type TimelinePoint, timelineStart, timelineUnit } from "./timeline_points.ts";
 
-/** Rows kept of the clients of one document; the worst come first. */
-const CLIENT_ROWS = 200;
-/** Metrics kept of one client or target. */
-const METRIC_ROWS = 300;
+/** Lines kept of one console. */
+const CONSOLE_LINES = 500;
 /** Reasons kept of one document. */
 const REASON_ROWS = 50;
-/** Environments kept of one document, one a host. */
-const ENVIRONMENT_HOSTS = 64;
-/** Longest text that is shown of anything a document says, in characters. */
-const SHOWN_TEXT = 2000;
-
-/** One tester's row. */
-export interface ClientRow {
-  host: string;
-  peer: string | null;
-  error: string | null;
-  counts: Counts | null;
-  rates: Rates | null;
-  response: Summary | null;
-  service: Summary | null;
-  lateness: Summary | null;
-  clock: { offset_ns: number; error_ns: number } | null;
-  startSkewNs: number | null;
-  engine: string | null;
-  metrics: Metric[];
-}
-
-/** One target's row. */
-export interface TargetRow {
-  host: string;
-  test: string;
-  error: string | null;
-  text: string | null;
-  metrics: Metric[];
-}
+/** Events kept of one document. */
+const EVENT_ROWS = 100;
 
 /** A class of a document, for drawings. */
 export interface ClassSpan {
@@ -93,7 +73,7 @@ export interface ReportPoint {
   details: GroupedReason[];
   /** Sets of limits by which it was judged, other than the usual one. */
   limitPresets: string[];
-  /** The limits of the first tester that tells them, in words. */
+  /** The limits of the first tester that has them, in words. */
   limits: string[];
   failed: boolean;
   interrupted: boolean;
@@ -111,15 +91,24 @@ export interface ReportPoint {
   /** Compressed base64, of all testers together. */
   histograms: { response: string | null; service: string | null };
   timeline: TimelinePoint[];
+  /** Lines of consoles, in seconds from the begin of the measured phase; `more`: how many are left out. */
+  consoles: { name: string; lines: { seconds: number; text: string }[]; more: number }[];
+  /** How long it was dark. */
+  outages: DarkTimes;
+  /** What was done on purpose meanwhile. */
+  events: ShownEvent[];
   /** What the timeline counts: packets, or bytes of a bulk transfer. */
   timelineUnit: "packet" | "byte";
   clients: ClientRow[];
+  threads: ThreadRow[];
   clientCount: number;
   /** Testers that failed. */
   failedClients: number;
   /** Testers that are originals: they send no distribution. */
   originalPeers: number;
   targets: TargetRow[];
+  /** Delay of each way, where that was measured. */
+  ways: WayRow[];
   /** Figures of the tests' own, of all testers or targets together. */
   metrics: TotalMetric[];
   environments: Map<string, Map<string, string>>;
@@ -143,9 +132,18 @@ const LOAD_ARGS = new Set([
   "rampup",
 ]);
 /** Arguments that give a tester's own place and not the kind of a point. */
-const PLACE_ARGS = new Set(["iface", "if", "cpu", "bind", "device", "seed", "dump_dir", "dump_prefix"]);
+export const PLACE_ARGS: ReadonlySet<string> = new Set([
+  "iface",
+  "if",
+  "cpu",
+  "bind",
+  "device",
+  "seed",
+  "dump_dir",
+  "dump_prefix",
+]);
 
-/** Arguments of another class that say when it measures, and not what it does. */
+/** Arguments of another class that set when it measures, and not what it does. */
 const TIME_ARGS = new Set(["duration", "test_time", "samples", "warmup", "cooldown", "rampup"]);
 
 /**
@@ -208,18 +206,41 @@ function reportPoint(view: DocumentView, whole: ResultDocument, file: string): R
       : { low: interval.low_ns, high: interval.high_ns, method: shorten(interval.method, 200) },
     histograms: histogramsOf(document),
     timeline: timelineOf(document.clients),
+    consoles: consolesOf(whole),
+    outages: darkTimes(document),
+    events: eventsOf(document).slice(0, EVENT_ROWS).map((event) => ({
+      ...event,
+      text: shorten(event.text),
+      problem: shorten(event.problem),
+    })),
     timelineUnit: timelineUnit(document.clients),
     clients: clientRows(document),
+    threads: threadRows(document),
     clientCount: document.clients.length,
     failedClients: document.clients.filter((client) => client.error !== undefined).length,
     originalPeers: document.clients.filter((client) => client.peer === "ipbench-1.0").length,
-    targets: document.targets.slice(0, ENVIRONMENT_HOSTS).map(targetRow),
+    targets: targetRows(document),
+    ways: wayRows(document, shorten),
     metrics: keptMetrics(total.metrics ?? totalsOf(document)),
     environments: environmentsOf(document),
     testerHosts: [...new Set(document.clients.map((client) => shorten(client.host, 120)))],
     config: shorten(JSON.stringify(document.config, null, 2) ?? "", 20_000),
     version: `${shorten(document.ipbench.version, 40)} (${shorten(document.ipbench.build, 40)})`,
   };
+}
+
+function consolesOf({ attached = [], total }: ResultDocument): ReportPoint["consoles"] {
+  return attached.map(({ name, lines, dropped }) => {
+    const begin = total.window?.start_ns ?? lines[0]?.at_ns ?? 0;
+    return {
+      name: shorten(name, 80),
+      lines: lines.slice(0, CONSOLE_LINES).map(({ at_ns, text }) => ({
+        seconds: (at_ns - begin) / 1e9,
+        text,
+      })),
+      more: dropped + Math.max(0, lines.length - CONSOLE_LINES),
+    };
+  });
 }
 
 function detailsOf({ details, reasons }: ResultDocument["run"]): GroupedReason[] {
@@ -246,11 +267,6 @@ function originOf({ classes = [] }: ResultDocument): number | null {
   return null;
 }
 
-/** A text cut to a length, with an ellipsis where something is missing. */
-export function shorten(text: string, limit = SHOWN_TEXT): string {
-  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
-}
-
 function sumOfClients(
   clients: readonly ClientResult[],
   pick: (rates: Rates) => number | null,
@@ -263,7 +279,7 @@ function sumOfClients(
   return sum;
 }
 
-/** The merged histograms; a document without them (cut short, say) has them merged here. A damaged one counts as none. */
+/** The merged histograms; a document without them (such as one that was cut short) has them merged here. A damaged one counts as none. */
 function histogramsOf(document: ResultDocument): ReportPoint["histograms"] {
   const merged = document.total.histograms;
   if (merged !== undefined && (merged.response !== null || merged.service !== null)) {
@@ -281,66 +297,8 @@ function histogramsOf(document: ResultDocument): ReportPoint["histograms"] {
   return { response: of("response"), service: of("service") };
 }
 
-function clientRows(document: ResultDocument): ClientRow[] {
-  const { clients } = document;
-  const nameOf = hostNames(document);
-  const worst = (client: ClientResult) =>
-    client.error !== undefined ? Infinity : client.latency?.response?.p99_ns ?? -1;
-  const chosen = clients.length <= CLIENT_ROWS
-    ? clients
-    : [...clients].sort((a, b) => worst(b) - worst(a)).slice(0, CLIENT_ROWS);
-  return chosen.map((client) => ({
-    host: shorten(nameOf(client), 120),
-    peer: client.peer === null ? null : shorten(client.peer, 60),
-    error: client.error === undefined ? null : shorten(client.error),
-    counts: client.counts,
-    rates: client.rates,
-    response: client.latency?.response ?? null,
-    service: client.latency?.service ?? null,
-    lateness: client.pacing?.lateness ?? null,
-    clock: client.clock === null
-      ? null
-      : { offset_ns: client.clock.offset_ns, error_ns: client.clock.error_ns },
-    startSkewNs: client.start === null ? null : client.start.actual_ns - client.start.planned_ns,
-    engine: typeof client.engine?.["name"] === "string" ? shorten(client.engine["name"], 40) : null,
-    metrics: keptMetrics(client.metrics),
-  }));
-}
-
-function targetRow(target: TargetResult): TargetRow {
-  return {
-    host: shorten(target.host, 120),
-    test: shorten(target.test, 80),
-    error: target.error === undefined ? null : shorten(target.error),
-    text: target.text === null ? null : shorten(target.text),
-    metrics: keptMetrics(target.metrics),
-  };
-}
-
-function keptMetrics<M extends Metric>(metrics: readonly M[]): M[] {
-  return metrics.slice(0, METRIC_ROWS).map((metric) => ({
-    ...metric,
-    name: shorten(metric.name, 80),
-    unit: shorten(metric.unit, 20),
-  }));
-}
-
 /** The same of a document that was written before there were totals of them. */
 function totalsOf({ test, clients, targets }: ResultDocument): TotalMetric[] {
   const answered = clients.filter((client) => client.error === undefined && client.peer !== null);
   return totalMetrics(test.name, answered, targets);
-}
-
-function environmentsOf(document: ResultDocument): Map<string, Map<string, string>> {
-  const found = new Map<string, Map<string, string>>();
-  const hosts = [
-    ...document.clients.map((c) => [c.host, c.environment] as const),
-    ...document.targets.map((t) => [t.host, t.environment] as const),
-  ];
-  for (const [host, environment] of hosts) {
-    if (environment === undefined || environment === null || found.has(host)) continue;
-    if (found.size >= ENVIRONMENT_HOSTS) break;
-    found.set(shorten(host, 120), flatten(environment));
-  }
-  return found;
 }

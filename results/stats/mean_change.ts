@@ -28,13 +28,13 @@ export interface Change {
   high: number;
 }
 
-/** Fewest values of a phase for which its spread is told. */
+/** Fewest values of a phase for which its spread is given. */
 export const LEAST_VALUES = 8;
 /** Batches of a phase, where it has enough values. */
 const BATCHES = 10;
-/** Neighbours this much alike leave nothing to tell from: the interval is then as wide as it can be. */
+/** Neighbours this much alike leave nothing to estimate from: the interval is then as wide as it can be. */
 const HIGHEST_CORRELATION = 0.98;
-/** Fewest independent values that a phase is said to hold. */
+/** Fewest independent values that a phase is assumed to hold. */
 const LEAST_EFFECTIVE = 2;
 
 /**

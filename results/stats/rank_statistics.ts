@@ -11,7 +11,7 @@ export const EXACT_LIMIT = 2500;
 /** The same where values are equal: that distribution is another for each set of ties, and not remembered. */
 const EXACT_TIES_LIMIT = 400;
 
-/** What a test says. */
+/** The result of a test. */
 export interface TestResult {
   /** Probability of ranks at least this uneven when there is no difference, two-sided. */
   p: number;

@@ -38,10 +38,16 @@ function evaluate(part) {
   (0, eval)(text);
 }
 
+/** Parts with libraries that few calls need, by how the libraries' names begin. */
+const LATE = { "echarts/": "charts", "@opentelemetry/": "telemetry" };
+/** What evaluated parts have put here. */
+globalThis.ipbenchLibraries = {};
+
 globalThis.ipbenchRequire = (name) => {
-  if (!name.startsWith("echarts/")) return process.getBuiltinModule(name);
-  if (globalThis.ipbenchCharts === undefined) evaluate("charts");
-  return globalThis.ipbenchCharts[name];
+  const late = Object.keys(LATE).find((beginning) => name.startsWith(beginning));
+  if (late === undefined) return process.getBuiltinModule(name);
+  if (globalThis.ipbenchLibraries[name] === undefined) evaluate(LATE[late]);
+  return globalThis.ipbenchLibraries[name];
 };
 const part = wanted(Deno.args);
 setName(part);

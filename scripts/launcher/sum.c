@@ -2,6 +2,10 @@
 #include "trailer.h"
 
 #include <string.h>
+#if defined(__aarch64__)
+#include <arm_acle.h>
+#include <sys/auxv.h>
+#endif
 
 #define LANES 4
 
@@ -43,6 +47,22 @@ static void lanes_fast(uint32_t lane[LANES], const uint64_t *words, uint64_t cou
 	for (; i < count; i++)
 		lane[i % LANES] = (uint32_t)__builtin_ia32_crc32di(lane[i % LANES], words[i]);
 }
+#elif defined(__aarch64__)
+__attribute__((target("+crc")))
+static void lanes_fast(uint32_t lane[LANES], const uint64_t *words, uint64_t count)
+{
+	uint32_t a = lane[0], b = lane[1], c = lane[2], d = lane[3];
+	uint64_t i = 0;
+	for (; i + LANES <= count; i += LANES) {
+		a = __crc32cd(a, words[i]);
+		b = __crc32cd(b, words[i + 1]);
+		c = __crc32cd(c, words[i + 2]);
+		d = __crc32cd(d, words[i + 3]);
+	}
+	lane[0] = a, lane[1] = b, lane[2] = c, lane[3] = d;
+	for (; i < count; i++)
+		lane[i % LANES] = __crc32cd(lane[i % LANES], words[i]);
+}
 #endif
 
 static lanes_fn *choose(void)
@@ -50,6 +70,9 @@ static lanes_fn *choose(void)
 #if defined(__x86_64__)
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("sse4.2"))
+		return lanes_fast;
+#elif defined(__aarch64__)
+	if ((getauxval(AT_HWCAP) & HWCAP_CRC32) != 0)
 		return lanes_fast;
 #endif
 	return lanes_portable;

@@ -1,24 +1,29 @@
 /**
  * Bundles the program into classic scripts, which the launcher's loader evaluates: the plugin host, the answer to
- * `--version`, everything else, and what draws charts, joined in one file, `build/ipbench.js`.
+ * `--version`, everything else, and libraries that few calls need, joined in one file.
  *
  * Classic scripts, because Deno analyses every module it loads before V8 sees it: 0.4 s for this program, against
  * 0.02 s in which V8 skims over the functions of a script that are not called. ASCII, because V8 then keeps one byte a
- * character. Minified, because V8 then reads less. Several, because few processes draw charts, and one that hosts
+ * character. Minified, because V8 then reads less. Several, because few processes draw charts or send metrics, and one that hosts
  * a plugin needs little of the rest.
  *
  * @module
  */
 
-import { must, ROOT, StepError } from "./steps.ts";
+import { must, StepError } from "./steps.ts";
 
-/** Path of the joined file. */
-export const BUNDLE = ROOT + "build/ipbench.js";
 /** Bytes of the table at its beginning; `scripts/launcher/loader.mjs` knows it too. */
 const TABLE_BYTES = 512;
-const PARTS = ["version", "host", "main", "charts"] as const;
-/** What the part that draws is made of. The others leave it out; the loader evaluates it when it is first asked for. */
-const CHARTS = ["echarts/charts", "echarts/components", "echarts/core", "echarts/renderers"];
+const PARTS = ["version", "host", "main", "charts", "telemetry"] as const;
+/** Parts that others leave out: libraries that few processes need. The loader evaluates each when it is first asked for. */
+const LATE: Record<string, string[]> = {
+  charts: ["echarts/charts", "echarts/components", "echarts/core", "echarts/renderers"],
+  telemetry: [
+    "@opentelemetry/exporter-metrics-otlp-http",
+    "@opentelemetry/resources",
+    "@opentelemetry/sdk-metrics",
+  ],
+};
 
 // Deno puts this into every bundle that calls `require`; it is for modules only. The loader has another one.
 const IMPORT_REQUIRE = /\bimport\s*\{\s*createRequire as (\w+)\s*\}\s*from\s*"node:module";/;
@@ -27,25 +32,32 @@ const BEGINNING = 10_000;
 /**
  * Makes the bundles and joins them. What `deno bundle` needs (esbuild) is fetched once, into DENO_DIR.
  *
+ * @param build the build's folder, with a slash at the end; its modules for embedding have been generated
+ * @returns path of the joined file
  * @throws {StepError} when bundling fails or gives something that is not a classic script
  */
-export async function bundle(): Promise<void> {
+export async function bundle(build: string): Promise<string> {
   // The first one alone: two that fetch esbuild at the same time into an empty DENO_DIR are in each other's way.
   const [first, ...others] = PARTS;
-  const texts = [await bundlePart(first), ...await Promise.all(others.map(bundlePart))];
+  const texts = [
+    await bundlePart(build, first),
+    ...await Promise.all(others.map((part) => bundlePart(build, part))),
+  ];
   const table: Record<string, [offset: number, length: number]> = {};
   let offset = TABLE_BYTES;
   PARTS.forEach((part, i) => {
     table[part] = [offset, texts[i]!.length];
     offset += texts[i]!.length;
   });
-  await Deno.writeTextFile(BUNDLE, JSON.stringify(table).padEnd(TABLE_BYTES) + texts.join(""));
+  const path = build + "ipbench.js";
+  await Deno.writeTextFile(path, JSON.stringify(table).padEnd(TABLE_BYTES) + texts.join(""));
+  return path;
 }
 
-async function bundlePart(part: string): Promise<string> {
-  const raw = `${ROOT}build/bundle_${part}.js`;
-  const entry = `build/embedded/entry_${part}.ts`;
-  const without = part === "charts" ? [] : CHARTS.flatMap((name) => ["--external", name]);
+async function bundlePart(build: string, part: string): Promise<string> {
+  const raw = `${build}bundle_${part}.js`;
+  const entry = `${build}embedded/entry_${part}.ts`;
+  const without = part in LATE ? [] : Object.values(LATE).flat().flatMap((name) => ["--external", name]);
   const form = ["--quiet", "--no-lock", "--minify", "--format", "iife"];
   await must(Deno.execPath(), ["bundle", ...form, ...without, "-o", raw, entry]);
   const module = await Deno.readTextFile(raw);

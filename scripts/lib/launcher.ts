@@ -1,34 +1,43 @@
 /**
- * Joins launcher, Deno and bundle into `dist/ipbench` and `dist/ipbenchd`.
+ * Joins launcher, Deno and bundle into the programs.
  *
  * @module
  */
 
-import { BUNDLE, bundle } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
+import { runtimeFor } from "./runtime.ts";
 import { must, ROOT } from "./steps.ts";
+import { compilerFor, type Target } from "./target.ts";
 
 /**
  * Builds both programs with the launcher.
  *
+ * @param target for which machine
+ * @param sysroot folder with its libraries, where that is not the compiler's
  * @param programs paths of the programs; they become one file with several names
  */
-export async function buildLauncher(programs: string[]): Promise<void> {
+export async function buildLauncher(
+  target: Target,
+  sysroot: string | null,
+  programs: string[],
+): Promise<void> {
   await must("make", [
     "--no-print-directory",
     "-C",
     ROOT + "scripts/launcher",
-    `BUILD=${ROOT}build/launcher`,
+    `BUILD=${target.build}launcher`,
+    `TARGET_CC=${compilerFor(target)}${sysroot === null ? "" : ` --sysroot='${sysroot}'`}`,
   ]);
-  await bundle();
+  const bundled = await bundle(target.build);
   const loader = ROOT + "scripts/launcher/loader.mjs";
-  const made = ROOT + "build/launcher/ipbench";
-  const tools = ROOT + "build/launcher/";
+  const tools = target.build + "launcher/";
+  const made = tools + "ipbench";
   await must(tools + "pack", [
     made,
     tools + "launcher",
-    await Deno.realPath(Deno.execPath()),
+    await runtimeFor(target),
     loader,
-    BUNDLE,
+    bundled,
   ]);
   await install(made, programs);
 }

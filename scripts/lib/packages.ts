@@ -4,7 +4,7 @@
  * @module
  */
 
-import { run, say } from "./steps.ts";
+import { print, run } from "./steps.ts";
 
 /** A package, and a shell command that succeeds where it is installed. */
 const PACKAGES: [name: string, probe: string][] = [
@@ -23,6 +23,7 @@ const PACKAGES: [name: string, probe: string][] = [
   ["libjansson-dev", "printf '#include <jansson.h>\\n' | gcc -E -"],
   ["libhttp-parser-dev", "printf '#include <http_parser.h>\\n' | gcc -E -"],
   ["libssl-dev", "printf '#include <openssl/ssl.h>\\n' | gcc -E -"],
+  ["liblwip-dev", "printf '#include <lwip/tcpip.h>\\n' | gcc -E -I/usr/include/lwip -"],
   ["iperf3", "command -v iperf3"],
   ["iperf", "command -v iperf"],
   ["dbench", "command -v tbench_srv"],
@@ -38,12 +39,37 @@ const PACKAGES: [name: string, probe: string][] = [
   ["fish", "command -v fish"],
   ["man-db", "command -v man"],
   ["systemd", "command -v systemd-analyze"],
+  ["gcc-aarch64-linux-gnu", "command -v aarch64-linux-gnu-gcc"],
+  ["libc6-dev-arm64-cross", "ls /usr/aarch64-linux-gnu/include/stdio.h"],
+  ["qemu-user-static", "command -v qemu-aarch64-static"],
+  ["lintian", "command -v lintian"],
+  ["debootstrap", "command -v debootstrap"],
+  ["gpg", "command -v gpg"],
   ["nfs-ganesha-vfs", "ls /usr/lib/*/ganesha/libfsalvfs.so"],
   ["nginx-light", "ls /usr/sbin/nginx"],
   ["rpcbind", "ls /usr/sbin/rpcbind /sbin/rpcbind"],
+  ["chrony", "ls /usr/sbin/chronyd"],
+  ["linuxptp", "ls /usr/sbin/ptp4l"],
+  ["munge", "ls /usr/sbin/munged"],
+  ["slurmctld", "ls /usr/sbin/slurmctld"],
+  ["slurmd", "ls /usr/sbin/slurmd"],
+  ["slurm-client", "command -v srun"],
+  ["openssh-server", "ls /usr/sbin/sshd"],
+  ["ansible-core", "command -v ansible"],
+  ["clustershell", "command -v clush"],
 ];
 /** Packages that start network services when they are installed: only on machines that are there for tests (CI=true). */
-const SERVICES = ["nfs-ganesha-vfs", "nginx-light", "rpcbind"];
+const SERVICES = [
+  "nfs-ganesha-vfs",
+  "nginx-light",
+  "rpcbind",
+  "chrony",
+  "linuxptp",
+  "munge",
+  "slurmctld",
+  "slurmd",
+  "openssh-server",
+];
 const INSTALL_DEADLINE_MS = 600_000;
 
 async function missing(): Promise<string[]> {
@@ -66,15 +92,15 @@ export async function providePackages(): Promise<string[]> {
   const wanted = absent.filter((name) => Deno.env.get("CI") === "true" || !SERVICES.includes(name));
   const left = absent.filter((name) => !wanted.includes(name));
   if (left.length > 0) {
-    say(`not installed, as they are services: ${left.join(" ")}; tests that need them are skipped`);
+    print(`not installed, as they are services: ${left.join(" ")}; tests that need them are skipped`);
   }
   if (wanted.length === 0) return left;
   const canInstall = Deno.uid() === 0 && (await run("sh", ["-c", "command -v apt-get"])).code === 0;
   if (!canInstall) {
-    say(`not installed: ${wanted.join(" ")}; tests that need them are skipped`);
+    print(`not installed: ${wanted.join(" ")}; tests that need them are skipped`);
     return absent;
   }
-  say(`installing Debian packages for the tests: ${wanted.join(" ")}`);
+  print(`installing Debian packages for the tests: ${wanted.join(" ")}`);
   const command = "apt-get update -q && apt-get install -q -y --no-install-recommends";
   for (const names of [wanted, ...wanted.map((name) => [name])]) {
     const env = { DEBIAN_FRONTEND: "noninteractive" };
@@ -83,6 +109,6 @@ export async function providePackages(): Promise<string[]> {
     if (code === 0 && names === wanted) break;
   }
   const still = await missing();
-  if (still.length > 0) say(`could not be installed: ${still.join(" ")}; tests that need them are skipped`);
+  if (still.length > 0) print(`could not be installed: ${still.join(" ")}; tests that need them are skipped`);
   return still;
 }

@@ -20,7 +20,7 @@ function readTicks(): Ticks {
 }
 
 /**
- * @param ms how long to look
+ * @param ms how long to watch
  * @returns the share of all processors' time that was not idle, from 0 to 1; what the hypervisor took counts as busy
  */
 export async function processorBusy(ms: number): Promise<number> {

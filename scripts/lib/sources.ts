@@ -14,7 +14,18 @@ export interface SourceText {
 }
 
 /** Folders with TypeScript that is part of the product. */
-export const PRODUCT = ["base", "protocol", "config", "ffi", "results", "controller", "daemon", "cli"];
+export const PRODUCT = [
+  "base",
+  "protocol",
+  "config",
+  "ffi",
+  "results",
+  "history",
+  "controller",
+  "daemon",
+  "serve",
+  "cli",
+];
 /** Other folders with TypeScript. */
 export const AROUND = ["scripts", "tests", "bench"];
 

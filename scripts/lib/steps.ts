@@ -1,5 +1,5 @@
 /**
- * What the scripts share: the project's folder, running a command, saying what happens.
+ * What the scripts share: the project's folder, running a command, printing what happens.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 /** The project's folder, with a slash at the end. */
 export const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 
-/** A step of a script failed; the message says what to do. */
+/** A step of a script failed; the message has what to do. */
 export class StepError extends Error {}
 
-/** Says on stderr what is being done. */
-export function say(text: string): void {
+/** Prints a line on stderr. */
+export function print(text: string): void {
   console.error(text);
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { processorBusy } from "./processor_time.ts";
-import { run, say } from "./steps.ts";
+import { print, run } from "./steps.ts";
 
 /** What tests counted. */
 export interface Count {
@@ -26,30 +26,40 @@ export interface FilesOptions {
 
 /** What takes long, and whose kind is tried in smaller numbers by what is left: with `--all` only. */
 const HEAVY = namesIn({
-  cli: "deploy|keys|library_example|quick|readme_session|silent_daemon",
-  daemon: "faults|fuzz|lockout|operations|secure|silence|tls_clients",
+  cli: "deploy|events|keys|library_example|quick|readme_session|silent_daemon|telemetry",
+  clusters: "kubernetes|remote_shells|slurm",
+  daemon: "faults|fuzz|join|lockout|operations|secure|silence|tls_clients",
   faults: "crash|interrupted|matrix_link|original_daemon|output_place|result_lock",
-  plugins: "engine_process|iperf3_peer|nfs|requests|run|tools|tools_check|tutorial|wrappers",
-  report: "browser",
+  package: "arm64|packages",
+  plugins:
+    "engine_process|forward_outage|https|iperf2|iperf3_peer|nfs|requests|run|stamp|target_words|tools|tools_check|threads|tutorial|wrappers",
+  report: "browser|serve",
   run:
-    "classes|clock|completions_shells|full_disk|lab_script|labs|limits|private_lab|raw|scale|search_bucket|" +
+    "classes|clock|completions_shells|full_disk|lab_script|labs|limits|mesh|private_lab|raw|scale|search_bucket|" +
     "search_examples|service_filter|sweep_examples|sweep_resume|terminal_live|wrapper_examples",
-  witness: "cpu|effect|icmp_reject|machine|rates|standstill|stream|targets|times",
+  witness:
+    "clock_sources|cpu|effect|events|forward|forward_throughput|full_link|icmp_reject|inject|machine|mptcp|one_way|outage|rates|" +
+    "recovery|standstill|stream|targets|times|xdp",
 });
 /** Tests whose figures other work on this machine would change: one after another, and only while it is quiet. */
 const MEASURES = namesIn({
   cli: "quick",
-  plugins: "engine_process|requests",
+  plugins: "engine_process|forward_outage|https|iperf2|limits|requests|target_words|threads",
   run: "classes|lab_script|scale|search_bucket|whole",
-  witness: "clock|counts|cpu|effect|interface|machine|programs|rates|standstill|stream|targets|times",
+  witness:
+    "clock|counts|cpu|effect|events|forward_throughput|full_link|inject|interface|machine|mptcp|one_way|outage|rates|" +
+    "recovery|standstill|stream|targets|times|xdp",
 });
 /** Tests that need the machine for themselves for another reason: they fill a disk, or flood a daemon. */
 const ALONE = namesIn({
   daemon: "fuzz|lockout",
-  faults: "matrix|matrix_link",
+  faults: "matrix",
   plugins: "nfs",
   run: "full_disk|sweep_resume",
 });
+
+/** Of those that need the machine: without `--all` these try so little that they run beside others. */
+const SMALL_WITHOUT_ALL = namesIn({ faults: "matrix" });
 
 /** A pattern for test files from the names in each folder. */
 function namesIn(folders: Record<string, string>): RegExp {
@@ -66,14 +76,15 @@ const QUIET_BELOW = 0.2;
 const QUIET_WITHIN_MS = 30_000;
 
 /**
- * Runs test files and says what became of each, and how many are left.
+ * Runs test files and prints what became of each, and how many are left.
  *
  * @param files paths from the project's folder
  */
 export async function runTestFiles(files: string[], options: FilesOptions): Promise<Count> {
   const filtered = options.filter.length > 0;
   const wanted = options.all || filtered ? files : files.filter((path) => !HEAVY.test(path));
-  const isAlone = (path: string) => MEASURES.test(path) || ALONE.test(path);
+  const isSmall = (path: string) => !options.all && SMALL_WITHOUT_ALL.test(path);
+  const isAlone = (path: string) => MEASURES.test(path) || ALONE.test(path) && !isSmall(path);
   const progress = new Progress(wanted.length, filtered);
   const queue = (await longestFirst(wanted)).filter((path) => !isAlone(path));
   const lanes = Array.from({ length: SIDE_BY_SIDE }, async () => {
@@ -87,7 +98,7 @@ export async function runTestFiles(files: string[], options: FilesOptions): Prom
     progress.ended(path, busy < QUIET_BELOW ? await runFile(path, options) : crowded(busy));
   }
   if (wanted.length < files.length) {
-    say(`not run without --all: ${files.length - wanted.length} files, which are heavy`);
+    print(`not run without --all: ${files.length - wanted.length} files, which are heavy`);
   }
   if (!filtered) await progress.keepTimes();
   return progress.total;
@@ -129,9 +140,9 @@ class Progress {
         outcome.skipped > 0 ? `, ${outcome.skipped} skipped` : ""
       }, ${outcome.seconds.toFixed(0)} s`;
     const word = outcome.failed > 0 ? "not ok" : outcome.skippedFor === undefined ? "ok" : "skipped";
-    if (outcome.failed > 0) say(outcome.output.trimEnd());
-    say(`[${this.#ended}/${this.#files}${failed}] ${word} ${path} (${counted})`);
-    for (const line of outcome.output.matchAll(/^.*\.\.\. .*ignored.*$/gm)) say(`  ${line[0]}`);
+    if (outcome.failed > 0) print(outcome.output.trimEnd());
+    print(`[${this.#ended}/${this.#files}${failed}] ${word} ${path} (${counted})`);
+    for (const line of outcome.output.matchAll(/^.*\.\.\. .*ignored.*$/gm)) print(`  ${line[0]}`);
   }
 
   /** Remembers how long each file took, so that the longest begin first next time. */

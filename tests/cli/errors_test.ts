@@ -2,17 +2,22 @@
 import assert from "node:assert/strict";
 import { runProgram } from "../util/mod.ts";
 
-const AFTER = "(ipbench --help lists what there is)\n";
+const after = (command: string) => `(${command} --help lists what there is)\n`;
 
 /** What was typed, and all of stderr. */
 const WRONG: [args: string[], stderr: string][] = [
-  [["rnu", "x.xml"], `ipbench: unknown command 'rnu'\n(Did you mean run?)\n${AFTER}`],
-  [["run", "--clinet", "a"], `ipbench: unknown option '--clinet'\n(Did you mean --client?)\n${AFTER}`],
+  [["rnu", "x.xml"], `ipbench: unknown command 'rnu'\n(Did you mean run?)\n${after("ipbench")}`],
+  [
+    ["run", "--clinet", "a"],
+    `ipbench: unknown option '--clinet'\n(Did you mean --client?)\n${after("ipbench run")}`,
+  ],
   [
     ["run", "a.xml", "b.xml"],
-    "ipbench: too many arguments for 'run'. Expected 1 argument but got 2: a.xml, b.xml.\n" + AFTER,
+    "ipbench: too many arguments for 'run'. Expected 1 argument but got 2: a.xml, b.xml.\n" +
+    after("ipbench run"),
   ],
-  [["run", "--json"], `ipbench: option '--json <file>' argument missing\n${AFTER}`],
+  [["run", "--json"], `ipbench: option '--json <file>' argument missing\n${after("ipbench run")}`],
+  [["history", "list", "--jsn"], `ipbench: unknown option '--jsn'\n${after("ipbench history list")}`],
   [["status"], "ipbench: which daemons? Give HOST, or a configuration that names them\n"],
   [["run", "no/such.xml"], "ipbench: cannot read the configuration no/such.xml: there is no such file\n"],
   [["run", "tests"], "ipbench: cannot read the configuration tests: it is a directory\n"],
@@ -36,12 +41,14 @@ const WRONG: [args: string[], stderr: string][] = [
   [["status", "--port", "x", "a"], 'ipbench: --port: "x" is not a port; expected a number from 1 to 65535\n'],
   [["echo", "--udp", "70000"], 'ipbench: --udp: "70000" is not a port; expected a number from 1 to 65535\n'],
   [["echo", "--raw", "eth0,check=1"], 'ipbench: --raw: "eth0,check=1" holds a comma\n'],
-  [["deploy", "-oProxyCommand=x"], `ipbench: unknown option '-oProxyCommand=x'\n${AFTER}`],
+  [["deploy", "-oProxyCommand=x"], `ipbench: unknown option '-oProxyCommand=x'\n${after("ipbench deploy")}`],
   [["deploy", "--bin", "/x;reboot", "h"], 'ipbench: --bin: "/x;reboot" is not a plain absolute path\n'],
   [["deploy", "h;reboot"], 'ipbench: "h;reboot" is not a host\n'],
   [
     ["completions", "tcsh"],
-    `ipbench: command-argument value 'tcsh' is invalid for argument 'shell'. Allowed choices are bash, zsh, fish.\n${AFTER}`,
+    `ipbench: command-argument value 'tcsh' is invalid for argument 'shell'. Allowed choices are bash, zsh, fish.\n${
+      after("ipbench completions")
+    }`,
   ],
   [
     ["--client", "a", "--test", "latency", "--test-target", "t", "--json", "/no/such/folder/x.json"],

@@ -59,7 +59,7 @@ Deno.test(
     await withCopy(async (path, folder) => {
       await Deno.copyFile(path, `${folder}/ipbenchd`);
       const expected = new RegExp(
-        `\\d+\\.\\d+\\.\\d+ \\(launcher, Deno \\d[^,]*, plugin interface 1\\.2, ${Deno.build.os}-${Deno.build.arch}\\)\\n$`,
+        `\\d+\\.\\d+\\.\\d+ \\(launcher, Deno \\d[^,]*, plugin interface 1\\.3, ${Deno.build.os}-${Deno.build.arch}\\)\\n$`,
       );
       for (const name of ["ipbench", "ipbenchd"]) {
         const { code, stdout, stderr } = await start(`${folder}/${name}`, ["--version"], {}, true);

@@ -1,6 +1,7 @@
 /** A quick look, as a user starts it: what it finds, how long it takes, and that nothing of it is left. */
 import assert from "node:assert/strict";
 import type { QuickDocument } from "../../controller/quick/quick_document.ts";
+import { TemporaryFolder } from "../fixtures/folders.ts";
 import { Veth } from "../fixtures/network/veth.ts";
 import { EchoServer, QueueReader } from "../fixtures/network/queue.ts";
 import {
@@ -80,12 +81,14 @@ Deno.test("Ctrl-C ends it, shows what there is, and leaves nothing", async () =>
   await assertNoneLeft(run.name);
 });
 
-Deno.test("its daemons end with it even when it is killed", async () => {
+Deno.test("its daemons end with it even when it is killed, and the next one removes its folder", async () => {
+  using temporary = TemporaryFolder.make();
   const run = marked();
+  const env = { ...run.env, TMPDIR: temporary.path };
   const { path, args } = programCommand("ipbench");
   const child = new Deno.Command(path, {
     args: [...args, "quick"],
-    env: run.env,
+    env,
     stdin: "null",
     stdout: "null",
     stderr: "null",
@@ -94,6 +97,15 @@ Deno.test("its daemons end with it even when it is killed", async () => {
   kill(child.pid, "SIGKILL");
   await child.status;
   await assertNoneLeft(run.name, 10_000);
+  const folders = () =>
+    [...Deno.readDirSync(temporary.path)].filter(({ name }) => name.startsWith("ipbench-quick"));
+  const [left] = folders();
+  assert.ok(left !== undefined, "it was killed before it could remove its folder");
+  const old = new Date(Date.now() - 3_600_000);
+  Deno.utimeSync(`${temporary.path}/${left.name}`, old, old);
+  const { code } = await runProgram("ipbench", ["quick", "no-such-host.invalid"], { env });
+  assert.equal(code, 1);
+  assert.deepEqual(folders(), []);
 });
 
 Deno.test("wrong use is told before anything is started", async () => {

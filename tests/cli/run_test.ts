@@ -1,6 +1,7 @@
 /** `ipbench run` as scripts see it: stdout, files, exit statuses. */
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
+import { inFolder } from "../fixtures/folders.ts";
 import { collectText, deadline, kill, programCommand, runProgram, TestDaemon, until } from "../util/mod.ts";
 
 const DUMMY = ["--test", "dummy", "--test-target", "127.0.0.1", "--test-args", "seconds=0.3,text=client-row"];
@@ -8,15 +9,6 @@ const DUMMY = ["--test", "dummy", "--test-target", "127.0.0.1", "--test-args", "
 function deadPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
-}
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "ipbench-test-" });
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** Starts a run and gives what it has said on stderr so far. */

@@ -15,6 +15,10 @@ Deno.test("wrong use of sweep, search and rfc2544 is said in a sentence, with st
     [["search", ...RUN, "--max", "1G", "--goal", "nrd"], /unknown goal "nrd"; known: ndr, pdr/],
     [["search", ...RUN, "--max", "1G", "--latency", "p99<5"], /needs a time above 0 with its unit/],
     [
+      ["rfc2544", ...RUN, "--test-args", "socktype=udp", "--line-rate", "1G", "--tests", "reset"],
+      /say what resets the device: --reset-command COMMAND/,
+    ],
+    [
       ["rfc2544", ...RUN, "--test-args", "socktype=tcp", "--line-rate", "1G"],
       /socktype=tcp makes frames of any size/,
     ],

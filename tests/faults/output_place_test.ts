@@ -178,6 +178,7 @@ async function fullDisk(): Promise<void> {
   assert.match(row, /first[^]*second/, stderr);
   assert.match(stderr, /ipbench: VALID/);
   assert.match(stderr, /cannot write .*r\.json: .*space.*ipbench recover/);
+  assert.doesNotMatch(stderr, /result document:/);
   assert.match(told, /^status 1$/m, told + stderr);
   assert.match(told, /recovered 2 of 2 client results[^]*ipbench: VALID/);
   assert.match(told, /^recovered 0$/m);

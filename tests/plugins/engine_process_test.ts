@@ -140,7 +140,7 @@ Deno.test({ name: rawTest, ignore: !hasNamespaces() }, async (t) => {
       args: ["netns", "exec", space, "cat", `/sys/class/net/${far}/address`],
     }).output();
     const mac = new TextDecoder().decode(stdout).trim();
-    for (const engine of ["socket", "mmsg", "ring"]) {
+    for (const engine of ["socket", "mmsg", "ring", "xdp"]) {
       await t.step(engine, async () => {
         const args = `socktype=raw,iface=${near},engine=${engine},rcvbuf=64Mi,${EXACT}`;
         const result = await exactly(async () => {

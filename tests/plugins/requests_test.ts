@@ -8,11 +8,11 @@ import assert from "node:assert/strict";
 import type { Counts, Metric, Rates, Summary } from "../../results/document/document.ts";
 import { drive, drivenRow } from "../fixtures/driven.ts";
 import { Nginx } from "../fixtures/peers/nginx.ts";
-import { EchoProcess, freePort } from "../fixtures/peers/echo_process.ts";
+import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { runConfig } from "../fixtures/run_config.ts";
 import { near } from "../fixtures/samples.ts";
 import { Veth } from "../fixtures/network/veth.ts";
-import { hasNamespaces, isInstalled, projectRoot, sleep, TestDaemon, until } from "../util/mod.ts";
+import { freePort, hasNamespaces, isInstalled, projectRoot, sleep, TestDaemon, until } from "../util/mod.ts";
 
 interface Result {
   counts: Counts;
@@ -115,6 +115,41 @@ Deno.test(
   },
 );
 
+Deno.test(
+  { name: "http to a server that goes: dead or silent in the middle (nginx-light)", ignore: !hasHttp },
+  async (t) => {
+    const load = "rate=100,duration=20,connections=4,drain=0.5,late=0.2";
+    for (const kept of [1, 0]) {
+      const which = kept === 1 ? "kept connections" : "a connection each";
+      await t.step(`it dies, ${which}`, async () => {
+        const server = await Nginx.start("hello");
+        const running = run("http", server.port, `${load},kept=${kept}`);
+        await sleep(1500);
+        await server[Symbol.asyncDispose]();
+        const { result } = await running;
+        const { sent, ok, lost } = result.counts;
+        assert.ok(ok > 0 && lost > 0 && sent === ok + lost, JSON.stringify(result.counts));
+        assert.match(JSON.stringify(result.reasons), /"INVALID","code":"target-died"/);
+        assert.ok(figuresOf(result).refused! > 0, JSON.stringify(result.metrics));
+      });
+      await t.step(`it stands still, ${which}`, async () => {
+        await using server = await Nginx.start("hello");
+        const worker = server.worker();
+        const running = run("http", server.port, `${load},kept=${kept}`);
+        await sleep(1500);
+        Deno.kill(worker, "SIGSTOP");
+        try {
+          const { result } = await running;
+          assert.match(JSON.stringify(result.reasons), /"INVALID","code":"target-(died|silent)"/);
+          assert.ok(figuresOf(result).timed_out! > 0, JSON.stringify(result.metrics));
+        } finally {
+          Deno.kill(worker, "SIGCONT");
+        }
+      });
+    }
+  },
+);
+
 Deno.test({
   name: "http holds 10,000 connections in 256 MB (nginx-light)",
   ignore: !hasHttp || Deno.uid() !== 0,
@@ -146,11 +181,11 @@ Deno.test({
   assert.ok(peakKb > 0 && peakKb < 256 * 1024, `${peakKb} kB`);
 });
 
-/** The kernel's counters of TCP in the namespace. */
-function tcpCounters(link: Veth): Record<string, number> {
+/** The kernel's counters of a protocol in the namespace. */
+function snmp(link: Veth, protocol: "Tcp" | "Udp"): Record<string, number> {
   const [command = "", ...args] = [...link.wrap, "cat", "/proc/net/snmp"];
   const text = new TextDecoder().decode(new Deno.Command(command, { args }).outputSync().stdout);
-  const [names = [], values = []] = text.split("\n").filter((line) => line.startsWith("Tcp:"))
+  const [names = [], values = []] = text.split("\n").filter((line) => line.startsWith(`${protocol}:`))
     .map((line) => line.split(" ").slice(1));
   return Object.fromEntries(names.map((name, i) => [name, Number(values[i])]));
 }
@@ -167,9 +202,9 @@ Deno.test({ name: "connections are those that the kernel counts", ignore: !hasNa
     ]
   ) {
     await t.step(args, async () => {
-      const before = tcpCounters(link);
+      const before = snmp(link, "Tcp");
       const { result } = await run("connections", ECHO_PORT, args, link.wrap);
-      const after = tcpCounters(link), figures = figuresOf(result);
+      const after = snmp(link, "Tcp"), figures = figuresOf(result);
       const grown = (name: string) => after[name]! - before[name]!;
       assert.equal(result.counts.sent, result.counts.ok);
       // In a closed loop a connection may begin within the phase's last moment and another right after it.
@@ -177,7 +212,7 @@ Deno.test({ name: "connections are those that the kernel counts", ignore: !hasNa
       near(figures.connections_opened!, result.counts.sent, args.includes("rate") ? 20 : 1, "opened");
       // Each connection ends, and with linger=0 by a reset.
       if (args.includes("linger")) assert.ok(grown("OutRsts") >= result.counts.sent);
-      await until("nothing is connected", 5000, () => tcpCounters(link).CurrEstab === 0);
+      await until("nothing is connected", 5000, () => snmp(link, "Tcp").CurrEstab === 0);
       const { connect, first_byte, response } = result.latency;
       assert.ok(connect!.p50_ns <= first_byte!.p50_ns && first_byte!.p50_ns <= response.p50_ns);
       assert.equal(connect!.count, result.counts.sent);
@@ -268,28 +303,104 @@ Deno.test("rr and connections run by daemons, and two testers add up", async (t)
   }
 });
 
-Deno.test("rr gets responses of other sizes from stream_target, which counts the same", async () => {
+async function withStreamTarget(
+  seconds: number,
+  body: (port: number) => Promise<void>,
+): Promise<Record<string, number>> {
   const port = freePort();
-  const target = drive({
-    plugin: "stream_target",
-    target: "",
-    port: 0,
-    args: `port=${port},ip=127.0.0.1`,
-    seconds: 4,
-  });
+  const args = `port=${port},ip=127.0.0.1`;
+  const target = drive({ plugin: "stream_target", target: "", port: 0, args, seconds });
   const counted = drivenRow<Result>(target);
   counted.catch(() => {});
   await until("stream_target listens", 10_000, () => {
     const hex = port.toString(16).toUpperCase().padStart(4, "0");
     return Deno.readTextFileSync("/proc/net/tcp").includes(`:${hex} 00000000:0000 0A`);
   });
-  const { result } = await run(
-    "rr",
-    port,
-    "peer=ipbench,rate=200,duration=1,connections=4,depth=2,request=100,response=50K",
-  );
-  assert.deepEqual([result.counts.sent, result.counts.ok], [200, 200]);
-  near(result.rates.received_bps!, 200 * 50_000 * 8, 0.05 * 200 * 50_000 * 8, "received_bps");
-  const figures = figuresOf((await counted).result);
-  assert.deepEqual([figures.request_connections, figures.requests, figures.responses], [4, 200, 200]);
+  await body(port);
+  return figuresOf((await counted).result);
+}
+
+Deno.test("rr gets responses of other sizes from stream_target, which counts the same", async (t) => {
+  for (const [proto, response, connections] of [["tcp", 50_000, 4], ["udp", 20_000, 1]] as const) {
+    await t.step(proto, async () => {
+      const figures = await withStreamTarget(4, async (port) => {
+        const { result } = await run(
+          "rr",
+          port,
+          `proto=${proto},peer=ipbench,rate=200,duration=1,connections=4,depth=2,request=100,response=${response}`,
+        );
+        assert.deepEqual([result.counts.sent, result.counts.ok, result.counts.corrupt], [200, 200, 0]);
+        near(
+          result.rates.received_bps!,
+          200 * response * 8,
+          0.05 * 200 * response * 8,
+          "received_bps",
+        );
+      });
+      assert.deepEqual(
+        [figures.request_connections, figures.requests, figures.responses, figures.request_strangers],
+        [connections, 200, 200, 0],
+      );
+    });
+  }
 });
+
+Deno.test("rr over UDP asks stream_target from several addresses, and tells why it cannot", async (t) => {
+  await t.step("bind", async () => {
+    const figures = await withStreamTarget(3, async (port) => {
+      const { result } = await run(
+        "rr",
+        port,
+        `proto=udp,peer=ipbench,rate=300,duration=0.5,connections=6,response=9,"bind=127.0.0.7;127.0.0.8;127.0.0.9"`,
+      );
+      assert.deepEqual([result.counts.sent, result.counts.ok], [150, 150]);
+    });
+    assert.deepEqual([figures.request_connections, figures.responses], [3, 150]);
+  });
+  await t.step("an echo is no stream_target", async () => {
+    await using echo = await EchoProcess.start();
+    await assert.rejects(
+      () => run("rr", echo.port, "proto=udp,peer=ipbench,duration=0.2"),
+      /the target gave no welcome for requests over UDP; is it stream_target\?/,
+    );
+  });
+  await t.step("nobody is there", async () => {
+    await assert.rejects(
+      () => run("rr", freePort(), "proto=udp,peer=ipbench,duration=0.2"),
+      /takes no connection \(TCP\) beside requests over UDP; is it stream_target\?.*refused/s,
+    );
+  });
+});
+
+Deno.test(
+  { name: "rr's requests over UDP are those that the kernel counts", ignore: !hasNamespaces() },
+  async () => {
+    using link = Veth.make("u");
+    assert.ok(link !== null);
+    const target = drive({
+      plugin: "stream_target",
+      target: "",
+      port: 0,
+      args: "ip=127.0.0.1",
+      wrap: link.wrap,
+      seconds: 5,
+    });
+    const counted = drivenRow<Result>(target);
+    counted.catch(() => {});
+    await sleep(1500);
+    const before = snmp(link, "Udp");
+    // Port 0: rr knows the port of its peer.
+    const { result } = await run(
+      "rr",
+      0,
+      "proto=udp,peer=ipbench,rate=400,duration=1,request=16,response=1000",
+      link.wrap,
+    );
+    const after = snmp(link, "Udp");
+    assert.deepEqual([result.counts.sent, result.counts.ok], [400, 400]);
+    // Requests and responses, both within the namespace.
+    assert.equal(after.OutDatagrams! - before.OutDatagrams!, 800);
+    assert.equal(after.InDatagrams! - before.InDatagrams!, 800);
+    assert.equal(figuresOf((await counted).result).responses, 400);
+  },
+);

@@ -1,20 +1,8 @@
 /** Each of the lesser tests in a whole run with `dist/`, and plugins written for the original. */
 import assert from "node:assert/strict";
-import type { Metric } from "../../results/document/document.ts";
+import { metric } from "../fixtures/metric.ts";
 import { runConfig } from "../fixtures/run_config.ts";
-import { fixturePlugins, runProgram, TestDaemon, until } from "../util/mod.ts";
-
-/** A free port for UDP and, most likely, for TCP. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-function metric(metrics: Metric[], name: string): number {
-  const found = metrics.find((m) => m.name === name);
-  assert.ok(found !== undefined, `metric ${name} in ${JSON.stringify(metrics)}`);
-  return found.value;
-}
+import { fixturePlugins, freePort, runProgram, TestDaemon, until } from "../util/mod.ts";
 
 Deno.test("discard and sink: what was sent is what arrived, and the loss is known", async () => {
   await using tester = await TestDaemon.start();

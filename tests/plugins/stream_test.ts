@@ -1,20 +1,8 @@
 /** stream and stream_target in whole runs with `dist/`: figures, several testers, latency beside the load, targets that fail. */
 import assert from "node:assert/strict";
-import type { Metric } from "../../results/document/document.ts";
+import { metric } from "../fixtures/metric.ts";
 import { runConfig } from "../fixtures/run_config.ts";
-import { TestDaemon } from "../util/mod.ts";
-
-/** A free port for UDP and, most likely, for TCP. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-function metric(metrics: Metric[], name: string): number {
-  const found = metrics.find((m) => m.name === name);
-  assert.ok(found !== undefined, `metric ${name} in ${JSON.stringify(metrics)}`);
-  return found.value;
-}
+import { freePort, TestDaemon } from "../util/mod.ts";
 
 /** What a processor that is shared with other tests makes of a run is no matter here. */
 const RATE = "bps=20M,limit_cpu=100%";
@@ -145,7 +133,9 @@ Deno.test("stream says what is wrong with its target, and leaves nothing behind"
   assert.match(other.stderr, /does not answer as stream_target does/);
   listener.close();
   await closing.catch(() => {});
-  const { stdout } = new Deno.Command("ss", { args: ["-Htan", `( dport = :${port} or sport = :${port} )`] })
+  const { stdout } = new Deno.Command("ss", {
+    args: ["-Htan", "exclude", "time-wait", `( dport = :${port} or sport = :${port} )`],
+  })
     .outputSync();
   assert.equal(new TextDecoder().decode(stdout), "");
 });

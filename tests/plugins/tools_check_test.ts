@@ -265,6 +265,8 @@ Deno.test("plugin check: ours have no faults", async () => {
   const given: Record<string, string[]> = {
     latency: ["--args", "socktype=udp,bps=1M,duration=0.5", "--target", `127.0.0.1:${echo.port}`],
     echo: ["--args", "ip=127.0.0.1,udp=0,tcp=0"],
+    stamp: ["--args", "duration=0.5,warmup=0,cooldown=0", "--target", "127.0.0.1:862"],
+    stamp_reflector: ["--args", "ip=127.0.0.1,port=0"],
     discard: [
       "--args",
       "socktype=udp,bps=1M,test_time=0.5,warmup=0,cooldown=0,rampup=0",

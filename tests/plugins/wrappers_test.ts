@@ -1,6 +1,6 @@
 /** The wrapper tests in daemons of `dist/`: results, log, and that nothing is left of the programs. */
 import assert from "node:assert/strict";
-import type { Metric } from "../../results/document/document.ts";
+import { metric } from "../fixtures/metric.ts";
 import { runConfig } from "../fixtures/run_config.ts";
 import {
   handshake,
@@ -17,12 +17,6 @@ const TIMED_OUT = {
   client_wrapper: /^451 .*slow\.sh/,
   target_wrapper: /^451 .*no STOP came within 2 s/,
 };
-
-function metric(metrics: Metric[], name: string): number {
-  const found = metrics.find((m) => m.name === name);
-  assert.ok(found !== undefined, `metric ${name} in ${JSON.stringify(metrics)}`);
-  return found.value;
-}
 
 /** Waits for slow.sh and its child that left its session and ignores SIGTERM. */
 async function programsRun(daemon: TestDaemon): Promise<void> {

@@ -6,33 +6,16 @@
 import assert from "node:assert/strict";
 import { type Browser, chromium } from "playwright-core";
 import type { ResultDocument } from "../../results/document/document.ts";
+import { CHROMIUM, CHROMIUM_FLAGS, hasChromium } from "../fixtures/browser.ts";
 import { makeClassedDocument } from "../fixtures/classed_document.ts";
 import { makeDocument, makeSweep } from "../fixtures/documents.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
+import { makeRfc2544, makeSearch } from "../fixtures/searches.ts";
 import { emptyCharts, focusedText, overlaps, pageWidth } from "../fixtures/page_checks.js";
 import { runProgram } from "../util/mod.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 /** Longest time for one thing that a page does, on a busy machine. */
 const PAGE_MS = 120_000;
-const present = (() => {
-  try {
-    return Deno.statSync(CHROMIUM).isFile;
-  } catch {
-    return false;
-  }
-})();
-
 /** A page whose every complaint and request is an error at the end. */
 async function open(browser: Browser, file: string, width: number, scheme: "light" | "dark" = "light") {
   const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme: scheme });
@@ -73,10 +56,10 @@ async function report(folder: TemporaryFolder, path: string, name: string): Prom
 }
 
 Deno.test(
-  { name: "pages in a browser", ignore: !present, sanitizeOps: false, sanitizeResources: false },
+  { name: "pages in a browser", ignore: !hasChromium(), sanitizeOps: false, sanitizeResources: false },
   async (t) => {
     using folder = TemporaryFolder.make();
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
     try {
       await t.step("a single run", async () => {
         const one = makeDocument({ samples: 5000, cpus: 8 });
@@ -110,6 +93,24 @@ Deno.test(
         await checkPage(browser, page, 12);
         await printed(browser, page);
         sweep[Symbol.dispose]();
+      });
+
+      await t.step("a search of two goals, and RFC 2544's benchmarks: the answer comes first", async () => {
+        const found = await makeSearch({
+          seed: 3,
+          capacity: 412e6,
+          noise: 0.002,
+          buffer: 3e6,
+          invalidShare: 0.05,
+        });
+        const search = await report(folder, folder.write("knee.json", found), "knee");
+        await checkPage(browser, search, 4);
+        const { page: shown } = await open(browser, search, 1280);
+        assert.match(await shown.locator("header li").first().innerText(), /^fdio-ndr \(no loss\): 41\d/);
+        await shown.close();
+        const device = { framesPerSecond: 700_000, bytesPerSecond: 124e6, buffer: 4000 };
+        const frames = await report(folder, folder.write("frames.json", await makeRfc2544(device)), "frames");
+        await checkPage(browser, frames, 4);
       });
 
       await t.step("an original's run, without distributions", async () => {

@@ -3,6 +3,7 @@ import { noFigures } from "../../controller/outcome/run_document.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { makeDocument, makeSweep } from "../fixtures/documents.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
+import { makeSearch } from "../fixtures/searches.ts";
 import { programCommand, runProgram } from "../util/mod.ts";
 
 /** Longest time for a thousand documents: 3 s on a quiet machine, tests run side by side on busy ones. */
@@ -40,6 +41,34 @@ Deno.test("a run becomes a page without scripts, and every other form", async ()
   const [header, row] = Deno.readTextFileSync(`${folder.path}/figures.csv`).trim().split("\n");
   assert.equal(header!.split(",").length, row!.split(",").length);
   assert.match(Deno.readTextFileSync(`${folder.path}/gnuplot/report.gp`), /plot x/);
+});
+
+Deno.test("a search is a page, its table, rows and charts; the folder of its trials adds who measured", async () => {
+  using folder = TemporaryFolder.make();
+  const found = await makeSearch({ seed: 3, capacity: 412e6, noise: 0.002, buffer: 3e6 });
+  const file = folder.write("search.json", found);
+  const [page, charts] = [`${folder.path}/page.html`, `${folder.path}/charts`];
+  const drawn = await runProgram("ipbench", ["report", file, "-o", page, "--svg", charts]);
+  assert.equal(drawn.code, 0, drawn.stderr);
+  assert.match(drawn.stdout, /^goal +lower \(bit\/s\)[\s\S]*\nfdio-ndr +41\d/);
+  assert.match(Deno.readTextFileSync(page), /id="chart-search-loss"[\s\S]*id="chart-search-throughput"/);
+  assert.match(Deno.readTextFileSync(`${charts}/search-latency.svg`), /<svg[\s\S]*<path/);
+  const rows = await runProgram("ipbench", ["report", file, "--csv"]);
+  assert.equal(rows.stdout.trim().split("\n").length, 1 + found.trials.length, rows.stderr);
+  assert.match(rows.stdout, /^n,load,seconds,goal,/);
+  const other = await runProgram("ipbench", ["report", file, "--markdown"]);
+  assert.deepEqual([other.code, other.stdout], [2, ""]);
+  assert.match(
+    other.stderr,
+    /--markdown: .* is a search, which is a page \(-o\), charts \(--svg\) or rows \(--csv\)/,
+  );
+  folder.write("trial-0001.json", makeDocument({ samples: 500 }));
+  const all = await runProgram("ipbench", ["report", folder.path, "-o", page]);
+  assert.equal(all.code, 0, all.stderr);
+  assert.match(Deno.readTextFileSync(page), /id="trials"[\s\S]*id="testers"[\s\S]*id="environment"/);
+  const damaged = await runProgram("ipbench", ["report", folder.write("bad.json", { ...found, goals: 1 })]);
+  assert.equal(damaged.code, 1);
+  assert.match(damaged.stderr, /bad\.json: goals: /);
 });
 
 Deno.test("a folder becomes curves; what cannot be read in it is named", async () => {
@@ -249,10 +278,10 @@ Deno.test("a gigabyte is refused before it is read, and one that does not tell i
   Deno.truncateSync(file, 1_000_000_000);
   const done = await runProgram("ipbench", ["report", file]);
   assert.equal(done.code, 1);
-  assert.match(done.stderr, /huge\.json: 1000 MB or more; a result document has at most 268 MB/);
+  assert.match(done.stderr, /huge\.json: 1000 MB or more; a result document has at most 524 MB/);
   const endless = await runProgram("ipbench", ["report", "/dev/zero"]);
   assert.equal(endless.code, 1);
-  assert.match(endless.stderr, /at most 268 MB/);
+  assert.match(endless.stderr, /at most 524 MB/);
 });
 
 /** Largest memory of a process so far, in MB; 0 when it has gone. */

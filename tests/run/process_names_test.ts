@@ -4,16 +4,10 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { childrenOf, kill, programCommand, readProcess, TestDaemon, until } from "../util/mod.ts";
+import { childrenOf, freePort, kill, programCommand, readProcess, TestDaemon, until } from "../util/mod.ts";
 
 /** The command line of a process, as `ps -o args` prints it. */
 const shown = (pid: number): string => readProcess(pid)?.command ?? "";
-
-/** A port of this machine on which nobody listens. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
 
 for (const role of ["tester", "target"] as const) {
   Deno.test(`ps: a ${role} daemon, and the test in it`, async () => {

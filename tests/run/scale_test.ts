@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { parseDocument } from "../../results/document/parse.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { xmlOf } from "../fixtures/run_config.ts";
-import { isDead, startSwarm, swarmAddress } from "../fixtures/peers/swarm.ts";
+import { isDead, joinSwarm, startSwarm, swarmAddress } from "../fixtures/peers/swarm.ts";
 import { realAnswers } from "../fixtures/peers/swarm_answers.ts";
-import { momentOf, observeRun } from "../util/mod.ts";
+import { freePort, momentOf, observeRun } from "../util/mod.ts";
 
 const TESTERS = 100;
 const DEAD_EVERY = 20;
@@ -64,4 +64,55 @@ Deno.test(`${TESTERS} testers that tell all they can, every ${DEAD_EVERY}th dead
   const { controller, children } = run.peakBytes;
   assert.ok(controller <= MEMORY_MB * 2 ** 20, `the controller took ${controller} bytes`);
   assert.ok(children > 0 && children <= CHILDREN_MB * 2 ** 20, `its children took ${children} bytes`);
+});
+
+/** More than a controller keeps in memory as a whole. */
+const JOINING = 600;
+
+Deno.test(`${JOINING} testers that dial in: all that they tell is in the document, and the sums are theirs`, async () => {
+  using folder = TemporaryFolder.make();
+  const secret = "sixteen bytes, or rather more of them", port = freePort();
+  const file = folder.write("secret", secret);
+  Deno.chmodSync(file, 0o600);
+  await using swarm = await joinSwarm({ ...await realAnswers(20_000), lastsMs: LASTS_MS }, {
+    ...{ port, testers: JOINING, secret },
+  });
+  const json = `${folder.path}/result.json`;
+  const run = await observeRun([
+    ...[
+      "run",
+      "--listen",
+      `0.0.0.0:${port}`,
+      "--expect",
+      String(JOINING),
+      "--wait",
+      "100s",
+      "--secret-file",
+      file,
+    ],
+    ...["--json", json, "--test", "latency", "--test-target", "127.0.0.1"],
+    ...["--test-args", "socktype=udp,bps=51.2M,samples=20000,warmup=0,cooldown=0"],
+  ]);
+  const said = run.lines.map(({ text }) => text).join("\n");
+  const document = parseDocument(await Deno.readTextFile(json));
+  assert.equal(document.run.failed, undefined, said);
+  assert.equal(swarm.finished, JOINING);
+  document.clients.forEach((client, n) => {
+    assert.equal(client.host, `${n}@lab${n}`);
+    assert.equal(client.error, undefined, client.host);
+    assert.equal(typeof client.environment?.kernel, "string", client.host);
+    assert.equal(typeof client.histograms?.response, "string", client.host);
+    assert.ok(
+      (client.series?.length ?? 0) > 0 && client.clock !== null && client.start !== null,
+      client.host,
+    );
+  });
+  const counts = document.clients.flatMap((client) => client.latency?.response?.count ?? []);
+  assert.equal(document.total.latency.response?.count, counts.reduce((sum, count) => sum + count, 0));
+  const readyMs = momentOf(run, "starting") - momentOf(run, "waiting");
+  assert.ok(readyMs <= SET_UP_MS, `ready in ${readyMs} ms`);
+  assert.ok(
+    run.peakBytes.controller <= MEMORY_MB * 2 ** 20,
+    `the controller took ${run.peakBytes.controller} bytes`,
+  );
 });

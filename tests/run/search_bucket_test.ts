@@ -1,6 +1,6 @@
 /** A search against a real echo whose capacity is known. */
 import assert from "node:assert/strict";
-import type { SearchDocument } from "../../controller/search/document.ts";
+import type { SearchDocument } from "../../results/search/document.ts";
 import { BucketEcho } from "../fixtures/peers/bucket_process.ts";
 import { runProgram, TestDaemon } from "../util/mod.ts";
 

@@ -1,6 +1,6 @@
 /** examples/search.xml and ipbench rfc2544, on one machine against an echo of known capacity. */
 import assert from "node:assert/strict";
-import type { Rfc2544Document } from "../../controller/search/rfc2544_document.ts";
+import type { Rfc2544Document } from "../../results/search/rfc2544_document.ts";
 import { BucketEcho } from "../fixtures/peers/bucket_process.ts";
 import { projectRoot, runProgram, TestDaemon } from "../util/mod.ts";
 

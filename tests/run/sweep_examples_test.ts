@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parseDocument } from "../../results/document/parse.ts";
 import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { startSmallTarget } from "../fixtures/peers/small_target.ts";
-import { projectRoot, runProgram, TestDaemon } from "../util/mod.ts";
+import { freePort, projectRoot, runProgram, TestDaemon } from "../util/mod.ts";
 
 /** Addresses of this machine that stand for those of the examples. */
 const NETWORK = "127.24.0.";
@@ -164,4 +164,29 @@ Deno.test("examples/sddf.sh: a row of 12 columns for each rate", async () => {
   } finally {
     meter.close();
   }
+});
+
+Deno.test("examples/stamp.xml: a row, loss of each way, and how well its delay is known", async () => {
+  await using stack = new AsyncDisposableStack();
+  await startTesters(stack, 1);
+  stack.use(await TestDaemon.start({ role: "target", ip: TARGET, port: TARGET_PORT }));
+  await inFolder(async (folder) => {
+    const port = freePort(TARGET);
+    const path = await adapt("stamp.xml", folder, port);
+    const text = (await Deno.readTextFile(path))
+      .replace("duration=10", "warmup=100ms,cooldown=50ms,duration=300ms,noise=20ms")
+      .replace('name="stamp" ', `name="stamp" port="${port}" `)
+      .replace('name="stamp_reflector"', `name="stamp_reflector" args="ip=${TARGET},port=${port}"`);
+    await Deno.writeTextFile(path, text);
+    const json = `${folder}/result.json`;
+    const { stdout, stderr } = await runProgram("ipbench", ["run", path, "--json", json]);
+    assert.deepEqual(stdout.trim().split("\n").map((row) => row.split(",").length), [9, 2], stdout + stderr);
+    const { clients, total } = parseDocument(await Deno.readTextFile(json));
+    const figures = Object.fromEntries((total.metrics ?? []).map(({ name, value }) => [name, value]));
+    assert.deepEqual([figures.lost_forward, figures.lost_backward, figures.lost_unknown], [0, 0, 0], stderr);
+    // On loopback the clocks' error is larger than any delay, or nearly so.
+    const { forward, clocks } = clients[0]!.one_way!;
+    assert.equal(clocks, "compared");
+    assert.ok(forward!.error_ns! > 0 && (forward!.reason !== null || total.latency.forward !== null));
+  });
 });

@@ -50,12 +50,27 @@ function assertClean(terminal: TestTerminal, testers: number): void {
   assert.doesNotMatch(terminal.raw, /(?<!\r)\x1b\[\d+A/, "up without a carriage return");
 }
 
+/** A tester reports percentiles when it has time for them, which on a crowded machine may be never in a run. */
+const TRIES = 3;
+
+/** Runs until each tester's p99 was there to be read; the last try must have it. */
+async function withP99(run: () => Promise<TestTerminal>, testers: readonly TestDaemon[]): Promise<void> {
+  for (let left = TRIES; left > 0; left--) {
+    await using terminal = await run();
+    const shown = testers.every((tester) => linesOf(terminal, tester).some((line) => WHOLE_P99.test(line)));
+    if (shown || left === 1) return assertP99(terminal, testers);
+  }
+}
+
+function linesOf(terminal: TestTerminal, { host, port }: TestDaemon): string[] {
+  return terminal.frames.flat().filter((line) => line.startsWith(`${host}:${port} `));
+}
+
 /** For each tester: was there a time at which its p99 could be read? */
 function assertP99(terminal: TestTerminal, testers: readonly TestDaemon[]): void {
-  const lines = terminal.frames.flat();
-  for (const { host, port } of testers) {
-    const own = lines.filter((line) => line.startsWith(`${host}:${port} `));
-    assert.ok(own.some((line) => WHOLE_P99.test(line)), `no p99 of ${port}: ${JSON.stringify(own)}`);
+  for (const tester of testers) {
+    const own = linesOf(terminal, tester);
+    assert.ok(own.some((line) => WHOLE_P99.test(line)), `no p99 of ${tester.port}: ${JSON.stringify(own)}`);
     const damaged = own.filter((line) => line.includes("p99") && !WHOLE_P99.test(line));
     assert.deepEqual(damaged, []);
   }
@@ -67,11 +82,13 @@ for (const columns of [80, 60]) {
     async () => {
       await using lab = await bench(3);
       for (const count of [1, 3]) {
-        await using terminal = TestTerminal.open("ipbench", ["run", ...lab.line(count, 2)], { columns });
-        await terminal.end();
-        assertClean(terminal, count);
-        assertP99(terminal, lab.testers.slice(0, count));
-        assert.match(terminal.lines().join("\n"), /^ipbench: (VALID|SUSPECT|INVALID)$/m);
+        await withP99(async () => {
+          const terminal = TestTerminal.open("ipbench", ["run", ...lab.line(count, 2)], { columns });
+          await terminal.end();
+          assertClean(terminal, count);
+          assert.match(terminal.lines().join("\n"), /^ipbench: (VALID|SUSPECT|INVALID)$/m);
+          return terminal;
+        }, lab.testers.slice(0, count));
       }
     },
   );

@@ -23,3 +23,18 @@ export function collectText(stream: ReadableStream<Uint8Array>): Collected {
   })().catch(() => {});
   return collected;
 }
+
+/**
+ * Reads a stream to its end, and keeps its lines.
+ *
+ * @param stream A program's standard output or error.
+ * @param lines Gets each line when it is whole.
+ */
+export async function keepLines(stream: ReadableStream<Uint8Array>, lines: string[]): Promise<void> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop() ?? "";
+    lines.push(...parts);
+  }
+}

@@ -16,6 +16,8 @@ export interface DaemonStart {
   ip?: string | null;
   /** 0, any free one, by default. */
   port?: number;
+  /** Another `ipbenchd` than the one that was built. */
+  path?: string;
   /** More arguments. */
   args?: string[];
   env?: Record<string, string>;
@@ -59,7 +61,9 @@ export class TestDaemon {
    * @throws {Error} when it does not become ready; with what it said.
    */
   static async start(options: DaemonStart = {}): Promise<TestDaemon> {
-    const command = programCommand("ipbenchd");
+    const command = options.path === undefined
+      ? programCommand("ipbenchd")
+      : { path: options.path, args: [] };
     const mark = crypto.randomUUID();
     const ip = options.ip === undefined ? "127.0.0.1" : options.ip;
     const [path = "", ...before] = [...options.wrap ?? [], command.path];

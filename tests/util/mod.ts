@@ -13,6 +13,7 @@
 export * from "./certificates.ts";
 export * from "./collected.ts";
 export * from "./daemon.ts";
+export * from "./joined_daemon.ts";
 export * from "./needs.ts";
 export * from "./observed_run.ts";
 export * from "./processes.ts";

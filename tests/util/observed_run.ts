@@ -21,6 +21,8 @@ export interface ObservedRun {
   readonly peakBytes: { readonly controller: number; readonly children: number; readonly together: number };
   /** Processor time of the controller without its children, in ms. */
   readonly processorMs: number;
+  /** The same of this process meanwhile, which may play the testers, in ms. */
+  readonly ownProcessorMs: number;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface ObservedRun {
  */
 export async function observeRun(args: readonly string[]): Promise<ObservedRun> {
   const command = programCommand("ipbench");
-  const beganMs = performance.now();
+  const beganMs = performance.now(), ownBeganMs = processorMsOf(Deno.pid);
   const child = new Deno.Command(command.path, {
     args: [...command.args, ...args],
     env: { NO_COLOR: "1" },
@@ -63,7 +65,8 @@ export async function observeRun(args: readonly string[]): Promise<ObservedRun> 
       for (const text of parts) lines.push({ atMs, text });
     }
     const { code } = await child.status;
-    return { code, lines, beganMs, endedMs: performance.now(), peakBytes, processorMs };
+    const ownProcessorMs = processorMsOf(Deno.pid) - ownBeganMs;
+    return { code, lines, beganMs, endedMs: performance.now(), peakBytes, processorMs, ownProcessorMs };
   } finally {
     clearInterval(timer);
   }

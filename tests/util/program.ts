@@ -6,6 +6,9 @@
 
 const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathname).replace(/\/$/, "");
 
+// Tests leave nothing in the history of whoever runs them.
+Deno.env.set("IPBENCH_HISTORY", "off");
+
 /** The project's folder. */
 export function projectRoot(): string {
   return ROOT;

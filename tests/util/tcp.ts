@@ -181,3 +181,9 @@ export class RawClient {
     return JSON.stringify(new TextDecoder().decode(this.#buffer));
   }
 }
+
+/** A port on which nobody listens now, for TCP and, most likely, for UDP. */
+export function freePort(hostname = "127.0.0.1"): number {
+  using listener = Deno.listen({ hostname, port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}

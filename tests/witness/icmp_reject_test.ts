@@ -31,7 +31,7 @@ const ICMP6: typeof ICMP = [
 ];
 /** 200 packets a second for 0.4 s. */
 const PACKETS = 80;
-const ARGS = "socktype=udp,size=64,bps=102400,duration=0.4,warmup=0,cooldown=0,noise=0,drain=0.1,late=0.1";
+const ARGS = "socktype=udp,size=64,bps=102400,duration=0.4,warmup=0,cooldown=0,noise=0,drain=0.5,late=0.5";
 const NEAR6 = "fd00:1b::1", FAR6 = "fd00:1b::2";
 
 async function run(command: string[]): Promise<string> {

@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { PluginHost } from "../../ffi/mod.ts";
 import { drive, drivenRow } from "../fixtures/driven.ts";
 import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { FaultyEcho } from "../fixtures/peers/faulty_echo.ts";
@@ -185,13 +186,13 @@ Deno.test({
     return found === undefined || !/^\d+$/.test(found) ? undefined : Number(found);
   };
   const rings = asked("-g"), coalescing = asked("-c"), stamps = asked("-T");
-  const [most = ""] = rings.split("Current hardware settings");
+  const [largest = ""] = rings.split("Current hardware settings");
   const expected = {
     rings: {
       rx: value(rings, "RX"),
       tx: value(rings, "TX"),
-      rx_max: value(most, "RX"),
-      tx_max: value(most, "TX"),
+      rx_max: value(largest, "RX"),
+      tx_max: value(largest, "TX"),
     },
     coalescing: {
       rx_usecs: value(coalescing, "rx-usecs"),
@@ -201,6 +202,16 @@ Deno.test({
     },
     timestamping: { phc: value(stamps, "PTP Hardware Clock") ?? -1 },
   };
+  // The card's queues, which the record has not.
+  const queues = asked("-l"), [most = ""] = queues.split("Current hardware settings");
+  const host = PluginHost.spawn({ pluginDirs: [], debug: false, log: () => {} });
+  try {
+    const { channels } = await host.device(CARD!) as { channels: Figures };
+    assert.equal(channels["combined"], value(queues, "Combined") ?? 0);
+    assert.equal(channels["combined_max"], value(most, "Combined") ?? 0);
+  } finally {
+    await host.kill();
+  }
   for (const [part, figures] of Object.entries(expected)) {
     for (const [name, figure] of Object.entries(figures)) {
       if (figure !== undefined) assert.equal(nic[part]![name], figure, `${part}.${name}`);

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { drive, type DrivenResult, drivenRow } from "../fixtures/driven.ts";
+import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { FaultyEcho } from "../fixtures/peers/faulty_echo.ts";
 import { firstLine } from "../fixtures/first_line.ts";
 import { realtimeAheadNs } from "../fixtures/network/monotonic.ts";
@@ -68,6 +69,39 @@ Deno.test({ name: "drops and gaps of a stopped tester against /proc/net/snmp", i
     assert.ok(pacing["gaps"]! >= 1 && pacing["gaps"]! * pacing["gap_limit_ns"]! <= pacing["gap_sum_ns"]!);
   } finally {
     await echo.end();
+  }
+});
+
+Deno.test({
+  name: "replies with a wrong checksum against /proc/net/snmp",
+  ignore: ignore || !isInstalled("nft") || !isInstalled("ethtool"),
+}, async () => {
+  using link = Veth.make("w");
+  assert.ok(link !== null);
+  await using echo = await EchoProcess.start({ ip: link.nearAddress });
+  // Sums are made by the sender's kernel, and looked at by the receiver's.
+  output("ethtool", "-K", link.near, "tx", "off");
+  const chain = `{ type filter hook ingress device ${link.far} priority 0; }`;
+  const rule = `udp sport ${echo.port} numgen inc mod 10 0 udp checksum set 0xbeef`;
+  const [command = "", ...inside] = [...link.wrap, "nft"];
+  output(command, ...inside, "add", "table", "netdev", "spoil");
+  output(command, ...inside, "add", "chain", "netdev", "spoil", "in", chain);
+  output(command, ...inside, "add", "rule", "netdev", "spoil", "in", rule);
+  for (const more of ["flows=1", "flows=4", "flows=4,threads=2"]) {
+    const before = udpOf(link);
+    const args =
+      `socktype=udp,bps=1M,size=100,duration=0.5,warmup=0,cooldown=0,noise=0,drain=0.5,late=0.2,${more}`;
+    const child = drive({ target: link.nearAddress, port: echo.port, args, wrap: link.wrap });
+    const { result } = await drivenRow<StoppedResult>(child);
+    const after = udpOf(link), { engine, counts, reasons } = result;
+    const wrong = after["InCsumErrors"]! - before["InCsumErrors"]!;
+    assert.ok(wrong > 30, `${wrong}`);
+    assert.equal(engine["wrong_checksums"], wrong);
+    assert.equal(engine["receive_queue_drops"], after["RcvbufErrors"]! - before["RcvbufErrors"]!);
+    assert.equal(counts.lost, wrong + engine["receive_queue_drops"]!);
+    const codes = reasons.map(({ code }) => code);
+    assert.ok(codes.includes("receive-checksums") && !codes.includes("host-receive-errors"), codes.join());
+    assert.equal(codes.includes("receive-drops"), engine["receive_queue_drops"]! > 0);
   }
 });
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Lines } from "../fixtures/first_line.ts";
 import assert from "node:assert/strict";
 import type { Metric, Rates } from "../../results/document/document.ts";
 import { drive, drivenRow } from "../fixtures/driven.ts";
@@ -41,7 +42,7 @@ interface Result {
   rates: Rates;
   counts?: { sent: number; ok: number; lost: number };
   window: { start_ns: number; end_ns: number };
-  series: { t_ns: number; sent: number; ok: number }[];
+  series: { t_ns: number; sent: number; ok: number; lost: number }[];
   engine: {
     goodput: string;
     clock_offset_ns: number;
@@ -214,6 +215,8 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
         `${lostInAll} lost, ${dropped} dropped`,
       );
       assert.equal(counts!.sent, counts!.ok + counts!.lost);
+      const inSeries = result.series.reduce((sum, { lost }) => sum + lost, 0);
+      nearly(inSeries / 1000, counts!.lost, 0.01, "lost datagrams in the series");
       nearly(
         metric({ ...result, engine: { streams: [] } } as unknown as Result, "loss"),
         100 * counts!.lost / counts!.sent,
@@ -248,8 +251,8 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
         stdin: "piped",
         stdout: "piped",
       }).spawn();
-      const lines = service.stdout.pipeThrough(new TextDecoderStream()).getReader();
-      const port = Number((await lines.read()).value);
+      const lines = new Lines(service);
+      const port = Number(await lines.next());
       const { result } = await drivenRow<Result>(
         drive({
           plugin: "stream",
@@ -263,7 +266,7 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
       const writer = service.stdin.getWriter();
       await writer.write(new TextEncoder().encode("\n"));
       await writer.close();
-      const counted = JSON.parse((await lines.read()).value ?? "") as number[];
+      const counted = JSON.parse(await lines.next()) as number[];
       await lines.cancel();
       await service.status;
       const { streams, goodput } = result.engine;

@@ -55,10 +55,7 @@ static int expected_duration(const char *args, uint64_t *ns)
 IPB_PLUGIN(
 	.id = 0x20,
 	.descr = "Runs a program of yours as the test; its standard output is the result",
-	.setup_controller = ipb_plugin_setup_controller,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = output
+	IPB_PLUGIN_BLOCK
 );
 
 IPB_PLUGIN_EXT(

@@ -2,7 +2,7 @@
  * A program that runs under a keeper, and ends with all its children.  SPDX-License-Identifier: MIT
  *
  * The keeper is a small process between us and the program. It leads no group of the program's, adopts every
- * descendant that loses its parent, and kills them all when it is told to (SIGTERM) or when we die, however that is.
+ * descendant that loses its parent, and kills them all when it is asked to (SIGTERM) or when we die, however that is.
  */
 #ifndef PROGRAM_H
 #define PROGRAM_H

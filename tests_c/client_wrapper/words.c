@@ -100,7 +100,7 @@ static int path_of(int fd, char path[PATH_MAX])
 	return 0;
 }
 
-/* One sentence, whether the file is there or not: nobody is to learn here what else this machine has. */
+/* One sentence, whether the file is there or not: a stranger must not find out here what else this machine has. */
 static int refuse(const char *given, const char *what, struct ipb_error *err)
 {
 	char folder[PATH_MAX];

@@ -17,10 +17,10 @@
 #define MAGIC "IPBWRAP1"
 #define HEADER 32
 #define FIGURE_MARK "metric:"
-#define FIGURE_LINE 120 /* bytes of such a line that are looked at */
+#define FIGURE_LINE 120 /* bytes of such a line that are read */
 #define FIGURE_NAME 40
 #define FIGURE_UNIT 15
-#define FIGURES 64      /* of one program; further ones are not looked at */
+#define FIGURES 64      /* of one program; further ones are ignored */
 
 const struct ipbench_option wrapper_options[WRAPPER_OPTIONS] = {
 	{ "start", "string", "", "", "", "Program that is the test, with arguments: an absolute path below a --allow-exec directory.", 0, 0 },

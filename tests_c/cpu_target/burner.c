@@ -18,9 +18,9 @@
 
 static uint64_t ticks(const struct ipb_clock *c)
 {
-#if defined(__x86_64__)
+#if defined(IPB_CLOCK_HAS_COUNTER)
 	if (c->tsc)
-		return __rdtsc();
+		return ipb_clock_counter();
 #endif
 	(void)c;
 	return ipb_now_ns();

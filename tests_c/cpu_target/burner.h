@@ -16,7 +16,7 @@
 #include "ipb_error.h"
 
 #define BURNER_CPUS_MAX 1024
-#define BURNER_CALIBRATION_NS 5000000     /* of the loop, to learn how long a step takes */
+#define BURNER_CALIBRATION_NS 5000000     /* of the loop, to find out how long a step takes */
 #define BURNER_STEPS_LONG 12              /* a step of so many times the usual one is time spent elsewhere … */
 #define BURNER_THRESHOLD_MIN_NS 300       /* … but not below this … */
 #define BURNER_THRESHOLD_MAX_NS 2000      /* … nor above this */

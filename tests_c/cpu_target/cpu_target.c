@@ -17,7 +17,9 @@
 #include <string.h>
 
 #include "ipb_plugin.h"
+#include "ipb_results.h"
 #include "meter.h"
+#include "words.h"
 
 #define TEXT_MAX (32 + BURNER_CPUS_MAX * 24)
 
@@ -85,30 +87,67 @@ static int marshall(char **data, int *size, double running_time)
 	return ipb_report_marshall(text, json, data, size);
 }
 
-/* Where there is only a text, the use in it: of a target of the original "12.3,CPU0: 10.1,…"; of lukem's "12.3" or
- * ",IDLE,TOTAL" in cycles, and any other stays a text. */
-static int results(const struct client_data *data, char **json)
+/* A text without what it names: ",IDLE,TOTAL" in cycles with lukem, of a target of the original "12.3,CPU0: 10.1,…", a figure.
+ * Writes metrics inside of an array, and gives whether there were any; any other text stays a text. */
+static int shown_metrics(const char *text, struct ipb_json *j)
 {
-	const char *text = ipb_report_text(data), *behind = LUKEM ? " \r\n" : "";
 	unsigned long long idle, total;
-	char fallback[512], *end;
+	char *end;
 	int used = 0;
 
 	if (LUKEM && sscanf(text, ",%19llu,%19llu %n", &idle, &total, &used) == 2 && text[used] == '\0' && total > 0 &&
 	    idle <= total) {
-		snprintf(fallback, sizeof fallback,
-		         "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"},"
-		         "{\"name\":\"idle_cycles\",\"value\":%llu,\"unit\":\"\"},"
-		         "{\"name\":\"total_cycles\",\"value\":%llu,\"unit\":\"\"}]}",
-		         100 - 100 * ((double)idle / (double)total), idle, total);
-		return ipb_report_results(data, fallback, json);
+		ipb_results_metric(j, "cpu_use", 100 - 100 * ((double)idle / (double)total), "%");
+		ipb_results_metric(j, "idle_cycles", (double)idle, "");
+		ipb_results_metric(j, "total_cycles", (double)total, "");
+		return 1;
 	}
 	double use = strtod(text, &end);
-	int is_figure = end != text && (end[strspn(end, behind)] == '\0' || (!LUKEM && *end == ','));
+	int is_figure = end != text && (end[strspn(end, LUKEM ? " \r\n" : "")] == '\0' || (!LUKEM && *end == ','));
 	if (!is_figure || !(use >= 0 && use <= 100))
+		return 0;
+	ipb_results_metric(j, "cpu_use", use, "%");
+	return 1;
+}
+
+static int results(const struct client_data *data, char **json)
+{
+	const char *text = ipb_report_text(data);
+	char wrong[WORDS_LINE + 1], *shown;
+	int all_known;
+	struct ipb_json j;
+
+	if (*ipb_report_json(data) != '\0')
 		return ipb_report_results(data, NULL, json);
-	snprintf(fallback, sizeof fallback, "{\"metrics\":[{\"name\":\"cpu_use\",\"value\":%.6g,\"unit\":\"%%\"}]}", use);
-	return ipb_report_results(data, fallback, json);
+	if ((shown = strndup(text, words_begin(text))) == NULL)
+		return -1;
+	ipb_json_init(&j);
+	ipb_json_object(&j, NULL);
+	ipb_json_array(&j, "metrics");
+	/* What is named counts before what is shown. */
+	const char *named = text + strlen(shown) + (text[strlen(shown)] == '\n');
+	all_known = words_value(named, "cpu_use", &(double){ 0 }) == 0 || words_value(named, "total_cycles", &(double){ 0 }) == 0 ||
+	            shown_metrics(shown, &j);
+	words_metrics(text, all_known, &j, wrong);
+	ipb_json_end_array(&j);
+	if (wrong[0] != '\0') {
+		ipb_json_array(&j, "reasons");
+		ipb_results_reason(&j, 0, "target-words", "the target sent a line that is no \"name=value unit\": \"%s\"", wrong);
+		ipb_json_end_array(&j);
+	}
+	ipb_json_end_object(&j);
+	free(shown);
+	*json = ipb_json_take(&j);
+	return *json != NULL ? 0 : -1;
+}
+
+/* The row has what the original would print: what is named is in the document. */
+static int print(struct client_data *data)
+{
+	const char *text = ipb_report_text(data);
+
+	printf("%.*s\n", (int)words_begin(text), text);
+	return 0;
 }
 
 IPB_PLUGIN(
@@ -116,7 +155,7 @@ IPB_PLUGIN(
 	.descr = LUKEM ? "CPU use from counted idle cycles; shows what targets without an operating system send"
 	               : "CPU use of the machine under test, by lowest-priority loops on each CPU",
 	.setup_controller = ipb_plugin_setup_controller,
-	IPB_PLUGIN_REPORT
+	.unmarshall = ipb_plugin_unmarshall_report, .unmarshall_cleanup = ipb_report_free, .output = print
 );
 
 IPB_PLUGIN_EXT(

@@ -16,13 +16,15 @@ int meter_setup(struct meter *m, const char *cpus, struct ipb_error *err)
 		return ipb_error_errno(err, errno, "cannot make an event");
 	if (burners_start(&m->burners, cpus, err) < 0)
 		return -1;
+	ipb_energy_open(&m->energy);
 	if (m->cooldown_ns == 0)
 		return 0;
 	m->ring_size = (unsigned)(m->cooldown_ns / METER_TICK_NS) + RING_SPARE;
 	m->ring = calloc(m->ring_size, sizeof *m->ring);
 	m->ring_stat = calloc(m->ring_size, sizeof *m->ring_stat * m->burners.count);
+	m->ring_energy = calloc(m->ring_size, sizeof *m->ring_energy);
 	m->ring_ns = calloc(m->ring_size, sizeof *m->ring_ns);
-	if (m->ring == NULL || m->ring_stat == NULL || m->ring_ns == NULL)
+	if (m->ring == NULL || m->ring_stat == NULL || m->ring_energy == NULL || m->ring_ns == NULL)
 		return ipb_error(err, "no memory for the readings of %u periods of the cooldown", m->ring_size);
 	return 0;
 }
@@ -30,6 +32,7 @@ int meter_setup(struct meter *m, const char *cpus, struct ipb_error *err)
 static void take_first(struct meter *m)
 {
 	burners_read(&m->burners, &m->first);
+	ipb_energy_read(&m->energy, &m->energy_first);
 	m->window_start_ns = ipb_now_ns();
 	m->stat_known = burners_stat(&m->burners, m->stat_first) == 0;
 }
@@ -40,6 +43,7 @@ static void keep(struct meter *m)
 		return;
 	unsigned at = m->ring_used++ % m->ring_size;
 	burners_read(&m->burners, &m->ring[at]);
+	ipb_energy_read(&m->energy, &m->ring_energy[at]);
 	m->ring_ns[at] = ipb_now_ns();
 	if (burners_stat(&m->burners, &m->ring_stat[at * m->burners.count]) < 0)
 		m->stat_known = 0;
@@ -56,8 +60,9 @@ static void cut_cooldown(struct meter *m)
 		    (best == m->ring_size || m->ring_ns[i] > m->ring_ns[best]))
 			best = i;
 	if (best == m->ring_size)
-		return; /* stopped before the cooldown could be told apart: the figure is over all there is */
+		return; /* stopped before the cooldown could be separated: the figure covers all that was measured */
 	m->last = m->ring[best];
+	m->energy_last = m->ring_energy[best];
 	m->window_end_ns = m->ring_ns[best];
 	memcpy(m->stat_last, &m->ring_stat[best * m->burners.count], sizeof m->stat_last[0] * m->burners.count);
 }
@@ -96,6 +101,7 @@ int meter_start(struct meter *m, const struct ipbench_host *host)
 	}
 	if (!measuring) { /* stopped during the warm-up: a window of nothing */
 		m->first = m->last;
+		m->energy_first = m->energy_last;
 		m->stat_known = 0;
 		m->window_start_ns = m->stop_ns;
 	}
@@ -112,6 +118,7 @@ void meter_stop(struct meter *m)
 	if (ipb_stop_asked(&m->stopping))
 		return;
 	burners_read(&m->burners, &m->last);
+	ipb_energy_read(&m->energy, &m->energy_last);
 	m->stop_ns = ipb_now_ns();
 	ipb_stop_ask(&m->stopping);
 }
@@ -119,11 +126,14 @@ void meter_stop(struct meter *m)
 void meter_end(struct meter *m)
 {
 	burners_end(&m->burners);
+	ipb_energy_close(&m->energy);
 	free(m->ring);
 	free(m->ring_stat);
+	free(m->ring_energy);
 	free(m->ring_ns);
 	m->ring = NULL;
 	m->ring_stat = NULL;
+	m->ring_energy = NULL;
 	m->ring_ns = NULL;
 }
 
@@ -229,15 +239,25 @@ const struct ipbench_metric meter_metrics[METER_METRICS] = {
 	{ "window", "s", "How long it measured", IPBENCH_TOTAL_NONE, IPBENCH_BETTER_UNKNOWN },
 	{ "idle_cycles", "", "Cycles in which nothing else ran", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "total_cycles", "", "Cycles of the time measured, of all processors", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "energy", "J", "What the processors' packages used (RAPL)", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "cpu*", "%", "One processor's share", IPBENCH_TOTAL_NONE, IPBENCH_BETTER_LESS },
 };
+
+/* Why the energy is not among the metrics. */
+static void no_energy(struct ipb_json *j, const struct meter *m)
+{
+	ipb_json_object(j, "energy");
+	ipb_json_null(j, "joules");
+	ipb_json_string(j, "why", m->energy.why[0] != '\0' ? m->energy.why : "a counter could not be read");
+	ipb_json_end_object(j);
+}
 
 char *meter_json(const struct meter *m, int lukem)
 {
 	static double each[BURNER_CPUS_MAX];
 	struct burner_stat a = { 0 }, b = { 0 };
 	struct ipb_json j;
-	double use = meter_use(m, each);
+	double use = meter_use(m, each), joules = ipb_energy_joules(&m->energy, &m->energy_first, &m->energy_last);
 
 	for (unsigned i = 0; i < m->burners.count; i++) {
 		add(&a, &m->stat_first[i]);
@@ -257,8 +277,12 @@ char *meter_json(const struct meter *m, int lukem)
 		ipb_results_metric(&j, "idle_cycles", total * (1 - use / 100), "");
 		ipb_results_metric(&j, "total_cycles", total, "");
 	}
+	if (joules >= 0)
+		ipb_results_metric(&j, "energy", joules, "J");
 	by_cpu(&j, m, each);
 	ipb_json_end_array(&j);
+	if (joules < 0)
+		no_energy(&j, m);
 	reasons(&j, m);
 	ipb_results_window(&j, m->window_start_ns, m->window_end_ns);
 	ipb_json_end_object(&j);

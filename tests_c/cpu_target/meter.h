@@ -6,6 +6,7 @@
 #define METER_H
 
 #include "burner.h"
+#include "ipb_energy.h"
 #include "ipb_json.h"
 #include "ipb_stop.h"
 #include "plugin.h"
@@ -17,11 +18,14 @@ struct meter {
 	struct burner_reading first, last; /* the measured window's ends */
 	struct burner_stat stat_first[BURNER_CPUS_MAX], stat_last[BURNER_CPUS_MAX];
 	int stat_known;
+	struct ipb_energy energy;
+	struct ipb_energy_reading energy_first, energy_last;
 	uint64_t window_start_ns, window_end_ns; /* CLOCK_MONOTONIC */
 	uint64_t stop_ns;                         /* when stop was called */
 	/* Readings of the last cooldown_ns, a ring; only kept when there is a cooldown. */
 	struct burner_reading *ring;
 	struct burner_stat *ring_stat;
+	struct ipb_energy_reading *ring_energy;
 	uint64_t *ring_ns;
 	unsigned ring_size, ring_used;
 };
@@ -35,10 +39,10 @@ int meter_start(struct meter *m, const struct ipbench_host *host); /* returns wh
 void meter_stop(struct meter *m);                                  /* async-signal-safe */
 void meter_end(struct meter *m);
 double meter_use(const struct meter *m, double *each); /* mean of all CPUs in percent; each (may be NULL): by CPU */
-/* {"metrics":[…],"reasons":[…],"window":{…}}, malloc'ed, or NULL. lukem: idle and total cycles as well. */
+/* {"metrics":[…],"energy":{…},"reasons":[…],"window":{…}}, malloc'ed, or NULL. lukem: idle and total cycles as well. */
 char *meter_json(const struct meter *m, int lukem);
 
-#define METER_METRICS 12
+#define METER_METRICS 13
 /* What its figures are, for the extension's table. */
 extern const struct ipbench_metric meter_metrics[METER_METRICS];
 

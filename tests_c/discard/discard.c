@@ -10,102 +10,94 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ipb_bytes.h"
-#include "ipb_json.h"
 #include "ipb_plugin.h"
-#include "ipb_results.h"
 #include "ipb_rng.h"
+#include "inject.h"
+#include "ipb_clock.h"
+#include "ipb_link.h"
+#include "marshal.h"
+#include "options.h"
 #include "sender.h"
 
-#define RESULT_ORIGINAL 64 /* bytes: eight numbers */
-#define RESULT_EXTENDED 104 /* five more */
+#define START_NS 2000000u /* from the threads' creation until they begin, */
+#define START_EACH_NS 100000u /* and more for each of them */
+#define REPORT_NS 200000000ull
+#define SETTLE_NS 1500000000ull /* how long an interface may take to count what it sent */
+#define THREAD_SHIFT 20 /* of a thread's number, above the tester's in a flow's */
 
-static const struct ipbench_option options[] = {
-	{ "bps", "rate", "bit/s", "10M", "1..1T", "Rate to send at, for each client.", 0, 0 },
-	{ "size", "size", "byte", "64", "33..65507", "Bytes in a packet: UDP payload, or the whole Ethernet frame (47..1514).", 0, 0 },
-	{ "warmup", "time", "s", "10", "0..24h", "Phase before the measured one, sent at the same rate and not counted.", 0, 0 },
-	{ "cooldown", "time", "s", "10", "0..24h", "Phase after it.", 0, 0 },
-	{ "duration", "time", "s", "10", "0.001..24h", "The measured phase.", 0, 0 },
-	{ "test_time", "time", "s", "", "0.001..24h", "The original's name of duration.", 0, 0 },
-	{ "rampup", "time", "s", "0", "0..1h", "Before the warm-up the rate rises to bps over this time.", 0, 0 },
-	{ "socktype", "enum", "", "raw", "raw|udp", "raw sends Ethernet frames to a MAC address, udp to host and port.", 0, 0 },
-	{ "iface", "string", "", "eth1", "", "Interface for raw.", 0, 0 },
-	{ "if", "string", "", "", "", "The original's name of iface.", 0, 0 },
-	{ "proto", "string", "", "0x6009", "", "Ethernet type for raw, decimal or 0x…; sink listens to 0x6009.", 0, 0 },
-};
-IPB_PLUGIN_OPTIONS(options)
-
-struct result {
-	uint64_t bytes, us, sent_bps, sends, size, requested_bps, again, failed;
-	uint64_t packets, given_up, window_start_ns, window_end_ns, failure; /* extended; failure: the last error number */
-};
-
-static struct sender sender = { .fd = -1 };
-
-/* Which of an argument's two names was used: ours unless only the original's was typed. */
-static const char *typed(const struct ipb_args *a, const char *name, const char *original)
-{
-	return ipb_args_given(a, original) && !ipb_args_given(a, name) ? original : name;
-}
-
-static int parse_arguments(struct ipb_args *a, const char *text)
-{
-	static const char *const names[][2] = { { "duration", "test_time" }, { "iface", "if" } };
-
-	if (ipb_plugin_args(a, text) < 0)
-		return -1;
-	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (ipb_args_given(a, names[i][0]) && ipb_args_given(a, names[i][1])) {
-			ipb_args_free(a);
-			return ipb_error(&err, "arguments %s and %s are one thing: give one of them", names[i][0], names[i][1]);
-		}
-	return 0;
-}
+static struct sender *senders; /* one of each thread */
+static struct ipb_error *errors;
+static struct ipb_threads threads = { .count = 0 };
+static struct ipb_stop stopping;
+static uint64_t reported_ns, reported_sequence;
+static atomic_int failed_one;
+static uint64_t run_id;
+static struct left left_by; /* by the interface, what the kernel made */
 
 /* Reads the same arguments on both sides: the controller's half has none of its own, but the original's took them. */
 static int setup_controller(char *arg)
 {
 	struct ipb_args a;
 
-	if (parse_arguments(&a, arg) < 0)
+	if (discard_arguments(&a, arg, &err) < 0)
 		return ipb_plugin_fail();
 	ipb_args_free(&a);
 	return 0;
 }
 
-static int ether_type(const char *text, uint16_t *type)
+static void let_go(void)
 {
-	char *rest;
-	unsigned long value = strtoul(text, &rest, 0);
-
-	if (rest == text || *rest != '\0' || *text == '-' || value < 0x600 || value > 0xffff)
-		return ipb_error(&err, "argument proto: \"%.40s\" is no Ethernet type; it takes 0x0600..0xffff", text);
-	*type = (uint16_t)value;
-	return 0;
+	for (uint32_t i = 0; senders != NULL && i < threads.count; i++)
+		sender_close(&senders[i]);
+	free(senders);
+	free(errors);
+	senders = NULL;
+	errors = NULL;
 }
 
-static int open_socket(const struct ipb_args *a, const char *hostname, int port)
-{
-	int raw = ipb_args_enum(a, "socktype") == 0;
-	uint16_t type = DISCARD_ETHER_TYPE;
+struct opening {
+	const struct ipb_args *a;
+	const char *hostname;
+	int port;
+};
 
-	sender.bps = ipb_args_number(a, "bps");
-	sender.size = (uint32_t)ipb_args_uint(a, "size");
-	sender.rampup_ns = ipb_args_ns(a, "rampup");
-	sender.warmup_ns = ipb_args_ns(a, "warmup");
-	sender.test_ns = ipb_args_ns(a, typed(a, "duration", "test_time"));
-	sender.cooldown_ns = ipb_args_ns(a, "cooldown");
-	/* Under an original controller, or in an original daemon, all testers would have the same. */
-	sender.run_id = host != NULL && host->run_id != 0 ? host->run_id : ipb_own_run_id();
-	sender.flow = host != NULL ? host->flow_base : (uint32_t)getpid();
-	if (!raw)
-		return sender_open_udp(&sender, hostname, (uint16_t)port, &err);
-	if (ether_type(ipb_args_string(a, "proto"), &type) < 0)
+/* On the thread's own processor: what the kernel keeps of a connected socket's way is that processor's then, too. */
+static void open_one(void *context, uint32_t i)
+{
+	const struct opening *o = context;
+	struct sender *s = &senders[i];
+
+	s->stopping = &stopping;
+	s->run_id = run_id;
+	/* Each has a number of its own in the run, since each counts by itself. */
+	s->flow = (host != NULL ? host->flow_base : (uint32_t)getpid()) + (i << THREAD_SHIFT);
+	if (ipb_threads_pin(threads.cpu[i]) < 0)
+		ipb_error_errno(&errors[i], errno, "argument cpus: cannot run on processor %d", threads.cpu[i]);
+	else
+		discard_open_sender(s, i, threads.count, o->a, o->hostname, o->port, &errors[i]);
+}
+
+static int open_senders(const struct ipb_args *a, const char *hostname, int port)
+{
+	let_go();
+	if (ipb_threads_plan(&threads, a, 1, &err) < 0)
 		return -1;
-	if (sender.size < DISCARD_HEADER + DISCARD_ETHERNET || sender.size > SENDER_FRAME_MAX)
-		return ipb_error(&err, "argument size: %u is out of range; with socktype=raw it takes %u..%u byte", sender.size,
-		                 DISCARD_HEADER + DISCARD_ETHERNET, SENDER_FRAME_MAX);
-	return sender_open_raw(&sender, hostname, ipb_args_string(a, typed(a, "iface", "if")), type, &err);
+	senders = ipb_apart_array(threads.count, sizeof *senders);
+	errors = calloc(threads.count, sizeof *errors);
+	if (senders == NULL || errors == NULL)
+		return ipb_error(&err, "no memory for %u threads", threads.count);
+	for (uint32_t i = 0; i < threads.count; i++)
+		senders[i].fd = -1;
+	struct opening o = { a, hostname, port };
+	const struct ipb_threads_job job = { .work = open_one, .context = &o };
+	/* Under an original controller, or in an original daemon, all testers would have the same. */
+	run_id = host != NULL && host->run_id != 0 ? host->run_id : ipb_own_run_id();
+	if (ipb_threads_run(&job, threads.count, &err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < threads.count; i++)
+		if (senders[i].fd < 0)
+			return ipb_error(&err, "%s", ipb_error_text(&errors[i]));
+	return 0;
 }
 
 static int setup(char *hostname, int port, char *arg)
@@ -113,152 +105,153 @@ static int setup(char *hostname, int port, char *arg)
 	struct ipb_args a;
 	int status;
 
-	if (parse_arguments(&a, arg) < 0)
+	if (discard_arguments(&a, arg, &err) < 0)
 		return ipb_plugin_fail();
-	status = open_socket(&a, hostname, port);
+	status = open_senders(&a, hostname, port);
 	ipb_args_free(&a);
+	if (status < 0)
+		let_go();
 	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
-static void report(const struct sender *s, enum discard_phase phase, uint64_t elapsed_ns)
+static void report(uint64_t elapsed_ns)
 {
 	static const uint32_t names[] = { IPBENCH_PHASE_WARMUP, IPBENCH_PHASE_MEASURE, IPBENCH_PHASE_COOLDOWN };
-	static uint64_t last_ns, last_sequence;
+	uint64_t sequence = 0, measured = 0;
+	uint32_t phase = DISCARD_COOLDOWN;
 
 	if (host == NULL)
 		return;
+	for (uint32_t i = 0; i < threads.count; i++) {
+		const uint32_t one = atomic_load_explicit(&senders[i].progress.phase, memory_order_relaxed);
+		sequence += atomic_load_explicit(&senders[i].progress.sequence, memory_order_acquire);
+		measured += atomic_load_explicit(&senders[i].progress.measured, memory_order_relaxed);
+		phase = one < phase ? one : phase;
+	}
 	struct ipbench_progress *p = host->progress;
 	IPBENCH_PROGRESS_SET(p, phase, names[phase]);
 	IPBENCH_PROGRESS_SET(p, elapsed_ns, elapsed_ns);
-	IPBENCH_PROGRESS_SET(p, expected_ns, s->rampup_ns + s->warmup_ns + s->test_ns + s->cooldown_ns);
-	IPBENCH_PROGRESS_SET(p, sent, s->measured);
-	if (elapsed_ns > last_ns)
-		IPBENCH_PROGRESS_SET(p, sent_bps, (uint64_t)((double)(s->sequence - last_sequence) * s->size * 8e9 /
-		                                             (double)(elapsed_ns - last_ns)));
-	last_ns = elapsed_ns;
-	last_sequence = s->sequence;
+	IPBENCH_PROGRESS_SET(p, expected_ns, senders->rampup_ns + senders->warmup_ns + senders->test_ns + senders->cooldown_ns);
+	IPBENCH_PROGRESS_SET(p, sent, measured);
+	if (elapsed_ns > reported_ns && sequence >= reported_sequence)
+		IPBENCH_PROGRESS_SET(p, sent_bps, (uint64_t)((double)(sequence - reported_sequence) * senders->size * 8e9 /
+		                                             (double)(elapsed_ns - reported_ns)));
+	reported_ns = elapsed_ns;
+	reported_sequence = sequence;
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
+}
+
+static void send_all(void *context, uint32_t i)
+{
+	(void)context;
+	/* One thread is where the host put it, unless a processor was asked for. */
+	if (ipb_threads_pin(threads.cpu[i]) < 0)
+		ipb_error_errno(&errors[i], errno, "argument cpus: cannot run on processor %d", threads.cpu[i]);
+	else if (sender_run(&senders[i], &errors[i]) == 0)
+		return;
+	/* What the others sent would be no measurement. */
+	int none = 0;
+	if (atomic_compare_exchange_strong(&failed_one, &none, (int)i + 1))
+		ipb_stop_ask(&stopping);
+}
+
+/* What the interface has sent and dropped since the beginning of what the kernel made, when that is all: some drivers count a
+ * moment later. */
+static void wait_until_counted(const struct left *before)
+{
+	const char *name = inject_device(senders)->name;
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	const uint64_t until_ns = ipb_now_ns() + SETTLE_NS;
+	uint64_t made = 0;
+
+	for (uint32_t i = 0; i < threads.count; i++)
+		made += senders[i].sequence;
+	for (;;) {
+		ipb_link_sent(name, &left_by.sent, &left_by.dropped);
+		left_by.sent -= before->sent;
+		left_by.dropped -= before->dropped;
+		if (left_by.sent + left_by.dropped >= made || ipb_now_ns() > until_ns)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static uint64_t watch(void *context)
+{
+	const uint64_t now_ns = ipb_now_ns(), *start_ns = context;
+
+	if (now_ns > *start_ns)
+		report(now_ns - *start_ns);
+	return REPORT_NS;
+}
+
+static void cancel(void *context)
+{
+	(void)context;
+	ipb_stop_ask(&stopping);
 }
 
 static int start(struct timeval *stamp)
 {
-	int status;
+	uint64_t start_ns = ipb_now_ns() + START_NS + threads.count * START_EACH_NS;
+	const struct ipb_threads_job job = { .work = send_all, .watch = watch, .cancel = cancel, .context = &start_ns };
+	int status, failed;
 
 	gettimeofday(stamp, NULL);
-	status = sender_run(&sender, report, &err);
+	if (senders == NULL)
+		return ipb_error(&err, "start without a set-up"), ipb_plugin_fail();
+	for (uint32_t i = 0; i < threads.count; i++)
+		senders[i].start_ns = start_ns;
+	struct left before = { 0, 0 };
+	if (senders->inject != NULL)
+		ipb_link_sent(inject_device(senders)->name, &before.sent, &before.dropped);
+	status = ipb_threads_run(&job, threads.count, &err);
+	if (senders->inject != NULL)
+		wait_until_counted(&before);
 	if (host != NULL)
 		IPBENCH_PROGRESS_SET(host->progress, phase, IPBENCH_PHASE_DONE);
+	if (status == 0 && (failed = atomic_load(&failed_one)) > 0) {
+		char name[64] = "";
+		if (threads.count > 1)
+			ipb_threads_name(&threads, (uint32_t)failed - 1, name, sizeof name);
+		status = ipb_error(&err, "%s%s%s", name, *name != '\0' ? ": " : "", ipb_error_text(&errors[failed - 1]));
+	}
 	return status < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int stop(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
-	ipb_stop_ask(&sender.stopping);
+	ipb_stop_ask(&stopping);
 	return 0;
 }
 
 static int marshall(char **data, int *size, double running_time)
 {
-	int extended = ipb_plugin_extended();
-	uint64_t bytes = sender.measured * sender.size, us = sender.test_ns / 1000;
-	struct ipb_writer w;
-
 	(void)running_time;
-	*size = extended ? RESULT_EXTENDED : RESULT_ORIGINAL;
-	*data = malloc((size_t)*size);
-	if (*data == NULL)
+	if (discard_marshal(senders, &threads, &left_by, ipb_plugin_extended(), data, size) < 0)
 		return -1;
-	ipb_writer_init(&w, *data, (size_t)*size);
-	ipb_write_u64(&w, bytes);
-	ipb_write_u64(&w, us);
-	/* Before a test was set up there is no time, and no rate. */
-	ipb_write_u64(&w, sender.test_ns > 0 ? (uint64_t)((double)bytes * 8e9 / (double)sender.test_ns) : 0);
-	ipb_write_u64(&w, sender.measured);
-	ipb_write_u64(&w, sender.size);
-	ipb_write_u64(&w, (uint64_t)sender.bps);
-	ipb_write_u64(&w, sender.again);
-	ipb_write_u64(&w, sender.failed);
-	if (extended) {
-		ipb_write_u64(&w, sender.sequence);
-		ipb_write_u64(&w, sender.given_up);
-		ipb_write_u64(&w, sender.window_start_ns);
-		ipb_write_u64(&w, sender.window_end_ns);
-		ipb_write_u64(&w, (uint64_t)sender.failure);
-	}
-	sender_close(&sender);
+	let_go();
 	return 0;
 }
 
 static int unmarshall(char *input, int len, char **data, int *data_len)
 {
-	if (input == NULL || (len != RESULT_ORIGINAL && len != RESULT_EXTENDED))
-		return ipb_error(&err, "the result has %d bytes; discard's has %d or %d", len, RESULT_ORIGINAL, RESULT_EXTENDED);
+	const struct client_data given = { .data = input, .size = len };
+	int injected;
+	struct result r;
+
+	if (input == NULL || result_threads(len, &injected) < 0)
+		return ipb_error(&err, "the result has %d bytes; discard's has %d, %d, %d more with engine=inject, and %d for each thread",
+		                 len, RESULT_ORIGINAL, RESULT_EXTENDED, RESULT_LEFT, RESULT_THREAD);
+	if (result_parse(&given, &r) < 0 || !result_adds_up(&r))
+		return ipb_error(&err, "what the threads of the result sent does not add up to what it says of all");
 	return ipb_plugin_keep(input, len, data, data_len);
-}
-
-static int parse(const struct client_data *data, struct result *r)
-{
-	uint64_t *field[] = { &r->bytes, &r->us, &r->sent_bps, &r->sends, &r->size, &r->requested_bps, &r->again, &r->failed,
-		              &r->packets, &r->given_up, &r->window_start_ns, &r->window_end_ns,
-		              &r->failure };
-	struct ipb_reader in;
-
-	memset(r, 0, sizeof *r);
-	if (data->data == NULL || data->size < RESULT_ORIGINAL)
-		return -1;
-	ipb_reader_init(&in, data->data, (size_t)data->size);
-	for (int i = 0; i < data->size / 8 && i < 13; i++)
-		*field[i] = ipb_read_u64(&in);
-	return 0;
-}
-
-static void reasons(struct ipb_json *j, const struct result *r)
-{
-	char cause[128];
-
-	ipb_json_array(j, "reasons");
-	if (r->given_up > 0)
-		ipb_results_reason(j, 0, "rate-not-reached",
-		                   "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets",
-		                   r->requested_bps, r->given_up);
-	if (r->failed > 0 && r->failure > 0 && r->failure < 4096)
-		ipb_results_reason(j, 0, "send-failures", "%" PRIu64 " attempts to send failed; the last: %s", r->failed,
-		                   strerror_r((int)r->failure, cause, sizeof cause));
-	else if (r->failed > 0)
-		ipb_results_reason(j, 0, "send-failures", "%" PRIu64 " attempts to send failed", r->failed);
-	ipb_json_end_array(j);
 }
 
 static int results(const struct client_data *data, char **json)
 {
-	struct ipb_json j;
-	struct result r;
-
-	if (parse(data, &r) < 0)
-		return -1;
-	ipb_json_init(&j);
-	ipb_json_object(&j, NULL);
-	ipb_json_object(&j, "rates");
-	ipb_json_uint(&j, "requested_bps", r.requested_bps);
-	ipb_json_uint(&j, "sent_bps", r.sent_bps);
-	ipb_json_null(&j, "received_bps");
-	ipb_json_end_object(&j);
-	ipb_json_array(&j, "metrics");
-	ipb_results_metric(&j, "sent_packets", (double)r.sends, "");
-	ipb_results_metric(&j, "sent_bytes", (double)r.bytes, "byte");
-	ipb_results_metric(&j, "send_queue_full", (double)r.again, "");
-	ipb_results_metric(&j, "send_failures", (double)r.failed, "");
-	if (data->size >= RESULT_EXTENDED) {
-		ipb_results_metric(&j, "packets_all_phases", (double)r.packets, "");
-		ipb_results_metric(&j, "packets_given_up", (double)r.given_up, "");
-	}
-	ipb_json_end_array(&j);
-	if (data->size >= RESULT_EXTENDED)
-		ipb_results_window(&j, r.window_start_ns, r.window_end_ns);
-	reasons(&j, &r);
-	ipb_json_end_object(&j);
-	*json = ipb_json_take(&j);
+	*json = result_json(data);
 	return *json != NULL ? 0 : -1;
 }
 
@@ -269,7 +262,7 @@ static int output(struct client_data data[], int n)
 	struct result r;
 
 	for (int i = 0; i < n; i++)
-		if (parse(&data[i], &r) == 0) {
+		if (result_parse(&data[i], &r) == 0) {
 			requested += r.requested_bps;
 			sent += r.sent_bps;
 			size = r.size;
@@ -282,9 +275,9 @@ static int expected_duration(const char *args, uint64_t *ns)
 {
 	struct ipb_args a;
 
-	if (parse_arguments(&a, args) < 0)
+	if (discard_arguments(&a, args, &err) < 0)
 		return -1;
-	*ns = ipb_args_ns(&a, "rampup") + ipb_args_ns(&a, "warmup") + ipb_args_ns(&a, typed(&a, "duration", "test_time")) +
+	*ns = ipb_args_ns(&a, "rampup") + ipb_args_ns(&a, "warmup") + ipb_args_ns(&a, discard_typed(&a, "duration", "test_time")) +
 	      ipb_args_ns(&a, "cooldown") + 2000000000ull;
 	ipb_args_free(&a);
 	return 0;
@@ -307,10 +300,12 @@ static const struct ipbench_metric metrics[] = {
 	{ "send_failures", "", "Attempts to send that failed", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "packets_all_phases", "", "Packets of all phases that were sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "packets_given_up", "", "Packets that were due and never sent", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
+	{ "interface_sent", "", "engine=inject: packets that the interface counted as sent meanwhile", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "interface_dropped", "", "engine=inject: packets that its driver dropped meanwhile", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 };
 
 IPB_PLUGIN_EXT(
-	options,
+	discard_options,
 	.needs_target = 1,
 	.csv_header = "Requested_Throughput,Send_Throughput,Packet_Size",
 	.expected_duration = expected_duration,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define DISCARD_MAGIC 0x49504244u /* "IPBD" */
+#define DISCARD_MAGIC_AT 8
 #define DISCARD_HEADER 33         /* bytes */
 #define DISCARD_ETHER_TYPE 0x6009
 #define DISCARD_PORT 9            /* the port of the discard service */

@@ -1,5 +1,5 @@
 /* Sends numbered packets at a rate; see sender.h.  SPDX-License-Identifier: MIT */
-#include "sender.h"
+#include "inject.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -56,6 +56,7 @@ int sender_open_raw(struct sender *s, const char *mac, const char *iface, uint16
 
 void sender_close(struct sender *s)
 {
+	inject_close(s);
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
@@ -63,14 +64,19 @@ void sender_close(struct sender *s)
 	s->packets = NULL;
 }
 
+void sender_header(const struct sender *s, uint8_t *to)
+{
+	ipb_put_be(to + DISCARD_MAGIC_AT, DISCARD_MAGIC, 4);
+	ipb_put_be(to + 12, s->flow, 4);
+	ipb_put_be(to + 16, s->run_id, 8);
+}
+
 static void fill(struct sender *s, unsigned index, enum discard_phase phase)
 {
 	uint8_t *p = s->packets + (size_t)index * s->size + (s->raw ? DISCARD_ETHERNET : 0);
 
+	sender_header(s, p);
 	ipb_put_be(p, s->sequence++, 8);
-	ipb_put_be(p + 8, DISCARD_MAGIC, 4);
-	ipb_put_be(p + 12, s->flow, 4);
-	ipb_put_be(p + 16, s->run_id, 8);
 	ipb_put_be(p + 24, s->measured, 8);
 	p[32] = (uint8_t)phase;
 	if (phase == DISCARD_MEASURE)
@@ -128,7 +134,7 @@ static int after_failure(struct sender *s, int error, int in_a_row, uint64_t dea
 		if (in_a_row > 1)
 			nanosleep(&pause, NULL);
 	}
-	if (ipb_stop_asked(&s->stopping))
+	if (ipb_stop_asked(s->stopping))
 		return ipb_error(err, "stopped while packets were waiting to be sent");
 	if (ipb_now_ns() <= deadline_ns)
 		return 1;
@@ -169,7 +175,7 @@ static int give(struct sender *s, unsigned count, uint64_t deadline_ns, struct i
 	return 0;
 }
 
-static void wait_until(uint64_t due_ns)
+void sender_wait_until(uint64_t due_ns)
 {
 	uint64_t now = ipb_now_ns();
 
@@ -194,30 +200,40 @@ static int end(struct sender *s, struct ipb_error *err)
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
 
-	for (int i = 0; i < SENDER_ENDS && !ipb_stop_asked(&s->stopping); i++) {
-		fill(s, 0, DISCARD_END);
-		if (give(s, 1, ipb_now_ns() + IPB_NS_PER_S, err) < 0)
+	for (int i = 0; i < SENDER_ENDS && !ipb_stop_asked(s->stopping); i++) {
+		if (s->inject == NULL)
+			fill(s, 0, DISCARD_END);
+		if (s->inject != NULL ? inject_end(s, err) < 0 : give(s, 1, ipb_now_ns() + IPB_NS_PER_S, err) < 0)
 			return -1;
 		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
 
-int sender_run(struct sender *s, void (*report)(const struct sender *s, enum discard_phase phase, uint64_t elapsed_ns),
-               struct ipb_error *err)
+void sender_report(struct sender *s, uint64_t elapsed_ns)
+{
+	struct sender_progress *p = &s->progress;
+
+	if (elapsed_ns < s->reported_ns + REPORT_NS)
+		return;
+	s->reported_ns = elapsed_ns;
+	atomic_store_explicit(&p->phase, phase_at(s, elapsed_ns), memory_order_relaxed);
+	atomic_store_explicit(&p->measured, s->measured, memory_order_relaxed);
+	atomic_store_explicit(&p->sequence, s->sequence, memory_order_release);
+}
+
+/* By the socket: what is due in all phases. */
+static int run(struct sender *s, uint64_t start, struct ipb_error *err)
 {
 	struct ipb_sizes sizes = { .count = 1, .size = { s->size }, .weight = { 1 }, .total = 1, .largest = s->size,
 		                   .smallest = s->size, .mean = s->size };
+	const uint64_t later_ns = (uint64_t)(s->stagger * s->size * 8e9 / s->bps);
+	const uint64_t end_ns = start + s->rampup_ns + s->warmup_ns + s->test_ns + s->cooldown_ns;
 	struct ipb_sched sched;
-	uint64_t start = ipb_now_ns(), end_ns = start + s->rampup_ns + s->warmup_ns + s->test_ns + s->cooldown_ns;
-	uint64_t reported = 0;
 
-	prctl(PR_SET_TIMERSLACK, 1);
-	ipb_sched_init(&sched, IPB_ARRIVAL_CONSTANT, 1, s->bps, &sizes, 1, start, s->rampup_ns);
-	s->window_start_ns = start + s->rampup_ns + s->warmup_ns;
-	s->window_end_ns = s->window_start_ns + s->test_ns;
-	while (!ipb_stop_asked(&s->stopping) && sched.due_ns < end_ns) {
-		wait_until(sched.due_ns);
+	ipb_sched_init(&sched, IPB_ARRIVAL_CONSTANT, 1, s->bps, &sizes, 1, start + later_ns, s->rampup_ns);
+	while (!ipb_stop_asked(s->stopping) && sched.due_ns < end_ns) {
+		sender_wait_until(sched.due_ns);
 		uint64_t now = ipb_now_ns();
 		unsigned count = 0;
 		for (; count < SENDER_BATCH && sched.due_ns <= now && sched.due_ns < end_ns; count++) {
@@ -229,10 +245,19 @@ int sender_run(struct sender *s, void (*report)(const struct sender *s, enum dis
 		now = ipb_now_ns();
 		const uint64_t overdue_ns = now - SENDER_BEHIND_NS;
 		s->given_up += ipb_sched_skip(&sched, overdue_ns < end_ns ? overdue_ns : end_ns);
-		if (now - reported > REPORT_NS) {
-			report(s, phase_at(s, now - start), now - start);
-			reported = now;
-		}
+		sender_report(s, now - start);
 	}
+	return 0;
+}
+
+int sender_run(struct sender *s, struct ipb_error *err)
+{
+	const uint64_t now_ns = ipb_now_ns(), start = s->start_ns > now_ns ? s->start_ns : now_ns;
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	s->window_start_ns = start + s->rampup_ns + s->warmup_ns;
+	s->window_end_ns = s->window_start_ns + s->test_ns;
+	if ((s->inject != NULL ? inject_run(s, start, err) : run(s, start, err)) < 0)
+		return -1;
 	return end(s, err);
 }

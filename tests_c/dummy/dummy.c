@@ -19,7 +19,7 @@
 
 #define SECONDS_MAX 3600.0 /* longest wait */
 #define TEXT_MAX 256       /* bytes of text, NUL included */
-#define SLICE_NS 5000000   /* how often a waiting test looks whether it is to stop */
+#define SLICE_NS 5000000   /* how often a waiting test checks whether it is to stop */
 
 /* Every argument, once: `ipbench plugins dummy` prints this table. Arguments arrive as "name=value,name=value". */
 static const struct ipbench_option options[] = {
@@ -145,7 +145,7 @@ static int dummy_stop(struct timeval *stop)
 }
 
 /* The result as bytes for the network. Numbers: in network byte order and of fixed width; the other machine may be
- * of another kind. Non-zero says "these data are not valid". */
+ * of another kind. Non-zero means that these data are not valid. */
 static int dummy_marshall(char **data, int *size, double running_time)
 {
 	(void)running_time;

@@ -19,7 +19,7 @@
 #include <time.h>
 
 #define TEXT_MAX 256     /* bytes of text, NUL included */
-#define SLICE_NS 5000000 /* how often start looks whether it is to stop */
+#define SLICE_NS 5000000 /* how often start checks whether it is to stop */
 
 /* Every argument, once: `ipbench plugins dummy_target` prints this table. A target that measures and understands
  * both `warmup` and `cooldown` is taken for a meter: the controller then starts it with the measured phase. */
@@ -97,7 +97,7 @@ static int dummy_target_stop(struct timeval *stop)
 	return 0;
 }
 
-/* The result as bytes for the network. Non-zero says "these data are not valid". */
+/* The result as bytes for the network. Non-zero means that these data are not valid. */
 static int dummy_target_marshall(char **data, int *size, double running_time)
 {
 	(void)running_time;

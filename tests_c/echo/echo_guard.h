@@ -6,7 +6,7 @@
  * ones), a packet that comes again and again is put to the test: the echo keeps silent on it for a moment. What went
  * round is gone before the second half of that; what goes on coming is a generator's, which sends the same bytes each
  * time, and is answered, until it is put to the test again, ever more rarely. A client that waits for each answer before
- * it sends again looks like another echo until an answer is withheld: then it sends anew, and that it did so is remembered,
+ * it sends again cannot be told from another echo until an answer is withheld: then it sends anew, and that it did so is remembered,
  * so that it is put to the test more rarely, too. What goes round between echoes can never do that by itself.
  */
 #ifndef ECHO_GUARD_H

@@ -9,7 +9,10 @@
 
 #include "echo.h"
 #include "ipb_clock.h"
+#include "ipb_fanout.h"
+#include "ipb_header.h"
 #include "ipb_sock.h"
+#include "ipb_threads.h"
 
 #define HEADER 14 /* two addresses and the type */
 
@@ -20,19 +23,34 @@ struct frames {
 	uint8_t data[ECHO_BATCH][ECHO_FRAME_MAX];
 };
 
-int echo_raw_open(struct echo_server *s, const char *iface, struct ipb_error *err)
+static int prepare_socket(const struct echo_server *s, struct ipb_error *err)
 {
 	struct timeval wake = { .tv_usec = ECHO_WAKE_MS * 1000 };
 	struct ipb_sock_options o = { .rcvbuf = ECHO_SOCKET_BUFFER, .sndbuf = ECHO_SOCKET_BUFFER, .dscp = -1 };
 
-	s->kind = ECHO_RAW;
-	s->fd = ipb_sock_raw(iface, ECHO_ETHER_TYPE, NULL, s->mac, err);
-	if (s->fd < 0)
-		return -1;
 	ipb_sock_apply(s->fd, AF_PACKET, &o, NULL); /* bigger buffers where they are allowed */
 	if (setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &wake, sizeof wake) < 0 ||
 	    fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK) < 0)
 		return ipb_error_errno(err, errno, "cannot prepare the raw echo's socket");
+	return 0;
+}
+
+int echo_raw_open(struct echo_server *servers, uint32_t count, const char *iface, struct ipb_error *err)
+{
+	static const struct ipb_fanout_flows flows = { .magic = IPB_HEADER_MAGIC, .magic_at = IPB_HEADER_MAGIC_AT };
+	int fds[IPB_THREADS_MAX];
+	uint8_t mac[6];
+
+	if (ipb_fanout_open(fds, count, iface, ECHO_ETHER_TYPE, &flows, mac, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		servers[i].kind = ECHO_RAW;
+		servers[i].fd = fds[i];
+		memcpy(servers[i].mac, mac, sizeof mac);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (prepare_socket(&servers[i], err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -9,23 +9,12 @@
 #include <sys/uio.h>
 
 #include "echo.h"
+#include "ipb_arrival.h"
 #include "ipb_clock.h"
 #include "ipb_sock.h"
 
 #define CONTROL_MAX 192 /* two addresses, a size, hops, and room for a class of service */
 #define USUAL_HOPS 64   /* that packets come with: answers to them need no word about hops */
-
-/* What came with a datagram beside its bytes. */
-struct arrival {
-	struct in6_pktinfo six;
-	struct in_pktinfo four;
-	int have_six, have_four;
-	int hops;      /* left on arrival, 0: not known */
-	int hops_level; /* of the control message: IPPROTO_IP or IPPROTO_IPV6 */
-	int tos;       /* or traffic class, -1: not known; */
-	int tos_level; /* of its control message */
-	int segment;   /* bytes of each datagram of a train, 0: none */
-};
 
 struct batch {
 	struct mmsghdr messages[ECHO_BATCH];
@@ -59,10 +48,10 @@ static int prepare_class(int fd)
 	return four < 0 && six < 0 ? -1 : 0;
 }
 
-int echo_udp_open(struct echo_server *s, const char *ip, uint16_t port, struct ipb_error *err)
+int echo_udp_open(struct echo_server *s, const char *ip, uint16_t port, int shared, struct ipb_error *err)
 {
 	struct ipb_sock_options o = { .rcvbuf = ECHO_SOCKET_BUFFER, .sndbuf = ECHO_SOCKET_BUFFER, .dscp = -1,
-	                              .df = IPB_DF_OFF };
+	                              .df = IPB_DF_OFF, .reuse_port = shared };
 	struct timeval wake = { .tv_usec = ECHO_WAKE_MS * 1000 };
 	socklen_t size = sizeof s->own;
 	int yes = 1;
@@ -114,79 +103,21 @@ static struct batch *new_batch(void)
 	return b;
 }
 
-/* Puts a control message behind those that are there. */
-static void put(struct msghdr *m, int level, int type, const void *value, size_t size)
-{
-	struct cmsghdr *c = (struct cmsghdr *)((uint8_t *)m->msg_control + m->msg_controllen);
-
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(c), value, size);
-	m->msg_controllen += CMSG_SPACE(size);
-}
-
-static void read_arrival(struct msghdr *m, struct arrival *a)
-{
-	memset(a, 0, sizeof *a);
-	a->tos = -1;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&a->six, CMSG_DATA(c), sizeof a->six);
-			a->have_six = 1;
-		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			memcpy(&a->four, CMSG_DATA(c), sizeof a->four);
-			a->have_four = 1;
-		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
-		           (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
-			memcpy(&a->hops, CMSG_DATA(c), sizeof a->hops);
-			a->hops_level = c->cmsg_level;
-		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
-			a->tos = *CMSG_DATA(c); /* one byte, on its way in */
-			a->tos_level = IPPROTO_IP;
-		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
-			memcpy(&a->tos, CMSG_DATA(c), sizeof a->tos);
-			a->tos_level = IPPROTO_IPV6;
-		} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-			memcpy(&a->segment, CMSG_DATA(c), sizeof a->segment);
-		}
-	}
-}
-
-/* Whether it was sent to a group or to everybody. A socket with an address of its own gets what is sent to that alone. */
-static int to_many(const struct arrival *a)
-{
-	return (a->have_six && a->six.ipi6_addr.s6_addr[0] == 0xff) ||
-	       (a->have_four && a->four.ipi_addr.s_addr != a->four.ipi_spec_dst.s_addr);
-}
-
-/* Sets what goes with the answer: the address that was asked is the one that answers, over the interface of the routing
- * table's choice; one hop less than came, but never none; the DSCP that came, when asked; and a train goes back as one. A socket for both families may
- * give the address in IPv4's form and in IPv6's: one of them goes back. Returns the size of a train's datagrams, or 0. */
-static uint16_t answer_like(const struct echo_server *s, struct msghdr *m, struct arrival *a, size_t size)
+/* Sets what goes with the answer: the address that was asked; one hop less than came, but never none; the DSCP that came, when asked;
+ * and a train goes back as one. Returns the size of a train's datagrams, or 0. */
+static uint16_t answer_like(const struct echo_server *s, struct msghdr *m, const struct ipb_arrival *a, size_t size)
 {
 	uint16_t train = a->segment > 0 && (size_t)a->segment < size ? (uint16_t)a->segment : 0;
 
 	m->msg_controllen = 0;
-	if (!s->any_address || to_many(a)) {
-		/* the kernel knows the address */
-	} else if (a->have_six) {
-		a->six.ipi6_ifindex = 0;
-		put(m, IPPROTO_IPV6, IPV6_PKTINFO, &a->six, sizeof a->six);
-	} else if (a->have_four) {
-		a->four.ipi_ifindex = 0;
-		put(m, IPPROTO_IP, IP_PKTINFO, &a->four, sizeof a->four);
-	}
-	if (a->hops > 0 && a->hops != USUAL_HOPS) {
-		int left = a->hops > 1 ? a->hops - 1 : 1;
-		put(m, a->hops_level, a->hops_level == IPPROTO_IP ? IP_TTL : IPV6_HOPLIMIT, &left, sizeof left);
-	}
-	if (s->reflect_dscp && a->tos >= 0) {
-		int dscp = a->tos & ECHO_DSCP_BITS;
-		put(m, a->tos_level, a->tos_level == IPPROTO_IP ? IP_TOS : IPV6_TCLASS, &dscp, sizeof dscp);
-	}
+	if (s->any_address && !ipb_arrival_to_many(a)) /* else the kernel knows the address */
+		ipb_answer_from(m, a);
+	if (a->hops > 0 && a->hops != USUAL_HOPS)
+		ipb_answer_hops(m, a, a->hops > 1 ? a->hops - 1 : 1);
+	if (s->reflect_dscp && a->tos >= 0)
+		ipb_answer_tos(m, a, a->tos & ECHO_DSCP_BITS);
 	if (train > 0)
-		put(m, SOL_UDP, UDP_SEGMENT, &train, sizeof train);
+		ipb_control_put(m, SOL_UDP, UDP_SEGMENT, &train, sizeof train);
 	return train;
 }
 
@@ -226,7 +157,7 @@ static void check(struct echo_server *s, uint8_t *data, size_t size, uint16_t se
 }
 
 /* Whether a datagram comes from the very address and port that it was sent to. */
-static int from_ourselves(const struct echo_server *s, const struct sockaddr_storage *from, const struct arrival *a)
+static int from_ourselves(const struct echo_server *s, const struct sockaddr_storage *from, const struct ipb_arrival *a)
 {
 	const struct sockaddr_in *four = (const struct sockaddr_in *)from, *own_four = (const struct sockaddr_in *)&s->own;
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from, *own_six = (const struct sockaddr_in6 *)&s->own;
@@ -251,13 +182,13 @@ static uint64_t sender_of(const struct sockaddr_storage *from, uint16_t *port)
 	return (half[0] * 0x9e3779b97f4a7c15ull ^ half[1]) * 0x9e3779b97f4a7c15ull ^ *port;
 }
 
-static int is_to_be_answered(struct echo_server *s, struct guard *guard, const struct msghdr *m, const struct arrival *a,
+static int is_to_be_answered(struct echo_server *s, struct guard *guard, const struct msghdr *m, const struct ipb_arrival *a,
                              size_t size, uint64_t now_ns)
 {
 	uint16_t port;
 	uint64_t sender = sender_of(m->msg_name, &port);
 
-	if (guard_is_service(port) || from_ourselves(s, m->msg_name, a) || (!s->broadcast && to_many(a))) {
+	if (guard_is_service(port) || from_ourselves(s, m->msg_name, a) || (!s->broadcast && ipb_arrival_to_many(a))) {
 		echo_add(&s->ignored, 1);
 		return 0;
 	}
@@ -272,12 +203,12 @@ static int is_to_be_answered(struct echo_server *s, struct guard *guard, const s
 static int prepare(struct echo_server *s, struct batch *b, struct guard *guard, int n)
 {
 	uint64_t now = ipb_now_ns();
-	struct arrival a;
+	struct ipb_arrival a;
 	int answers = 0;
 
 	for (int i = 0; i < n; i++) {
 		struct mmsghdr m = b->messages[i];
-		read_arrival(&m.msg_hdr, &a);
+		ipb_arrival_read(&m.msg_hdr, &a);
 		if (!is_to_be_answered(s, guard, &m.msg_hdr, &a, m.msg_len, now))
 			continue;
 		m.msg_hdr.msg_iov->iov_len = m.msg_len;

@@ -55,6 +55,9 @@ static int configure(struct ipb_requests_config *c, const struct ipb_args *a)
 
 	tidy();
 	http_app_init(&app);
+	if (https && c->connections > HTTP_TLS_CONNECTIONS_MAX)
+		return ipb_error(&err, "argument connections: %u connections with tls=1 may take more than 256 MB of memory: at most %d for one "
+		                 "tester; use more testers", c->connections, HTTP_TLS_CONNECTIONS_MAX);
 	if (http_request_make(&app.request, a, c->host, c->port, https, kept, &err) < 0)
 		return -1;
 	c->fresh = !kept;

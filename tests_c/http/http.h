@@ -8,6 +8,7 @@
 #include "ipb_requests.h"
 
 #define HTTP_HEADER_MAX 65536u /* bytes of a request before its body */
+#define HTTP_TLS_CONNECTIONS_MAX 6500 /* 18 KB each at rest, 36 KB in the middle of a record: within 256 MB */
 #define HTTP_CLASSES 5         /* 1xx to 5xx */
 
 struct http_request {

@@ -16,7 +16,7 @@ static int on_headers(http_parser *p)
 {
 	const struct state *s = p->data;
 
-	/* 1: no body follows, whatever the length says (RFC 9112, section 6.3). The parser knows the end of those without one. */
+	/* 1: no body follows, whatever the length is (RFC 9112, section 6.3). The parser knows the end of those without one. */
 	return s->app->request.is_head || p->status_code / 100 == 1 || p->status_code == 204 || p->status_code == 304;
 }
 

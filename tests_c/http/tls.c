@@ -5,10 +5,12 @@
 #include "http.h"
 
 #if HAVE_OPENSSL
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,10 @@ struct tls {
 	SSL **connections;
 	char name[256];
 	int verify;
+	char why[160]; /* the first failure */
 	void (*clear_error)(void);
+	unsigned long (*last_error)(void);
+	const char *(*reason)(unsigned long);
 	const char *(*verify_text)(long);
 #define X(function) __typeof__(&function) function;
 	FUNCTIONS(X)
@@ -48,7 +53,9 @@ static int find_functions(struct tls *t, struct ipb_error *err)
 #undef X
 	t->clear_error = (void (*)(void))dlsym(t->crypto, "ERR_clear_error");
 	t->verify_text = (const char *(*)(long))dlsym(t->crypto, "X509_verify_cert_error_string");
-	return t->clear_error != NULL && t->verify_text != NULL ? 0 : ipb_error(err, "argument tls: the tester's OpenSSL is not whole");
+	t->last_error = (unsigned long (*)(void))dlsym(t->crypto, "ERR_peek_last_error");
+	t->reason = (const char *(*)(unsigned long))dlsym(t->crypto, "ERR_reason_error_string");
+	return t->clear_error != NULL && t->verify_text != NULL && t->last_error != NULL && t->reason != NULL ? 0 : ipb_error(err, "argument tls: the tester's OpenSSL is not whole");
 }
 
 struct tls *tls_open(uint32_t connections, const char *name, int verify, struct ipb_error *err)
@@ -97,6 +104,14 @@ void tls_close(struct tls *t)
 	free(t);
 }
 
+static void note(struct tls *t, const char *what, const char *reason)
+{
+	if (t->why[0] == '\0')
+		snprintf(t->why, sizeof t->why, "%s%s%s", what, reason != NULL ? ": " : "", reason != NULL ? reason : "");
+}
+
+static const char *tls_why(void *io) { return ((struct tls *)io)->why; }
+
 /* What a call that gave n means: its count, 0 at the end, or -1 and errno. */
 static ssize_t outcome(struct tls *t, SSL *ssl, int n)
 {
@@ -114,6 +129,10 @@ static ssize_t outcome(struct tls *t, SSL *ssl, int n)
 		errno = saved != 0 ? saved : ECONNRESET;
 		return -1;
 	default:
+		if (t->SSL_get_verify_result(ssl) != X509_V_OK && t->verify)
+			note(t, "the server's certificate is refused", t->verify_text(t->SSL_get_verify_result(ssl)));
+		else
+			note(t, "TLS failed", t->reason(t->last_error()));
 		errno = EPROTO;
 		return -1;
 	}
@@ -142,6 +161,13 @@ static ssize_t tls_receive(void *io, uint32_t c, int fd, void *bytes, size_t siz
 	return outcome(t, t->connections[c], t->SSL_read(t->connections[c], bytes, (int)size));
 }
 
+static int is_address(const char *name)
+{
+	uint8_t address[16];
+
+	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
 static int tls_handshake(void *io, uint32_t c, int fd)
 {
 	struct tls *t = io;
@@ -154,7 +180,7 @@ static int tls_handshake(void *io, uint32_t c, int fd)
 			return -1;
 		}
 		t->SSL_set_connect_state(ssl);
-		if (t->name[0] != '\0')
+		if (t->name[0] != '\0' && !is_address(t->name)) /* RFC 6066, section 3: names alone */
 			t->SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, t->name);
 		if (t->verify)
 			t->SSL_set1_host(ssl, t->name);
@@ -168,8 +194,6 @@ static int tls_handshake(void *io, uint32_t c, int fd)
 		return 0;
 	if (n == 0)
 		errno = ECONNRESET;
-	if (t->verify && t->SSL_get_verify_result(ssl) != X509_V_OK)
-		errno = EKEYREJECTED;
 	return -1;
 }
 
@@ -182,7 +206,8 @@ static void tls_end(void *io, uint32_t c)
 	t->connections[c] = NULL;
 }
 
-const struct ipb_req_io tls_io = { .send = tls_send, .receive = tls_receive, .handshake = tls_handshake, .close = tls_end };
+const struct ipb_req_io tls_io = { .send = tls_send, .receive = tls_receive, .handshake = tls_handshake, .close = tls_end,
+	                          .why = tls_why };
 
 #else
 

@@ -3,7 +3,7 @@
  *
  * A plugin is a shared object that exports the data symbol `ipbench_plugin` and, optionally, `ipbench_plugin_ext`.
  * The first structure is as old as ipbench: its offsets never change, and plugins compiled for any ipbench 1.x or 2.x
- * have it. The second says what the first cannot: options, units, progress, results as data.
+ * have it. The second has what the first cannot express: options, units, progress, results as data.
  *
  * Threads: ipbench opens a plugin in a process of its own. Every function is called on one "host" thread, one call at
  * a time, except `start`, which runs on a second thread while the host thread may call `stop`. What these two share has
@@ -81,7 +81,7 @@ struct ipbench_plugin {
 /* ---- the extension: a second, optional symbol `ipbench_plugin_ext` ------------------------------------------- */
 
 #define IPBENCH_EXT_MAJOR 1u /* a host refuses another major number, naming both and the file */
-#define IPBENCH_EXT_MINOR 2u /* fields are only ever appended; `size` says how far a structure reaches */
+#define IPBENCH_EXT_MINOR 3u /* fields are only ever appended; `size` is how far a structure reaches */
 
 /* One argument of a test, for `ipbench plugins NAME`, for checks and for reports. All strings: static storage. */
 struct ipbench_option {
@@ -146,7 +146,8 @@ struct ipbench_progress {
 	uint64_t p99_ns;        /* 88 */
 	uint64_t p999_ns;       /* 96 */
 	uint64_t max_ns;        /* 104 */
-	uint64_t reserved[2];   /* 112 */
+	uint64_t dark_ns;       /* 112 since 1.3: for how long nothing has come back, where that is unusual; else 0 */
+	uint64_t reserved;      /* 120 */
 };
 
 /* Writes one field in one piece, at least as late as everything before it in the program. */
@@ -191,7 +192,7 @@ struct ipbench_plugin_ext {
 	int (*attach)(const struct ipbench_host *host);
 	/* On the controller. How long `start` will take with these arguments, from START to its return at the latest,
 	 * drain included. 0 on success and then *ns > 0, or *ns == 0 for "until stopped"; non-zero: arguments are wrong
-	 * (host->error says why) or nothing is known. May be NULL. */
+	 * (host->error has the reason) or nothing is known. May be NULL. */
 	int (*expected_duration)(const char *args, uint64_t *ns);
 	/* On the controller, after unmarshall. Gives one JSON object, UTF-8 and NUL-terminated, with any of the keys of a
 	 * client or target in the result document: counts, rates, pacing, latency, histograms (HdrHistogram V2, not

@@ -4,8 +4,6 @@
  */
 #include "latency.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +15,18 @@
 #define PLUGIN_NAME "latency"
 #endif
 #include "ipb_plugin.h"
-#include "ipb_rng.h"
 
 /* One test runs in a process at a time: this is its state. */
 static struct {
 	struct ipb_args args, controller_args;
 	int has_args, has_controller_args;
-	/* Controller: single round trips were asked for with the arguments of some tester; 0 as long as no arguments were
-	 * told, of which nothing follows. */
+	/* Controller: single round trips were asked for with the arguments of some tester; 0 as long as no arguments are
+	 * known, of which nothing follows. */
 	int told_args, asked_samples;
 	char target[IPB_SOCK_RESOLVE_MAX + 1];
 	struct ipb_engine_config config;
-	struct ipb_engine *engine;
+	struct ipb_threads threads;
+	struct ipb_team *team;
 	int ran;
 } test;
 
@@ -61,7 +59,7 @@ static int setup_controller(char *arg)
 	return 0;
 }
 
-/* Such a controller reads as many samples from each tester as the last one says, and ends when there is none: every tester
+/* Such a controller reads as many samples from each tester as the last one has, and ends when there is none: every tester
  * sends as many as it was asked for, or fails. */
 static int check_original_form(void)
 {
@@ -79,8 +77,8 @@ static int check_original_form(void)
 
 static void forget(void)
 {
-	ipb_engine_close(test.engine);
-	test.engine = NULL;
+	ipb_team_close(test.team);
+	test.team = NULL;
 	test.ran = 0;
 	if (test.has_args)
 		ipb_args_free(&test.args);
@@ -99,47 +97,12 @@ static int setup(char *hostname, int port, char *arg)
 	test.has_args = 1;
 	snprintf(test.target, sizeof test.target, "%s", hostname);
 	if (latency_configure(&test.config, &test.args, test.target, port, ipb_original_spelling(host), &err) < 0 ||
+	    ipb_threads_plan(&test.threads, &test.args, 1, &err) < 0 ||
 	    (!ipb_plugin_extended() && check_original_form() < 0))
 		return ipb_plugin_fail();
-	test.config.run_id = host != NULL && host->run_id != 0 ? host->run_id : ipb_own_run_id();
-	test.config.flow_base = host != NULL ? host->flow_base << 10 : 0;
-	/* Testers of one run have the same number; their packets must not be taken for one another's. */
-	uint64_t mix = test.config.run_id + test.config.flow_base;
-	test.config.run_id = ipb_mix64(&mix);
-	test.config.seed += test.config.flow_base;
-	test.engine = ipb_engine_open(&test.config, &err);
-	return test.engine != NULL ? 0 : ipb_plugin_fail();
-}
-
-/* Processor and priority of the measuring thread; restored when it is done. */
-struct privileges {
-	cpu_set_t cpus;
-	struct sched_param param;
-	int policy;
-};
-
-static void take_privileges(struct privileges *old)
-{
-	cpu_set_t one;
-	struct sched_param param = { .sched_priority = test.config.rt };
-
-	sched_getaffinity(0, sizeof old->cpus, &old->cpus);
-	pthread_getschedparam(pthread_self(), &old->policy, &old->param);
-	if (test.config.cpu >= 0) {
-		CPU_ZERO(&one);
-		CPU_SET(test.config.cpu, &one);
-		sched_setaffinity(0, sizeof one, &one);
-	}
-	if (test.config.rt > 0)
-		pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
-}
-
-static void leave_privileges(const struct privileges *old)
-{
-	if (test.config.rt > 0)
-		pthread_setschedparam(pthread_self(), old->policy, &old->param);
-	if (test.config.cpu >= 0)
-		sched_setaffinity(0, sizeof old->cpus, &old->cpus);
+	latency_identify(&test.config, host);
+	test.team = ipb_team_open(&test.config, &test.threads, &err);
+	return test.team != NULL ? 0 : ipb_plugin_fail();
 }
 
 /* A result that a controller of the original's line cannot read, because it is too short, is a test that failed. */
@@ -147,7 +110,7 @@ static int check_samples(void)
 {
 	struct ipb_engine_result r;
 
-	ipb_engine_result(test.engine, &r);
+	ipb_engine_result(ipb_team_engine(test.team, 0), &r);
 	if (r.samples_kept >= test.config.samples)
 		return 0;
 	ipb_error(&err, "%llu of %llu round trips came back in time, and a controller of the original's line needs all of "
@@ -158,14 +121,12 @@ static int check_samples(void)
 
 static int start(struct timeval *begin)
 {
-	struct privileges old;
-
 	gettimeofday(begin, NULL);
-	if (test.engine == NULL)
+	if (test.team == NULL)
 		return ipb_error(&err, "start without a set-up"), ipb_plugin_fail();
-	take_privileges(&old);
-	int status = ipb_engine_run(test.engine, host != NULL ? host->progress : NULL);
-	leave_privileges(&old);
+	int status = ipb_team_run(test.team, host != NULL ? host->progress : NULL, &err);
+	if (status < 0)
+		return ipb_plugin_fail();
 	test.ran = 1;
 	return status == 0 && !ipb_plugin_extended() ? check_samples() : status;
 }
@@ -173,65 +134,43 @@ static int start(struct timeval *begin)
 static int stop(struct timeval *end)
 {
 	gettimeofday(end, NULL);
-	if (test.engine != NULL)
-		ipb_engine_stop(test.engine);
+	if (test.team != NULL)
+		ipb_team_stop(test.team);
 	return 0;
 }
 
 static int marshall(char **data, int *size, double running_time)
 {
 	struct ipb_engine_result r;
-	int failed;
 
 	(void)running_time;
 	*data = NULL;
 	*size = 0;
-	if (test.engine == NULL || !test.ran)
+	if (test.team == NULL || !test.ran)
 		return ipb_error(&err, "there is no result: the test has not run"), ipb_plugin_fail();
-	ipb_engine_result(test.engine, &r);
-	if (ipb_plugin_extended())
-		failed = latency_marshal_extended(&r, test.engine, test.config.keep_samples, test.config.keep_response, data, size);
-	else
-		failed = latency_marshal_original(&r, test.config.samples, data, size);
-	if (failed)
-		return ipb_error(&err, "no memory for the result"), ipb_plugin_fail();
+	const struct ipb_engine *e = ipb_team_engine(test.team, 0);
+	const int failed = latency_marshal(e, &test.config, ipb_plugin_extended(), data, size, &err);
 	/* Only our own controller gets the reasons. */
+	ipb_engine_result(e, &r);
 	for (uint32_t i = 0; !ipb_plugin_extended() && i < r.reason_count; i++)
 		ipb_warn(PLUGIN_NAME, "%s", r.reasons[i].text);
-	if (r.broken) {
-		ipb_error(&err, "%s", r.reason_count > 0 ? r.reasons[0].text : "nothing came back");
+	if (failed)
 		ipb_plugin_fail();
-	}
-	return r.broken;
+	return failed;
 }
 
 static int unmarshall(char *input, int len, char **data, int *data_len)
 {
-	struct latency_result *r;
-
-	*data = NULL;
-	*data_len = 0;
-	if (len < 0)
-		return ipb_error(&err, "the result has %d bytes", len), ipb_plugin_fail();
-	r = latency_unmarshal(input, (size_t)len, &err);
-	if (r != NULL && r->form == IPBENCH_FORM_EXTENDED && r->samples > 0 && test.told_args && !test.asked_samples) {
-		ipb_error(&err, "the result has %llu single round trips, which no arguments asked for (keep_samples)",
-		          (unsigned long long)r->samples);
-		latency_result_free(r);
-		r = NULL;
-	}
-	if (r == NULL)
+	if (latency_read(input, len, host, data, data_len, &err) < 0)
 		return ipb_plugin_fail();
-	r->client = host != NULL ? (int)host->flow_base : -1;
-	*data = (char *)r;
-	*data_len = sizeof *r;
-	return 0;
-}
-
-static void unmarshall_cleanup(char **data)
-{
-	latency_result_free((struct latency_result *)*data);
-	*data = NULL;
+	const struct latency_result *r = (const struct latency_result *)*data;
+	if (r->form != IPBENCH_FORM_EXTENDED || r->samples == 0 || !test.told_args || test.asked_samples)
+		return 0;
+	ipb_error(&err, "the result has %llu single round trips, which no arguments asked for (keep_samples)",
+	          (unsigned long long)r->samples);
+	latency_read_cleanup(data);
+	*data_len = 0;
+	return ipb_plugin_fail();
 }
 
 static int output(struct client_data data[], int n)
@@ -266,8 +205,7 @@ static int expected_duration(const char *arg, uint64_t *ns)
 
 static int results(const struct client_data *data, char **json)
 {
-	*json = data->data != NULL ? latency_json((const struct latency_result *)data->data) : NULL;
-	return *json != NULL ? 0 : ipb_error(&err, "no memory for the result");
+	return latency_results(data, json, &err);
 }
 
 #define COLUMNS                                                                                                              \
@@ -281,7 +219,7 @@ IPB_PLUGIN(
 	.default_port = 7,
 	.setup_controller = setup_controller,
 	.unmarshall = unmarshall,
-	.unmarshall_cleanup = unmarshall_cleanup,
+	.unmarshall_cleanup = latency_read_cleanup,
 	.output = output
 );
 

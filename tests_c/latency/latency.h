@@ -9,6 +9,7 @@
 #include "ipb_engine.h"
 #include "ipb_limits.h"
 #include "ipb_error.h"
+#include "ipb_team.h"
 
 #ifndef LATENCY_CHECK
 #define LATENCY_CHECK 0 /* 1: this is latency-check */
@@ -26,7 +27,7 @@
 #define LATENCY_RATE_MAX_BPS 1000000000000000ull      /* a thousand times what a test may ask for */
 
 /* The options of both tests. */
-#define LATENCY_OPTION_COUNT 55u
+#define LATENCY_OPTION_COUNT 61u
 extern const struct ipbench_option latency_options[LATENCY_OPTION_COUNT];
 
 /* A configuration from parsed arguments; host and port as SETUP gave them; original: the run is in the original's spelling,
@@ -57,14 +58,26 @@ struct latency_result {
 	size_t json_size;
 };
 
+/* Gives a tester's packets a run identifier of their own: those of one run have the same, and their packets must not be taken
+ * for one another's. host: NULL in an original daemon. */
+void latency_identify(struct ipb_engine_config *c, const struct ipbench_host *host);
+
 /* The original's bytes. *data is allocated. Returns 0, or -1 without memory. */
 int latency_marshal_original(const struct ipb_engine_result *r, uint64_t wanted, char **data, int *size);
 /* Ours. */
 int latency_marshal_extended(const struct ipb_engine_result *r, const struct ipb_engine *e, int keep_samples,
                              int rtt_is_response, char **data, int *size);
+/* The form that the controller reads, of what an engine with this configuration measured. 0; not 0, and a sentence, when nothing
+ * was measured or there is no memory. */
+int latency_marshal(const struct ipb_engine *e, const struct ipb_engine_config *c, int extended, char **data, int *size,
+                    struct ipb_error *err);
 /* Either; NULL and a sentence when the bytes are not one whole result. */
 struct latency_result *latency_unmarshal(const char *input, size_t size, struct ipb_error *err);
 void latency_result_free(struct latency_result *r);
+/* The same as the interface's unmarshall, unmarshall_cleanup and results: *data is a latency_result. -1 and a sentence. */
+int latency_read(const char *input, int len, const struct ipbench_host *host, char **data, int *data_len, struct ipb_error *err);
+void latency_read_cleanup(char **data);
+int latency_results(const struct client_data *data, char **json, struct ipb_error *err);
 /* Reads it into h (initialised; emptied first). 0, or -1 when the bytes are not a histogram. */
 int latency_hist_open(const struct latency_hist *from, struct ipb_hist *h);
 

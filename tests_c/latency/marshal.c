@@ -4,6 +4,7 @@
 
 #include "ipb_bytes.h"
 #include "ipb_json.h"
+#include "ipb_rng.h"
 #include "marshal.h"
 
 #define COUNT_WORDS 17u
@@ -14,6 +15,14 @@ static uint64_t whole(double v) { return v > 0 ? (uint64_t)(v + 0.5) : 0; }
 static uint64_t window_us(const struct ipb_engine_result *r)
 {
 	return r->window_end_ns > r->window_start_ns ? (r->window_end_ns - r->window_start_ns) / 1000 : 0;
+}
+
+void latency_identify(struct ipb_engine_config *c, const struct ipbench_host *host)
+{
+	c->flow_base = host != NULL ? host->flow_base << 10 : 0;
+	uint64_t mix = (host != NULL && host->run_id != 0 ? host->run_id : ipb_own_run_id()) + c->flow_base;
+	c->run_id = ipb_mix64(&mix);
+	c->seed += c->flow_base;
 }
 
 int latency_marshal_original(const struct ipb_engine_result *r, uint64_t wanted, char **data, int *size)
@@ -137,4 +146,18 @@ fail:
 	free(*data);
 	*data = NULL;
 	return -1;
+}
+
+int latency_marshal(const struct ipb_engine *e, const struct ipb_engine_config *c, int extended, char **data, int *size,
+                    struct ipb_error *err)
+{
+	struct ipb_engine_result r;
+
+	ipb_engine_result(e, &r);
+	if ((extended ? latency_marshal_extended(&r, e, c->keep_samples, c->keep_response, data, size)
+	              : latency_marshal_original(&r, c->samples, data, size)) < 0)
+		return ipb_error(err, "no memory for the result");
+	if (r.broken)
+		ipb_error(err, "%s", r.reason_count > 0 ? r.reasons[0].text : "nothing came back");
+	return r.broken;
 }

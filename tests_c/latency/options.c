@@ -1,6 +1,7 @@
 /* Arguments of latency and latency-check.  SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "ipb_engine_args.h"
 #include "ipb_rng.h"
 #include "latency.h"
 
@@ -19,26 +20,26 @@ const struct ipbench_option latency_options[] = {
 	S("samples", "int", "", "200000", "1..1000000000", "Round trips to collect; the measured phase ends when they are in."),
 	S("duration", "time", "s", "0", "0..86400", "Length of the measured phase, instead of samples."),
 	S("rampup", "time", "s", "0", "0..3600", "Phase before the warm-up in which the rate rises from nothing, not counted."),
+	S("overload", "float", "", "0", "0..1000", "In rampup the rate is so many times the rate; 0: it rises from nothing."),
 	S("warmup", "time", "s", "10", "0..86400", "Phase before the measured one, at the same rate, not counted."),
 	S("cooldown", "time", "s", "10", "0..86400", "Phase after it, at the same rate, not counted."),
 	S("drain", "time", "s", "1", "0.001..60", "How long a reply may take; what comes later is late."),
 	S("late", "time", "s", "0.5", "0..60", "How long late replies are waited for, before they are called lost."),
 	S("socktype", "enum", "", "tcp", "tcp|udp|raw", "Kind of socket."),
 	S("check", "enum", "", "auto", "auto|all|number", "What of a reply has to be right: all, or its number alone (first 8 bytes), which auto is in the original's spelling."),
+	IPB_OUTAGE_OPTIONS,
 	S("drop", "float", "s", "1", "0.1..60", "Seconds' worth of packets that may be outstanding and are still told apart."),
 	S("iface", "string", "", "", "", "raw: the interface; the target is then a MAC address."),
 	S("sockopts", "string", "", "", "", "Socket options, \"SO_X;SO_Y=value\"."),
 	S("arrival", "string", "", "constant", "", "When packets are due: constant, poisson, or burst:N (N at a time)."),
-	S("flows", "int", "", "1", "1..1024", "Source ports (TCP: connections), used in turn."),
+	S("flows", "int", "", "1", "1..1024", "Source ports (TCP: connections), used in turn; at least one for each thread."),
 	S("seed", "int", "", "1", "0..4294967295", "Of random arrivals and sizes: the same seed gives the same packets."),
-	S("engine", "enum", "", "auto", "auto|socket|mmsg|gso|ring", "How to send and receive; gso: UDP load only, its times are of trains; ring: raw only."),
+	S("engine", "enum", "", "auto", "auto|socket|mmsg|gso|ring|xdp", "How to send and receive; gso: UDP load only, its times are of trains; ring: raw only; xdp: AF_XDP."),
 	S("timestamps", "enum", "", "user", "user|kernel|hardware", "Where round trips are stamped, apart from user space."),
 	S("cpu", "int", "", "-1", "-1..1023", "Processor to run on; -1: any."),
+	IPB_THREAD_OPTIONS,
 	S("rt", "int", "", "0", "0..99", "SCHED_FIFO priority; 0: off. A spinning thread: leave the system a processor."),
-	S("mlock", "bool", "", "0", "", "Lock memory."),
-	S("busy_poll", "int", "us", "0", "0..1000000", "SO_BUSY_POLL."),
-	S("sndbuf", "size", "byte", "0", "0..1Gi", "Send buffer; 0: the system's. One that the system cuts is an error."),
-	S("rcvbuf", "size", "byte", "4Mi", "0..1Gi", "Receive buffer; 0: the system's. One that is asked for and that the system cuts is an error."),
+	IPB_BUFFER_OPTIONS,
 	S("nodelay", "bool", "", "1", "", "TCP_NODELAY."),
 	S("dscp", "int", "", "-1", "-1..63", "Differentiated services code point; -1: the system's."),
 	S("ttl", "int", "", "0", "0..255", "Time to live or hop limit; 0: the system's."),
@@ -51,32 +52,13 @@ const struct ipbench_option latency_options[] = {
 	S("until_ci", "float", "", "0", "0..1", "Stop when the mean's 95 % interval is narrower than this share of it; 0: off."),
 	S("rtt", "enum", "", "service", "service|response", "What row and samples show: from the send, or from the due time."),
 	S("keep_samples", "bool", "", "0", "", "Send single round trips to our own controller too; it asks for them when dump_dir is given."),
+	S("series_times", "bool", "", "0", "", "Each interval of the series has its response times, too; our own controller asks the first of several classes for them."),
 	IPB_LIMIT_OPTIONS,
 	C("with_cpu_target", "bool", "", "0", "", "End the row with a comma, so that a CPU figure can follow."),
 	C("dump_dir", "string", "", "", "", "Write each client's samples to DIR/PREFIX_N.dmp, one a line, in us."),
 	C("dump_prefix", "string", "", "latency", "", "See dump_dir."),
 };
 _Static_assert(sizeof latency_options / sizeof *latency_options == LATENCY_OPTION_COUNT, "count the options");
-
-static void configure_socket(struct ipb_sock_options *o, const struct ipb_args *a)
-{
-	o->bind_host = ipb_args_string(a, "bind");
-	o->bind_port = (uint16_t)ipb_args_uint(a, "bind_port");
-	o->device = ipb_args_string(a, "device");
-	o->sndbuf = (int)ipb_args_uint(a, "sndbuf");
-	o->rcvbuf = (int)ipb_args_uint(a, "rcvbuf");
-	o->sndbuf_least = o->sndbuf;
-	o->rcvbuf_least = ipb_args_given(a, "rcvbuf") ? o->rcvbuf : 0;
-	o->busy_poll_us = (int)ipb_args_uint(a, "busy_poll");
-	o->dscp = (int)ipb_args_number(a, "dscp");
-	o->ttl = (int)ipb_args_uint(a, "ttl");
-	if (ipb_args_bool(a, "df"))
-		o->df = IPB_DF_ON;
-	else if (ipb_args_enum(a, "socktype") == IPB_UDP) /* TCP finds its path's MTU itself */
-		o->df = IPB_DF_OFF;
-	o->nodelay = ipb_args_bool(a, "nodelay");
-	o->sockopts = ipb_args_string(a, "sockopts");
-}
 
 /* Bytes of an Ethernet frame that are not the packet's: its checksum, and with UDP and TCP (whose header has time stamps
  * on Linux) the headers of all layers. */
@@ -119,48 +101,29 @@ int latency_configure(struct ipb_engine_config *c, const struct ipb_args *a, con
                       struct ipb_error *err)
 {
 	struct ipb_mistakes mistakes = { 0 };
+	struct ipb_threads threads;
 
 	memset(c, 0, sizeof *c);
 	c->host = host;
 	c->port = (uint16_t)port;
 	c->proto = (enum ipb_proto)ipb_args_enum(a, "socktype");
-	c->io = (enum ipb_io)ipb_args_enum(a, "engine");
 	c->stamps = (enum ipb_stamps)ipb_args_enum(a, "timestamps");
 	if (ipb_args_given(a, "bps") && ipb_args_given(a, "Mbps"))
 		ipb_error(err, "argument Mbps: give either bps or Mbps"), ipb_mistakes_add(&mistakes, err);
 	c->rate_bps = ipb_args_given(a, "Mbps") ? ipb_args_number(a, "Mbps") * 1e6 : ipb_args_number(a, "bps");
 	if (configure_sizes(c, a, original, err) < 0)
 		ipb_mistakes_add(&mistakes, err);
-	if (ipb_arrival_parse(&c->arrival, &c->burst, ipb_args_string(a, "arrival"), err) < 0)
-		ipb_mistakes_add(&mistakes, err);
-	if (ipb_args_given(a, "duration") && ipb_args_given(a, "samples"))
-		ipb_error(err, "argument samples: give either samples or duration"), ipb_mistakes_add(&mistakes, err);
-	c->samples = ipb_args_uint(a, "samples");
-	c->duration_ns = ipb_args_ns(a, "duration");
-	c->rampup_ns = ipb_args_ns(a, "rampup");
-	c->warmup_ns = ipb_args_ns(a, "warmup");
-	c->cooldown_ns = ipb_args_ns(a, "cooldown");
-	c->drain_ns = ipb_args_ns(a, "drain");
-	c->late_ns = ipb_args_ns(a, "late");
-	c->noise_ns = ipb_args_ns(a, "noise");
-	c->outstanding_s = ipb_args_number(a, "drop");
-	c->flows = (uint32_t)ipb_args_uint(a, "flows");
-	c->seed = ipb_args_uint(a, "seed");
+	ipb_engine_args(c, a, &mistakes, err);
+	ipb_engine_args_round_trips(c, a, &mistakes, err);
 	c->iface = ipb_args_string(a, "iface");
-	c->cpu = (int)ipb_args_number(a, "cpu");
-	c->rt = (int)ipb_args_uint(a, "rt");
-	c->mlock = ipb_args_bool(a, "mlock");
 	c->check = LATENCY_CHECK;
 	c->by_number = ipb_args_enum(a, "check") == CHECK_NUMBER || (original && ipb_args_enum(a, "check") == CHECK_AUTO);
-	c->want_tsc = ipb_args_bool(a, "tsc");
-	c->until_ci = ipb_args_number(a, "until_ci");
-	c->keep_samples = ipb_args_bool(a, "keep_samples");
-	c->keep_response = ipb_args_enum(a, "rtt") == 1;
-	ipb_limits_configure(&c->limits, a);
-	configure_socket(&c->sock, a);
-	if (c->sock.bind_port != 0 && c->sock.bind_port + c->flows - 1 > UINT16_MAX)
-		ipb_error(err, "argument bind_port: %u flows from port %u on end at %u, beyond the last port, 65535", c->flows,
-		          c->sock.bind_port, c->sock.bind_port + c->flows - 1), ipb_mistakes_add(&mistakes, err);
+	c->series_times = ipb_args_bool(a, "series_times");
+	if (ipb_threads_plan(&threads, a, 0, err) < 0 || ipb_team_check(c, &threads, ipb_args_given(a, "flows"), err) < 0)
+		ipb_mistakes_add(&mistakes, err);
+	c->sock.nodelay = ipb_args_bool(a, "nodelay");
+	if (c->proto != IPB_UDP && c->sock.df == IPB_DF_OFF)
+		c->sock.df = IPB_DF_SYSTEM; /* TCP finds its path's MTU itself */
 	if (c->proto == IPB_RAW && host != NULL && ipb_parse_mac(host, c->target_mac) < 0)
 		ipb_error(err, "with socktype=raw the target is a MAC address such as 02:00:00:00:00:01, not \"%.100s\"", host),
 			ipb_mistakes_add(&mistakes, err);

@@ -204,3 +204,9 @@ char *latency_json(const struct latency_result *r)
 	ipb_json_end_object(&j);
 	return ipb_json_take(&j);
 }
+
+int latency_results(const struct client_data *data, char **json, struct ipb_error *err)
+{
+	*json = data->data != NULL ? latency_json((const struct latency_result *)data->data) : NULL;
+	return *json != NULL ? 0 : ipb_error(err, "no memory for the result");
+}

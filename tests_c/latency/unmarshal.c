@@ -125,7 +125,7 @@ static int read_hist(struct latency_hist *h, struct ipb_reader *in, struct scrat
 	return keep_hist(h, s);
 }
 
-/* Single round trips of the record that began at in. There are as many as the counts say, no more than packets that
+/* Single round trips of the record that began at in. There are as many as the counts give, no more than packets that
  * were answered, and a byte each at least: what is allocated for them follows from what the counts allow. */
 static int read_samples(struct latency_result *r, struct ipb_reader *in)
 {
@@ -256,4 +256,25 @@ void latency_result_free(struct latency_result *r)
 	free(r->sample_ns);
 	free(r->json);
 	free(r);
+}
+
+int latency_read(const char *input, int len, const struct ipbench_host *host, char **data, int *data_len, struct ipb_error *err)
+{
+	*data = NULL;
+	*data_len = 0;
+	if (len < 0)
+		return ipb_error(err, "the result has %d bytes", len);
+	struct latency_result *r = latency_unmarshal(input, (size_t)len, err);
+	if (r == NULL)
+		return -1;
+	r->client = host != NULL ? (int)host->flow_base : -1;
+	*data = (char *)r;
+	*data_len = sizeof *r;
+	return 0;
+}
+
+void latency_read_cleanup(char **data)
+{
+	latency_result_free((struct latency_result *)*data);
+	*data = NULL;
 }

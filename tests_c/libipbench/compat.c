@@ -84,15 +84,8 @@ int set_socket_options(int fd, char *options)
 	return status;
 }
 
-#if defined(__x86_64__)
-static uint64_t ticks(void) { return __rdtsc(); }
-#elif defined(__aarch64__)
-static uint64_t ticks(void)
-{
-	uint64_t v;
-	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(v));
-	return v;
-}
+#if defined(IPB_CLOCK_HAS_COUNTER)
+static uint64_t ticks(void) { return ipb_clock_counter(); }
 #else
 static uint64_t ticks(void) { return ipb_now_ns() / 1000; }
 #endif

@@ -11,6 +11,7 @@
 
 #include "ipb_json.h"
 #include "libipbench.h"
+#include "xdp_features.h"
 
 static int ask(int fd, const char *iface, void *command)
 {
@@ -123,7 +124,42 @@ static void stamps(struct ipb_json *j, int fd, const char *iface)
 	ipb_json_end_object(j);
 }
 
-int ipbench_host_ethtool(const char *iface, char *json, uint32_t size)
+static void driver_report(struct ipb_json *j, int fd, const char *iface)
+{
+	driver(j, fd, iface);
+	link_state(j, fd, iface);
+	offloads(j, fd, iface);
+	queues(j, fd, iface);
+	stamps(j, fd, iface);
+}
+
+static void abilities(struct ipb_json *j, int fd, const char *iface)
+{
+	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq request = { 0 };
+	uint64_t xdp;
+
+	if (ask(fd, iface, &c) == 0) {
+		ipb_json_object(j, "channels");
+		ipb_json_uint(j, "rx", c.rx_count);
+		ipb_json_uint(j, "rx_max", c.max_rx);
+		ipb_json_uint(j, "tx", c.tx_count);
+		ipb_json_uint(j, "tx_max", c.max_tx);
+		ipb_json_uint(j, "combined", c.combined_count);
+		ipb_json_uint(j, "combined_max", c.max_combined);
+		ipb_json_end_object(j);
+	}
+	strncpy(request.ifr_name, iface, sizeof request.ifr_name - 1);
+	if (ioctl(fd, SIOCGIFINDEX, &request) == 0 && ipbench_xdp_features((uint32_t)request.ifr_ifindex, &xdp) == 0) {
+		ipb_json_object(j, "xdp");
+		ipb_json_bool(j, "native", (xdp & IPBENCH_XDP_NATIVE) != 0);
+		ipb_json_bool(j, "zero_copy", (xdp & IPBENCH_XDP_ZERO_COPY) != 0);
+		ipb_json_bool(j, "multi_buffer", (xdp & IPBENCH_XDP_MULTI_BUFFER) != 0);
+		ipb_json_end_object(j);
+	}
+}
+
+static int report(const char *iface, char *json, uint32_t size, void (*fill)(struct ipb_json *, int, const char *))
 {
 	struct ifreq request = { 0 };
 	struct ipb_json j;
@@ -144,11 +180,7 @@ int ipbench_host_ethtool(const char *iface, char *json, uint32_t size)
 	ipb_json_object(&j, NULL);
 	ipb_json_string(&j, "name", iface);
 	ipb_json_int(&j, "mtu", request.ifr_mtu);
-	driver(&j, fd, iface);
-	link_state(&j, fd, iface);
-	offloads(&j, fd, iface);
-	queues(&j, fd, iface);
-	stamps(&j, fd, iface);
+	fill(&j, fd, iface);
 	ipb_json_end_object(&j);
 	char *text = ipb_json_take(&j);
 	if (text != NULL && strlen(text) < size) {
@@ -158,4 +190,14 @@ int ipbench_host_ethtool(const char *iface, char *json, uint32_t size)
 	free(text);
 	close(fd);
 	return status;
+}
+
+int ipbench_host_ethtool(const char *iface, char *json, uint32_t size)
+{
+	return report(iface, json, size, driver_report);
+}
+
+int ipbench_host_abilities(const char *iface, char *json, uint32_t size)
+{
+	return report(iface, json, size, abilities);
 }

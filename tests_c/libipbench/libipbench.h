@@ -47,6 +47,7 @@ IPBENCH_EXPORT const char *ipbench_pinned_target(void);
 #define IPBENCH_HOST_STOP_WAIT_NS 100000000 /* the longest wait for the agreed stop in C */
 #define IPBENCH_HOST_FD_MIN 3             /* private descriptors are above the standard ones */
 #define IPBENCH_HOST_TARGET_MAX 1024      /* bytes of a target's addresses */
+#define IPBENCH_HOST_LINKS_MAX 800        /* bytes of what links did, at least 20 changes; it goes into a line of the protocol */
 #define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */
 
 /* What ipbench_host_start is given and gives back. 48 bytes. */
@@ -63,7 +64,7 @@ struct ipbench_host_start {
 /* Prepares a child for somebody else's code: dies with its parent (SIGKILL), leads its own process group, gains no
  * privileges by exec, at most memory_limit bytes of private writable memory and nofile descriptors (0: as it is).
  * guest, not 0: whoever has it run has shown no secret, so it gets no real-time priority and locks no memory, whatever
- * the plugin is told. 0, or -errno; -ESRCH when the parent is gone already. */
+ * the plugin asks for. 0, or -errno; -ESRCH when the parent is gone already. */
 IPBENCH_EXPORT int ipbench_host_harden(int parent_pid, uint64_t memory_limit, uint64_t nofile, int guest);
 
 /* Writes the addresses of a name or literal, each followed by a line end, to text[size]. Their number, at most those that
@@ -93,7 +94,7 @@ IPBENCH_EXPORT int ipbench_host_start(void *plugin_start_fn, struct ipbench_host
 
 /* Waits for at_ns of CLOCK_MONOTONIC (0 or past: not at all), then calls a plugin's stop on this thread. 0, what stop
  * returned in *status; or -EINVAL, -ERANGE when at_ns is more than IPBENCH_HOST_STOP_WAIT_NS away: the caller, who can
- * be told of something else meanwhile, does the longer part of the waiting. */
+ * react to something else meanwhile, does the longer part of the waiting. */
 IPBENCH_EXPORT int ipbench_host_stop(void *plugin_stop_fn, int64_t at_ns, struct timeval *stamp, int32_t *status);
 
 /* Sends what C and the process write to descriptor 1 to a memory file, whose descriptor it returns, or -errno. One
@@ -106,6 +107,18 @@ IPBENCH_EXPORT int64_t ipbench_host_capture_end(int fd);
 /* What the driver reports of a network interface, as a JSON object in json[size]: driver, version, firmware, bus, MTU,
  * speed, duplex, offloads, coalescing, rings. What it does not report is left out. 0, or -errno. */
 IPBENCH_EXPORT int ipbench_host_ethtool(const char *iface, char *json, uint32_t size);
+/* The same form, for those who set a machine up: channels (queues, and how many there could be), and what the kernel
+ * reports that the driver can do with XDP, since Linux 6.3. */
+IPBENCH_EXPORT int ipbench_host_abilities(const char *iface, char *json, uint32_t size);
+
+/* Begins to note when a network interface of this machine goes down or comes up: those that there are now, without the
+ * loopback and the ends of containers' links in a bridge; as the kernel tells it (rtnetlink), which may be a second late where a link changes twice in a second. A
+ * thread sleeps until something happens. 0, or -errno. */
+IPBENCH_EXPORT int ipbench_host_links_begin(void);
+/* Ends that. Writes what happened: "eth1-123,eth1+456", the name, down (-) or up (+), and when, ns of CLOCK_MONOTONIC; in a
+ * name '?' stands for anything but letters, digits, '.', '_' and '-'. What has no room is left out. The text's length, 0 when
+ * nothing happened, or nobody was looking. */
+IPBENCH_EXPORT int ipbench_host_links_end(char text[IPBENCH_HOST_LINKS_MAX]);
 
 /* dlopen with RTLD_NOW | RTLD_LOCAL. The handle, or NULL and a sentence in error[size]. */
 IPBENCH_EXPORT void *ipbench_host_open(const char *path, char *error, uint32_t size);

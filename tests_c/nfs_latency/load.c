@@ -188,7 +188,7 @@ static int send_read(struct load *l, struct state *s, uint64_t due_ns)
 	return 0;
 }
 
-/* Sends what is queued and takes what has come, waiting at most wait_ns for the latter. */
+/* Sends what is queued and receives what has come, waiting at most wait_ns for the latter. */
 static int serve(struct state *s, uint64_t wait_ns)
 {
 	struct pollfd p = { .fd = nfs_get_fd(s->nfs), .events = (short)nfs_which_events(s->nfs) };

@@ -197,10 +197,7 @@ IPB_PLUGIN(
 	.id = 0x6,
 	.descr = "Latency of reads over NFS v3 or v4 at a fixed rate",
 	.default_port = 2049,
-	.setup_controller = ipb_plugin_setup_controller,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = output
+	IPB_PLUGIN_BLOCK
 );
 
 static const struct ipbench_metric metrics[] = {

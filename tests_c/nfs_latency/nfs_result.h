@@ -19,7 +19,7 @@ struct nfs_result {
 	struct tally tally;
 	char first_error[200];
 	/* Of an original tester, which reports no more: how many it sent and how many came back, how long that took, and the times
-	 * that are not 0 (a reply within one round of its loop took no time, and says nothing). `tally` has their histogram,
+	 * that are not 0 (a reply within one round of its loop took no time, and is no figure). `tally` has their histogram,
 	 * as service times. */
 	int original;
 	uint64_t sends, recvs, run_us, *times_us, times;

@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "ipb_hello.h"
+
+#define PATIENCE_S 5 /* for the hello beside UDP */
 
 struct greeting {
 	uint32_t sent, got;
@@ -13,13 +17,14 @@ struct greeting {
 
 struct peer {
 	uint8_t hello[IPB_HELLO_SIZE];
-	struct greeting *greetings; /* one a connection */
+	struct greeting *greetings; /* one a connection; UDP: none */
+	int controls[IPB_REQ_SOURCES_MAX], control_count;
 };
 
-struct peer *peer_open(uint32_t connections, uint32_t request, uint32_t response)
+struct peer *peer_open(uint32_t connections, uint32_t request, uint32_t response, int udp)
 {
-	const struct ipb_hello h = { .kind = IPB_HELLO_REQUESTS, .direction = IPB_BOTH, .dscp = 255, .streams = 1, .size = request,
-		                     .reply_size = response };
+	const struct ipb_hello h = { .kind = IPB_HELLO_REQUESTS, .direction = IPB_BOTH, .udp = (uint8_t)udp, .dscp = 255, .streams = 1,
+		                     .size = request, .reply_size = response };
 	struct peer *p = calloc(1, sizeof *p);
 
 	if (p == NULL || (p->greetings = calloc(connections, sizeof *p->greetings)) == NULL) {
@@ -32,9 +37,50 @@ struct peer *peer_open(uint32_t connections, uint32_t request, uint32_t response
 
 void peer_close(struct peer *p)
 {
-	if (p != NULL)
-		free(p->greetings);
+	if (p == NULL)
+		return;
+	while (p->control_count > 0)
+		close(p->controls[--p->control_count]);
+	free(p->greetings);
 	free(p);
+}
+
+static int greet(int fd, const struct peer *p, const struct ipb_address *target, const struct ipb_address *source,
+                 struct ipb_welcome *w, struct ipb_error *err)
+{
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	uint8_t bytes[IPB_WELCOME_SIZE];
+	ssize_t n;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* of connect, too */
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	if ((source != NULL && bind(fd, (const struct sockaddr *)&source->storage, source->size) < 0) ||
+	    connect(fd, (const struct sockaddr *)&target->storage, target->size) < 0 ||
+	    send(fd, p->hello, IPB_HELLO_SIZE, MSG_NOSIGNAL) != IPB_HELLO_SIZE)
+		return ipb_error_errno(err, errno == EINPROGRESS ? ETIMEDOUT : errno,
+		                       "argument peer: the target takes no connection (TCP) beside requests over UDP; is it stream_target?");
+	n = recv(fd, bytes, sizeof bytes, MSG_WAITALL);
+	if (n != (ssize_t)sizeof bytes || ipb_welcome_decode(w, bytes) < 0)
+		return ipb_error(err, "argument peer: the target gave no welcome for requests over UDP; is it stream_target?");
+	return w->code == IPB_WELCOME_OK ? 0 : ipb_error(err, "argument peer: the target refuses: %s", w->text);
+}
+
+int peer_introduce(void *state, const struct ipb_address *target, const struct ipb_address *source, uint64_t *word,
+                   struct ipb_error *err)
+{
+	struct peer *p = state;
+	struct ipb_welcome w;
+	const int fd = socket(target->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return ipb_error_errno(err, errno, "cannot open a connection beside requests over UDP");
+	if (greet(fd, p, target, source, &w, err) < 0) {
+		close(fd);
+		return -1;
+	}
+	p->controls[p->control_count++] = fd;
+	*word = w.token;
+	return 0;
 }
 
 static int handshake(void *io, uint32_t c, int fd)

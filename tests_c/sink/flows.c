@@ -48,7 +48,7 @@ void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size
 {
 	f->packets++;
 	f->bytes += size;
-	if (known < DISCARD_HEADER || ipb_get_be(data + 8, 4) != DISCARD_MAGIC || data[32] > DISCARD_END) {
+	if (known < DISCARD_HEADER || ipb_get_be(data + DISCARD_MAGIC_AT, 4) != DISCARD_MAGIC || data[32] > DISCARD_END) {
 		f->unnumbered++;
 		return;
 	}
@@ -64,16 +64,18 @@ void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size
 	if (!fresh || !measured)
 		return;
 	l->measured++;
-	if (f->measured_packets++ == 0)
+	if (f->measured_packets++ == 0) {
 		f->measured_first_ns = now_ns;
-	else
+		f->measured_first_bytes = size;
+	} else {
 		f->measured_bytes += size; /* of all but the first: n packets span n - 1 intervals */
+	}
 	f->measured_last_ns = now_ns;
 }
 
-void flows_totals(const struct flows *f, struct flow_totals *t)
+/* What one thread has counted of each sender. */
+static void add_senders(const struct flows *f, struct flow_totals *t)
 {
-	memset(t, 0, sizeof *t);
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct flow *l = &f->flow[i];
 		uint64_t span = l->sequence.highest - l->sequence.first + 1;
@@ -83,13 +85,33 @@ void flows_totals(const struct flows *f, struct flow_totals *t)
 		t->measured += l->measured;
 		t->measured_sent += l->measured_sent;
 	}
+}
+
+void flows_totals_of(const struct flows *const *all, uint32_t count, struct flow_totals *t)
+{
+	const struct flows *first = NULL;
+	uint64_t last_ns = 0, bytes = 0;
+
+	memset(t, 0, sizeof *t);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct flows *f = all[i];
+		add_senders(f, t);
+		if (f->measured_packets == 0)
+			continue;
+		bytes += f->measured_bytes + f->measured_first_bytes;
+		last_ns = f->measured_last_ns > last_ns ? f->measured_last_ns : last_ns;
+		if (first == NULL || f->measured_first_ns < first->measured_first_ns)
+			first = f;
+	}
 	if (t->measured_sent == 0)
 		t->loss = NAN;
 	else if (t->measured_sent > t->measured)
 		t->loss = (double)(t->measured_sent - t->measured) / (double)t->measured_sent;
-	if (f->measured_last_ns > f->measured_first_ns)
-		t->received_bps = (double)f->measured_bytes * 8e9 / (double)(f->measured_last_ns - f->measured_first_ns);
+	if (first != NULL && last_ns > first->measured_first_ns)
+		t->received_bps = (double)(bytes - first->measured_first_bytes) * 8e9 / (double)(last_ns - first->measured_first_ns);
 }
+
+void flows_totals(const struct flows *f, struct flow_totals *t) { flows_totals_of(&f, 1, t); }
 
 void flows_free(struct flows *f)
 {

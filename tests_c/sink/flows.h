@@ -26,7 +26,8 @@ struct flows {
 	uint64_t packets, bytes;
 	uint64_t unnumbered; /* packets that are not of discard */
 	uint64_t untold;     /* packets of discard for whose sender there was no room: nothing else is known of them */
-	uint64_t measured_bytes, measured_packets, measured_first_ns, measured_last_ns;
+	uint64_t measured_bytes, measured_packets, measured_first_ns, measured_last_ns; /* bytes: of all but the first packet, */
+	uint64_t measured_first_bytes; /* and of that */
 	uint32_t count;
 	struct flow *last; /* the one that the packet before belonged to */
 	uint64_t seed;
@@ -43,6 +44,8 @@ struct flow_totals {
 /* Counts one packet of size bytes (raw: of the whole frame), whose first `known` bytes of payload are at data. */
 void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size, uint64_t source, uint64_t now_ns);
 void flows_totals(const struct flows *f, struct flow_totals *t);
+/* The same of count flows that several threads have counted; a sender's packets are all in one of them. */
+void flows_totals_of(const struct flows *const *all, uint32_t count, struct flow_totals *t);
 void flows_free(struct flows *f);
 
 #endif

@@ -32,8 +32,10 @@ static int begin(struct stream_test *t, struct ipb_error *err)
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 		return no_descriptor(t->pump.count, err);
+	if (fd < 0 && t->config.mptcp)
+		return ipb_sock_no_mptcp(errno, err);
 	if (fd < 0)
-		return ipb_error_errno(err, errno, "cannot open a %s socket", t->config.mptcp ? "Multipath TCP" : "TCP");
+		return ipb_error_errno(err, errno, "cannot open a TCP socket");
 	if (ipb_stream_prepare(fd, &o, err) < 0)
 		goto fail;
 	if (connect(fd, (const struct sockaddr *)&t->address.storage, t->address.size) == 0 || errno == EINPROGRESS)
@@ -44,7 +46,7 @@ fail:
 	return -1;
 }
 
-/* 1 when it stands, 0 when not yet, -1 and a sentence. */
+/* 1 when it is up, 0 when not yet, -1 and a sentence. */
 static int stands(struct stream_test *t, int fd, short events, struct ipb_error *err)
 {
 	int error = 0;
@@ -57,7 +59,7 @@ static int stands(struct stream_test *t, int fd, short events, struct ipb_error 
 	return error == 0 ? 1 : ipb_error_errno(err, error, "cannot connect a stream to %s", t->target_name);
 }
 
-/* One round: fills up what is on its way, waits, and counts what stands. */
+/* One round: fills up what is on its way, waits, and counts what is up. */
 static int round_of(struct stream_test *t, int *fds, uint32_t count, uint32_t *begun, struct pollfd *way, uint32_t *on_way,
                     uint64_t deadline_ns, struct ipb_error *err)
 {

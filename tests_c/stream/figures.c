@@ -70,33 +70,42 @@ static double fairness(const struct stream_test *t, int direction)
 	return index;
 }
 
-void stream_figures(const struct stream_test *t, struct stream_figures *f)
+void stream_figures_add(const struct stream_test *t, uint32_t index, struct stream_figures *f)
 {
 	const double seconds = (double)t->config.duration_ns / 1e9;
+	const struct stream_pair p = stream_pair_of(t, index);
+	const double bps = stream_pair_goodput(t, &p) * 8 / seconds;
 
-	memset(f, 0, sizeof *f);
-	for (uint32_t i = 0; i < t->pump.count; i++) {
-		const struct stream_pair p = stream_pair_of(t, i);
-		const double bps = stream_pair_goodput(t, &p) * 8 / seconds;
-		*(p.direction == IPB_UP ? &f->up_bps : &f->down_bps) += bps;
-		if (p.sender != NULL) {
-			f->sent_bps += p.sender->window_bytes * 8 / seconds;
-			f->refused += p.sender->refused;
-			if (p.sender->tcp.known)
-				add_tcp(f, &p.sender->tcp);
-		} else {
-			f->sent_bps += bps; /* chargen: what it sent beyond is not known */
-		}
-		if (t->config.udp)
-			add_udp(f, &p);
+	*(p.direction == IPB_UP ? &f->up_bps : &f->down_bps) += bps;
+	if (p.sender != NULL) {
+		f->sent_bps += p.sender->window_bytes * 8 / seconds;
+		f->refused += p.sender->refused;
+		if (p.sender->tcp.known)
+			add_tcp(f, &p.sender->tcp);
+	} else {
+		f->sent_bps += bps; /* chargen: what it sent beyond is not known */
 	}
+	if (t->config.udp)
+		add_udp(f, &p);
+}
+
+void stream_figures_end(struct stream_figures *f)
+{
 	if (f->tcp_streams > 0) {
 		f->rtt_ms /= f->tcp_streams;
 		f->rwnd_limited /= f->tcp_streams;
 		f->sndbuf_limited /= f->tcp_streams;
 		f->busy /= f->tcp_streams;
 	}
+	f->lost = f->datagrams_sent > f->datagrams_ok ? f->datagrams_sent - f->datagrams_ok : 0;
+}
+
+void stream_figures(const struct stream_test *t, struct stream_figures *f)
+{
+	memset(f, 0, sizeof *f);
+	for (uint32_t i = 0; i < t->pump.count; i++)
+		stream_figures_add(t, i, f);
+	stream_figures_end(f);
 	f->fairness_up = fairness(t, IPB_UP);
 	f->fairness_down = fairness(t, IPB_DOWN);
-	f->lost = f->datagrams_sent > f->datagrams_ok ? f->datagrams_sent - f->datagrams_ok : 0;
 }

@@ -1,13 +1,14 @@
 /* Arguments of stream.  SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "ipb_threads.h"
 #include "stream.h"
 
 #define S(name, type, unit, dflt, range, help) { name, type, unit, dflt, range, help, 0, 0 }
 
 #define TCP_SIZE 131072u      /* bytes of a write; the send buffer's first sizes are of this order */
 #define UDP_SIZE 1400u        /* bytes of a datagram: no fragments on Ethernet, tunnels included */
-#define MSS_MIN 88u           /* that the kernel takes */
+#define MSS_MIN 88u           /* that the kernel accepts */
 #define PACED_NS 1000000.0    /* with a rate a write is what is due in so long, when no size was given, … */
 #define PACED_SIZE_MIN 1448u  /* … and a segment at least */
 
@@ -31,6 +32,8 @@ const struct ipbench_option stream_options[STREAM_OPTION_COUNT] = {
 	S("peer", "enum", "", "ipbench", "ipbench|discard|chargen|iperf3|iperf2",
 	  "What the target is: stream_target, one that discards (RFC 863) or sends (RFC 864) all it can, or an iperf server."),
 	S("port", "int", "", "0", "0..65535", "Port there; 0: the run's, or the peer's usual one (5205, 9, 19, 5201, 5001)."),
+	S("threads", "int", "", "0", "0..32", "Threads in each direction, among which the streams are spread; 0: as many as processors."),
+	S("cpus", "string", "", "", "", "Processors of the threads in their order, 0-3 or 0;2, over again when there are more threads; not given: any."),
 	S("limit_cpu", "float", "", "95%", "1%..100%", "A thread or processor busier than this is a reason (SUSPECT)."),
 	S("limit_clock", "time", "s", "10ms", "0s..1s", "Error of the clocks' offset that is a reason (SUSPECT), above 1 % of the measured phase."),
 };
@@ -73,6 +76,8 @@ static int check(const struct stream_config *c, const struct ipb_args *a, struct
 		return ipb_error(err, "argument streams: %u in each direction are more than %d", c->streams, STREAM_STREAMS_MAX);
 	if (c->udp && (c->size < IPB_PUMP_DATAGRAM_HEADER || c->size > IPB_HELLO_DATAGRAM_MAX))
 		return ipb_error(err, "argument size: %u is out of range; a datagram has 32..65507 bytes", c->size);
+	if (c->mptcp && c->zerocopy == IPB_ZEROCOPY_MSG)
+		return ipb_error(err, "argument zerocopy: Linux has no MSG_ZEROCOPY for Multipath TCP; zerocopy=sendfile goes with mptcp=1");
 	if (c->mss > 0 && c->mss < MSS_MIN)
 		return ipb_error(err, "argument mss: %u is out of range; 0 or %u..32767", c->mss, MSS_MIN);
 	if (strlen(c->cc) >= IPB_HELLO_CC_MAX)
@@ -101,6 +106,11 @@ int stream_configure(struct stream_config *c, const struct ipb_args *a, const ch
 	c->dscp = (int)ipb_args_number(a, "dscp");
 	c->mptcp = ipb_args_bool(a, "mptcp");
 	c->peer = ipb_args_enum(a, "peer");
+	c->threads = (uint32_t)ipb_args_uint(a, "threads");
+	const int cpus = ipb_threads_cpus(ipb_args_string(a, "cpus"), c->cpus, IPB_PUMP_WORKERS_MAX, host != NULL && *host != '\0', err);
+	if (cpus < 0)
+		return -1;
+	c->cpu_count = (uint32_t)cpus;
 	c->limit_cpu = ipb_args_number(a, "limit_cpu");
 	c->limit_clock_ns = ipb_args_ns(a, "limit_clock");
 	c->size = ipb_args_given(a, "size") ? (uint32_t)ipb_args_uint(a, "size") : choose_size(c);

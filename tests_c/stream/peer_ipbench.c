@@ -1,4 +1,4 @@
-/* peer=ipbench: speaks to stream_target; see ipb_hello.h.  SPDX-License-Identifier: MIT */
+/* peer=ipbench: stream_target; see ipb_hello.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "stream.h"
 
 #define PINGS 16             /* for the offset of the clocks: the one with the shortest round trip counts */
-#define OPEN_AT_A_TIME 64    /* streams without a hello; a target takes so many of many testers at once, and no more */
+#define OPEN_AT_A_TIME 64    /* streams without a hello; a target accepts so many of many testers at once, and no more */
 #define JOIN_AGAIN_NS 100000000ull
 #define WELCOMES "waiting for its welcome"
 
@@ -223,6 +223,7 @@ static int open_all(struct stream_test *t, struct ipb_error *err)
 	if (open_session(t, err) < 0 || ipb_pump_init(&t->pump, count, err) < 0 ||
 	    (t->config.udp ? open_udp(t, err) : open_tcp(t, err)) < 0 || all_joined(t, err) < 0)
 		return -1;
+	t->pump.config.session = t->session;
 	return compare_clocks(t, &t->offset_ns, &t->offset_error_ns, err);
 }
 
@@ -230,12 +231,10 @@ static int go(struct stream_test *t, struct ipb_error *err)
 {
 	const uint64_t offset = (uint64_t)t->offset_ns;
 
-	stream_configure_pump(t);
-	t->pump.config.session = t->session;
 	return send_message(t, IPB_MESSAGE_GO, t->begin_ns + offset, t->window_start_ns + offset, t->window_end_ns + offset, err);
 }
 
-/* The target says nothing now; what comes is its failure or its end. */
+/* The target sends nothing now; what comes is its failure or its end. */
 static int turn(struct stream_test *t, uint64_t until_ns, struct ipb_error *err)
 {
 	struct pollfd p[2] = { { .fd = t->control, .events = POLLIN }, { .fd = t->stopping.event, .events = POLLIN } };

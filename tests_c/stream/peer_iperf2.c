@@ -1,19 +1,28 @@
 /*
- * peer=iperf2: an iperf 2 server, or one of those that small systems ship (lib/iperf/iperf2.h). Only up: for the other
- * direction the server would have to connect to the tester, which these do not.  SPDX-License-Identifier: MIT
+ * peer=iperf2: an iperf 2 server, or one of those that small systems ship (lib/iperf/iperf2.h).  SPDX-License-Identifier: MIT
+ *
+ * Up, the streams open in `open`. Down and both, they open in `go`, since a server begins when it has the settings: it is
+ * asked to connect to a port of ours, by one connection a stream.
  */
 #include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "ipb_clock.h"
 #include "iperf2.h"
+#include "iperf2_back.h"
 #include "told.h"
 
 #define STOP_MS 2             /* until a sender that was in its last call has come back */
-#define CLOSE_NS 1000000000ull /* the last acknowledgements and the server's end of file may take so long */
+#define CLOSE_NS 1000000000ull /* the last acknowledgements and the server's end of file may take so long, */
+#define CLOSE_MAX_NS 2500000000ull /* … and as long as something moves, so long */
+#define LOOK_MS 20
 #define BUFFER 65507
 
 static struct stream_told told;
@@ -24,7 +33,7 @@ static int check(const struct stream_config *c, struct ipb_error *err)
 		return ipb_error(err, "argument streams: peer=iperf2 takes at most %d, not %u", STREAM_TOLD_MAX, c->streams);
 	if (c->udp && c->size < IPERF2_UDP_MIN)
 		return ipb_error(err, "argument size: iperf2's datagrams have at least %d bytes, not %u", IPERF2_UDP_MIN, c->size);
-	return 0;
+	return c->direction == IPB_UP ? 0 : iperf2_back_check(c, err);
 }
 
 /* 24 bytes of zeros at the head of each stream: a plain test, from which nothing is to come back. */
@@ -60,6 +69,14 @@ static int open_udp(struct stream_test *t, const struct ipb_address *found, int 
 	return 0;
 }
 
+static void write_header(const struct ipb_stream *s, uint8_t *to, uint64_t number, uint64_t now_ns, int measured)
+{
+	(void)s, (void)now_ns, (void)measured;
+	iperf2_stamp(to, IPERF2_UDP_MIN, (uint32_t)number, 0, ipb_clock_gettime_ns(CLOCK_REALTIME));
+}
+
+static const struct ipb_pump_format format = { .header = IPERF2_UDP_MIN, .write = write_header };
+
 static int open_streams(struct stream_test *t, struct ipb_error *err)
 {
 	const struct stream_config *c = &t->config;
@@ -69,11 +86,14 @@ static int open_streams(struct stream_test *t, struct ipb_error *err)
 	memset(&told, 0, sizeof told);
 	if (check(c, err) < 0)
 		return -1;
+	if (c->direction != IPB_UP)
+		return iperf2_back_open(t, err);
 	const int n = ipb_sock_resolve(c->host, c->port, c->udp ? SOCK_DGRAM : SOCK_STREAM, 0, found, IPB_SOCK_ADDRESSES_MAX, err);
 	if (n < 0 || ipb_pump_init(&t->pump, c->streams, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < c->streams; i++)
 		fds[i] = -1;
+	t->pump.config.format = c->udp ? &format : NULL;
 	status = c->udp ? open_udp(t, found, fds, err) : open_tcp(t, found, n, fds, err);
 	for (uint32_t i = 0; i < c->streams; i++) { /* the pump closes what there is */
 		t->pump.streams[i].fd = fds[i];
@@ -82,46 +102,54 @@ static int open_streams(struct stream_test *t, struct ipb_error *err)
 	return status < 0 || c->udp ? status : send_settings(t, fds, err);
 }
 
-static void write_header(const struct ipb_stream *s, uint8_t *to, uint64_t number, uint64_t now_ns, int measured)
-{
-	(void)s, (void)now_ns, (void)measured;
-	iperf2_stamp(to, IPERF2_UDP_MIN, (uint32_t)number, 0, ipb_clock_gettime_ns(CLOCK_REALTIME));
-}
-
-static const struct ipb_pump_format format = { .header = IPERF2_UDP_MIN, .write = write_header };
-
 static int go(struct stream_test *t, struct ipb_error *err)
 {
-	(void)err;
-	stream_configure_pump(t);
-	t->pump.config.format = t->config.udp ? &format : NULL;
-	return 0;
+	int fds[STREAM_TOLD_MAX];
+
+	if (t->config.direction == IPB_UP)
+		return 0;
+	if (t->config.direction == IPB_BOTH) {
+		if (stream_connect_all(t, fds, t->config.streams, err) < 0)
+			return -1;
+		for (uint32_t i = 0; i < t->config.streams; i++)
+			t->pump.streams[i].fd = fds[i];
+		if (send_settings(t, fds, err) < 0)
+			return -1;
+	}
+	return iperf2_back_go(t, err);
 }
 
-/* Such a server says nothing while it receives. */
-static int turn(struct stream_test *t, uint64_t until_ns, struct ipb_error *err)
+static int waiting(const struct stream_test *t)
 {
-	struct pollfd p = { .fd = t->stopping.event, .events = POLLIN };
-	const uint64_t now = ipb_now_ns();
-
-	(void)err;
-	if (now < until_ns)
-		poll(&p, 1, (int)((until_ns - now + 999999) / 1000000));
-	return 0;
-}
-
-/* An end of file after all that was sent, so that the server counts it before the connection goes. */
-static void end_tcp(struct stream_test *t)
-{
-	const uint64_t until = ipb_now_ns() + CLOSE_NS;
+	int all = 0, one;
 
 	for (uint32_t i = 0; i < t->pump.count; i++)
-		shutdown(t->pump.streams[i].fd, SHUT_WR);
-	for (uint32_t i = 0; i < t->pump.count; i++) {
+		if (t->pump.streams[i].sends && ioctl(t->pump.streams[i].fd, SIOCOUTQ, &one) == 0)
+			all += one;
+	return all;
+}
+
+/* An end of file after all that was sent, so that the server counts it before the connection goes; as long as it reads
+ * something, and a while for its own end of file. */
+static void end_tcp(struct stream_test *t)
+{
+	const uint64_t begin = ipb_now_ns();
+	uint64_t moved = begin;
+	int before = INT_MAX;
+
+	for (uint32_t i = 0; i < t->pump.count; i++)
+		if (t->pump.streams[i].sends)
+			shutdown(t->pump.streams[i].fd, SHUT_WR);
+	for (uint32_t i = 0; i < t->pump.count && t->pump.streams[i].sends;) {
 		struct pollfd p = { .fd = t->pump.streams[i].fd, .events = POLLIN };
+		const int left = waiting(t);
 		const uint64_t now = ipb_now_ns();
-		if (now < until)
-			poll(&p, 1, (int)((until - now) / 1000000) + 1);
+		if (left < before)
+			moved = now;
+		before = left;
+		if (now - moved > CLOSE_NS || now - begin > CLOSE_MAX_NS || ipb_stop_asked(&t->stopping))
+			return;
+		i += poll(&p, 1, LOOK_MS) != 0;
 	}
 }
 
@@ -142,6 +170,7 @@ static int end_udp(struct stream_test *t, struct ipb_error *err)
 		silent |= status == 0;
 		if (status == 0)
 			continue;
+		iperf2_report_settle(&r, s->udp.numbers, t->config.size);
 		told.told[i] = 1;
 		told.seconds[i] = r.seconds;
 		told.bytes[i] = r.bytes;
@@ -162,15 +191,27 @@ static int end(struct stream_test *t, struct ipb_error *err)
 	if (t->config.udp)
 		return end_udp(t, err);
 	end_tcp(t);
+	iperf2_back_end(t);
 	return 0;
 }
 
-static void close_server(struct stream_test *t) { (void)t; }
+/* Without a reset, which the pump would send where something is on its way: lwIP's lwiperf reads through a null pointer when
+ * it gets one, and takes its machine with it. The kernel ends such connections by itself. */
+static void close_server(struct stream_test *t)
+{
+	for (uint32_t i = 0; i < t->pump.count && !t->config.udp; i++)
+		if (t->pump.streams[i].fd >= 0) {
+			close(t->pump.streams[i].fd);
+			t->pump.streams[i].fd = -1;
+		}
+	iperf2_back_close();
+	t->control = -1;
+}
 
 static double received(const struct stream_test *t, uint32_t index) { return stream_told_bytes(t, &told, index); }
 static void metrics(const struct stream_test *t, struct ipb_json *j) { stream_told_metrics(t, &told, j); }
 
 const struct stream_peer stream_peer_iperf2 = {
-	.name = "iperf2", .directions = IPB_UP, .udp = 1, .port = IPERF2_PORT, .open = open_streams, .go = go, .turn = turn,
+	.name = "iperf2", .directions = IPB_BOTH, .udp = 1, .port = IPERF2_PORT, .open = open_streams, .go = go,
 	.end = end, .close = close_server, .received = received, .metrics = metrics,
 };

@@ -16,7 +16,7 @@
 #include "iperf3_client.h"
 #include "told.h"
 
-#define GRACE_S 1               /* that the server is told beyond our duration: the end is ours to say */
+#define GRACE_S 1               /* that the server is given beyond our duration: the end is ours to set */
 #define FAST_DATAGRAMS 20e6     /* a second at most, where there is no rate: for the width of the counters */
 #define DRAIN_NS 300000000ull   /* what the server has sent may take so long */
 #define STOP_MS 2               /* until a sender that was in its last call has come back */
@@ -57,6 +57,27 @@ static int params_of(const struct stream_config *c, struct iperf3_params *p, str
 	return 0;
 }
 
+static void write_header(const struct ipb_stream *s, uint8_t *to, uint64_t number, uint64_t now_ns, int measured)
+{
+	(void)s, (void)now_ns, (void)measured;
+	iperf3_stamp(to, number + 1, ipb_clock_gettime_ns(CLOCK_REALTIME), client.params.wide);
+}
+
+/* Which of the server's datagrams are of the measured phase is not known: those that arrive in it count. */
+static int read_header(const struct ipb_stream *s, const uint8_t *from, uint64_t *number, uint64_t *sent_ns, int *measured)
+{
+	const uint64_t now = ipb_now_ns();
+
+	iperf3_udp_take(&accounts[s->index], from, IPERF3_STAMP_MAX, client.params.block, ipb_clock_gettime_ns(CLOCK_REALTIME),
+	                client.params.wide);
+	*number = ipb_get_be(from + 8, client.params.wide ? 8 : 4);
+	*sent_ns = ipb_get_be(from, 4) * IPB_NS_PER_S + ipb_get_be(from + 4, 4) * 1000;
+	*measured = now >= running->window_start_ns && now < running->window_end_ns;
+	return 0;
+}
+
+static const struct ipb_pump_format format = { .header = IPERF3_STAMP_MAX, .write = write_header, .read = read_header };
+
 static int open_server(struct stream_test *t, struct ipb_error *err)
 {
 	const struct stream_config *c = &t->config;
@@ -76,29 +97,13 @@ static int open_server(struct stream_test *t, struct ipb_error *err)
 	if (getpeername(client.control, (struct sockaddr *)&t->address.storage, &t->address.size) < 0)
 		return ipb_error_errno(err, errno, "the connection to %s broke", c->host);
 	ipb_sock_name((const struct sockaddr *)&t->address.storage, t->address.size, t->target_name, sizeof t->target_name);
-	return ipb_pump_init(&t->pump, c->direction == IPB_BOTH ? 2 * c->streams : c->streams, err);
-}
-
-static void write_header(const struct ipb_stream *s, uint8_t *to, uint64_t number, uint64_t now_ns, int measured)
-{
-	(void)s, (void)now_ns, (void)measured;
-	iperf3_stamp(to, number + 1, ipb_clock_gettime_ns(CLOCK_REALTIME), client.params.wide);
-}
-
-/* Which of the server's datagrams are of the measured phase nobody says: those that arrive in it. */
-static int read_header(const struct ipb_stream *s, const uint8_t *from, uint64_t *number, uint64_t *sent_ns, int *measured)
-{
-	const uint64_t now = ipb_now_ns();
-
-	iperf3_udp_take(&accounts[s->index], from, IPERF3_STAMP_MAX, client.params.block, ipb_clock_gettime_ns(CLOCK_REALTIME),
-	                client.params.wide);
-	*number = ipb_get_be(from + 8, client.params.wide ? 8 : 4);
-	*sent_ns = ipb_get_be(from, 4) * IPB_NS_PER_S + ipb_get_be(from + 4, 4) * 1000;
-	*measured = now >= running->window_start_ns && now < running->window_end_ns;
+	if (ipb_pump_init(&t->pump, c->direction == IPB_BOTH ? 2 * c->streams : c->streams, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < t->pump.count; i++)
+		t->pump.streams[i].sends = iperf3_client_sends(&client, i);
+	t->pump.config.format = c->udp ? &format : NULL;
 	return 0;
 }
-
-static const struct ipb_pump_format format = { .header = IPERF3_STAMP_MAX, .write = write_header, .read = read_header };
 
 /* A socket for the next stream, with the options of the test; for iperf3_client_streams. */
 static int next_stream(void *context, struct ipb_error *err)
@@ -115,13 +120,9 @@ static int go(struct stream_test *t, struct ipb_error *err)
 {
 	if (iperf3_client_streams(&client, next_stream, t, &t->stopping, err) < 0)
 		return -1;
-	for (uint32_t i = 0; i < t->pump.count; i++) {
+	for (uint32_t i = 0; i < t->pump.count; i++)
 		t->pump.streams[i].fd = client.fds[i];
-		t->pump.streams[i].sends = iperf3_client_sends(&client, i);
-	}
 	iperf3_client_give(&client); /* the pump closes them */
-	stream_configure_pump(t);
-	t->pump.config.format = t->config.udp ? &format : NULL;
 	return 0;
 }
 
@@ -170,7 +171,7 @@ static void account(const struct stream_test *t, uint32_t i)
 	r->jitter = accounts[i].jitter;
 }
 
-/* What the server tells of stream i, and for UDP streams from it what became of those that it sent. */
+/* What the server reports of stream i, and for UDP streams from it what became of those that it sent. */
 static void take(const struct stream_test *t, uint32_t i)
 {
 	const struct iperf3_stream_result *r = &theirs.streams[i];

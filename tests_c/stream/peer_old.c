@@ -40,39 +40,12 @@ static int open_streams(struct stream_test *t, int sends, struct ipb_error *err)
 static int open_discard(struct stream_test *t, struct ipb_error *err) { return open_streams(t, 1, err); }
 static int open_chargen(struct stream_test *t, struct ipb_error *err) { return open_streams(t, 0, err); }
 
-static int go(struct stream_test *t, struct ipb_error *err)
-{
-	(void)err;
-	stream_configure_pump(t);
-	return 0;
-}
-
-static int turn(struct stream_test *t, uint64_t until_ns, struct ipb_error *err)
-{
-	struct pollfd p = { .fd = t->stopping.event, .events = POLLIN };
-	const uint64_t now = ipb_now_ns();
-
-	(void)err;
-	if (now < until_ns)
-		poll(&p, 1, (int)((until_ns - now + 999999) / 1000000));
-	return 0;
-}
-
-static int end(struct stream_test *t, struct ipb_error *err)
-{
-	(void)t;
-	(void)err;
-	return 0;
-}
-
 static void close_first(struct stream_test *t) { stream_peer_ipbench.close(t); }
 
 const struct stream_peer stream_peer_discard = {
-	.name = "discard", .directions = IPB_UP, .port = 9, .open = open_discard, .go = go, .turn = turn, .end = end,
-	.close = close_first,
+	.name = "discard", .directions = IPB_UP, .port = 9, .open = open_discard, .close = close_first,
 };
 
 const struct stream_peer stream_peer_chargen = {
-	.name = "chargen", .directions = IPB_DOWN, .port = 19, .open = open_chargen, .go = go, .turn = turn, .end = end,
-	.close = close_first,
+	.name = "chargen", .directions = IPB_DOWN, .port = 19, .open = open_chargen, .close = close_first,
 };

@@ -26,13 +26,11 @@ int stream_is_broken(const struct stream_test *t)
 	return *t->failure_code != '\0' || f.up_bps + f.down_bps <= 0;
 }
 
-static void rates(const struct stream_test *t, const struct stream_figures *f, struct ipb_json *j)
+void stream_rates(const struct stream_figures *f, double requested_bps, struct ipb_json *j)
 {
-	const struct stream_config *c = &t->config;
-
 	ipb_json_object(j, "rates");
-	if (c->bps > 0)
-		ipb_json_number(j, "requested_bps", c->bps * (c->direction == IPB_BOTH ? 2 : 1));
+	if (requested_bps > 0)
+		ipb_json_number(j, "requested_bps", requested_bps);
 	else
 		ipb_json_null(j, "requested_bps");
 	ipb_json_number(j, "sent_bps", f->sent_bps);
@@ -40,7 +38,7 @@ static void rates(const struct stream_test *t, const struct stream_figures *f, s
 	ipb_json_end_object(j);
 }
 
-static void counts(const struct stream_figures *f, struct ipb_json *j)
+void stream_counts(const struct stream_figures *f, struct ipb_json *j)
 {
 	const struct ipb_counts c = { .sent = f->datagrams_ok + f->lost, .ok = f->datagrams_ok, .lost = f->lost,
 		                      .duplicate = f->duplicate, .reordered = f->reordered };
@@ -87,7 +85,8 @@ static void metrics(const struct stream_test *t, const struct stream_figures *f,
 	if (f->tcp_streams > 0)
 		tcp_metrics(f, j);
 	if (f->has_udp) {
-		ipb_results_metric(j, "loss", f->datagrams_sent > 0 ? 100 * (double)f->lost / (double)f->datagrams_sent : 0, "%");
+		if (f->datagrams_sent > 0)
+			ipb_results_metric(j, "loss", 100 * (double)f->lost / (double)f->datagrams_sent, "%");
 		ipb_results_metric(j, "jitter", f->jitter_ms, "ms");
 		ipb_results_metric(j, "duplicates", (double)f->duplicate, "");
 		ipb_results_metric(j, "reordered", (double)f->reordered, "");
@@ -113,9 +112,23 @@ static double step_bytes(const struct stream_test *t, uint32_t k, int received)
 	return sum;
 }
 
-/* Bytes sent and received. Of a peer that tells nothing, what it does not tell is what our end did. */
-static void series(const struct stream_test *t, struct ipb_json *j)
+/* What was sent and has not arrived within an interval, or crossed its end. */
+static double step_missing(const struct stream_test *t, uint32_t k)
 {
+	const double missing = t->peer->is_ours ? step_bytes(t, k, 0) - step_bytes(t, k, 1) : 0;
+
+	return missing > 0 ? missing : 0;
+}
+
+/* Bytes sent and received. Of a peer that tells nothing, what it does not tell is what our end did. What was lost in all is
+ * shared out as bytes are missing: those that cross an interval's end are not lost. */
+static void series(const struct stream_test *t, const struct stream_figures *f, struct ipb_json *j)
+{
+	double missing = 0;
+
+	for (uint32_t k = 0; t->has_own && k < t->own.steps; k++)
+		missing += step_missing(t, k);
+	const double share = missing > 0 ? (double)f->lost * t->config.size / missing : 0;
 	ipb_json_array(j, "series");
 	for (uint32_t k = 0; t->has_own && k < t->own.steps; k++) {
 		double sent = step_bytes(t, k, 0), got = step_bytes(t, k, 1);
@@ -125,7 +138,7 @@ static void series(const struct stream_test *t, struct ipb_json *j)
 		ipb_json_uint(j, "t_ns", k * t->own.step_ns);
 		ipb_json_number(j, "sent", floor(sent));
 		ipb_json_number(j, "ok", floor(got));
-		ipb_json_uint(j, "lost", 0);
+		ipb_json_number(j, "lost", floor(share * step_missing(t, k)));
 		ipb_json_end_object(j);
 	}
 	ipb_json_end_array(j);
@@ -194,6 +207,8 @@ static void stream_of(const struct stream_test *t, uint32_t i, struct ipb_json *
 		ipb_json_uint(j, "bytes_sent", p.sender->bytes);
 	if (p.receiver != NULL)
 		ipb_json_uint(j, "bytes_received", p.receiver->bytes);
+	if (t->config.mptcp)
+		ipb_json_uint(j, "subflows", t->pump.streams[i].subflows);
 	if (p.sender != NULL && p.sender->tcp.known)
 		tcp_of(&p.sender->tcp, j);
 	if (t->config.udp)
@@ -221,7 +236,7 @@ static void use_of(const struct ipb_pump_use *u, const char *key, struct ipb_jso
 	ipb_json_end_object(j);
 }
 
-/* What held the senders back, as TCP tells; no reason to doubt the result. */
+/* What held the senders back, as TCP reports it; no reason to doubt the result. */
 static void note(const struct stream_figures *f, struct ipb_json *j)
 {
 	if (f->tcp_streams == 0)
@@ -288,12 +303,13 @@ char *stream_json(const struct stream_test *t)
 	ipb_json_init(&j);
 	ipb_json_object(&j, NULL);
 	if (t->has_own || t->has_theirs) {
-		rates(t, &f, &j);
+		stream_rates(&f, stream_wanted_bps(&t->config), &j);
 		if (f.has_udp)
-			counts(&f, &j);
+			stream_counts(&f, &j);
+		stream_threads(t, &f, &j);
 		metrics(t, &f, &j);
 		ipb_results_window(&j, t->window_start_ns, t->window_end_ns);
-		series(t, &j);
+		series(t, &f, &j);
 	}
 	stream_reasons(t, &f, &j);
 	engine(t, &f, &j);

@@ -1,4 +1,5 @@
 /* The course of one test; see stream.h.  SPDX-License-Identifier: MIT */
+#include <poll.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,15 +21,22 @@ static void fail(struct stream_test *t, const char *code, const char *text)
 	snprintf(t->failure, sizeof t->failure, "%s", text);
 }
 
-void stream_configure_pump(struct stream_test *t)
+/* What the pump is to do with the streams, but for the times. */
+static void configure_pump(struct stream_test *t)
 {
 	const struct stream_config *c = &t->config;
 
-	t->pump.config = (struct ipb_pump_config){
-		.udp = c->udp, .copy = c->copy, .zerocopy = c->zerocopy, .size = c->size, .bps = c->bps / c->streams,
-		.begin_ns = t->begin_ns, .window_start_ns = t->window_start_ns, .window_end_ns = t->window_end_ns,
-		.length_ns = c->warmup_ns + c->duration_ns + 2 * IPB_NS_PER_S,
-	};
+	struct ipb_pump_config *p = &t->pump.config; /* what the peer has put there stays */
+
+	p->udp = c->udp;
+	p->copy = c->copy;
+	p->zerocopy = c->zerocopy;
+	p->size = c->size;
+	p->bps = c->bps / c->streams;
+	p->threads = c->threads;
+	p->cpu_count = c->cpu_count;
+	memcpy(p->cpus, c->cpus, sizeof p->cpus);
+	p->length_ns = c->warmup_ns + c->duration_ns + 2 * IPB_NS_PER_S;
 }
 
 int stream_open(struct stream_test *t, struct ipb_error *err)
@@ -42,6 +50,9 @@ int stream_open(struct stream_test *t, struct ipb_error *err)
 		return ipb_error_errno(err, errno, "cannot make an event");
 	ipb_raise_descriptors(STREAM_STREAMS_MAX + 64);
 	if (t->peer->open(t, err) < 0)
+		return -1;
+	configure_pump(t);
+	if (ipb_pump_prepare(&t->pump, err) < 0)
 		return -1;
 	const int fd = t->pump.streams[0].fd >= 0 ? t->pump.streams[0].fd : t->control; /* streams that open later */
 	if (getsockname(fd, (struct sockaddr *)&own, &size) == 0)
@@ -104,6 +115,30 @@ static int is_whole(struct stream_test *t)
 	return 1;
 }
 
+/* While they still stand: which are Multipath TCP, and of how many subflows. */
+static void count_subflows(struct stream_test *t)
+{
+	t->plain = 0;
+	for (uint32_t i = 0; t->config.mptcp && i < t->pump.count; i++)
+		if (t->pump.streams[i].fd >= 0) {
+			t->pump.streams[i].subflows = ipb_mptcp_subflows(t->pump.streams[i].fd);
+			t->plain += t->pump.streams[i].subflows == 0;
+		}
+}
+
+/* The peer's turn; with one that sends nothing, a wait. */
+static int take_turn(struct stream_test *t, uint64_t until_ns, struct ipb_error *err)
+{
+	struct pollfd p = { .fd = t->stopping.event, .events = POLLIN };
+	const uint64_t now = ipb_now_ns();
+
+	if (t->peer->turn != NULL)
+		return t->peer->turn(t, until_ns, err);
+	if (now < until_ns)
+		poll(&p, 1, (int)((until_ns - now + 999999) / 1000000));
+	return 0;
+}
+
 static void watch(struct stream_test *t, struct ipbench_progress *progress, struct ipb_error *err)
 {
 	uint64_t reported = 0;
@@ -122,8 +157,8 @@ static void watch(struct stream_test *t, struct ipbench_progress *progress, stru
 		}
 		if (next > t->window_end_ns)
 			next = t->window_end_ns;
-		if (t->peer->turn(t, next, err) < 0) {
-			is_whole(t); /* what the streams say of it is more exact */
+		if (take_turn(t, next, err) < 0) {
+			is_whole(t); /* what the streams have of it is more exact */
 			fail(t, "target-failed", ipb_error_text(err));
 			return;
 		}
@@ -138,13 +173,17 @@ int stream_run(struct stream_test *t, struct ipbench_progress *progress)
 	t->begin_ns = ipb_now_ns();
 	t->window_start_ns = t->begin_ns + t->config.warmup_ns;
 	t->window_end_ns = t->window_start_ns + t->config.duration_ns;
-	if (t->peer->go(t, &err) < 0 || ipb_pump_start(&t->pump, &err) < 0)
+	t->pump.config.begin_ns = t->begin_ns;
+	t->pump.config.window_start_ns = t->window_start_ns;
+	t->pump.config.window_end_ns = t->window_end_ns;
+	if ((t->peer->go != NULL && t->peer->go(t, &err) < 0) || ipb_pump_start(&t->pump, &err) < 0)
 		fail(t, "target-failed", ipb_error_text(&err));
 	else
 		watch(t, progress, &err);
+	count_subflows(t);
 	ipb_sysmon_read(&t->after, t->link);
 	ipb_pump_stop_sending(&t->pump);
-	if (*t->failure_code == '\0' && t->peer->end(t, &err) < 0)
+	if (*t->failure_code == '\0' && t->peer->end != NULL && t->peer->end(t, &err) < 0)
 		fail(t, "target-failed", ipb_error_text(&err));
 	ipb_pump_stop(&t->pump);
 	t->has_own = ipb_bulk_result_of(&t->own, &t->pump) == 0;

@@ -138,10 +138,7 @@ IPB_PLUGIN(
 	.id = 0x20,
 	.descr = "Bulk transfer over TCP or UDP: goodput up, down and both at the same time",
 	.default_port = 0, /* the peer's */
-	.setup_controller = ipb_plugin_setup_controller,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = output
+	IPB_PLUGIN_BLOCK
 );
 
 static const struct ipbench_metric metrics[] = {

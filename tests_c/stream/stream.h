@@ -38,6 +38,8 @@ struct stream_config {
 	int dscp;              /* -1: leave */
 	int mptcp;
 	uint32_t peer;         /* in stream_peers */
+	uint32_t threads, cpu_count;   /* in each direction; 0: as many as processors, and any of them */
+	int cpus[IPB_PUMP_WORKERS_MAX];
 	double limit_cpu;      /* of a processor, 0..1 */
 	uint64_t limit_clock_ns;
 };
@@ -50,21 +52,22 @@ struct stream_peer {
 	int directions;        /* bits of enum ipb_direction */
 	int udp;               /* knows UDP */
 	uint16_t port;         /* when the run names none */
-	int is_ours;           /* the receiver tells what it got; else goodput is what was acknowledged */
-	/* In setup: contacts the target, makes the pump's streams (ipb_pump_init) and opens each one's socket. 0, or -1 and a
-	 * sentence. */
+	int is_ours;           /* the receiver reports what it got; else goodput is what was acknowledged */
+	/* In setup: contacts the target, makes the pump's streams (ipb_pump_init) with their directions, opens each one's socket,
+	 * or leaves that to `go`, and fills in format and session of the pump's configuration. 0, or -1 and a sentence. */
 	int (*open)(struct stream_test *t, struct ipb_error *err);
-	/* begin_ns and window_* of t stand: fills in the pump's configuration where it is not stream_configure_pump's, and lets
-	 * the target begin. The caller starts the pump. 0, or -1 and a sentence. */
+	/* begin_ns and window_* of t stand: lets the target begin. The caller starts the pump. 0, or -1 and a sentence. NULL: it
+	 * needs no word. */
 	int (*go)(struct stream_test *t, struct ipb_error *err);
-	/* Waits for what the target says until then at most, or until t->stopping. 0, or -1 and a sentence: it has failed. */
+	/* Waits for the target's messages until then at most, or until t->stopping. 0, or -1 and a sentence: it has failed. NULL:
+	 * it sends none. */
 	int (*turn)(struct stream_test *t, uint64_t until_ns, struct ipb_error *err);
 	/* Our sending has stopped: gets the target's result (t->theirs, t->has_theirs), while the pump still receives. 0, or -1
-	 * and a sentence. */
+	 * and a sentence. NULL: there is none. */
 	int (*end)(struct stream_test *t, struct ipb_error *err);
 	/* Ends what open began, but the streams. Never fails; may be called at any time, and twice. */
 	void (*close)(struct stream_test *t);
-	/* Of a peer that is not ours and tells what it received; both may be NULL. Bytes of the measured phase of stream index, by
+	/* Of a peer that is not ours and reports what it received; both may be NULL. Bytes of the measured phase of stream index, by
 	 * its rate over its own interval, or -1; and its figures for the array "metrics", whose names begin with peer_. */
 	double (*received)(const struct stream_test *t, uint32_t index);
 	void (*metrics)(const struct stream_test *t, struct ipb_json *j);
@@ -85,13 +88,14 @@ struct stream_test {
 	struct ipb_bulk_result own, theirs;
 	struct ipb_stop stopping;
 	int ran;
+	uint32_t plain;                /* mptcp: streams that are plain TCP */
 	struct ipb_sysmon before, after;
 	char link[IF_NAMESIZE], target_name[80], own_name[80];
 	/* Why the test did not come to its end; code "" when it did. */
 	char failure_code[32], failure[STREAM_FAILURE_TEXT];
 };
 
-#define STREAM_OPTION_COUNT 20u
+#define STREAM_OPTION_COUNT 22u
 extern const struct ipbench_option stream_options[STREAM_OPTION_COUNT];
 extern const struct stream_peer *const stream_peers[];
 
@@ -103,14 +107,12 @@ extern const struct stream_peer stream_peer_iperf2, stream_peer_iperf3;
 /* 0, or -1 and a sentence. host NULL: the arguments alone. */
 int stream_configure(struct stream_config *c, const struct ipb_args *a, const char *host, int port, struct ipb_error *err);
 
-/* Opens, runs and ends one test. stream_run: 0, also when t->failure_code says that it failed. */
+/* Opens, runs and ends one test. stream_run: 0, also when it failed, as t->failure_code has it. */
 int stream_open(struct stream_test *t, struct ipb_error *err);
 int stream_run(struct stream_test *t, struct ipbench_progress *progress);
 void stream_close(struct stream_test *t);
 
 /* For peers. */
-/* What the pump is to do with our streams, from the configuration and the times of t. */
-void stream_configure_pump(struct stream_test *t);
 /* Connects count TCP sockets to t->address side by side, with the options of the configuration, into fds, within
  * STREAM_OPEN_MS. 0, or -1 and a sentence: then none is open. */
 int stream_connect_all(struct stream_test *t, int *fds, uint32_t count, struct ipb_error *err);
@@ -120,8 +122,6 @@ int stream_udp_socket(struct stream_test *t, struct ipb_error *err);
 int stream_read(int fd, void *to, size_t size, uint64_t until_ns, const char *what, struct ipb_error *err);
 int stream_write(int fd, const void *from, size_t size, uint64_t until_ns, const char *what, struct ipb_error *err);
 
-/* The bytes that receivers got in the measured phase (one direction, or IPB_BOTH), as far as somebody knows. */
-double stream_goodput_bytes(const struct stream_test *t, int direction);
 /* The row, and the members of the result document. */
 void stream_row(const struct stream_test *t, char *to, size_t size);
 char *stream_json(const struct stream_test *t);

@@ -16,19 +16,23 @@
 #include "ipb_clock.h"
 #include "ipb_json.h"
 #include "ipb_plugin.h"
+#include "ipb_pump.h"
 #include "ipb_results.h"
 #include "ipb_serve.h"
 #include "ipb_sock.h"
 #include "ipb_stop.h"
+#include "ipb_threads.h"
 #include "iperf3_service.h"
 
 #define PROGRESS_MS 200
 
 static const struct ipbench_option options[] = {
-	{ "port", "int", "", "5205", "0..65535", "TCP port of the services, and UDP port of streams over UDP; 0 takes a free one.", 0, 0 },
+	{ "port", "int", "", "5205", "0..65535", "TCP port of the services, and UDP port of streams and requests over UDP; 0 takes a free one.", 0, 0 },
 	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
 	{ "echo", "int", "", "0", "0..65535", "Port of an echo over UDP and TCP, for latency beside the streams; 0: none.", 0, 0 },
 	{ "mptcp", "bool", "", "0", "", "Take Multipath TCP, too, for stream's mptcp=1.", 0, 0 },
+	{ "threads", "int", "", "0", "0..32", "Threads of a transfer in each direction; 0: as many as processors.", 0, 0 },
+	{ "cpus", "string", "", "", "", "Processors of these threads in their order, 0-3 or 0;2, over again when there are more threads; not given: any.", 0, 0 },
 	{ "streams", "bool", "", "1", "", "Take bulk transfers of stream; 0: only the other services that are named.", 0, 0 },
 	IPERF3_SERVICE_OPTIONS,
 };
@@ -53,7 +57,7 @@ static int open_echo(const struct ipb_args *a)
 		return 0;
 	for (int i = 0; i < ECHOES; i++)
 		echoes[i].stop = &stopping;
-	if (echo_udp_open(&echoes[UDP_ECHO], ipb_args_string(a, "ip"), port, &err) < 0 ||
+	if (echo_udp_open(&echoes[UDP_ECHO], ipb_args_string(a, "ip"), port, 0, &err) < 0 ||
 	    echo_tcp_open(&echoes[TCP_ECHO], ipb_args_string(a, "ip"), port, &err) < 0)
 		return -1;
 	echoes_open = ECHOES;
@@ -79,6 +83,11 @@ static int open_services(const struct ipb_args *a)
 	answers = ipb_answers_new();
 	if (bulk == NULL || answers == NULL)
 		return ipb_error(&err, "no memory for the services");
+	int cpus[IPB_PUMP_WORKERS_MAX];
+	const int n = ipb_threads_cpus(ipb_args_string(a, "cpus"), cpus, IPB_PUMP_WORKERS_MAX, 1, &err);
+	if (n < 0)
+		return -1;
+	ipb_bulk_use_threads(bulk, (uint32_t)ipb_args_uint(a, "threads"), cpus, (uint32_t)n);
 	ipb_serve_add(serve, ipb_bulk_service(bulk));
 	ipb_serve_add(serve, ipb_answers_service(answers));
 	fprintf(stderr, PLUGIN_NAME ": streams on port %u\n", ipb_serve_port(serve));
@@ -220,6 +229,7 @@ static char *figures(const struct ipb_bulk_counts *c, const struct ipb_serve_cou
 		ipb_results_metric(&j, "request_connections", (double)a.connections, "");
 		ipb_results_metric(&j, "requests", (double)a.requests, "");
 		ipb_results_metric(&j, "responses", (double)a.responses, "");
+		ipb_results_metric(&j, "request_strangers", (double)a.strangers, "");
 	}
 	if (echoes_open > 0) {
 		ipb_results_metric(&j, "echo_packets", (double)(echoes[UDP_ECHO].packets + echoes[TCP_ECHO].packets), "");
@@ -267,7 +277,6 @@ IPB_PLUGIN(
 	.id = 0x21,
 	.descr = "Takes and sends bulk traffic for stream, and echoes beside it, until stopped",
 	.default_port = IPB_SERVE_PORT,
-	.setup_controller = ipb_plugin_setup_controller,
 	IPB_PLUGIN_REPORT
 );
 
@@ -279,9 +288,10 @@ static const struct ipbench_metric metrics[] = {
 	{ "sessions_cut", "", "Transfers that did not come to their end", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "refused", "", "Connections that were refused", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "strangers", "", "Connections that brought no hello", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
-	{ "request_connections", "", "Connections of rr", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "request_connections", "", "Connections of rr; over UDP one a tester's address", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "requests", "", "Requests of rr that came whole", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "responses", "", "Responses to them that were sent whole", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "request_strangers", "", "Datagrams that were no requests of a tester, and got no answer", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_packets", "", "Packets (UDP) and reads (TCP) that the echo sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_bytes", "byte", "Bytes that the echo sent back", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "echo_dropped", "", "Packets that the echo lost because it was too slow", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },

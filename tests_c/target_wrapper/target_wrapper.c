@@ -62,10 +62,7 @@ static int output(struct client_data *data)
 IPB_PLUGIN(
 	.id = 0x21,
 	.descr = "Runs a program of yours on the target while the clients measure",
-	.setup_controller = ipb_plugin_setup_controller,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = output
+	IPB_PLUGIN_BLOCK
 );
 
 IPB_PLUGIN_EXT(

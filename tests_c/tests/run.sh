@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh TEST… -- TEST… : runs test binaries (cmocka), the first ones JOBS at a time (4: they wait more than they work), then
 # the others, which measure, one after another; under ThreadSanitizer with addresses that are not random, as it may not find
-# room for its own else.
+# room for its own else. RUNNER: a command that starts those of another machine, such as "qemu-aarch64-static".
 # Prints a line for each, "ok NAME (VARIANT) passed=N failed=M skipped=S seconds=T", the output of those that failed, why
 # some were skipped, and a total for each variant. Exit status 1 when anything failed.  SPDX-License-Identifier: MIT
 JOBS=${JOBS:-4}
@@ -12,7 +12,7 @@ one() {
 	fixed="setarch $(uname -m) -R"
 	case $1 in */tsan/*) $fixed true 2>/dev/null || fixed= ;; *) fixed= ;; esac
 	begin=$(date +%s%N)
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 $fixed "$1" >"$log" 2>&1
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 $fixed ${RUNNER:-} "$1" >"$log" 2>&1
 	status=$?
 	seconds=$((($(date +%s%N) - begin) / 100000000))
 	passed=$(grep -c '^ok ' "$log")

@@ -198,10 +198,7 @@ static int expected_duration(const char *args, uint64_t *ns)
 IPB_PLUGIN(
 	.id = 0x3,
 	.descr = "Waits for `ipbench continue`, Enter at the daemon's terminal, or its deadline",
-	.setup_controller = ipb_plugin_setup_controller,
-	.unmarshall = unmarshall,
-	.unmarshall_cleanup = ipb_report_free,
-	.output = output
+	IPB_PLUGIN_BLOCK
 );
 
 static const struct ipbench_metric metrics[] = {

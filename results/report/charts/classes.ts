@@ -6,6 +6,8 @@
 import { axis, type Chart, curve, type EChartsOptions, grid, type LegendEntry } from "../chart.ts";
 import { timeUnit } from "../../../base/figures.ts";
 import { CATEGORIES, colour, type ColourName } from "../palette.ts";
+import { eventLegend, eventLines } from "../sections/events.ts";
+import { darkBands, darkLegend } from "../sections/outages.ts";
 import type { ReportPoint } from "../point.ts";
 
 /** The colours of further classes' active times. */
@@ -14,11 +16,11 @@ const SHADES: readonly ColourName[] = CATEGORIES.slice(1);
 const seconds = (ns: number) => ns / 1e9;
 
 /**
- * The victim's response time, and that of each other class that tells one, with the times of the others shaded.
+ * The victim's response time, and that of each other class that has one, with the times of the others shaded.
  *
  * @param point the victim
  * @param more the other classes of the same run
- * @returns `null` when it does not tell how its times went on
+ * @returns `null` when it does not report how its times went on
  */
 export function effectChart(point: ReportPoint, more: readonly ReportPoint[]): Chart | null {
   const start = point.timelineStartNs;
@@ -55,6 +57,8 @@ export function effectChart(point: ReportPoint, more: readonly ReportPoint[]): C
       colour: toneOf(name),
       style: "bar",
     })),
+    ...darkLegend(point),
+    ...eventLegend(point),
   ];
   return {
     name: "classes",
@@ -72,6 +76,8 @@ export function effectChart(point: ReportPoint, more: readonly ReportPoint[]): C
       yAxis: axis({ type: "value", min: 0, name: unit }, frame, true),
       series: [
         ...others.map(({ name, active }) => shade(active!, toneOf(name))),
+        ...darkBands(point, (ns) => seconds(start + ns)),
+        ...eventLines(point, (ns) => seconds(start + ns)),
         curve(
           legend[1]!.label,
           known.map((

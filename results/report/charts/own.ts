@@ -6,7 +6,7 @@
 import { axis, type Chart, curve, grid } from "../chart.ts";
 import { middle, rateUnit } from "../../../base/figures.ts";
 import { groupKey, type ReportModel } from "../model.ts";
-import { type OwnFigure, ownFigures } from "../own_figures.ts";
+import { type OwnFigure, ownFigures } from "../sections/own_figures.ts";
 import { CATEGORIES } from "../palette.ts";
 import type { ReportPoint } from "../point.ts";
 import { spread } from "./marks.ts";

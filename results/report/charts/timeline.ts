@@ -6,6 +6,8 @@
 import { axis, type Chart, curve, type EChartsOptions, type Frame } from "../chart.ts";
 import { digits, formatRate } from "../../../base/figures.ts";
 import type { Group, ReportModel } from "../model.ts";
+import { eventLegend, eventLines } from "../sections/events.ts";
+import { darkBands, darkLegend } from "../sections/outages.ts";
 import { colour } from "../palette.ts";
 import type { ReportPoint } from "../point.ts";
 
@@ -54,6 +56,8 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
       { label: "sent", colour: "c1", style: "dashed" },
       { label: arrived, colour: "c3", style: "line" },
       { label: "lost", colour: "bad", style: "bar" },
+      ...darkLegend(point),
+      ...eventLegend(point),
     ],
     options: (frame) => ({
       grid: twoGrids(frame),
@@ -85,6 +89,8 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
         },
       ],
       series: [
+        ...darkBands(point, (ns) => ns / time.scale, { xAxisIndex: 0, yAxisIndex: 0 }),
+        ...eventLines(point, (ns) => ns / time.scale, { xAxisIndex: 0, yAxisIndex: 0 }),
         {
           ...curve(arrived, steps((t) => rate(t.ok, t)), { colour: "c3", marks: false }),
           xAxisIndex: 0,
@@ -113,7 +119,7 @@ function chartOf(group: Group, point: ReportPoint, index: number, several: boole
 /** Labels of times; the last stands at no round number. */
 const timeLabel = { showMaxLabel: false, formatter: (value: number) => digits(value, 3) };
 
-/** What the highest rate is told in: packets, or bits of a bulk transfer. */
+/** What the highest rate is given in: packets, or bits of a bulk transfer. */
 function rateUnit({ timeline, timelineUnit }: ReportPoint): { scale: number; unit: string } {
   const most = Math.max(1, ...timeline.map((t) => t.sent * 1e9 / t.length_ns));
   if (timelineUnit === "byte") {

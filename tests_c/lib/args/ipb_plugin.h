@@ -1,5 +1,5 @@
 /*
- * What all our plugins share beside what they measure, so that a plugin's file says only that.
+ * What all our plugins share beside what they measure, so that a plugin's file has only that.
  * SPDX-License-Identifier: MIT
  *
  * Included once, by the plugin's main file, behind IPBENCH_TEST_CLIENT or IPBENCH_TEST_TARGET and PLUGIN_NAME. The file
@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "ipb_args.h"
+#include "ipb_clock.h"
 #include "ipb_report.h"
 #include "plugin.h"
 
@@ -100,7 +101,36 @@ static inline int ipb_plugin_results_report(const struct client_data *data, char
 	return ipb_report_results(data, NULL, json);
 }
 
+/* Reports how a target that sends back what it gets goes on: so many packets and bytes from begin_ns on, over all threads. */
+static inline void ipb_plugin_report_echoed(uint64_t begin_ns, uint64_t packets, uint64_t bytes)
+{
+	static uint64_t last_ns, last_bytes;
+	const uint64_t now = ipb_now_ns();
+
+	if (host == NULL)
+		return;
+	struct ipbench_progress *p = host->progress;
+	IPBENCH_PROGRESS_SET(p, phase, IPBENCH_PHASE_MEASURE);
+	IPBENCH_PROGRESS_SET(p, elapsed_ns, now - begin_ns);
+	IPBENCH_PROGRESS_SET(p, ok, packets);
+	IPBENCH_PROGRESS_SET(p, sent, packets);
+	if (last_ns != 0 && now > last_ns) {
+		const uint64_t bps = (uint64_t)((double)(bytes - last_bytes) * 8e9 / (double)(now - last_ns));
+		IPBENCH_PROGRESS_SET(p, rate_bps, bps);
+		IPBENCH_PROGRESS_SET(p, sent_bps, bps);
+	}
+	last_ns = now;
+	last_bytes = bytes;
+	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
+}
+
 #define IPB_PLUGIN_REPORT                                                                                \
-	.unmarshall = ipb_plugin_unmarshall_report, .unmarshall_cleanup = ipb_report_free, .output = ipb_report_print
+	.setup_controller = ipb_plugin_setup_controller, .unmarshall = ipb_plugin_unmarshall_report,      \
+	.unmarshall_cleanup = ipb_report_free, .output = ipb_report_print
+
+/* Plugins that read and print their result themselves, as one block of memory. */
+#define IPB_PLUGIN_BLOCK                                                                                 \
+	.setup_controller = ipb_plugin_setup_controller, .unmarshall = unmarshall,                        \
+	.unmarshall_cleanup = ipb_report_free, .output = output
 
 #endif

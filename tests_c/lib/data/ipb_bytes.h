@@ -75,12 +75,6 @@ static inline uint8_t ipb_read_u8(struct ipb_reader *r)
 	return p ? p[0] : 0;
 }
 
-static inline uint16_t ipb_read_u16(struct ipb_reader *r)
-{
-	const uint8_t *p = ipb_read_bytes(r, 2);
-	return p ? (uint16_t)ipb_get_be(p, 2) : 0;
-}
-
 static inline uint32_t ipb_read_u32(struct ipb_reader *r)
 {
 	const uint8_t *p = ipb_read_bytes(r, 4);

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipb_apart.h"
+
 #define EVEN_MAX 1024u /* so many ages, the oldest within the range, have sums that fit */
 
 int ipb_hist_init(struct ipb_hist *h)
 {
-	h->counts = malloc(IPB_HIST_LENGTH * sizeof *h->counts);
+	h->counts = ipb_apart_raw(IPB_HIST_LENGTH * sizeof *h->counts);
 	if (h->counts == NULL)
 		return -1;
 	ipb_hist_reset(h);

@@ -62,6 +62,9 @@ uint64_t ipb_hist_bucket_width(uint32_t index);
 /* HdrHistogram's V2 encoding, not compressed, at most IPB_HIST_ENCODED_MAX bytes. Returns the size, 0 when it does
  * not fit into size. */
 size_t ipb_hist_encode(const struct ipb_hist *h, uint8_t *to, size_t size);
+/* The same for `length` counts of HdrHistogram's layout with IPB_HIST_COARSE_DIGITS, which is that of ipb_interval.h. */
+#define IPB_HIST_COARSE_DIGITS 2
+size_t ipb_hist_encode_coarse(const uint32_t *counts, uint32_t length, uint8_t *to, size_t size);
 /* Reads a V2 encoding with any lowest value, highest value and digits into h (initialised; emptied first). Minimum
  * and maximum, mean and variance are then those of the buckets. 0, or -1 when the bytes are not one, whole, or count
  * more than IPB_HIST_COUNT_MAX values. */

@@ -42,19 +42,35 @@ static int64_t get_count(struct ipb_reader *r)
 	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
+static void put_header(struct ipb_writer *w, uint32_t digits)
+{
+	ipb_write_u32(w, COOKIE | COOKIE_WORD);
+	ipb_write_u32(w, 0); /* payload length, below */
+	ipb_write_u32(w, 0); /* normalising index offset */
+	ipb_write_u32(w, digits);
+	ipb_write_u64(w, IPB_HIST_LOWEST);
+	ipb_write_u64(w, IPB_HIST_HIGHEST);
+	ipb_write_f64(w, 1.0);
+}
+
+static size_t finish(struct ipb_writer *w, uint8_t *to)
+{
+	if (w->failed)
+		return 0;
+	ipb_put_be(to + 4, ipb_writer_size(w) - HEADER, 4);
+	return ipb_writer_size(w);
+}
+
+/* A single zero is written as itself. */
+static void put_zeros(struct ipb_writer *w, int64_t zeros) { put_count(w, zeros == 1 ? 0 : -zeros); }
+
 size_t ipb_hist_encode(const struct ipb_hist *h, uint8_t *to, size_t size)
 {
 	struct ipb_writer w;
 	uint32_t length = h->count ? ipb_hist_index(h->max_ns) + 1 : 0;
 
 	ipb_writer_init(&w, to, size);
-	ipb_write_u32(&w, COOKIE | COOKIE_WORD);
-	ipb_write_u32(&w, 0); /* payload length, below */
-	ipb_write_u32(&w, 0); /* normalising index offset */
-	ipb_write_u32(&w, IPB_HIST_DIGITS);
-	ipb_write_u64(&w, IPB_HIST_LOWEST);
-	ipb_write_u64(&w, IPB_HIST_HIGHEST);
-	ipb_write_f64(&w, 1.0);
+	put_header(&w, IPB_HIST_DIGITS);
 	for (uint32_t i = 0; i < length;) {
 		int64_t zeros = 0;
 		while (i < length && h->counts[i] == 0) {
@@ -62,14 +78,30 @@ size_t ipb_hist_encode(const struct ipb_hist *h, uint8_t *to, size_t size)
 			i++;
 		}
 		if (zeros > 0)
-			put_count(&w, zeros == 1 ? 0 : -zeros); /* a single zero is written as itself */
+			put_zeros(&w, zeros);
 		else
 			put_count(&w, (int64_t)h->counts[i++]);
 	}
-	if (w.failed)
-		return 0;
-	ipb_put_be(to + 4, ipb_writer_size(&w) - HEADER, 4);
-	return ipb_writer_size(&w);
+	return finish(&w, to);
+}
+
+size_t ipb_hist_encode_coarse(const uint32_t *counts, uint32_t length, uint8_t *to, size_t size)
+{
+	struct ipb_writer w;
+
+	ipb_writer_init(&w, to, size);
+	put_header(&w, IPB_HIST_COARSE_DIGITS);
+	for (uint32_t i = 0, zeros = 0; i < length; i++) {
+		if (counts[i] == 0) {
+			zeros++;
+			continue;
+		}
+		if (zeros > 0)
+			put_zeros(&w, zeros);
+		zeros = 0;
+		put_count(&w, counts[i]);
+	}
+	return finish(&w, to);
 }
 
 /* The layout that a header describes. */

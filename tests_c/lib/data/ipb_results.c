@@ -4,6 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ipb_hist.h"
+
+#define COARSE_LENGTH 4608u /* of the layout up to IPB_HIST_HIGHEST */
+#define TIMES_BYTES (64u + COARSE_LENGTH * 5)
+
 void ipb_results_metric(struct ipb_json *j, const char *name, double value, const char *unit)
 {
 	ipb_json_object(j, NULL);
@@ -47,4 +52,18 @@ void ipb_results_window(struct ipb_json *j, uint64_t start_ns, uint64_t end_ns)
 	ipb_json_uint(j, "start_ns", start_ns);
 	ipb_json_uint(j, "end_ns", end_ns);
 	ipb_json_end_object(j);
+}
+
+void ipb_results_times(struct ipb_json *j, const uint32_t *counts, uint32_t length, uint64_t from_ns, size_t *left)
+{
+	static uint8_t bytes[TIMES_BYTES];
+	const uint32_t known = COARSE_LENGTH < length ? COARSE_LENGTH : length;
+	const size_t size = ipb_hist_encode_coarse(counts, known, bytes, sizeof bytes), in_json = size / 3 * 4 + 64;
+
+	if (size == 0 || in_json > *left)
+		return;
+	*left -= in_json;
+	ipb_json_base64(j, "times", bytes, size);
+	if (from_ns > 0)
+		ipb_json_uint(j, "times_from_ns", from_ns);
 }

@@ -20,4 +20,9 @@ void ipb_results_counts(struct ipb_json *j, const struct ipb_counts *c);
 /* The member "window": the measured phase, on CLOCK_MONOTONIC. */
 void ipb_results_window(struct ipb_json *j, uint64_t start_ns, uint64_t end_ns);
 
+/* Members "times" and "times_from_ns" of an interval of the series: its response times less from_ns, of ipb_interval.h's layout.
+ * *left: bytes of JSON that all intervals together may still take; one that would take more has none. */
+#define IPB_RESULTS_TIMES_MAX (1u << 20)
+void ipb_results_times(struct ipb_json *j, const uint32_t *counts, uint32_t length, uint64_t from_ns, size_t *left);
+
 #endif

@@ -49,8 +49,11 @@ static void refuse(struct ipb_engine *e, int error)
 		ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
 		return;
 	}
-	if (measured)
+	if (measured) {
+		ipb_engine_note_first(e, due_ns, 0);
+		ipb_engine_note_late(e, due_ns, now_ns);
 		ipb_trouble_refused(&e->refusals, error);
+	}
 	ipb_track_refused(&e->track, due_ns, e->slots[e->ready_from].size, now_ns, measured);
 	e->ready_from++;
 }

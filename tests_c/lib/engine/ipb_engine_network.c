@@ -16,7 +16,7 @@
 
 /* Sends probes to the address that the engine's sockets are connected to: packets of the test's size, but of another run,
  * so that no late answer to one is taken for a reply. Non-zero when one was answered within that time. */
-static int answers(struct ipb_engine *e, uint64_t within_ns)
+int ipb_engine_probe(struct ipb_engine *e, uint32_t flow, uint64_t within_ns)
 {
 	struct ipb_header other = e->header;
 	uint8_t *packet = e->slots[0].packet, in[64];
@@ -25,25 +25,29 @@ static int answers(struct ipb_engine *e, uint64_t within_ns)
 
 	other.run = ~other.run;
 	other.base = ~other.base;
-	ipb_header_write(&other, packet, size, 0, e->config.flow_base);
+	if (e->config.format == NULL)
+		ipb_header_write(&other, packet, size, 0, e->config.flow_base);
 	for (int i = 0; i < PROBES; i++) {
-		struct pollfd p = { .fd = e->fds[0], .events = POLLIN };
+		struct pollfd p = { .fd = e->fds[flow], .events = POLLIN };
 		const uint64_t until = start + within_ns * (uint64_t)(i + 1) / PROBES;
 		uint64_t now;
-		(void)!send(e->fds[0], packet, size, MSG_DONTWAIT | MSG_NOSIGNAL); /* what fails shows as no answer */
+		if (e->config.format != NULL) { /* a packet that counts for its session, as the first one lost */
+			e->config.format->write(e->config.format_state, packet, size, 0, 0);
+			e->config.format->depart(e->config.format_state, packet, size, 0, 0, ipb_clock_now(&e->clock));
+		}
+		(void)!send(e->fds[flow], packet, size, MSG_DONTWAIT | MSG_NOSIGNAL); /* what fails shows as no answer */
 		while ((now = ipb_clock_now(&e->clock)) < until) {
 			poll(&p, 1, (int)((until - now) / NS_PER_MS) + 1);
-			if (recv(e->fds[0], in, sizeof in, MSG_DONTWAIT) >= 0)
+			if (recv(e->fds[flow], in, sizeof in, MSG_DONTWAIT) >= 0)
 				return 1;
-			if (p.revents & POLLERR && ipb_engine_read_errors(e, 0) > 0)
+			if (p.revents & POLLERR && ipb_engine_read_errors(e, flow) > 0)
 				return 0; /* it was rejected */
 		}
 	}
 	return 0;
 }
 
-/* Opens the sockets again, to that address. */
-static int reopen(struct ipb_engine *e, int address, struct ipb_error *err)
+int ipb_engine_reopen(struct ipb_engine *e, int address, struct ipb_error *err)
 {
 	e->x->close(e);
 	ipb_fds_close(e);
@@ -56,11 +60,11 @@ static int reopen(struct ipb_engine *e, int address, struct ipb_error *err)
 }
 
 /* The probes' errors and packets are none of the run's. */
-static void forget_probes(struct ipb_engine *e)
+void ipb_engine_forget_probes(struct ipb_engine *e)
 {
 	e->troubles = (struct ipb_troubles){ 0 };
 	e->icmp_since_reply = 0;
-	ipb_header_write(&e->header, e->slots[0].packet, e->config.sizes.smallest, 0, e->config.flow_base);
+	ipb_engine_write(e, e->slots[0].packet, e->config.sizes.smallest, 0, 0);
 }
 
 int ipb_engine_choose_address(struct ipb_engine *e)
@@ -76,19 +80,19 @@ int ipb_engine_choose_address(struct ipb_engine *e)
 		return 0;
 	}
 	for (int i = first; i < e->address_count; i++) {
-		if (i != first && reopen(e, i, &none) < 0)
+		if (i != first && ipb_engine_reopen(e, i, &none) < 0)
 			continue; /* there is no route to this one */
-		if (answers(e, each)) {
-			forget_probes(e);
+		if (ipb_engine_probe(e, 0, each)) {
+			ipb_engine_forget_probes(e);
 			snprintf(e->address_why, sizeof e->address_why, "the first of %d that answered a probe, each within %.0f ms",
 			         e->address_count, (double)each / 1e6);
 			return 0;
 		}
 	}
-	forget_probes(e);
+	ipb_engine_forget_probes(e);
 	snprintf(e->address_why, sizeof e->address_why, "the first of %d that has a route: none answered a probe within %.0f ms",
 	         e->address_count, (double)each / 1e6);
-	return reopen(e, first, &none) < 0 ? ipb_engine_fail(e, "socket-error", "%s", ipb_error_text(&none)) : 0;
+	return ipb_engine_reopen(e, first, &none) < 0 ? ipb_engine_fail(e, "socket-error", "%s", ipb_error_text(&none)) : 0;
 }
 
 static int path_mtu(const struct ipb_engine *e, int family)

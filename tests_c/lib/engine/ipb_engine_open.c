@@ -13,6 +13,7 @@
 #define INTERVAL_NS 100000000ull         /* a point of the time series; shorter in short runs, longer in long ones */
 #define INTERVALS_MIN 20u
 #define CATCH_UP_MAX_NS 10000.0          /* overdue packets leave at least at this rate, or 8 times their own */
+#define JOINT_ROOM 2                     /* of its share of the samples: room of one of several engines */
 #define CATCH_UP_SHARE 8.0
 #define CATCH_UP_MIN_NS 1000.0           /* below this they leave in batches, back to back */
 
@@ -44,7 +45,8 @@ static int open_frames(struct ipb_engine *e, struct ipb_error *err)
 	uint32_t largest = e->config.sizes.largest, payload = largest - e->offset;
 
 	/* From a page's start, so that small packets do not straddle cache lines. */
-	if (posix_memalign((void **)&e->frames, 4096, (size_t)IPB_ENGINE_BATCH * largest) != 0)
+	const size_t all = ((size_t)IPB_ENGINE_BATCH * largest + IPB_APART - 1) / IPB_APART * IPB_APART;
+	if (posix_memalign((void **)&e->frames, 4096, all) != 0)
 		e->frames = NULL;
 	e->pattern = malloc(payload + IPB_HEADER_SIZE);
 	if (e->frames == NULL || e->pattern == NULL)
@@ -60,25 +62,36 @@ static int open_frames(struct ipb_engine *e, struct ipb_error *err)
 	ipb_header_init(&e->header, e->config.sizes.smallest - e->offset >= IPB_HEADER_SIZE, e->config.run_id, e->pattern, payload);
 	e->header.padded = e->config.proto == IPB_RAW; /* to Ethernet's least, or to whatever the echo's buffer holds */
 	e->expected = e->config.sizes.count == 1 ? payload : 0;
-	for (uint32_t i = 0; i < IPB_ENGINE_BATCH && ipb_engine_are_alike(e); i++)
+	for (uint32_t i = 0; i < IPB_ENGINE_BATCH && ipb_engine_are_alike(e) && e->config.one_way == NULL; i++)
 		ipb_header_write(&e->header, e->slots[i].packet, payload, 0, e->config.flow_base);
 	return 0;
 }
 
-static int open_series(struct ipb_engine *e, struct ipb_error *err)
+uint64_t ipb_engine_interval_ns(const struct ipb_engine_config *c)
 {
-	uint64_t length = ipb_engine_measured_ns(&e->config);
+	uint64_t length = ipb_engine_measured_ns(c);
 	uint64_t interval = length / IPB_ENGINE_INTERVALS_MAX, most = length / INTERVALS_MIN;
 
 	if (interval < INTERVAL_NS)
 		interval = INTERVAL_NS < most ? INTERVAL_NS : most;
-	e->interval_ns = interval > 0 ? interval : 1;
+	return interval > 0 ? interval : 1;
+}
+
+static int open_series(struct ipb_engine *e, struct ipb_error *err)
+{
+	const uint64_t length = ipb_engine_measured_ns(&e->config);
+	const int is_asked = e->config.threads > 1 && e->config.until_ci > 0;
+
+	e->interval_ns = ipb_engine_interval_ns(&e->config);
 	e->interval_count = (uint32_t)(length / e->interval_ns) + 1;
-	e->intervals = calloc(e->interval_count, sizeof *e->intervals);
-	e->coarse = malloc((size_t)e->interval_count * IPB_COARSE_LENGTH * sizeof *e->coarse);
-	if (e->intervals == NULL || e->coarse == NULL)
+	e->intervals = ipb_apart_array(e->interval_count, sizeof *e->intervals);
+	e->coarse = ipb_apart_array(e->interval_count, IPB_COARSE_LENGTH * sizeof *e->coarse);
+	e->late_span_ns = length / IPB_LATE_SPANS + 1 > IPB_LATE_SPAN_LEAST_NS ? length / IPB_LATE_SPANS + 1 : IPB_LATE_SPAN_LEAST_NS;
+	e->late_us = ipb_apart_array(IPB_LATE_SPANS, sizeof *e->late_us);
+	if (is_asked)
+		e->told_sums = ipb_apart_array(e->interval_count, sizeof *e->told_sums);
+	if (e->intervals == NULL || e->coarse == NULL || e->late_us == NULL || (is_asked && e->told_sums == NULL))
 		return ipb_error(err, "no memory for the time series");
-	memset(e->coarse, 0, (size_t)e->interval_count * IPB_COARSE_LENGTH * sizeof *e->coarse);
 	for (uint32_t i = 0; i < e->interval_count; i++)
 		e->intervals[i].counts = e->coarse + (size_t)i * IPB_COARSE_LENGTH;
 	return 0;
@@ -97,13 +110,15 @@ static int open_results(struct ipb_engine *e, struct ipb_error *err)
 	if (ipb_track_init(&e->track, (uint64_t)(pps * flight * 1.25) + c->burst, (uint64_t)(measured * 1.2) + c->burst + 65536,
 	                   c->flows, c->drain_ns, err) < 0)
 		return -1;
+	if (ipb_outages_init(&e->outages, c->outage, c->flows, err) < 0)
+		return -1;
 	if (c->keep_samples) {
 		double wanted = c->duration_ns != 0 ? measured : (double)c->samples;
+		wanted = c->threads > 1 ? JOINT_ROOM * wanted : wanted; /* another thread may have fewer */
 		e->samples_room = wanted < (double)IPB_ENGINE_SAMPLES_MAX ? (uint64_t)wanted : IPB_ENGINE_SAMPLES_MAX;
-		e->samples = malloc((e->samples_room + 1) * sizeof *e->samples);
+		e->samples = ipb_apart_array(e->samples_room + 1, sizeof *e->samples);
 		if (e->samples == NULL)
 			return ipb_error(err, "no memory for %llu samples", (unsigned long long)e->samples_room);
-		memset(e->samples, 0, (e->samples_room + 1) * sizeof *e->samples);
 	}
 	double step = 1e9 / pps / CATCH_UP_SHARE;
 	e->catch_up_ns = (uint64_t)(step < CATCH_UP_MIN_NS ? 0 : step < CATCH_UP_MAX_NS ? step : CATCH_UP_MAX_NS);
@@ -146,18 +161,20 @@ void ipb_engine_find_link(struct ipb_engine *e)
 
 struct ipb_engine *ipb_engine_open(const struct ipb_engine_config *config, struct ipb_error *err)
 {
-	struct ipb_engine *e = calloc(1, sizeof *e);
+	struct ipb_engine *e = ipb_apart(sizeof *e);
 
 	if (e == NULL) {
 		ipb_error(err, "no memory");
 		return NULL;
 	}
 	e->config = *config;
+	if (e->config.outage == 0)
+		e->config.outage = IPB_OUTAGE_LEAST;
 	e->epoll = -1;
 	e->least_ns = UINT64_MAX;
 	e->phase = IPBENCH_PHASE_READY;
-	e->offset = config->proto == IPB_RAW ? IPB_ENGINE_FRAME_HEADER : 0;
-	e->silence_ns = config->drain_ns +
+	e->offset = config->proto == IPB_RAW ? IPB_ENGINE_FRAME_HEADER + config->vlan_count * IPB_ENGINE_VLAN_TAG : 0;
+	e->silence_ns = config->max_outage_ns != 0 ? config->max_outage_ns : config->drain_ns +
 	                (config->late_ns < IPB_ENGINE_SILENT_LATE_NS ? config->late_ns : IPB_ENGINE_SILENT_LATE_NS);
 	if (try_privileges(config, err) < 0 || open_frames(e, err) < 0 || open_results(e, err) < 0)
 		goto fail;
@@ -188,11 +205,14 @@ void ipb_engine_close(struct ipb_engine *e)
 	ipb_layers_close(e);
 	ipb_fds_close(e);
 	ipb_track_free(&e->track);
+	ipb_outages_free(&e->outages);
 	ipb_hist_free(&e->response);
 	ipb_hist_free(&e->service);
 	ipb_hist_free(&e->lateness);
 	ipb_hist_free(&e->excused);
 	free(e->intervals);
+	free(e->told_sums);
+	free(e->late_us);
 	free(e->coarse);
 	free(e->samples);
 	free(e->frames);
@@ -215,6 +235,7 @@ void ipb_engine_result(const struct ipb_engine *e, struct ipb_engine_result *r)
 	r->bad = e->bad;
 	r->unwritten = e->unwritten;
 	r->stray = e->stray;
+	r->first_number = e->track.first;
 	r->refused = e->track.refused;
 	r->unsent = e->unsent;
 	r->response = &e->response;
@@ -226,7 +247,7 @@ void ipb_engine_result(const struct ipb_engine *e, struct ipb_engine_result *r)
 	r->median = e->median;
 	r->reasons = e->reasons;
 	r->reason_count = e->reason_count;
-	r->broken = e->failed || e->early || e->samples_missing || e->track.counts.ok == 0;
+	r->broken = e->failed || e->early || e->samples_missing || (e->track.counts.ok == 0 && e->config.one_way == NULL);
 	for (uint32_t i = 0; i < e->reason_count; i++)
 		r->invalid |= e->reasons[i].invalid;
 }

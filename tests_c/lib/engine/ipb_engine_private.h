@@ -4,12 +4,14 @@
 
 #include <sys/uio.h>
 
+#include "ipb_apart.h"
 #include "ipb_clock.h"
-#include "ipb_coarse.h"
 #include "ipb_engine.h"
+#include "ipb_format.h"
 #include "ipb_header.h"
 #include "ipb_layers.h"
 #include "ipb_link.h"
+#include "ipb_outage.h"
 #include "ipb_sysmon.h"
 #include "ipb_trouble.h"
 
@@ -29,16 +31,22 @@ struct ipb_xport {
 	/* Hands waiting replies to ipb_engine_reply; returns how many, 0: nothing was there. */
 	int (*receive)(struct ipb_engine *e);
 	void (*close)(struct ipb_engine *e);
-	uint32_t batch; /* packets that send takes at once */
+	uint32_t batch; /* packets that send accepts at once */
 	/* Replies dropped since the last call because there was no room for them, where the socket does not count them;
 	 * may be NULL. */
 	uint64_t (*drops)(struct ipb_engine *e);
 };
 
-struct ipb_gaps {
-	uint64_t count, sum_ns, longest_ns;
+/* Round trips of an interval of the series. */
+struct ipb_sum {
+	uint64_t ok;
+	double sum_ns;
 };
 
+#define IPB_UNTIL_CI_NS 250000000ull /* how often until_ci is checked */
+
+#define IPB_LATE_SPANS 65536u      /* of the measured phase */
+#define IPB_LATE_SPAN_LEAST_NS 100000u
 #define IPB_MARKS 16u /* instants of which it is remembered how many packets had left */
 
 struct ipb_engine {
@@ -64,7 +72,7 @@ struct ipb_engine {
 	int *fds;                       /* one a flow */
 	int epoll;
 	void *io;                       /* of the transport */
-	char io_why[200];
+	char io_why[320];
 
 	enum ipbench_phase phase;
 	uint64_t start_ns, measure_ns, end_ns, stop_ns, drain_until_ns, late_until_ns, deadline_ns;
@@ -72,6 +80,13 @@ struct ipb_engine {
 	uint64_t last_send_ns, last_measured_send_ns;
 	uint64_t sent_in_window, ok_in_window;
 	double window_sent_bytes, window_ok_bytes;
+	struct ipb_even measured_due;   /* when the measured packets are due, where they are evenly spaced */
+	double outage_step_ns;          /* how far apart the packets of outages are due */
+	struct ipb_outages outages;     /* of the measured phase, once it is over */
+	struct ipb_stalls stalls;
+	uint32_t *late_us;              /* how late packets left at most, IPB_LATE_SPANS times, each late_span_ns long; rounded up */
+	uint64_t late_span_ns;
+	uint64_t stood_ns, stood_at_reply_ns; /* how long the loop stood still so far, and until the last reply */
 	uint64_t sends_since_reply, silent_since_ns, silence_ns, last_reply_ns;
 	uint64_t all_in_ns;             /* since when nothing is out any more; 0: something is */
 	uint64_t icmp_since_reply;      /* ICMP errors */
@@ -80,9 +95,11 @@ struct ipb_engine {
 	struct ipb_troubles refusals;   /* packets of the measured phase that the kernel refused */
 	uint32_t send_failures;         /* send calls in a row that failed for no reason but the packet */
 	uint32_t path_mtu;              /* that the kernel named when it refused a packet as too long; 0: it did not */
-	int not_accepted;               /* a send has returned 0 because the target (TCP) or the own link takes no more */
-	uint64_t blocked_since_ns;      /* it takes nothing since then; 0: it does */
-	uint64_t blocked_ns;            /* of the measured phase */
+	int not_accepted;               /* a send has returned 0 because the target (TCP) or the own link accepts no more */
+	uint64_t blocked_since_ns;      /* it has accepted nothing since then; 0: it does accept */
+	uint64_t blocked_ns;            /* of the measured phase; of several TCP connections: their mean */
+	uint32_t blocked_flows;         /* several TCP connections: how many accept nothing now, */
+	uint32_t flows_ever_blocked;    /* and how many have at some time */
 	uint64_t excused_until_ns;      /* packets that leave late until then do so because of that */
 	uint64_t unaccepted;            /* like unsent, because of that */
 	struct ipb_hist excused;        /* lateness of such packets; part of `lateness` */
@@ -115,7 +132,7 @@ struct ipb_engine {
 
 	struct ipbench_progress *progress;
 	/* Packets of the measured phase that are overdue, for the progress report (see overdue in ipb_engine_stats.c): how many
-	 * had left at some instants, how many of those that are old enough have been looked at, and how many of them are out. */
+	 * had left at some instants, how many of those that are old enough have been checked, and how many of them are out. */
 	struct {
 		uint64_t at_ns, sent;
 	} marks[IPB_MARKS];
@@ -136,14 +153,43 @@ struct ipb_engine {
 	uint32_t reason_count;
 	int failed;
 	char failed_code[32], failed_text[256];
+	uint32_t unanswered;            /* TCP: connections of which nothing ever came back, */
+	uint64_t unanswered_packets;    /* and how many packets of the measured phase were sent by them */
 	int stop;                       /* atomic */
 	int early;                      /* ended by stop */
 	int deadline_missed;            /* the samples did not come in in time */
 	int samples_missing;            /* nor is it the target's loss alone */
+	/* Of an engine that is one of several (ipb_team.h): when all of them start, CLOCK_MONOTONIC, and how much of an interval
+	 * later its packets are due. */
+	uint64_t joint_start_ns;
+	double stagger;
+	const struct ipb_json *threads; /* after the run, of the engine that has the results of several: their own figures */
+	struct ipb_sum *told_sums;      /* until_ci: what the intervals held when the team asked; its, once told_answer is told_question */
+	int end_agreed;                 /* told_end_ns has been taken */
+	/* What it and the team share, in cache lines of their own. */
+	_Alignas(IPB_APART) uint64_t told_ok;     /* atomic, from the engine: round trips so far, */
+	uint32_t told_answer;                     /* and the question that it has answered */
+	_Alignas(IPB_APART) uint64_t told_end_ns; /* atomic, from the team: when the measured phase ends; 0: not known yet; */
+	uint32_t told_question;                   /* and how often it has asked for the sums */
 };
 
+/* Whether it is one of several. */
+static inline int ipb_engine_is_joint(const struct ipb_engine *e) { return e->config.threads > 1; }
+
 /* All packets have one size and one flow: the slots hold them, and nothing but their numbers changes. */
-static inline int ipb_engine_are_alike(const struct ipb_engine *e) { return e->expected != 0 && e->config.flows == 1; }
+static inline int ipb_engine_are_alike(const struct ipb_engine *e) 
+{
+	return e->expected != 0 && e->config.flows == 1 && e->config.format == NULL;
+}
+
+/* Writes the packet of that number into its slot. */
+static inline void ipb_engine_write(const struct ipb_engine *e, uint8_t *packet, uint32_t size, uint64_t number, uint32_t flow)
+{
+	if (e->config.format != NULL)
+		e->config.format->write(e->config.format_state, packet, size, number, flow);
+	else
+		ipb_header_write(&e->header, packet, size, number, e->config.flow_base + flow);
+}
 
 /* A reply of got bytes came on a flow; now_ns: read after the call that gave it. stamp: kernel receive time in ns of
  * the engine's clock, 0 when there is none. */
@@ -153,7 +199,7 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 /* Sends what is due. Returns how many left, 0 too when nothing can leave now, -1 when the run is over. */
 int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns);
 
-/* The target takes packets again, or the run is over. */
+/* The target accepts packets again, or the run is over. */
 void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns);
 
 /* Whether packets have been sent for too long without an answer. */
@@ -166,7 +212,7 @@ int ipb_engine_check_silence(struct ipb_engine *e, uint64_t now_ns);
  * then was answered, although it had the time that a reply may take. 0, or -1 when the run has failed. */
 int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns);
 
-/* Packets that leave late now do so because the target (TCP) or the own link did not take them. */
+/* Packets that leave late now do so because the target (TCP) or the own link did not accept them. */
 static inline int ipb_engine_excuses(const struct ipb_engine *e, uint64_t now_ns)
 {
 	return e->blocked_since_ns != 0 || now_ns < e->excused_until_ns;
@@ -210,6 +256,36 @@ static inline void ipb_engine_record(struct ipb_engine *e, uint64_t due_ns, uint
 		i->max_ns = response_ns;
 }
 
+/* The next packet to leave, or not to, is of the measured phase, and due then: the first one's instant is kept. */
+static inline void ipb_engine_note_first(struct ipb_engine *e, uint64_t due_ns, uint64_t fraction)
+{
+	if (e->track.first == UINT64_MAX)
+		e->measured_due = (struct ipb_even){ due_ns, fraction, e->sched.step_ns, e->sched.step_fraction };
+}
+
+/* A packet of the measured phase leaves, or would have left, that late. */
+static inline void ipb_engine_note_late(struct ipb_engine *e, uint64_t due_ns, uint64_t left_ns)
+{
+	const uint64_t span = (due_ns - e->measure_ns) / e->late_span_ns, us = (left_ns - due_ns) / 1000 + 1;
+
+	if (span < IPB_LATE_SPANS && us > e->late_us[span])
+		e->late_us[span] = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+/* A time without answers that is shorter is no stall. */
+uint64_t ipb_engine_stall_limit(const struct ipb_engine *e);
+/* Over TCP: a reply has come; how long was there none? */
+void ipb_engine_note_reply(struct ipb_engine *e, uint64_t now_ns);
+/* The own link accepted no UDP or raw packets between these instants; 0: it still does not. */
+void ipb_engine_note_blocked(struct ipb_engine *e, uint64_t from_ns, uint64_t to_ns);
+/* For how long nothing has come back, as far as that is unusual; else 0. */
+uint64_t ipb_engine_dark_ns(const struct ipb_engine *e, uint64_t now_ns);
+/* The run is over, and what is lost is known. */
+void ipb_engine_find_outages(struct ipb_engine *e);
+/* Several engines that sent in turn, before they are added up: the first one then has the outages of all together. */
+void ipb_engine_join_outages(struct ipb_engine *const *engines, uint32_t n);
+void ipb_engine_report_outages(const struct ipb_engine *e, struct ipb_json *j);
+
 /* The run cannot go on; the first call counts. Returns -1. */
 int ipb_engine_fail(struct ipb_engine *e, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -230,14 +306,25 @@ int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_tcp_open(struct ipb_engine *e, struct ipb_error *err);
 /* Connections of which nothing ever came back, though packets were sent by them; and how many of the measured phase. */
 uint32_t ipb_tcp_unanswered(const struct ipb_engine *e, uint64_t *packets);
+/* Sending is over: packets that wait for a connection which accepts no more never leave. */
+void ipb_tcp_give_up(struct ipb_engine *e, uint64_t now_ns);
 int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err);
 int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err);
+int ipb_xdp_io_open(struct ipb_engine *e, struct ipb_error *err);
+/* AF_XDP, of several threads: once the run is over, hands on what comes by the engine's queues for the others. */
+void ipb_xdp_io_serve(struct ipb_engine *e);
 void ipb_fds_close(struct ipb_engine *e);
 /* Finds the interface whose drops are counted. */
 void ipb_engine_find_link(struct ipb_engine *e);
-/* A target with several addresses, over UDP: takes the first one that answers a probe, in the first half of ramp-up and
+/* A target with several addresses, over UDP: chooses the first one that answers a probe, in the first half of ramp-up and
  * warm-up. -1 when the run is over. */
 int ipb_engine_choose_address(struct ipb_engine *e);
+/* UDP: sends probes by a flow, of the test's size but of another run; non-zero when one was answered within that time. What
+ * they left behind is forgotten afterwards. */
+int ipb_engine_probe(struct ipb_engine *e, uint32_t flow, uint64_t within_ns);
+void ipb_engine_forget_probes(struct ipb_engine *e);
+/* Opens the sockets again, to that one of its addresses. 0, or -1 and a sentence. */
+int ipb_engine_reopen(struct ipb_engine *e, int address, struct ipb_error *err);
 /* What was measured: addresses, interface, MTU; as member `network` of the open object. */
 void ipb_engine_network(const struct ipb_engine *e, struct ipb_json *j);
 int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err);
@@ -248,8 +335,6 @@ uint32_t ipb_flows_readable(struct ipb_engine *e, uint32_t *to, uint32_t max);
 uint64_t ipb_engine_measured_ns(const struct ipb_engine_config *c);
 /* Usual length of a run, without losses. */
 uint64_t ipb_engine_expected_ns(const struct ipb_engine_config *c);
-/* Response time that this share of an interval's samples did not exceed. */
-uint64_t ipb_interval_percentile(const struct ipb_engine *e, const struct ipb_interval *v, double share);
 void ipb_engine_noise(struct ipb_engine *e);
 /* Packets that have been sent and are still on this machine, about; 0 with TCP. */
 uint64_t ipb_engine_queued(const struct ipb_engine *e);
@@ -262,11 +347,25 @@ int ipb_engine_judge_link(struct ipb_engine *e, double seconds, uint64_t allowed
 /* Reads the counters that the verdict compares with those at the end. */
 void ipb_engine_before(struct ipb_engine *e);
 void ipb_engine_judge(struct ipb_engine *e);
+/* Replies of the measured phase that found the tester's receive queue full; *wrong: those whose UDP checksum was wrong. */
+uint64_t ipb_engine_queue_drops(const struct ipb_engine *e, uint64_t *wrong);
+/* Its parts: what was wrong with the run as a whole, with this thread's sending, for which non-zero is given, and with what
+ * surrounds it. seconds: of the measured phase; bad: the sending was. */
+void ipb_engine_judge_run(struct ipb_engine *e);
+int ipb_engine_judge_thread(struct ipb_engine *e, double seconds);
+void ipb_engine_judge_machine(struct ipb_engine *e, double seconds, int bad);
+/* How much of the rate was not sent, and how much of it may be, into missing and missing_limit. */
+void ipb_engine_note_missing(struct ipb_engine *e, double seconds);
+/* Length of the measured phase. */
+static inline double ipb_engine_seconds(const struct ipb_engine *e)
+{
+	return e->end_ns > e->measure_ns ? (double)(e->end_ns - e->measure_ns) / 1e9 : 0;
+}
 double ipb_engine_rate_slack(const struct ipb_engine_config *c, double seconds);
 void ipb_engine_confidence(struct ipb_engine *e);
+/* Half of the mean's interval as a share of the mean; HUGE_VAL when there are too few batches: of one engine, … */
 double ipb_engine_mean_half_width(const struct ipb_engine *e);
+/* … or of count intervals that hold the round trips of several. */
+double ipb_engine_sums_half_width(const struct ipb_sum *sums, uint32_t count);
 void ipb_engine_progress(struct ipb_engine *e, uint64_t now_ns);
-void ipb_engine_reason(struct ipb_engine *e, int invalid, const char *code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
 #endif

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-static void record_sample(struct ipb_engine *e, const struct ipb_record *r, uint64_t now_ns)
+/* held_ns: how long the far end kept the packet, by its own account. */
+static void record_sample(struct ipb_engine *e, const struct ipb_record *r, uint64_t now_ns, uint64_t held_ns)
 {
+	now_ns -= held_ns < now_ns - r->sent_ns ? held_ns : now_ns - r->sent_ns;
 	uint64_t response = now_ns - r->due_ns, service = now_ns - r->sent_ns;
 
 	ipb_engine_record(e, r->due_ns, response);
@@ -18,12 +20,29 @@ static void record_sample(struct ipb_engine *e, const struct ipb_record *r, uint
 	}
 }
 
+/* A reply that came late or damaged, to a packet of the measured phase. When its packet is not in the rings any more, the
+ * interval is found by how many left in each, as packets are numbered in the order in which they are due. */
+static void record_bad(struct ipb_engine *e, uint64_t number)
+{
+	uint64_t left = number - e->track.first;
+	uint32_t i = 0;
+
+	if (ipb_track_holds(&e->track, number)) {
+		ipb_engine_interval(e, ipb_track_record(&e->track, number).due_ns)->bad++;
+		return;
+	}
+	while (i + 1 < e->interval_count && left >= e->intervals[i].sent)
+		left -= e->intervals[i++].sent;
+	e->intervals[i].bad++;
+}
+
 /* The shortest round trip of the warm-up. */
-static void learn(struct ipb_engine *e, uint64_t number, uint64_t now_ns)
+static void learn(struct ipb_engine *e, uint64_t number, uint64_t now_ns, uint64_t held_ns)
 {
 	if (!ipb_track_holds(&e->track, number))
 		return;
-	const uint64_t response = now_ns - ipb_track_record(&e->track, number).due_ns;
+	const struct ipb_record r = ipb_track_record(&e->track, number);
+	const uint64_t response = now_ns - (held_ns < now_ns - r.sent_ns ? held_ns : now_ns - r.sent_ns) - r.due_ns;
 	e->least_ns = response < e->least_ns ? response : e->least_ns;
 }
 
@@ -71,12 +90,30 @@ static enum ipb_reply judge_reply(struct ipb_engine *e, const uint8_t *packet, u
 	return IPB_REPLY_OK;
 }
 
+static uint64_t tell_format(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t got, uint64_t number,
+                            enum ipb_verdict_reply v, uint64_t now_ns)
+{
+	const int held = ipb_track_holds(&e->track, number);
+	const struct ipb_record r = held ? ipb_track_record(&e->track, number) : (struct ipb_record){ 0 };
+	const struct ipb_format_reply reply = { packet, got, flow, number, v, held, r.sent_ns, now_ns, r.stamp != 0 };
+
+	return e->config.format->reply(e->config.format_state, &reply);
+}
+
 void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t got, uint64_t now_ns,
                       uint64_t stamp_ns)
 {
 	uint64_t number = 0;
 	int numbered;
-	enum ipb_reply kind = judge_reply(e, packet, got, &number, &numbered);
+	const struct ipb_format *f = e->config.format;
+	enum ipb_reply kind;
+
+	if (f != NULL) {
+		kind = f->read(e->config.format_state, packet, got, flow, e->track.next, &number);
+		numbered = 0;
+	} else {
+		kind = judge_reply(e, packet, got, &number, &numbered);
+	}
 
 	e->numbered += (uint64_t)(numbered && kind != IPB_REPLY_OK);
 	if ((kind == IPB_REPLY_OK || kind == IPB_REPLY_CORRUPT) && e->config.flows > 1 && number % e->config.flows != flow)
@@ -86,6 +123,8 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 		return;
 	}
 	e->sends_since_reply = e->icmp_since_reply = e->refused_since_reply = 0;
+	if (e->config.proto == IPB_TCP)
+		ipb_engine_note_reply(e, now_ns);
 	e->last_reply_ns = now_ns;
 	e->received_all++;
 	if (kind == IPB_REPLY_UNKNOWN) {
@@ -95,13 +134,16 @@ void ipb_engine_reply(struct ipb_engine *e, uint32_t flow, const uint8_t *packet
 	enum ipb_verdict_reply v = ipb_track_reply(&e->track, number, flow, kind == IPB_REPLY_CORRUPT, now_ns);
 	if (e->config.check && v != IPB_TRACK_UNMEASURED && v != IPB_TRACK_DUPLICATE)
 		check_word(e, packet, got);
+	const uint64_t kept_ns = f != NULL ? tell_format(e, flow, packet, got, number, v, now_ns) : 0;
+	if (v == IPB_TRACK_LATE || v == IPB_TRACK_CORRUPT)
+		record_bad(e, number);
 	if (v != IPB_TRACK_SAMPLE) {
 		if (e->phase == IPBENCH_PHASE_WARMUP)
-			learn(e, number, now_ns);
+			learn(e, number, now_ns, kept_ns);
 		return;
 	}
 	const struct ipb_record r = ipb_track_record(&e->track, number);
-	record_sample(e, &r, now_ns);
+	record_sample(e, &r, now_ns, kept_ns);
 	e->by_number += (uint64_t)numbered;
 	if (r.stamp != 0)
 		ipb_layers_reply(e, r.stamp, number, stamp_ns, now_ns);

@@ -32,6 +32,8 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_uint(j, "blocked_ns", e->blocked_ns);
 	ipb_json_uint(j, "blocked_packets", e->excused.count);
 	ipb_json_uint(j, "unaccepted", e->unaccepted);
+	if (e->config.proto == IPB_TCP && e->config.flows > 1)
+		ipb_json_uint(j, "blocked_flows", e->flows_ever_blocked);
 	if (e->config.proto != IPB_TCP)
 		ipb_json_uint(j, "queued", ipb_engine_held(e));
 	if (e->excused.count + e->unaccepted > 0)
@@ -40,11 +42,7 @@ static void pacing(const struct ipb_engine *e, struct ipb_json *j)
 		                (double)e->blocked_ns / 1e9, (unsigned long long)e->excused.count,
 		                (unsigned long long)e->unaccepted);
 	ipb_json_uint(j, "busy", e->busy);
-	ipb_json_uint(j, "gaps", e->gaps.count);
-	ipb_json_uint(j, "gap_sum_ns", e->gaps.sum_ns);
-	ipb_json_uint(j, "gap_longest_ns", e->gaps.longest_ns);
-	ipb_json_uint(j, "gap_limit_ns", e->config.limits.gap_ns);
-	ipb_limits_report(&e->config.limits, j);
+	ipb_limits_report(&e->config.limits, &e->gaps, j);
 	ipb_json_end_object(j);
 }
 
@@ -56,23 +54,27 @@ static void reasons(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_end_array(j);
 }
 
-static void series(const struct ipb_engine *e, struct ipb_json *j)
+void ipb_series_report(const struct ipb_series *s, struct ipb_json *j)
 {
-	uint64_t length = e->end_ns > e->measure_ns ? e->end_ns - e->measure_ns : 0;
+	size_t left = s->times ? IPB_RESULTS_TIMES_MAX : 0;
+	uint32_t n = s->count;
 
+	while (n > 0 && (uint64_t)(n - 1) * s->interval_ns >= s->length_ns && s->intervals[n - 1].sent == 0)
+		n--;
 	ipb_json_array(j, "series");
-	for (uint32_t i = 0; i < e->interval_count && (uint64_t)i * e->interval_ns < length; i++) {
-		const struct ipb_interval *v = &e->intervals[i];
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ipb_interval *v = &s->intervals[i];
 		ipb_json_object(j, NULL);
-		ipb_json_uint(j, "t_ns", (uint64_t)i * e->interval_ns);
+		ipb_json_uint(j, "t_ns", (uint64_t)i * s->interval_ns);
 		ipb_json_uint(j, "sent", v->sent);
 		ipb_json_uint(j, "ok", v->ok);
-		ipb_json_uint(j, "lost", v->sent > v->ok ? v->sent - v->ok : 0);
+		ipb_json_uint(j, "lost", ipb_interval_lost(v));
 		if (v->ok > 0) {
 			ipb_json_number(j, "mean_ns", v->sum_ns / (double)v->ok);
-			ipb_json_uint(j, "p50_ns", ipb_interval_percentile(e, v, 0.5));
-			ipb_json_uint(j, "p99_ns", ipb_interval_percentile(e, v, 0.99));
+			ipb_json_uint(j, "p50_ns", ipb_interval_percentile(v, s->base_ns, 0.5));
+			ipb_json_uint(j, "p99_ns", ipb_interval_percentile(v, s->base_ns, 0.99));
 			ipb_json_uint(j, "max_ns", v->max_ns);
+			ipb_results_times(j, v->counts, IPB_COARSE_LENGTH, s->base_ns, &left);
 		}
 		ipb_json_end_object(j);
 	}
@@ -97,7 +99,7 @@ static void interval(struct ipb_json *j, const char *key, const struct ipb_confi
 
 static void engine(const struct ipb_engine *e, struct ipb_json *j)
 {
-	static const char *const protos[] = { "tcp", "udp", "raw" }, *const ios[] = { "auto", "socket", "mmsg", "gso", "ring" };
+	static const char *const protos[] = { "tcp", "udp", "raw" }, *const ios[] = { "auto", "socket", "mmsg", "gso", "ring", "xdp" };
 	static const char *const arrivals[] = { "constant", "poisson", "burst" };
 	const struct ipb_engine_config *c = &e->config;
 
@@ -106,7 +108,7 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_string(j, "requested", ios[c->io]);
 	ipb_json_string(j, "chosen", e->x->name);
 	ipb_json_string(j, "why", e->io_why);
-	ipb_json_string(j, "packets", e->header.full ? "with header" : "plain");
+	ipb_json_string(j, "packets", c->format != NULL ? c->format->name : e->header.full ? "with header" : "plain");
 	ipb_json_string(j, "check", c->by_number ? "number" : "all");
 	if (c->by_number)
 		ipb_json_uint(j, "by_number", e->by_number);
@@ -120,9 +122,8 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_uint(j, "first_packet", e->track.first != UINT64_MAX ? e->track.first : 0);
 	ipb_json_uint(j, "all_packets", e->track.next);
 	if (c->proto == IPB_TCP) {
-		uint64_t packets = 0;
-		ipb_json_uint(j, "connections_unanswered", ipb_tcp_unanswered(e, &packets));
-		ipb_json_uint(j, "packets_unanswered", packets);
+		ipb_json_uint(j, "connections_unanswered", e->unanswered);
+		ipb_json_uint(j, "packets_unanswered", e->unanswered_packets);
 	}
 	ipb_json_uint(j, "stray", e->stray);
 	ipb_json_uint(j, "icmp_errors", ipb_trouble_count(&e->troubles, 0));
@@ -133,7 +134,9 @@ static void engine(const struct ipb_engine *e, struct ipb_json *j)
 		ipb_json_format(j, "icmp_note", "packets were rejected on the way, in all phases; those not answered count as lost: %s",
 		                kinds);
 	}
-	ipb_json_uint(j, "receive_queue_drops", e->rxq_drops - e->rxq_drops_start);
+	uint64_t wrong;
+	ipb_json_uint(j, "receive_queue_drops", ipb_engine_queue_drops(e, &wrong));
+	ipb_json_uint(j, "wrong_checksums", wrong);
 	ipb_json_uint(j, "udp_rcvbuf_errors", e->after.udp_rcvbuf_errors - e->before.udp_rcvbuf_errors);
 	ipb_json_uint(j, "udp_in_errors", e->after.udp_in_errors - e->before.udp_in_errors);
 	ipb_json_uint(j, "udp_sndbuf_errors", growth(e->before.udp_sndbuf_errors, e->after.udp_sndbuf_errors));
@@ -179,7 +182,11 @@ void ipb_engine_report(const struct ipb_engine *e, struct ipb_json *j)
 {
 	pacing(e, j);
 	reasons(e, j);
-	series(e, j);
+	const struct ipb_series series = { .intervals = e->intervals, .count = e->interval_count, .interval_ns = e->interval_ns,
+		                           .length_ns = e->end_ns > e->measure_ns ? e->end_ns - e->measure_ns : 0,
+		                           .base_ns = e->base_ns, .times = e->config.series_times };
+	ipb_series_report(&series, j);
+	ipb_engine_report_outages(e, j);
 	ipb_json_object(j, "confidence");
 	interval(j, "mean", &e->mean, "batch means");
 	interval(j, "median", &e->median, "batch means of the share below the median, read back as quantiles");
@@ -191,4 +198,8 @@ void ipb_engine_report(const struct ipb_engine *e, struct ipb_json *j)
 	ipb_json_uint(j, "end_ns", e->end_ns);
 	ipb_json_end_object(j);
 	environment(e, j);
+	if (e->threads != NULL)
+		ipb_json_members(j, e->threads->text, e->threads->size);
+	if (e->config.format != NULL)
+		e->config.format->report(e->config.format_state, j);
 }

@@ -1,5 +1,7 @@
 /* The sending half of the engine's loop: what is due is prepared, sent and accounted for in batches, so that what
  * a packet costs beside its system call stays small.  SPDX-License-Identifier: MIT */
+#include <sys/socket.h>
+
 #include "ipb_engine_private.h"
 
 _Static_assert(IPB_ENGINE_BATCH <= IPB_TRACK_TRAIN_MAX, "what leaves together is one train");
@@ -27,15 +29,18 @@ static void prepare(struct ipb_engine *e, uint64_t now_ns, uint32_t limit)
 		e->ready = ipb_sched_take(&e->sched, until, e->due_ns, sizes, limit);
 	}
 	if (ipb_engine_are_alike(e)) {
-		ipb_header_renumber(&e->header, e->slots[0].packet, (size_t)(e->slots[1].packet - e->slots[0].packet), e->expected,
-		                    number, e->config.flow_base, e->ready);
+		if (e->config.one_way == NULL)
+			ipb_header_renumber(&e->header, e->slots[0].packet, (size_t)(e->slots[1].packet - e->slots[0].packet),
+			                    e->expected, number, e->config.flow_base, e->ready);
 		return;
 	}
 	for (uint32_t i = 0; i < e->ready; i++) {
 		struct ipb_slot *s = &e->slots[i];
 		s->flow = flow;
 		s->size = e->expected != 0 ? s->size : sizes[i];
-		ipb_header_write(&e->header, s->packet, s->size - e->offset, number + i, e->config.flow_base + flow);
+		if (e->config.one_way != NULL)
+			continue;
+		ipb_engine_write(e, s->packet, s->size - e->offset, number + i, flow);
 	}
 }
 
@@ -68,6 +73,7 @@ static void account_measured(struct ipb_engine *e, uint32_t from, uint32_t n, ui
 				next++;
 		e->sending->sent += next - i;
 	}
+	ipb_engine_note_late(e, ipb_engine_due(e, from), left_ns); /* the first one's is the greatest */
 	record_lateness(e, &e->lateness, from, n, left_ns);
 	if (ipb_engine_excuses(e, left_ns))
 		record_lateness(e, &e->excused, from, n, left_ns);
@@ -90,6 +96,8 @@ static int account_alike(struct ipb_engine *e, uint32_t n, uint64_t left_ns, int
 	e->ready_from += n;
 	if (measured && ipb_track_room(&e->track) < n)
 		return ipb_engine_fail(e, "too-many-packets", "the measured phase had more packets than there was room for");
+	if (measured)
+		ipb_engine_note_first(e, ipb_engine_due(e, from), e->even ? ipb_even_from(&e->due, from).start_fraction : 0);
 	if (e->even) {
 		const struct ipb_even due = ipb_even_from(&e->due, from);
 		const struct ipb_train train = { due.start_ns, due.start_fraction, left_ns, e->slots[from].size, 0 };
@@ -101,6 +109,19 @@ static int account_alike(struct ipb_engine *e, uint32_t n, uint64_t left_ns, int
 	if (measured)
 		account_measured(e, from, n, left_ns);
 	return 0;
+}
+
+/* The packets of the ready slots are about to leave. */
+static void seal(struct ipb_engine *e, uint64_t left_ns)
+{
+	const struct ipb_one_way *w = e->config.one_way;
+
+	for (uint32_t i = e->ready_from; i < e->ready; i++) {
+		const struct ipb_slot *s = &e->slots[i];
+		const uint64_t due_ns = ipb_engine_due(e, i);
+		w->seal(w->context, s->packet, s->size - e->offset, e->track.next + (i - e->ready_from), due_ns, left_ns,
+		        ipb_engine_measures(e, due_ns));
+	}
 }
 
 /* The next n ready slots left at left_ns; stamped: the kernel was asked for the first one's time. */
@@ -119,6 +140,8 @@ static void account(struct ipb_engine *e, uint32_t n, uint64_t left_ns, int stam
 		uint32_t next = measured && ipb_engine_measures(e, ipb_engine_due(e, end - 1)) ? end : e->ready_from + 1;
 		while (next < end && ipb_engine_measures(e, ipb_engine_due(e, next)) == measured)
 			next++;
+		if (measured && e->config.one_way != NULL)
+			e->config.one_way->sent[flow] += next - e->ready_from;
 		if (account_alike(e, next - e->ready_from, left_ns, measured) < 0)
 			return;
 	}
@@ -133,6 +156,7 @@ void ipb_engine_unblocked(struct ipb_engine *e, uint64_t now_ns)
 
 	if (since == 0)
 		return;
+	ipb_engine_note_blocked(e, since, now_ns);
 	if (end > start)
 		e->blocked_ns += end - start;
 	/* What was held up leaves faster than it was due: that takes no longer than it was held up for, over all. */
@@ -178,7 +202,12 @@ int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns)
 	 * cannot be seen from here, and what a TCP stream holds may leave in one piece. A later instant may lie behind the
 	 * true one, and a round trip would seem shorter than any can be. Headers of several packets take time, those of one
 	 * next to none. */
-	const uint64_t left_ns = n > 1 ? ipb_clock_now(&e->clock) : now_ns;
+	const uint64_t left_ns = n > 1 || e->config.format != NULL ? ipb_clock_now(&e->clock) : now_ns;
+	if (e->config.one_way != NULL)
+		seal(e, left_ns);
+	for (uint32_t i = e->ready_from; e->config.format != NULL && i < e->ready; i++)
+		e->config.format->depart(e->config.format_state, e->slots[i].packet, e->slots[i].size - e->offset,
+		                         e->track.next + i - e->ready_from, e->slots[i].flow, left_ns);
 	e->not_accepted = 0;
 	const int sent = e->x->send(e, n);
 	note_acceptance(e, sent, left_ns);
@@ -187,4 +216,17 @@ int ipb_engine_send_due(struct ipb_engine *e, uint64_t now_ns)
 		account(e, (uint32_t)sent, left_ns, stamped);
 	}
 	return e->failed ? -1 : sent;
+}
+
+int ipb_engine_send_aside(struct ipb_engine *e, uint32_t flow, const uint8_t *packet, uint32_t size)
+{
+	struct iovec parts[2] = { { e->slots[0].frame, e->offset }, { (void *)(uintptr_t)packet, size } };
+	struct msghdr m = { .msg_iov = &parts[e->offset == 0], .msg_iovlen = e->offset == 0 ? 1 : 2 };
+
+	return sendmsg(e->fds[flow], &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : -1;
+}
+
+void ipb_engine_rejections(const struct ipb_engine *e, char *to, size_t size)
+{
+	ipb_trouble_text(&e->troubles, 0, to, size);
 }

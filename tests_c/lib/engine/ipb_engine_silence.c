@@ -22,15 +22,17 @@ static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
 	if (e->last_reply_ns == 0)
 		return ipb_engine_fail(e, "target-silent", "the target never answered: %llu packets sent in %.1f s",
 		                       (unsigned long long)e->track.next, s);
-	return ipb_engine_fail(e, "target-died", "the target stopped answering: nothing for %.1f s, after %llu round trips",
-	                       s, (unsigned long long)e->track.counts.ok);
+	return ipb_engine_fail(e, "target-died", "the target stopped answering: nothing for %.1f s, after %llu round trips "
+	                       "(max_outage= lets a run wait longer for it)", s, (unsigned long long)e->track.counts.ok);
 }
 
 /* Whether that many packets without an answer, sent from first_ns to last_ns, are more than a loss. One loss at a low
  * rate is not, or the end of a burst that found no room, or one packet that was rejected. */
 static int is_dead(const struct ipb_engine *e, uint64_t packets, uint64_t first_ns, uint64_t last_ns)
 {
-	return packets > 0 && (e->icmp_since_reply >= IPB_ENGINE_REJECTED_PACKETS || (e->config.proto == IPB_TCP && e->blocked_since_ns != 0) ||
+	const int blocked = e->config.proto == IPB_TCP && (e->blocked_since_ns != 0 || e->blocked_flows == e->config.flows);
+
+	return packets > 0 && (e->icmp_since_reply >= IPB_ENGINE_REJECTED_PACKETS || blocked ||
 	                       (packets >= IPB_ENGINE_SILENT_PACKETS && last_ns >= first_ns + IPB_ENGINE_SILENT_SPAN_NS));
 }
 
@@ -38,7 +40,9 @@ int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns)
 {
 	const uint64_t answered = ipb_track_answered(&e->track), due_ns = now_ns - e->config.drain_ns;
 
-	if (answered == e->track.next || e->last_reply_ns > due_ns)
+	if (e->config.one_way != NULL || answered == e->track.next || e->last_reply_ns > due_ns)
+		return 0;
+	if (now_ns - (e->last_reply_ns != 0 ? e->last_reply_ns : e->start_ns) < e->config.max_outage_ns)
 		return 0;
 	/* What is not in the ring any more was sent long before. */
 	const uint64_t first_ns = ipb_track_holds(&e->track, answered) ? ipb_track_train(&e->track, answered)->sent_ns : 0;
@@ -50,7 +54,7 @@ int ipb_engine_check_end(struct ipb_engine *e, uint64_t now_ns)
 
 int ipb_engine_is_silent(const struct ipb_engine *e, uint64_t now_ns)
 {
-	return e->sends_since_reply > 0 && now_ns - e->silent_since_ns >= e->silence_ns;
+	return e->config.one_way == NULL && e->sends_since_reply > 0 && now_ns - e->silent_since_ns >= e->silence_ns;
 }
 
 int ipb_engine_check_silence(struct ipb_engine *e, uint64_t now_ns)

@@ -12,28 +12,26 @@
 
 /* Consecutive intervals of the series, joined into at most IPB_BATCHES batches of about as many samples. */
 struct batches {
+	uint64_t all, seen; /* samples */
 	uint32_t count;
 	double sum[IPB_BATCHES], weight[IPB_BATCHES], below[IPB_BATCHES];
 };
 
-/* edge: values up to this bucket of the coarse histogram count into `below`; -1: none. */
-static void make_batches(const struct ipb_engine *e, struct batches *b, int64_t edge)
+/* The next interval, which holds samples. Returns the batch that it went into. */
+static uint32_t add_interval(struct batches *b, uint64_t ok, double sum_ns)
 {
-	uint64_t all = e->response.count, seen = 0;
+	uint32_t at = (uint32_t)((double)b->seen * IPB_BATCHES / (double)b->all);
 
-	memset(b, 0, sizeof *b);
-	for (uint32_t i = 0; i < e->interval_count; i++) {
-		const struct ipb_interval *v = &e->intervals[i];
-		if (v->ok == 0)
-			continue;
-		uint32_t at = (uint32_t)((double)seen * IPB_BATCHES / (double)all);
-		at = at < IPB_BATCHES ? at : IPB_BATCHES - 1;
-		b->sum[at] += v->sum_ns;
-		b->weight[at] += (double)v->ok;
-		for (int64_t k = 0; k <= edge; k++)
-			b->below[at] += v->counts[k];
-		seen += v->ok;
-	}
+	at = at < IPB_BATCHES ? at : IPB_BATCHES - 1;
+	b->sum[at] += sum_ns;
+	b->weight[at] += (double)ok;
+	b->seen += ok;
+	return at;
+}
+
+/* Sums become means, and empty batches go. */
+static void end_batches(struct batches *b)
+{
 	for (uint32_t i = 0; i < IPB_BATCHES; i++)
 		if (b->weight[i] > 0) {
 			b->sum[b->count] = b->sum[i] / b->weight[i];
@@ -42,16 +40,50 @@ static void make_batches(const struct ipb_engine *e, struct batches *b, int64_t 
 		}
 }
 
+/* edge: values up to this bucket of the coarse histogram count into `below`; -1: none. */
+static void make_batches(const struct ipb_engine *e, struct batches *b, int64_t edge)
+{
+	*b = (struct batches){ .all = e->response.count };
+	for (uint32_t i = 0; i < e->interval_count; i++) {
+		const struct ipb_interval *v = &e->intervals[i];
+		if (v->ok == 0)
+			continue;
+		const uint32_t at = add_interval(b, v->ok, v->sum_ns);
+		for (int64_t k = 0; k <= edge; k++)
+			b->below[at] += v->counts[k];
+	}
+	end_batches(b);
+}
+
+static double mean_half_width(const struct batches *b)
+{
+	double mean;
+
+	if (b->count < IPB_BATCHES_MIN)
+		return HUGE_VAL;
+	double half = ipb_batch_half_width(b->sum, b->weight, b->count, &mean);
+	return mean > 0 ? half / mean : HUGE_VAL;
+}
+
 double ipb_engine_mean_half_width(const struct ipb_engine *e)
 {
 	struct batches b;
-	double mean;
 
 	make_batches(e, &b, -1);
-	if (b.count < IPB_BATCHES_MIN)
-		return HUGE_VAL;
-	double half = ipb_batch_half_width(b.sum, b.weight, b.count, &mean);
-	return mean > 0 ? half / mean : HUGE_VAL;
+	return mean_half_width(&b);
+}
+
+double ipb_engine_sums_half_width(const struct ipb_sum *sums, uint32_t count)
+{
+	struct batches b = { 0 };
+
+	for (uint32_t i = 0; i < count; i++)
+		b.all += sums[i].ok;
+	for (uint32_t i = 0; i < count; i++)
+		if (sums[i].ok > 0)
+			add_interval(&b, sums[i].ok, sums[i].sum_ns);
+	end_batches(&b);
+	return mean_half_width(&b);
 }
 
 /* How much the share of samples up to a bucket's end varies from batch to batch, carried to a share of one half. -1
@@ -161,7 +193,7 @@ static uint64_t sent_before(struct ipb_engine *e, uint64_t now_ns, uint64_t wait
 }
 
 /* What is decided to be lost is known after the drain; live figures show what is overdue: packets that have been out for
- * 100 ms and for four times what round trips take so far, or for as long as a reply may take at all. They are looked at in
+ * 100 ms and for four times what round trips take so far, or for as long as a reply may take at all. They are checked in
  * their order, each once; those that are answered after all are taken off by what is still out in all. */
 static void overdue(struct ipb_engine *e, uint64_t now_ns)
 {
@@ -188,7 +220,7 @@ static void report(struct ipb_engine *e, uint64_t now_ns)
 	store(&p->expected_ns, ipb_engine_expected_ns(&e->config));
 	store(&p->sent, e->track.counts.sent);
 	store(&p->ok, e->track.counts.ok);
-	store(&p->lost, e->phase == IPBENCH_PHASE_DONE ? e->track.counts.lost : e->overdue);
+	store(&p->lost, e->config.one_way != NULL ? 0 : e->phase == IPBENCH_PHASE_DONE ? e->track.counts.lost : e->overdue);
 	store(&p->bad, e->track.counts.late + e->track.counts.corrupt);
 	if (e->phase != IPBENCH_PHASE_DONE && seconds > 0) {
 		double bits = e->config.sizes.mean * 8 / seconds;
@@ -196,6 +228,7 @@ static void report(struct ipb_engine *e, uint64_t now_ns)
 		store(&p->sent_bps, (uint64_t)((double)(e->track.next - e->progress_last_sent) * bits));
 	}
 	store(&p->max_ns, e->response.max_ns);
+	store(&p->dark_ns, ipb_engine_dark_ns(e, now_ns));
 	IPBENCH_PROGRESS_SET(p, version, IPBENCH_EXT_MAJOR);
 	store(&p->updates, p->updates + 1);
 	e->progress_last_ns = now_ns;
@@ -223,22 +256,13 @@ void ipb_engine_progress(struct ipb_engine *e, uint64_t now_ns)
 		report(e, now_ns);
 	else
 		scan(e);
-	overdue(e, now_ns);
+	if (e->config.one_way == NULL)
+		overdue(e, now_ns);
 }
 
-static uint64_t percentile_of(const uint32_t *counts, uint64_t total, double share)
+uint64_t ipb_interval_percentile(const struct ipb_interval *v, uint64_t base_ns, double share)
 {
-	uint64_t seen = 0, rank = (uint64_t)ceil((double)total * share);
-
-	for (uint32_t i = 0; i < IPB_COARSE_LENGTH; i++)
-		if ((seen += counts[i]) >= rank)
-			return ipb_coarse_highest(i);
-	return 0;
-}
-
-uint64_t ipb_interval_percentile(const struct ipb_engine *e, const struct ipb_interval *v, double share)
-{
-	uint64_t value = v->ok > 0 ? e->base_ns + percentile_of(v->counts, v->ok, share) : 0;
+	uint64_t value = v->ok > 0 ? base_ns + ipb_coarse_percentile(v->counts, v->ok, share) : 0;
 
 	return value < v->max_ns ? value : v->max_ns;
 }
@@ -274,9 +298,9 @@ void ipb_engine_noise(struct ipb_engine *e)
 		}
 		last = now;
 	} while (now - start < n->duration_ns);
-	n->p50_ns = percentile_of(counts, n->reads, 0.5);
-	n->p99_ns = percentile_of(counts, n->reads, 0.99);
-	n->p999_ns = percentile_of(counts, n->reads, 0.999);
+	n->p50_ns = ipb_coarse_percentile(counts, n->reads, 0.5);
+	n->p99_ns = ipb_coarse_percentile(counts, n->reads, 0.99);
+	n->p999_ns = ipb_coarse_percentile(counts, n->reads, 0.999);
 	memset(counts, 0, IPB_COARSE_LENGTH * sizeof *counts);
 	if (pinned)
 		sched_setaffinity(0, sizeof old, &old);

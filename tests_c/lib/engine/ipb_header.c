@@ -2,6 +2,10 @@
 #include "ipb_header.h"
 
 #include <string.h>
+#if defined(__aarch64__)
+#include <arm_acle.h>
+#include <sys/auxv.h>
+#endif
 
 #include "ipb_bytes.h"
 #include "ipb_rng.h"
@@ -11,6 +15,13 @@
 #define COPY_AT 32
 #define COPY_END 40
 #define CRC_AT 44
+
+/* Whether this processor has an instruction for it. */
+#if defined(__x86_64__)
+#define HAS_CRC __builtin_cpu_supports("sse4.2") != 0
+#elif defined(__aarch64__)
+#define HAS_CRC (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0
+#endif
 
 static uint32_t crc_bits(uint32_t crc, const uint8_t *p, uint32_t size)
 {
@@ -34,12 +45,24 @@ __attribute__((target("sse4.2"))) static uint32_t crc_fast(uint32_t crc, const u
 		crc = __builtin_ia32_crc32qi(crc, *p++);
 	return crc;
 }
+#elif defined(__aarch64__)
+__attribute__((target("+crc"))) static uint32_t crc_fast(uint32_t crc, const uint8_t *p, uint32_t size)
+{
+	for (; size >= 8; p += 8, size -= 8) {
+		uint64_t v;
+		memcpy(&v, p, 8);
+		crc = __crc32cd(crc, v);
+	}
+	for (; size > 0; size--)
+		crc = __crc32cb(crc, *p++);
+	return crc;
+}
 #endif
 
 uint32_t ipb_crc32c(uint32_t crc, const void *data, uint32_t size)
 {
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("sse4.2"))
+#if defined(HAS_CRC)
+	if (HAS_CRC)
 		return ~crc_fast(~crc, data, size);
 #endif
 	return ~crc_bits(~crc, data, size);
@@ -60,12 +83,21 @@ __attribute__((target("sse4.2"))) static uint32_t words_crc_fast(const struct wo
 		crc = __builtin_ia32_crc32di(crc, w->word[i]);
 	return ~__builtin_ia32_crc32si((uint32_t)crc, w->last);
 }
+#elif defined(__aarch64__)
+__attribute__((target("+crc"))) static uint32_t words_crc_fast(const struct words *w)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (int i = 0; i < 4; i++)
+		crc = __crc32cd(crc, w->word[i]);
+	return ~__crc32cw(crc, w->last);
+}
 #endif
 
 static uint32_t words_crc(const struct words *w)
 {
-#if defined(__x86_64__)
-	if (__builtin_expect(__builtin_cpu_supports("sse4.2") != 0, 1))
+#if defined(HAS_CRC)
+	if (__builtin_expect(HAS_CRC, 1))
 		return words_crc_fast(w);
 #endif
 	return ipb_crc32c(ipb_crc32c(0, w->word, sizeof w->word), &w->last, sizeof w->last);
@@ -229,7 +261,7 @@ static enum ipb_reply repair(const struct ipb_header *h, const uint8_t *packet, 
 	return header_crc(copy) == crc && *number < next ? IPB_REPLY_CORRUPT : IPB_REPLY_UNKNOWN;
 }
 
-/* What is left of a packet whose end is missing. Whatever of it is whole must say that it is ours: another run's packet
+/* What is left of a packet whose end is missing. Whatever of it is whole must be ours: another run's packet
  * may be cut, too. */
 static enum ipb_reply read_short(const struct ipb_header *h, const uint8_t *packet, uint32_t got, uint64_t next,
                                  uint64_t *number)

@@ -21,6 +21,8 @@
 
 #define IPB_HEADER_MAGIC 0x49504231u /* "IPB1" */
 #define IPB_HEADER_SIZE 48u
+#define IPB_HEADER_MAGIC_AT 16u
+#define IPB_HEADER_RUN_AT 24u
 #define IPB_PLAIN_SIZE 8u /* smallest packet */
 #define IPB_PATTERN_AT_PLAIN 16u
 #define IPB_HEADER_LOW 64u /* a power of two */

@@ -13,17 +13,23 @@
 #define CLOCK_DRIFT 50e-6
 #define BURST_STEP_NS 10000u /* time that each packet of a burst may take to leave */
 
+void ipb_reason_add(struct ipb_reason *list, uint32_t *count, uint32_t max, int invalid, const char *code, const char *format,
+                    va_list args)
+{
+	if (*count == max)
+		return;
+	struct ipb_reason *r = &list[(*count)++];
+	r->invalid = invalid;
+	snprintf(r->code, sizeof r->code, "%s", code);
+	vsnprintf(r->text, sizeof r->text, format, args);
+}
+
 void ipb_engine_reason(struct ipb_engine *e, int invalid, const char *code, const char *format, ...)
 {
 	va_list args;
 
-	if (e->reason_count == IPB_ENGINE_REASONS_MAX)
-		return;
-	struct ipb_reason *r = &e->reasons[e->reason_count++];
-	r->invalid = invalid;
-	snprintf(r->code, sizeof r->code, "%s", code);
 	va_start(args, format);
-	vsnprintf(r->text, sizeof r->text, format, args);
+	ipb_reason_add(e->reasons, &e->reason_count, IPB_ENGINE_REASONS_MAX, invalid, code, format, args);
 	va_end(args);
 }
 
@@ -44,6 +50,21 @@ static uint64_t own_lateness_p99(const struct ipb_engine *e)
 static double ms(uint64_t ns) { return (double)ns / 1e6; }
 
 static uint64_t grown(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
+
+/* How often the interface lost its carrier, or was down: what this machine does not send then is what such a test measures
+ */
+static uint32_t lost_carrier(const struct ipb_engine *e)
+{
+	return e->after.link_downs > e->before.link_downs ? e->after.link_downs - e->before.link_downs : 0;
+}
+
+static void judge_carrier(struct ipb_engine *e)
+{
+	if (lost_carrier(e) > 0)
+		ipb_engine_reason(e, 0, "own-link-down", "the tester's own interface %s lost its carrier %u time%s: what this machine did "
+		                  "not send then, or dropped, counts as dark, and packets may be missing for that alone", e->link,
+		                  lost_carrier(e), lost_carrier(e) == 1 ? "" : "s");
+}
 
 /* The share by which the bytes due in so many seconds may fall short of the rate by chance: three standard deviations,
  * and one burst, which the phase's end may cut off. Independent sizes S at Poisson instants are a compound Poisson
@@ -70,12 +91,17 @@ static double missing_share(const struct ipb_engine *e, double seconds)
 	return sent > all ? 1 - sent / all : 0;
 }
 
+void ipb_engine_note_missing(struct ipb_engine *e, double seconds)
+{
+	e->missing = missing_share(e, seconds);
+	e->missing_limit = e->config.limits.rate_suspect + ipb_engine_rate_slack(&e->config, seconds);
+}
+
 /* Non-zero when the packets did not leave when they should have. */
 static int judge_sending(struct ipb_engine *e, double seconds)
 {
 	const struct ipb_limits *l = &e->config.limits;
 	uint64_t p99 = own_lateness_p99(e);
-	double missing = missing_share(e, seconds);
 	int bad = 0;
 
 	/* The packets of a burst are due together and leave one after another. */
@@ -88,8 +114,8 @@ static int judge_sending(struct ipb_engine *e, double seconds)
 		                  "packets left late: 1 %% of them %.3f ms or more after they were due (limit %.3f ms, worst %.3f ms)",
 		                  ms(p99), ms(l->lateness_p99_suspect_ns), ms(e->lateness.max_ns));
 	}
-	e->missing = missing;
-	e->missing_limit = l->rate_suspect + slack;
+	ipb_engine_note_missing(e, seconds);
+	const double missing = e->missing;
 	if (fabs(missing) > l->rate_suspect + slack) {
 		bad = 1;
 		ipb_engine_reason(e, fabs(missing) > l->rate_invalid + slack, missing > 0 ? "rate-not-reached" : "rate-exceeded",
@@ -134,7 +160,7 @@ void ipb_engine_before(struct ipb_engine *e)
 	e->turned_away_start = e->turned_away;
 }
 
-/* The kernel drops a packet that the queueing discipline does not take, or for which the socket's buffer has no room; it
+/* The kernel drops a packet that the queueing discipline does not accept, or for which the socket's buffer has no room; it
  * counts UDP's in SndbufErrors. The sender gets both as errors (ENOBUFS, EAGAIN) and sends again. What a discipline drops later
  * (fq_codel), or the driver, only the interface counts. */
 static int judge_send_drops(struct ipb_engine *e)
@@ -144,8 +170,16 @@ static int judge_send_drops(struct ipb_engine *e)
 	if (e->config.proto == IPB_UDP)
 		host = grown(e->busy - e->busy_start, grown(e->before.udp_sndbuf_errors, e->after.udp_sndbuf_errors));
 	link = grown(e->turned_away - e->turned_away_start, link);
-	if (e->track.counts.lost == 0 || (link == 0 && host == 0))
+	if (e->track.counts.lost == 0 || (link == 0 && host == 0) || lost_carrier(e) > 0)
 		return 0;
+	if (e->config.one_way != NULL) { /* what is lost is known at the other end */
+		ipb_engine_reason(e, (double)link > e->config.limits.drop_invalid * (double)e->track.counts.sent, "send-drops",
+		                  "this machine dropped %llu packets before they left (%llu of them counted by interface %s): they "
+		                  "count as sent, and none has arrived (try a lower rate, or another queueing discipline)",
+		                  (unsigned long long)(link > host ? link : host), (unsigned long long)link,
+		                  *e->link != '\0' ? e->link : "unknown");
+		return 1;
+	}
 	ipb_engine_reason(e, (double)link > e->config.limits.drop_invalid * (double)e->track.counts.sent, "send-drops",
 	                  "this machine dropped %llu packets before they left (%llu of them counted by interface %s) while "
 	                  "%llu were lost: they may be the tester's (try a lower rate, or another queueing discipline)",
@@ -154,20 +188,36 @@ static int judge_send_drops(struct ipb_engine *e)
 	return 1;
 }
 
+uint64_t ipb_engine_queue_drops(const struct ipb_engine *e, uint64_t *wrong)
+{
+	const uint64_t drops = grown(e->rxq_drops_start, e->rxq_drops);
+	const int by_socket = e->config.proto == IPB_UDP && e->x != NULL && e->x->drops == NULL;
+	const uint64_t full = by_socket ? ipb_sysmon_queue_drops(drops, &e->before, &e->after) : drops;
+
+	*wrong = drops - full;
+	return full;
+}
+
 static int judge_drops(struct ipb_engine *e)
 {
-	uint64_t drops = grown(e->rxq_drops_start, e->rxq_drops);
+	uint64_t wrong, drops = ipb_engine_queue_drops(e, &wrong);
 	uint64_t buffer = grown(e->before.udp_rcvbuf_errors, e->after.udp_rcvbuf_errors);
 	uint64_t errors = grown(e->before.udp_in_errors, e->after.udp_in_errors);
 	uint64_t sent = e->track.counts.sent;
 	int bad = 0;
 
+	if (e->config.one_way != NULL)
+		return 0;
+	errors = errors > wrong ? errors - wrong : 0;
 	if (drops > 0) {
 		bad = 1;
 		ipb_engine_reason(e, sent > 0 && (double)drops > e->config.limits.drop_invalid * (double)sent, "receive-drops",
 		                  "the tester's own socket dropped %llu packets because its receive queue was full (try rcvbuf=)",
 		                  (unsigned long long)drops);
 	}
+	if (wrong > 0)
+		ipb_engine_reason(e, 0, "receive-checksums", "the tester's kernel refused %llu replies for a wrong UDP checksum: they were "
+		                  "damaged on their way or by the target, and count as lost", (unsigned long long)wrong);
 	if (drops == 0 && (buffer > 0 || errors > 0) && e->config.proto == IPB_UDP && e->track.counts.lost > 0) {
 		bad = 1;
 		ipb_engine_reason(e, 0, "host-receive-errors",
@@ -187,7 +237,7 @@ static void judge_refusals(struct ipb_engine *e)
 	if (refused == 0)
 		return;
 	ipb_trouble_text(&e->refusals, 1, kinds, sizeof kinds);
-	const int invalid = (double)refused > e->config.limits.drop_invalid * (double)all;
+	const int invalid = lost_carrier(e) == 0 && (double)refused > e->config.limits.drop_invalid * (double)all;
 	for (uint32_t i = 0; i < e->refusals.used; i++)
 		if (e->refusals.kinds[i].error == EMSGSIZE) {
 			ipb_engine_reason(e, invalid, "packet-too-long", "%llu packets never left: with df=1 packets of %u bytes do not fit "
@@ -200,18 +250,17 @@ static void judge_refusals(struct ipb_engine *e)
 	                  "filter, a full table?): %s", (unsigned long long)refused, kinds);
 }
 
-/* The kernel of a target accepts connections for a program that never takes them (it is out of descriptors, for one): all
+/* The kernel of a target accepts connections for a program that never reads from them (it is out of descriptors, for one): all
  * that is sent there is lost, and that is no loss of packets. */
 static void judge_unanswered(struct ipb_engine *e)
 {
-	uint64_t packets = 0;
-	const uint32_t n = e->config.proto == IPB_TCP ? ipb_tcp_unanswered(e, &packets) : 0;
+	const uint32_t n = e->unanswered;
 
 	if (n == 0 || n == e->config.flows) /* all: the target is silent, and is called so */
 		return;
 	ipb_engine_reason(e, 0, "connections-unanswered", "%u of %u connections never got an answer, and the %llu packets sent by them "
 	                  "count as lost: the target's kernel accepted them, its program did not serve them (out of descriptors?)", n,
-	                  e->config.flows, (unsigned long long)packets);
+	                  e->config.flows, (unsigned long long)e->unanswered_packets);
 }
 
 static void judge_machine(struct ipb_engine *e)
@@ -272,13 +321,15 @@ static void judge_end(struct ipb_engine *e)
 		ipb_engine_reason(e, 1, e->failed_code, "%s", e->failed_text);
 	else if (e->early)
 		ipb_engine_reason(e, 1, "stopped", "the test was stopped before its end");
+	else if (e->config.one_way != NULL)
+		return;
 	else if (e->track.counts.ok == 0)
 		no_answers(e);
 	else
 		judge_samples(e);
 }
 
-/* Replies that are not as the tester wants them, and were taken, or are good otherwise. */
+/* Replies that are not as the tester wants them, and were accepted, or are good otherwise. */
 static void judge_replies(struct ipb_engine *e)
 {
 	if (e->by_number > 0)
@@ -294,24 +345,40 @@ static void judge_replies(struct ipb_engine *e)
 		                  ? "the echo does not write the checked word; is it a plain echo?" : "the echo writes something else there");
 }
 
-void ipb_engine_judge(struct ipb_engine *e)
+void ipb_engine_judge_run(struct ipb_engine *e)
 {
-	double seconds = e->end_ns > e->measure_ns ? (double)(e->end_ns - e->measure_ns) / 1e9 : 0;
-
 	judge_end(e);
 	judge_replies(e);
+	judge_carrier(e);
 	judge_refusals(e);
 	judge_unanswered(e);
+}
+
+int ipb_engine_judge_thread(struct ipb_engine *e, double seconds)
+{
+	const int bad = judge_sending(e, seconds);
+
+	return bad | judge_gaps(e, seconds);
+}
+
+void ipb_engine_judge_machine(struct ipb_engine *e, double seconds, int bad)
+{
 	if (seconds <= 0)
 		return;
-	int bad = judge_sending(e, seconds);
-	bad |= judge_gaps(e, seconds);
 	int drops = judge_drops(e) | judge_send_drops(e);
-	if (e->track.counts.lost > 0 && bad && !drops)
+	if (e->track.counts.lost > 0 && bad && !drops && e->config.one_way == NULL)
 		ipb_engine_reason(e, 0, "loss-while-saturated", "%llu packets were lost while the tester itself could not keep up: the "
 		                  "loss may be its own", (unsigned long long)e->track.counts.lost);
 	if (e->trains)
 		ipb_engine_reason(e, 0, "trains", "packets left in trains (engine=gso): rates and losses hold, times are of trains and "
 		                  "no measurement of latency");
 	judge_machine(e);
+}
+
+void ipb_engine_judge(struct ipb_engine *e)
+{
+	const double seconds = ipb_engine_seconds(e);
+
+	ipb_engine_judge_run(e);
+	ipb_engine_judge_machine(e, seconds, seconds > 0 && ipb_engine_judge_thread(e, seconds));
 }

@@ -70,8 +70,12 @@ void ipb_limits_configure(struct ipb_limits *l, const struct ipb_args *a)
 	l->clock_step_ns = limit_ns(a, "limit_clock_step");
 }
 
-void ipb_limits_report(const struct ipb_limits *l, struct ipb_json *j)
+void ipb_limits_report(const struct ipb_limits *l, const struct ipb_gaps *g, struct ipb_json *j)
 {
+	ipb_json_uint(j, "gaps", g->count);
+	ipb_json_uint(j, "gap_sum_ns", g->sum_ns);
+	ipb_json_uint(j, "gap_longest_ns", g->longest_ns);
+	ipb_json_uint(j, "gap_limit_ns", l->gap_ns);
 	ipb_json_object(j, "limits");
 	if (l->preset != NULL)
 		ipb_json_string(j, "preset", l->preset);

@@ -26,8 +26,22 @@
 /* Reads `limits` and the arguments limit_*, which the plugin's table has to have, all of them. */
 void ipb_limits_configure(struct ipb_limits *l, const struct ipb_args *a);
 
-/* Writes by what the verdict judges, as member `limits` of the open object. */
+/* The loop stood still between these instants; what counts is the part within the measured phase, [begin_ns, end_ns). */
+static inline void ipb_gaps_add(struct ipb_gaps *g, const struct ipb_limits *l, uint64_t from_ns, uint64_t to_ns, uint64_t begin_ns,
+                                uint64_t end_ns)
+{
+	from_ns = from_ns > begin_ns ? from_ns : begin_ns;
+	to_ns = to_ns < end_ns ? to_ns : end_ns;
+	if (to_ns <= from_ns || to_ns - from_ns <= l->gap_ns)
+		return;
+	g->count++;
+	g->sum_ns += to_ns - from_ns;
+	if (to_ns - from_ns > g->longest_ns)
+		g->longest_ns = to_ns - from_ns;
+}
+
+/* Writes the gaps as members of the open object, and by what the verdict judges as its member `limits`. */
 struct ipb_json;
-void ipb_limits_report(const struct ipb_limits *l, struct ipb_json *j);
+void ipb_limits_report(const struct ipb_limits *l, const struct ipb_gaps *g, struct ipb_json *j);
 
 #endif

@@ -29,6 +29,8 @@ static void poisson_step(struct ipb_sched *s)
 /* Packet k of a ramp is due so long after its start; ramp_ns or more: it is none of the ramp's. */
 static double ramp_at(const struct ipb_sched *s, uint64_t k)
 {
+	if (s->overload > 0)
+		return (double)k * s->interval_ns / s->overload;
 	return sqrt(2 * (double)k * (double)s->ramp_ns * s->interval_ns);
 }
 
@@ -53,7 +55,8 @@ static void skip_ramp(struct ipb_sched *s, uint64_t until_ns)
 {
 	const uint64_t ramp = until_ns - s->start_ns < s->ramp_ns ? until_ns - s->start_ns : s->ramp_ns;
 	const uint64_t from = s->ramp_number;
-	uint64_t k = (uint64_t)((double)ramp * (double)ramp / (2 * (double)s->ramp_ns * s->interval_ns));
+	uint64_t k = s->overload > 0 ? (uint64_t)((double)ramp * s->overload / s->interval_ns) :
+	                               (uint64_t)((double)ramp * (double)ramp / (2 * (double)s->ramp_ns * s->interval_ns));
 
 	/* The number from the time and the time from the number are rounded: the latter decides, as in ramp_step. */
 	while (k > from && (uint64_t)ramp_at(s, k) >= ramp)
@@ -137,6 +140,15 @@ void ipb_sched_init(struct ipb_sched *s, enum ipb_arrival arrival, uint32_t burs
 		ramp_step(s);
 	else if (arrival == IPB_ARRIVAL_POISSON)
 		poisson_step(s);
+}
+
+void ipb_sched_overload(struct ipb_sched *s, double factor)
+{
+	if (factor <= 0 || s->ramp_ns == 0)
+		return;
+	s->overload = factor;
+	s->ramp_number = 0;
+	ramp_step(s);
 }
 
 void ipb_sched_next(struct ipb_sched *s)

@@ -41,6 +41,7 @@ struct ipb_sched {
 	uint32_t in_burst;
 	unsigned __int128 sum;      /* Poisson: time since start in 2^-20 ns */
 	uint64_t ramp_ns, ramp_number; /* the rate rises for so long; packets sent in it */
+	double overload;            /* in the ramp the rate is so many times the one after it; 0: it rises from nothing */
 	uint64_t fraction;          /* constant: fraction reached, in 2^-64 ns */
 	uint32_t size;              /* of the next packet */
 	struct ipb_sizes sizes;
@@ -62,6 +63,10 @@ int ipb_arrival_parse(enum ipb_arrival *arrival, uint32_t *burst, const char *te
 void ipb_sched_init(struct ipb_sched *s, enum ipb_arrival arrival, uint32_t burst, double rate_bps,
                     const struct ipb_sizes *sizes, uint64_t seed, uint64_t start_ns,
                     uint64_t ramp_ns);
+
+/* Right after ipb_sched_init: for the time of the ramp the rate does not rise, but is `factor` times the rate after it. The first
+ * packet behind the ramp is due at its end. factor 0: it rises. */
+void ipb_sched_overload(struct ipb_sched *s, double factor);
 
 /* Steps to the packet after the current one. */
 void ipb_sched_next(struct ipb_sched *s);

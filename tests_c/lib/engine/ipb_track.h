@@ -55,6 +55,8 @@ struct ipb_counts {
 	uint64_t sent, ok, lost, late, corrupt, duplicate, reordered;
 };
 
+void ipb_counts_add(struct ipb_counts *to, const struct ipb_counts *from);
+
 struct ipb_track {
 	uint32_t *places;        /* a packet's place: its train << IPB_TRACK_TRAIN_BITS | how many of the train come before */
 	struct ipb_train *trains;
@@ -69,6 +71,10 @@ struct ipb_track {
 	struct ipb_flow *flow;   /* one a flow */
 	uint32_t flows;
 	uint64_t refused;        /* numbers of the measured phase whose packets never left */
+	uint64_t held;           /* numbers of the measured phase whose packets wait to leave, */
+	uint64_t given_up;       /* and of those that waited and never left */
+	uint8_t *refusals;       /* which those are: one bit a packet of the measured phase; untouched, it takes no memory */
+	uint64_t unplaced;       /* of those, what is more than the packets that were not answered */
 	uint64_t unknown;        /* corrupt replies whose packet could not be identified, and was of the measured phase */
 	struct ipb_counts counts; /* lost only after ipb_track_finish */
 };
@@ -122,8 +128,17 @@ static inline void ipb_track_sent_train(struct ipb_track *t, const struct ipb_tr
 /* The next packet was refused by the kernel and never leaves: it keeps its number, and no reply to it counts. */
 void ipb_track_refused(struct ipb_track *t, uint64_t due_ns, uint32_t size, uint64_t now_ns, int measured);
 
+/* The next packet waits to leave: it has its number and place, and is not sent yet. Later: it has left at sent_ns, when it is
+ * still in the rings; or it never will, and no reply counts. */
+void ipb_track_hold(struct ipb_track *t, uint64_t due_ns, uint32_t size, int measured);
+void ipb_track_release(struct ipb_track *t, uint64_t number, uint64_t sent_ns, int measured);
+void ipb_track_give_up(struct ipb_track *t, uint64_t number, int measured);
+
 /* For how many more packets of the measured phase there is room. */
-static inline uint64_t ipb_track_room(const struct ipb_track *t) { return t->states_count - t->counts.sent - t->refused; }
+static inline uint64_t ipb_track_room(const struct ipb_track *t)
+{
+	return t->states_count - t->counts.sent - t->refused - t->held - t->given_up;
+}
 
 /* Whether a packet is still in the rings. */
 static inline int ipb_track_holds(const struct ipb_track *t, uint64_t number)
@@ -170,6 +185,15 @@ void ipb_track_finish(struct ipb_track *t);
  * multiples of IPB_TRACK_SCAN_STEP, and end packets have left. */
 #define IPB_TRACK_SCAN_STEP 32u
 uint64_t ipb_track_unanswered(const struct ipb_track *t, uint64_t from, uint64_t end);
+
+/* After ipb_track_finish: of how many measured packets it is known what became of them; those that never left are among
+ * them. */
+uint64_t ipb_track_told(const struct ipb_track *t);
+/* How many from index on, counted from the first measured one, were answered; 0 where that has to be found one by one. */
+uint64_t ipb_track_all_answered(const struct ipb_track *t, uint64_t index, uint64_t end);
+/* Records in o what became of one. */
+struct ipb_outages;
+void ipb_track_tell(const struct ipb_track *t, uint64_t index, struct ipb_outages *o);
 
 /* What became of packet number of the measured phase. */
 enum ipb_fate ipb_track_fate(const struct ipb_track *t, uint64_t number);

@@ -16,7 +16,7 @@
 #define RECEIVE_MAX 4      /* trains handled before packets are sent again */
 #define IPV4_HEADER 20u    /* bytes */
 #define IPV6_HEADER 40u
-/* Nothing was there: so many trains leave before the next look, which costs a tenth of one. */
+/* Nothing was there: so many trains leave before the next read, which costs a tenth of one. */
 #define PAUSE_TRAINS 8u
 #define PAUSE_TRAINS_UNANSWERED 64u /* before the first reply of all: perhaps there will be none */
 
@@ -24,7 +24,7 @@ struct gso {
 	uint8_t *in;
 	uint32_t most; /* packets in a train */
 	uint64_t pause; /* packets to be sent before it polls for replies again */
-	uint64_t looked_at, sent_before; /* packets sent at the last look and at the last call */
+	uint64_t looked_at, sent_before; /* packets sent at the last read and at the last call */
 };
 
 /* Whether a packet fits the path's MTU as far as the kernel knows it. */
@@ -134,12 +134,12 @@ static const struct ipb_xport gso_xport = { "gso", gso_send, gso_receive, gso_cl
 
 int ipb_gso_open(struct ipb_engine *e, struct ipb_error *err)
 {
-	struct gso *g = calloc(1, sizeof *g);
+	struct gso *g = ipb_apart(sizeof *g);
 	int size = (int)e->config.sizes.largest, yes = 1;
 
 	e->io = g;
 	e->x = &gso_xport;
-	if (g == NULL || (g->in = malloc(BUFFER)) == NULL)
+	if (g == NULL || (g->in = ipb_apart_raw(BUFFER)) == NULL)
 		return ipb_error(err, "no memory");
 	if (e->config.sizes.count != 1)
 		return ipb_error(err, "argument engine: gso needs packets of one size");

@@ -56,6 +56,11 @@ static void choose(struct ipb_engine *e, const char *iface)
 		         "stamp for each packet");
 		return;
 	}
+	if (e->config.io == IPB_IO_XDP) {
+		snprintf(l->why, sizeof l->why, "user-space stamps were used instead: a driver gives the stamps of XDP frames to programs "
+		         "that are bound to it by the kernel's BTF alone, and ipbench's are made without");
+		return;
+	}
 	if (l->wanted == IPB_STAMPS_HARDWARE) {
 		unsigned flags = hardware(e->fds[0], *iface ? iface : e->config.sock.device);
 		if (flags != 0 && enable(e, SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE) == 0) {
@@ -117,8 +122,8 @@ int ipb_layers_open(struct ipb_engine *e, const char *iface)
 	l->every = pps > IPB_LAYERS_RATE ? (uint32_t)(pps / IPB_LAYERS_RATE) + 1 : 1;
 	ipb_rng_seed(&l->rng, e->config.seed ^ 0x7374616d7073ull);
 	l->stamp_next = ipb_rng_below(&l->rng, l->every);
-	l->ids = calloc(e->config.flows, sizeof *l->ids);
-	l->entries = calloc(IPB_LAYERS_PENDING, sizeof *l->entries);
+	l->ids = ipb_apart_array(e->config.flows, sizeof *l->ids);
+	l->entries = ipb_apart_array(IPB_LAYERS_PENDING, sizeof *l->entries);
 	if (l->ids == NULL || l->entries == NULL || ipb_hist_init(&l->send_path) < 0 || ipb_hist_init(&l->wire) < 0 ||
 	    ipb_hist_init(&l->receive_path) < 0 || ipb_hist_init(&l->user) < 0)
 		return -1;
@@ -181,6 +186,8 @@ static void complete(struct ipb_engine *e, struct ipb_layers_entry *entry)
 	if (entry->out_ns == 0 || entry->in_ns == 0 || entry->read_ns == 0)
 		return;
 	uint64_t user = entry->read_ns - entry->sent_ns, wire = entry->in_ns - entry->out_ns;
+	if (e->config.format != NULL && l->used == IPB_STAMPS_KERNEL)
+		e->config.format->stamped(e->config.format_state, entry->number, entry->out_ns, entry->in_ns);
 	if (l->used == IPB_STAMPS_HARDWARE) { /* the card's clock measures the wire; the two paths are known only together */
 		if (entry->in_ns >= entry->out_ns && wire <= user) {
 			ipb_hist_record(&l->wire, wire);

@@ -39,14 +39,21 @@ int ipb_raw_socket(struct ipb_engine *e, int *ifindex, struct ipb_error *err)
 	e->fds = malloc(sizeof *e->fds);
 	if (e->fds == NULL)
 		return ipb_error(err, "no memory");
-	e->fds[0] = ipb_sock_raw(e->config.iface, IPB_ENGINE_ETHER_TYPE, ifindex, own, err);
+	/* One way there are no replies, and what else comes is none of this socket's. */
+	e->fds[0] = ipb_sock_raw(e->config.iface, e->config.one_way == NULL ? IPB_ENGINE_ETHER_TYPE : 0, ifindex, own, err);
 	if (e->fds[0] < 0 || ipb_sock_apply(e->fds[0], AF_PACKET, &e->config.sock, err) < 0)
 		return -1;
 	setsockopt(e->fds[0], SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes);
 	for (uint32_t i = 0; i < IPB_ENGINE_BATCH; i++) {
-		memcpy(e->slots[i].frame, e->config.target_mac, 6);
-		memcpy(e->slots[i].frame + 6, own, 6);
-		ipb_put_be(e->slots[i].frame + 12, IPB_ENGINE_ETHER_TYPE, 2);
+		uint8_t *at = e->slots[i].frame;
+		memcpy(at, e->config.target_mac, 6);
+		memcpy(at + 6, own, 6);
+		at += 12;
+		for (uint32_t k = 0; k < e->config.vlan_count; k++, at += IPB_ENGINE_VLAN_TAG) {
+			ipb_put_be(at, e->config.vlan_type[k], 2);
+			ipb_put_be(at + 2, e->config.vlan_tag[k], 2);
+		}
+		ipb_put_be(at, IPB_ENGINE_ETHER_TYPE, 2);
 	}
 	return 0;
 }
@@ -124,7 +131,7 @@ int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err)
 {
 	if (e->config.io == IPB_IO_RING)
 		return ipb_ring_open(e, err);
-	struct raw *u = calloc(1, sizeof *u);
+	struct raw *u = ipb_apart(sizeof *u);
 	e->io = u;
 	e->x = e->config.io == IPB_IO_SOCKET ? &socket_xport : &mmsg_xport;
 	snprintf(e->io_why, sizeof e->io_why, "%s", e->config.io == IPB_IO_AUTO
@@ -133,8 +140,8 @@ int ipb_raw_open(struct ipb_engine *e, struct ipb_error *err)
 	if (u == NULL)
 		return ipb_error(err, "no memory");
 	u->may_batch = e->config.io != IPB_IO_SOCKET;
-	u->buffers = calloc(BATCH, sizeof *u->buffers);
-	u->control = calloc(BATCH, sizeof *u->control);
+	u->buffers = ipb_apart_array(BATCH, sizeof *u->buffers);
+	u->control = ipb_apart_array(BATCH, sizeof *u->control);
 	if (u->buffers == NULL || u->control == NULL)
 		return ipb_error(err, "no memory for frames");
 	for (uint32_t i = 0; i < BATCH; i++) {

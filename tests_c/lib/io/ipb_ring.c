@@ -113,7 +113,7 @@ int ipb_ring_open(struct ipb_engine *e, struct ipb_error *err)
 {
 	struct tpacket_req request = { .tp_block_size = BLOCK, .tp_frame_size = FRAME,
 	                               .tp_block_nr = FRAMES * FRAME / BLOCK, .tp_frame_nr = FRAMES };
-	struct ring *r = calloc(1, sizeof *r);
+	struct ring *r = ipb_apart(sizeof *r);
 	int version = TPACKET_V2, yes = 1;
 
 	e->io = r;

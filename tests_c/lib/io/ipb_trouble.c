@@ -111,19 +111,6 @@ int ipb_trouble_read(int fd, struct ipb_trouble_message *m)
 	return 1;
 }
 
-int ipb_trouble_drain(int fd, struct ipb_troubles *all)
-{
-	struct ipb_trouble_message m;
-	int n = 0;
-
-	for (int i = 0; i < IPB_TROUBLE_READ_MAX && ipb_trouble_read(fd, &m); i++)
-		if (m.is_icmp) {
-			ipb_trouble_add(all, &m.trouble);
-			n++;
-		}
-	return n;
-}
-
 void ipb_trouble_add(struct ipb_troubles *all, const struct ipb_trouble *one)
 {
 	for (uint32_t i = 0; i < all->used; i++) {

@@ -50,9 +50,6 @@ int ipb_trouble_listen(int fd);
 /* Reads one message; 0 when there is none. */
 int ipb_trouble_read(int fd, struct ipb_trouble_message *m);
 
-/* Reads what is there, ICMP errors into all (time stamps are passed over); returns how many ICMP errors there were. */
-int ipb_trouble_drain(int fd, struct ipb_troubles *all);
-
 void ipb_trouble_add(struct ipb_troubles *all, const struct ipb_trouble *one);
 
 /* The kernel refused a packet, with this errno. */

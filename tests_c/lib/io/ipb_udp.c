@@ -129,7 +129,7 @@ static const struct ipb_xport mmsg_xport = { "mmsg", udp_send, udp_receive, udp_
 
 int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err)
 {
-	struct udp *u = calloc(1, sizeof *u);
+	struct udp *u = ipb_apart(sizeof *u);
 
 	e->io = u;
 	e->x = e->config.io == IPB_IO_SOCKET ? &socket_xport : &mmsg_xport;
@@ -140,8 +140,8 @@ int ipb_udp_open(struct ipb_engine *e, struct ipb_error *err)
 		return ipb_error(err, "no memory");
 	u->room = e->config.sizes.largest + 64; /* a longer reply shows as longer */
 	u->may_batch = e->config.io != IPB_IO_SOCKET;
-	u->buffers = calloc(BATCH, u->room);
-	u->control = calloc(BATCH, sizeof *u->control);
+	u->buffers = ipb_apart_array(BATCH, u->room);
+	u->control = ipb_apart_array(BATCH, sizeof *u->control);
 	if (u->buffers == NULL || u->control == NULL)
 		return ipb_error(err, "no memory for packets");
 	for (uint32_t i = 0; i < BATCH; i++) {

@@ -19,6 +19,8 @@ int ipb_xport_open(struct ipb_engine *e, struct ipb_error *err)
 			return ipb_error(err, "argument engine: TCP is sent with engine=socket only");
 		return ipb_tcp_open(e, err);
 	}
+	if (io == IPB_IO_XDP)
+		return ipb_xdp_io_open(e, err);
 	if (e->config.proto == IPB_RAW) {
 		if (io == IPB_IO_GSO)
 			return ipb_error(err, "argument engine: gso is for UDP");
@@ -47,6 +49,10 @@ static int find_addresses(struct ipb_engine *e, int type, struct ipb_error *err)
 
 	if (e->config.port == 0)
 		return ipb_error(err, "no port was given for %s", host != NULL ? host : "the target");
+	for (int i = 0; i < e->config.address_count; i++)
+		e->addresses[e->address_count++] = e->config.addresses[i];
+	if (e->address_count > 0)
+		return 0;
 	const int n = ipb_sock_resolve(host, e->config.port, type, 0, e->addresses, IPB_SOCK_ADDRESSES_MAX, err);
 	e->address_count = n < 0 ? 0 : n;
 	return n < 0 ? -1 : 0;
@@ -66,7 +72,8 @@ int ipb_flows_connect(struct ipb_engine *e, int type, struct ipb_error *err)
 		return ipb_error(err, "no memory for %u flows", flows);
 	for (uint32_t i = 0; i < flows; i++)
 		e->fds[i] = -1;
-	if (flows > ROUND_ROBIN_FLOWS && (e->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
+	const int polled = flows > (type == SOCK_STREAM ? 1 : ROUND_ROBIN_FLOWS); /* TCP: it reports what takes more, too */
+	if (polled && (e->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
 		return ipb_error_errno(err, errno, "cannot open an epoll instance");
 	for (uint32_t i = 0; i < flows; i++) {
 		struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };

@@ -22,6 +22,32 @@ void iperf2_stamp(uint8_t *to, size_t size, uint32_t number, int last, uint64_t 
 	ipb_put_be(to + 8, realtime_ns % 1000000000u / 1000, 4);
 }
 
+#define BACK_WANTED 0x80000000u
+
+void iperf2_ask_back(uint8_t to[IPERF2_SETTINGS], uint16_t port, uint64_t length_ns)
+{
+	memset(to, 0, IPERF2_SETTINGS);
+	ipb_put_be(to, BACK_WANTED, 4);
+	ipb_put_be(to + 4, 1, 4); /* threads */
+	ipb_put_be(to + 8, port, 4);
+	/* Behind the sizes of buffer and window, which stay its own: bytes, or below 0 hundredths of a second. */
+	ipb_put_be(to + 20, 0 - (uint32_t)((length_ns + 9999999) / 10000000), 4);
+}
+
+void iperf2_report_settle(struct iperf2_report *r, uint64_t sent, uint32_t size)
+{
+	uint64_t received = r->bytes / size;
+
+	if (r->bytes % size != 0 || r->lost > sent)
+		return;
+	if (received + r->lost == sent + 1 && r->out_of_order == 0) { /* one that was overtaken is lost and received at first */
+		received--;
+		r->bytes -= size;
+	}
+	if (r->datagrams == received)
+		r->datagrams += r->lost;
+}
+
 int iperf2_report_decode(const uint8_t *data, size_t size, struct iperf2_report *r)
 {
 	size_t at = IPERF2_STAMP;

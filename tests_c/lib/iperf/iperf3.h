@@ -1,5 +1,5 @@
 /*
- * iperf3's protocol, as versions 3.9 to 3.21 speak it.  SPDX-License-Identifier: MIT
+ * iperf3's protocol, as versions 3.9 to 3.21 have it.  SPDX-License-Identifier: MIT
  *
  * A test has one control connection over TCP and its data streams beside it. The client opens the control connection with
  * a cookie of 37 bytes; after that single bytes name the state that the other end goes to (enum iperf3_state), and two
@@ -55,7 +55,7 @@ enum iperf3_state {
 	IPERF3_SERVER_ERROR = -2 /* two numbers of 4 bytes follow: iperf3's code (iperf3_error_name) and errno */
 };
 
-/* Codes of IPERF3_SERVER_ERROR that are told from here. */
+/* Codes of IPERF3_SERVER_ERROR that are sent from here. */
 enum iperf3_code {
 	IPERF3_E_DURATION_OLD = 5,
 	IPERF3_E_STREAMS = 6,
@@ -95,9 +95,9 @@ struct iperf3_stream_result {
 	double jitter;       /* s, RFC 1889 */
 	int64_t errors;      /* datagrams lost, as iperf3 counts them (struct iperf3_udp) */
 	uint64_t packets;    /* datagrams: the highest number seen, or sent; with those omitted */
-	int64_t omitted_errors;   /* -1: not told (before 3.14) */
-	int64_t omitted_packets;  /* -1: not told */
-	double seconds;      /* of this end's interval, 0: not told (before 3.2) */
+	int64_t omitted_errors;   /* -1: not reported (before 3.14) */
+	int64_t omitted_packets;  /* -1: not reported */
+	double seconds;      /* of this end's interval, 0: not reported (before 3.2) */
 };
 
 struct iperf3_results {
@@ -135,7 +135,7 @@ const char *iperf3_error_name(uint32_t code);
 #define IPERF3_HELLO_SIZE 4
 #define IPERF3_STAMP_MAX 16 /* bytes of header in a datagram, with wide counters; 12 without */
 
-/* The first datagram of a stream, as newer versions write it; older servers take any. */
+/* The first datagram of a stream, as newer versions write it; older servers accept any. */
 void iperf3_hello(uint8_t to[IPERF3_HELLO_SIZE]);
 
 /* Whether a datagram is the server's answer to it: old and new value, both byte orders. */

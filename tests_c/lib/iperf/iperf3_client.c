@@ -17,7 +17,7 @@
 #define TERMINATE_MS 200      /* how long giving a test up may take */
 #define SETTLE_MS 1000        /* how long the last acknowledgements may take */
 #define READ_MS 20            /* after them, until the server has read */
-#define UDP_BLOCK_DEFAULT 1460 /* where the control connection tells no MSS */
+#define UDP_BLOCK_DEFAULT 1460 /* where the control connection has no MSS */
 
 static uint64_t in_ms(unsigned ms) { return ipb_now_ns() + ms * 1000000ull; }
 
@@ -187,7 +187,7 @@ int iperf3_client_streams(struct iperf3_client *c, int (*open)(void *context, st
 			return -1;
 		if (iperf3_client_check(c, err) < 0)
 			return -1;
-		/* The last one's acceptance is told by TEST_START; check has not read it, as it takes errors alone. */
+		/* That the last one is accepted shows with TEST_START; check has not read it, as it reads errors alone. */
 	}
 	if (await(c, IPERF3_TEST_START, IPERF3_CONTROL_MS, "taking the streams", stop, err) < 0)
 		return -1;
@@ -239,7 +239,7 @@ static int match(const struct iperf3_client *c, struct iperf3_results *theirs, s
 }
 
 /* Waits until what was sent is acknowledged, and a moment for the server to read it: it does not count what it has not
- * read when it learns of the end. */
+ * read when the end comes. */
 static void settle(const struct iperf3_client *c, const struct ipb_stop *stop)
 {
 	uint64_t deadline = in_ms(SETTLE_MS);

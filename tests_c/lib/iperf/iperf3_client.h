@@ -15,7 +15,7 @@
 
 struct iperf3_client {
 	int control;                      /* -1: not connected */
-	int running;                      /* streams are open: close tells the server */
+	int running;                      /* streams are open: close informs the server */
 	struct iperf3_params params;
 	char cookie[IPERF3_COOKIE];
 	char server[160];                 /* "iperf3 server at 192.0.2.1 port 5201" */
@@ -47,7 +47,7 @@ int iperf3_client_streams(struct iperf3_client *c, int (*open)(void *context, st
 /* The streams' sockets are the caller's from now on: close leaves them. */
 void iperf3_client_give(struct iperf3_client *c);
 
-/* Looks, without waiting, whether the server has ended the test: 0, or -1 and why. */
+/* Checks, without waiting, whether the server has ended the test: 0, or -1 and why. */
 int iperf3_client_check(struct iperf3_client *c, struct ipb_error *err);
 
 /* Ends the test: when it returns, the server has stopped sending and closed its streams, so that what is still on its way
@@ -55,11 +55,11 @@ int iperf3_client_check(struct iperf3_client *c, struct ipb_error *err);
 int iperf3_client_end(struct iperf3_client *c, const struct ipb_stop *stop, struct ipb_error *err);
 
 /* Then: `mine` is this end's account, one for each stream in fds' order (ids are put here), *theirs becomes the server's,
- * which has the same streams in the same order; a server that tells others is an error. */
+ * which has the same streams in the same order; a server that reports others is an error. */
 int iperf3_client_results(struct iperf3_client *c, struct iperf3_results *mine, struct iperf3_results *theirs,
                           const struct ipb_stop *stop, struct ipb_error *err);
 
-/* Closes everything; a test that runs is given up, and the server told. */
+/* Closes everything; a test that runs is given up, and the server informed. */
 void iperf3_client_close(struct iperf3_client *c);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "ipb_clock.h"
 
-#define LOOK_MS 50 /* how often a wait looks whether it was stopped */
+#define LOOK_MS 50 /* how often a wait checks whether it was stopped */
 
 int iperf3_wait(int fd, short events, uint64_t deadline_ns, const struct ipb_stop *stop)
 {

@@ -56,7 +56,7 @@ static int take(struct iperf3_session *s, struct iperf3_flow *f)
 		} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			break;
 		} else if (!s->params.udp || n < 0) {
-			/* The client has closed the stream, or its machine refuses; the control connection says what becomes of the test. */
+			/* The client has closed the stream, or its machine refuses; the control connection shows what becomes of the test. */
 			if (s->params.udp)
 				break;
 			close(f->fd);
@@ -99,7 +99,7 @@ static void give(struct iperf3_session *s, struct iperf3_flow *f, uint64_t now)
 	}
 }
 
-/* What the client says: 1: the test's end, 0: nothing, -1: it is over. */
+/* What the client has sent: 1: the test's end, 0: nothing, -1: it is over. */
 static int listen_to(struct iperf3_session *s)
 {
 	int8_t state;

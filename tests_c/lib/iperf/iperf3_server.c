@@ -13,8 +13,8 @@
 #include "ipb_clock.h"
 #include "iperf3_session.h"
 
-#define ACCEPTS 64        /* connections taken in one round */
-#define ROUND_MS 100      /* how often deadlines are looked at */
+#define ACCEPTS 64        /* connections accepted in one round */
+#define ROUND_MS 100      /* how often deadlines are checked */
 #define FULL_NS 300000000ull /* a client waits so long for a test that is just ending before it is refused */
 #define FULL_ROUND_MS 10
 
@@ -80,7 +80,7 @@ int iperf3_server_open(struct iperf3_server *s, const struct iperf3_server_optio
 	return 0;
 }
 
-/* "Come again later", as iperf3 says it. */
+/* "Come again later", in iperf3's form. */
 static void refuse(struct iperf3_server *s, int fd)
 {
 	int8_t denied = IPERF3_ACCESS_DENIED;

@@ -1,7 +1,7 @@
 /*
  * Answers unchanged iperf3 clients.  SPDX-License-Identifier: MIT
  *
- * Strangers reach it, so everything has a limit: tests at once, connections that have said nothing yet, sizes and nesting
+ * Strangers reach it, so everything has a limit: tests at once, connections that have sent nothing yet, sizes and nesting
  * of what they write, the time of a test, the rate at which this end sends. A test's data streams are taken from the
  * address of its control connection alone; over UDP nothing is sent before that address has answered, over TCP, on its
  * control connection, so that nobody can have traffic sent to somebody else.
@@ -21,7 +21,7 @@
 #define IPERF3_TESTS_MAX 64       /* at once */
 #define IPERF3_PENDING_MAX 256    /* connections whose cookie has not come */
 #define IPERF3_COOKIE_MS 5000     /* how long they may take for it */
-#define IPERF3_GRACE_S 30         /* a test may take so much longer than it said */
+#define IPERF3_GRACE_S 30         /* a test may take so much longer than announced */
 
 struct iperf3_server_options {
 	const char *ip;        /* NULL or "": all addresses */
@@ -34,7 +34,7 @@ struct iperf3_server_options {
 
 /* What was done so far; each field may be read at any time. */
 struct iperf3_totals {
-	_Atomic uint64_t tests, failed, refused; /* ended well, ended otherwise, told to come again */
+	_Atomic uint64_t tests, failed, refused; /* ended well, ended otherwise, asked to come again */
 	_Atomic uint64_t received, sent;         /* bytes of streams */
 	_Atomic uint64_t datagrams, lost;        /* received over UDP, and lost by iperf3's count */
 };
@@ -55,7 +55,7 @@ struct iperf3_server {
 /* Opens the ports. 0, or -1 and a sentence. What options->ip points to is copied. */
 int iperf3_server_open(struct iperf3_server *s, const struct iperf3_server_options *options, struct ipb_error *err);
 
-/* Serves until `stop` is asked for (its event must be open). Tests that run then are given up, and their clients told. */
+/* Serves until `stop` is asked for (its event must be open). Tests that run then are given up, and their clients informed. */
 void iperf3_server_run(struct iperf3_server *s, struct ipb_stop *stop);
 
 void iperf3_server_close(struct iperf3_server *s);

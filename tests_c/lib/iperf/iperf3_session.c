@@ -13,8 +13,8 @@
 #include "ipb_clock.h"
 
 #define UDP_BUFFER (4 << 20) /* bytes of receive buffer of a UDP stream, where the client names none; the kernel may give less */
-#define LOOK_MS 20 /* how often one that waits for its turn looks */
-#define WORD_MS 2000 /* how long telling the client something may take */
+#define LOOK_MS 20 /* how often one that waits for its turn checks */
+#define WORD_MS 2000 /* how long sending the client something may take */
 
 static uint64_t in_ms(unsigned ms) { return ipb_now_ns() + ms * 1000000ull; }
 
@@ -22,7 +22,7 @@ static int tell(struct iperf3_session *s, int state) { return iperf3_write_state
 
 static int stopped(const struct iperf3_session *s) { return ipb_stop_asked(&s->server->ending); }
 
-/* Tells the client why not. */
+/* Sends the client the reason. */
 static int tell_error(struct iperf3_session *s, int code)
 {
 	uint8_t numbers[8];
@@ -43,7 +43,7 @@ static int duration_code(const struct iperf3_params *p)
 	return major > 3 || (major == 3 && minor >= 20) ? IPERF3_E_DURATION : IPERF3_E_DURATION_OLD;
 }
 
-/* What this server does not do, of what iperf3 allows. 0, or the code to tell. */
+/* What this server does not do, of what iperf3 allows. 0, or the code to send. */
 static int beyond_limits(const struct iperf3_session *s)
 {
 	const struct iperf3_server_options *o = &s->server->options;
@@ -84,8 +84,8 @@ static int read_params(struct iperf3_session *s)
 	return 0;
 }
 
-/* UDP's first datagrams do not say to which test they belong: of those from one address, one test opens streams at a
- * time. Takes the stage; 0 or -1. */
+/* UDP's first datagrams do not show to which test they belong: of those from one address, one test opens streams at a
+ * time. Waits for its turn to do so; 0 or -1. */
 static int take_turn(struct iperf3_session *s)
 {
 	uint64_t deadline = in_ms(IPERF3_STREAMS_MS);
@@ -150,7 +150,7 @@ static int take_streams(struct iperf3_session *s)
 		if (now >= deadline)
 			return tell_error(s, IPERF3_E_ACCEPT);
 		poll(p, 3, (int)((deadline - now) / 1000000 + 1));
-		if (stopped(s) || p[1].revents != 0) /* nothing is to be said there now: it has gone, or says nonsense */
+		if (stopped(s) || p[1].revents != 0) /* nothing is to be sent there now: it has gone, or sends nonsense */
 			return -1;
 		if (read(s->wake, &woken, sizeof woken) < 0 && errno != EAGAIN)
 			return -1;
@@ -214,7 +214,7 @@ static int converse(struct iperf3_session *s)
 	iperf3_flows_end(s, r);
 	int status = exchange(s, r);
 	free(r);
-	/* The client says that it is done, and closes; an older one may just close. */
+	/* The client announces that it is done, and closes; an older one may just close. */
 	if (status == 0)
 		iperf3_read(s->control, &last, 1, in_ms(WORD_MS), &s->server->ending);
 	return status;

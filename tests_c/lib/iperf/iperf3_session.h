@@ -44,7 +44,7 @@ int iperf3_same_host(const struct sockaddr_storage *a, const struct sockaddr_sto
 /* The thread: takes a struct iperf3_session whose control connection has sent its cookie. */
 void *iperf3_session_thread(void *session);
 
-/* Sends and receives until the client ends the test: 0; -1: it is over otherwise, and *code is what to tell the client,
+/* Sends and receives until the client ends the test: 0; -1: it is over otherwise, and *code is what to send the client,
  * or 0 (iperf3_flows.c). */
 int iperf3_flows_run(struct iperf3_session *s, int *code);
 

@@ -19,7 +19,8 @@
 #define CONNECTION_NS 100000u
 #define SLEEP_MS 5                   /* longest sleep of the loop, where it sleeps */
 #define FEW_OUT 4u
-#define SWEEP 32u                    /* connections looked at in one round */
+#define PATIENCE_NS 100000u          /* with many out in a closed loop it asks for so long after an answer before it sleeps */
+#define SWEEP 32u                    /* connections checked in one round */
 #define BEGINS_MAX 64u               /* requests begun in one round */
 #define BEFORE_NS 50000000ull        /* the system's counters are read so long before the measured phase */
 #define SILENT_REQUESTS 10u
@@ -59,7 +60,7 @@ int ipb_requests_check(const struct ipb_requests_config *c, struct ipb_error *er
 
 struct ipb_requests *ipb_requests_open(const struct ipb_requests_config *config, struct ipb_error *err)
 {
-	struct ipb_requests *r = calloc(1, sizeof *r);
+	struct ipb_requests *r = ipb_apart(sizeof *r);
 
 	if (r == NULL) {
 		ipb_error(err, "no memory for requests");
@@ -68,9 +69,10 @@ struct ipb_requests *ipb_requests_open(const struct ipb_requests_config *config,
 	r->config = *config;
 	r->epoll = -1;
 	r->measure_ns = r->end_ns = UINT64_MAX;
-	/* With many out in a closed loop there is always something to do: to sleep until the next answer costs less a request. */
-	r->spin = config->spin >= 0 ? config->spin
-	                            : processors() > 1 && (config->rate > 0 || config->connections * config->depth <= FEW_OUT);
+	r->spin = config->spin >= 0 ? config->spin : processors() > 1;
+	/* With many out in a closed loop the next answer is near: to sleep until it comes costs the sender, who would have to wake
+	 * this thread, more than it saves. A pause is long enough to be worth it. */
+	r->patience_ns = config->spin < 0 && config->rate <= 0 && config->connections * config->depth > FEW_OUT ? PATIENCE_NS : UINT64_MAX;
 	if (ipb_requests_check(config, err) < 0 || descriptors(config->connections, err) < 0)
 		goto fail;
 	ipb_clock_init(&r->clock, 1);
@@ -239,8 +241,10 @@ static int wait_ms(const struct ipb_requests *r)
 {
 	uint64_t ms = SLEEP_MS;
 
-	if (r->spin || r->waiting_count > 0)
-		return r->spin ? 0 : 1;
+	if (r->spin && (r->patience_ns == UINT64_MAX || r->now_ns - r->busy_ns < r->patience_ns))
+		return 0;
+	if (r->waiting_count > 0)
+		return 1;
 	if (r->config.rate > 0 && r->sched.due_ns < r->stop_ns)
 		ms = r->sched.due_ns > r->now_ns ? (r->sched.due_ns - r->now_ns) / 1000000 : 0;
 	return ms < SLEEP_MS ? (int)ms : SLEEP_MS;
@@ -258,11 +262,16 @@ static void loop(struct ipb_requests *r)
 			ipb_req_gap(r, last_ns, round_ns);
 		last_ns = round_ns;
 		handled = begin_some(r);
-		int n = epoll_wait(r->epoll, events, EVENTS_MAX, handled > 0 ? 0 : wait_ms(r));
+		const int ms = handled > 0 && r->free_count > 0 ? 0 : wait_ms(r);
+		int n = epoll_wait(r->epoll, events, EVENTS_MAX, ms);
 		for (int i = 0; i < n; i++)
 			ipb_req_event(r, events[i].data.u32, events[i].events);
 		handled += n > 0 ? (uint64_t)n : 0;
 		ipb_req_tick(r);
+		if (handled > 0)
+			r->busy_ns = r->now_ns;
+		if (ms > 0) /* it may have slept: no gap */
+			last_ns = r->now_ns;
 		if (step_phase(r) || r->failed)
 			return;
 		ipb_req_sweep(r, r->config.connections < SWEEP ? r->config.connections : SWEEP);
@@ -303,6 +312,8 @@ int ipb_requests_run(struct ipb_requests *r, struct ipbench_progress *progress)
 	ipb_clock_refine(&r->clock);
 	ipb_clock_anchor(&r->clock);
 	r->start_ns = ipb_req_tick(r) + FIRST_DUE_NS;
+	if (c->start_ns != 0)
+		r->start_ns = c->start_ns;
 	r->measure_ns = r->start_ns + c->warmup_ns;
 	r->end_ns = r->measure_ns + c->duration_ns;
 	r->stop_ns = r->end_ns + c->cooldown_ns;
@@ -310,6 +321,9 @@ int ipb_requests_run(struct ipb_requests *r, struct ipbench_progress *progress)
 	r->progress_last_ns = r->hold_ns = r->start_ns;
 	if (c->rate > 0)
 		ipb_sched_init(&r->sched, c->arrival, c->burst, c->rate * 8, &one, c->seed, r->start_ns, 0);
+	if (c->rate > 0 && c->stagger > 0 && c->arrival != IPB_ARRIVAL_POISSON) /* between those of the other threads */
+		ipb_sched_init(&r->sched, c->arrival, c->burst, c->rate * 8, &one, c->seed,
+		               r->start_ns + (uint64_t)(c->stagger * r->sched.interval_ns * c->burst), 0);
 	enter(r, IPBENCH_PHASE_WARMUP);
 	loop(r);
 	ipb_req_tick(r);
@@ -319,7 +333,10 @@ int ipb_requests_run(struct ipb_requests *r, struct ipbench_progress *progress)
 		r->end_ns = r->now_ns > r->measure_ns ? r->now_ns : r->measure_ns;
 	r->clock_error_ns = ipb_clock_error_ns(&r->clock);
 	ipb_sysmon_read(&r->after, "");
-	ipb_req_judge(r);
+	if (c->joint)
+		ipb_req_judge_thread(r);
+	else
+		ipb_req_judge(r);
 	enter(r, IPBENCH_PHASE_DONE);
 	ipb_req_progress(r);
 	return 0;

@@ -1,7 +1,7 @@
 /*
  * Requests and their responses over many connections, in one thread.  SPDX-License-Identifier: MIT
  *
- * Open loop: a request is due when its schedule says so, whatever became of those before it. It leaves by the connection
+ * Open loop: a request is due by its schedule, whatever became of those before it. It leaves by the connection
  * that has been free for longest; where none is free it waits, and that time is part of its response time. Closed loop
  * (rate 0): every connection has `depth` requests out at all times.
  *
@@ -69,6 +69,8 @@ struct ipb_req_io {
 	int (*handshake)(void *io, uint32_t connection, int fd);
 	/* Before the socket is closed. */
 	void (*close)(void *io, uint32_t connection);
+	/* In words, why one of them failed with EPROTO, ever; "": not known. May be NULL. */
+	const char *(*why)(void *io);
 };
 
 struct ipb_requests_config {
@@ -81,18 +83,27 @@ struct ipb_requests_config {
 	uint32_t burst;
 	uint64_t seed;
 	uint32_t connections, depth;
+	int series_times;              /* each interval of the series has its response times */
 	int fresh;                     /* a connection for each request, which is closed after it */
 	int linger0;                   /* close with a reset */
 	uint64_t warmup_ns, duration_ns, cooldown_ns, drain_ns, late_ns;
 	char *sources;                 /* local addresses with `;` or blanks between them; NULL or "": the system's choice */
 	int spin;                      /* 1, 0, or -1: where there are two processors */
 	int cpu, rt;                   /* cpu -1, rt 0: leave */
+	/* One of several that make one measurement (ipb_requests_team.h): */
+	int joint;
+	uint64_t start_ns;             /* when all of them begin, CLOCK_MONOTONIC; 0: at once */
+	double stagger;                /* so much of an interval later its requests are due */
 	struct ipb_sock_options sock;
 	struct ipb_limits limits;
 	const struct ipb_req_protocol *protocol;
 	void *app;
 	const struct ipb_req_io *io;   /* NULL: plain sockets */
 	void *io_state;
+	/* UDP, may be NULL: announces to the target a local address (NULL: the system's choice) that will ask, and gives the word that
+	 * its requests have behind their number. state: io_state. 0, or -1 and a sentence. */
+	int (*introduce)(void *state, const struct ipb_address *target, const struct ipb_address *source, uint64_t *word,
+	                 struct ipb_error *err);
 	const uint8_t *request;        /* the same bytes for each; UDP: the first 8 are overwritten by a number */
 	uint32_t request_size;         /* 0: none, the response comes by itself or the connection is all */
 	uint32_t response_size;        /* UDP: of each response */

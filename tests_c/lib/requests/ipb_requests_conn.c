@@ -45,9 +45,10 @@ enum ipb_req_failure ipb_req_kind_of(struct ipb_requests *r, int error)
 	case ETIMEDOUT:
 		return IPB_REQ_TIMED_OUT;
 	default:
-		if (r->other[0] == '\0')
-			snprintf(r->other, sizeof r->other, "%s", error == EKEYREJECTED ? "the certificate is not valid, or of another host"
-			         : error == EPROTO ? "a TLS error" : error == EPROTONOSUPPORT ? "it gave no welcome for requests (is it stream_target?)"
+		if (r->other[0] == '\0' && error == EPROTO && r->config.io != NULL && r->config.io->why != NULL)
+			snprintf(r->other, sizeof r->other, "%s", r->config.io->why(r->config.io_state));
+		else if (r->other[0] == '\0')
+			snprintf(r->other, sizeof r->other, "%s", error == EPROTONOSUPPORT ? "it gave no welcome for requests (is it stream_target?)"
 			         : strerror_r(error, text, sizeof text));
 		return IPB_REQ_OTHER;
 	}
@@ -146,7 +147,8 @@ static int open_socket(struct ipb_requests *r, struct ipb_req_conn *k)
 		return -1;
 	if (r->source_count == 0)
 		return 0;
-	const struct ipb_address *from = &r->sources[r->source_next++ % r->source_count];
+	k->source = (uint8_t)(r->source_next++ % r->source_count);
+	const struct ipb_address *from = &r->sources[k->source];
 	if (!cf->udp) {
 		setsockopt(k->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 		setsockopt(k->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
@@ -234,6 +236,8 @@ static int flush(struct ipb_requests *r, uint32_t c)
 			bytes = r->packet;
 			ipb_put_be(r->packet, k->to_send, 4);
 			ipb_put_be(r->packet + 4, s->number, 4);
+			if (r->config.introduce != NULL)
+				ipb_put_be(r->packet + 8, r->words[k->source], 8);
 		}
 		ssize_t n = size == 0 ? 0 : send_some(r, c, bytes + k->offset, size - k->offset);
 		if (n < 0 && errno == EINTR)
@@ -305,7 +309,7 @@ int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int qu
 		ipb_req_conn_fail(r, c, ipb_req_kind_of(r, errno));
 		return -1;
 	}
-	/* On a short way the connection stands already. */
+	/* On a short way the connection is up already. */
 	if (r->config.io == NULL && r->config.request_size > 0 && flush(r, c) < 0)
 		return -1;
 	if (k->fd >= 0 && ipb_req_conn_watch(r, c) < 0) {
@@ -315,7 +319,7 @@ int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int qu
 	return 0;
 }
 
-/* The connect has come to its end, or an event says why not. -1: it has failed. */
+/* The connect has come to its end, or an event shows why not. -1: it has failed. */
 int ipb_req_conn_connected(struct ipb_requests *r, uint32_t c, uint32_t events)
 {
 	struct ipb_req_conn *k = &r->conns[c];

@@ -14,13 +14,8 @@ void ipb_requests_reason(struct ipb_requests *r, int invalid, const char *code, 
 {
 	va_list args;
 
-	if (r->reason_count == IPB_REQ_REASONS_MAX)
-		return;
-	struct ipb_reason *to = &r->reasons[r->reason_count++];
-	to->invalid = invalid;
-	snprintf(to->code, sizeof to->code, "%s", code);
 	va_start(args, format);
-	vsnprintf(to->text, sizeof to->text, format, args);
+	ipb_reason_add(r->reasons, &r->reason_count, IPB_REQ_REASONS_MAX, invalid, code, format, args);
 	va_end(args);
 }
 
@@ -129,16 +124,35 @@ static void judge_machine(struct ipb_requests *r)
 		                    (double)r->clock_error_ns / 1e6, length / 1e9);
 }
 
-void ipb_req_judge(struct ipb_requests *r)
+static double seconds_of(const struct ipb_requests *r)
 {
-	const double seconds = r->end_ns > r->measure_ns ? (double)(r->end_ns - r->measure_ns) / 1e9 : 0;
+	return r->end_ns > r->measure_ns ? (double)(r->end_ns - r->measure_ns) / 1e9 : 0;
+}
 
+void ipb_req_judge_whole(struct ipb_requests *r)
+{
 	judge_end(r);
 	judge_room(r);
 	judge_failures(r);
-	if (seconds <= 0)
+}
+
+void ipb_req_judge_thread(struct ipb_requests *r)
+{
+	if (seconds_of(r) <= 0)
 		return;
 	judge_sending(r);
-	judge_gaps(r, seconds);
-	judge_machine(r);
+	judge_gaps(r, seconds_of(r));
+}
+
+void ipb_req_judge_machine(struct ipb_requests *r)
+{
+	if (seconds_of(r) > 0)
+		judge_machine(r);
+}
+
+void ipb_req_judge(struct ipb_requests *r)
+{
+	ipb_req_judge_whole(r);
+	ipb_req_judge_thread(r);
+	ipb_req_judge_machine(r);
 }

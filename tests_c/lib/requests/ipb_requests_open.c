@@ -9,6 +9,7 @@
 #include "ipb_requests_private.h"
 
 #define CONNECT_NS 10000000000ull /* for all kept connections together, when the target answers */
+#define HANDSHAKE_NS 6000000ull  /* … and for each that has a handshake of its own, on both sides */
 #define AT_ONCE 64u              /* connects under way in set-up: fewer than a listener's usual queue of 128 */
 
 static int resolve_sources(struct ipb_requests *r, struct ipb_error *err)
@@ -59,7 +60,7 @@ static int no_room(struct ipb_requests *r, int error, uint32_t up, struct ipb_er
 static int connect_all(struct ipb_requests *r, struct ipb_error *err)
 {
 	const uint32_t all = r->config.connections;
-	const uint64_t until_ns = ipb_req_tick(r) + CONNECT_NS;
+	const uint64_t most_ns = CONNECT_NS + (r->config.io != NULL ? all * HANDSHAKE_NS : 0), until_ns = ipb_req_tick(r) + most_ns;
 	struct epoll_event events[AT_ONCE];
 	uint32_t begun = 0, up = 0;
 
@@ -89,7 +90,7 @@ static int connect_all(struct ipb_requests *r, struct ipb_error *err)
 		}
 		if (ipb_req_tick(r) > until_ns)
 			return ipb_error(err, "only %u of %u connections to %s port %u stood within %u s", up, all, r->config.host,
-			                 r->config.port, (unsigned)(CONNECT_NS / IPB_NS_PER_S));
+			                 r->config.port, (unsigned)(most_ns / IPB_NS_PER_S));
 	}
 	return 0;
 }
@@ -103,13 +104,13 @@ int ipb_req_conns_open(struct ipb_requests *r, struct ipb_error *err)
 		return -1;
 	r->target = found[0];
 	r->slot_count = cf->connections * cf->depth;
-	r->conns = calloc(cf->connections, sizeof *r->conns);
-	r->states = calloc(cf->connections, cf->protocol->state_size + 1);
-	r->slots = calloc(r->slot_count, sizeof *r->slots);
-	r->free_slots = calloc(r->slot_count, sizeof *r->free_slots);
-	r->waiting = cf->rate > 0 ? malloc(IPB_REQ_WAITING_MAX * sizeof *r->waiting) : NULL;
-	r->buffer = malloc(IPB_REQ_BUFFER);
-	r->packet = malloc(cf->request_size + 8u);
+	r->conns = ipb_apart_array(cf->connections, sizeof *r->conns);
+	r->states = ipb_apart_array(cf->connections, cf->protocol->state_size + 1);
+	r->slots = ipb_apart_array(r->slot_count, sizeof *r->slots);
+	r->free_slots = ipb_apart_array(r->slot_count, sizeof *r->free_slots);
+	r->waiting = cf->rate > 0 ? ipb_apart_raw(IPB_REQ_WAITING_MAX * sizeof *r->waiting) : NULL;
+	r->buffer = ipb_apart_raw(IPB_REQ_BUFFER);
+	r->packet = ipb_apart_raw(cf->request_size + 8u);
 	if (r->conns == NULL || r->states == NULL || r->slots == NULL || r->free_slots == NULL || r->buffer == NULL ||
 	    r->packet == NULL || (cf->rate > 0 && r->waiting == NULL))
 		return ipb_error(err, "no memory for %u connections", cf->connections);
@@ -124,6 +125,9 @@ int ipb_req_conns_open(struct ipb_requests *r, struct ipb_error *err)
 			r->free_slots[r->free_count++] = c * cf->depth + d;
 	if (resolve_sources(r, err) < 0)
 		return -1;
+	for (uint32_t i = 0; cf->introduce != NULL && (i == 0 || i < r->source_count); i++)
+		if (cf->introduce(cf->io_state, &r->target, i < r->source_count ? &r->sources[i] : NULL, &r->words[i], err) < 0)
+			return -1;
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (r->epoll < 0)
 		return ipb_error_errno(err, errno, "cannot watch connections");
@@ -132,7 +136,9 @@ int ipb_req_conns_open(struct ipb_requests *r, struct ipb_error *err)
 
 void ipb_req_conns_close(struct ipb_requests *r)
 {
-	for (uint32_t c = 0; r->conns != NULL && c < r->config.connections; c++)
+	const uint32_t own = r->own_connections != 0 ? r->own_connections : r->config.connections;
+
+	for (uint32_t c = 0; r->conns != NULL && c < own; c++)
 		ipb_req_conn_close(r, c, 0);
 	if (r->epoll >= 0)
 		close(r->epoll);

@@ -19,7 +19,8 @@
 	IPB_REQ_OPTION("late", "time", "s", "0.5", "0..60", "How long late answers are waited for, before they are called lost."), \
 	IPB_REQ_OPTION("bind", "string", "", "", "", "Local addresses, \"A;B\", used in turn."), \
 	IPB_REQ_OPTION("sockopts", "string", "", "", "", "Socket options, \"SO_X;SO_Y=value\"."), \
-	IPB_REQ_OPTION("wait", "enum", "", "auto", "auto|sleep|spin", "How the loop waits; auto spins where the tester has two processors, except in a closed loop with more than four out."), \
+	IPB_REQ_OPTION("wait", "enum", "", "auto", "auto|sleep|spin", "How the loop waits; auto spins where the tester has two processors, in a closed loop with more than four out for 0.1 ms before it sleeps."), \
+	IPB_REQ_OPTION("series_times", "bool", "", "0", "", "Each interval of the series has its response times, too; our own controller asks the first of several classes for them."), \
 	IPB_REQ_OPTION("cpu", "int", "", "-1", "-1..1023", "Processor to run on; -1: any."), \
 	IPB_REQ_OPTION("rt", "int", "", "0", "0..99", "SCHED_FIFO priority; 0: off. A spinning thread: leave the system a processor."), \
 	IPB_LIMIT_OPTIONS

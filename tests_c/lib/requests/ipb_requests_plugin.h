@@ -14,6 +14,7 @@
 
 #include "ipb_limits.h"
 #include "ipb_requests_codec.h"
+#include "ipb_requests_team.h"
 
 /* The test's own settings, after those of IPB_REQ_OPTIONS are in c. What c points to has to live until the run is over. 0, or
  * -1 and a sentence. */
@@ -23,8 +24,16 @@ static uint32_t own_results(struct ipb_requests *r, double *metrics);
 /* After the run. */
 static void tidy(void);
 
+/* A test whose connections several threads may share has the rows IPB_THREAD_OPTIONS, and defines this as a function that gives
+ * each further thread what must not be another's (ipb_requests_team_open). */
+#ifndef IPB_REQ_SHARE
+#define IPB_REQ_SHARE NULL
+#define IPB_REQ_ONE_THREAD 1
+#endif
+
 static struct {
-	struct ipb_requests *requests;
+	struct ipb_requests_team *team;
+	struct ipb_threads threads;
 	struct ipb_requests_config config;
 	struct ipb_args args;
 	int has_args;
@@ -34,7 +43,8 @@ static struct {
 
 #define IPB_REQ_METRIC_COUNT ((uint32_t)(sizeof metrics / sizeof *metrics))
 
-static int read_settings(struct ipb_requests_config *c, const struct ipb_args *a)
+/* here: on the tester, whose processors are known. */
+static int read_settings(struct ipb_requests_config *c, const struct ipb_args *a, int here)
 {
 	static const int waits[] = { -1, 0, 1 };
 	struct ipb_mistakes mistakes = { 0 };
@@ -62,11 +72,18 @@ static int read_settings(struct ipb_requests_config *c, const struct ipb_args *a
 	else
 		c->sources = strcpy(test.sources, ipb_args_string(a, "bind"));
 	c->spin = waits[ipb_args_enum(a, "wait")];
+	c->series_times = ipb_args_bool(a, "series_times");
 	c->cpu = (int)ipb_args_number(a, "cpu");
 	c->rt = (int)ipb_args_uint(a, "rt");
 	c->sock.dscp = -1;
 	c->sock.sockopts = ipb_args_string(a, "sockopts");
 	ipb_limits_configure(&c->limits, a);
+	test.threads = (struct ipb_threads){ .count = 1, .cpu = { -1 } };
+#ifndef IPB_REQ_ONE_THREAD
+	if (ipb_threads_plan(&test.threads, a, here, &err) < 0 || ipb_requests_team_check(c, &test.threads, &err) < 0)
+		ipb_mistakes_add(&mistakes, &err);
+#endif
+	(void)here;
 	if (configure(c, a) < 0 || ipb_requests_check(c, &err) < 0)
 		ipb_mistakes_add(&mistakes, &err);
 	return ipb_mistakes_end(&mistakes, &err);
@@ -80,7 +97,7 @@ static int expected_duration(const char *text, uint64_t *ns)
 
 	if (ipb_plugin_args(&a, text) < 0)
 		return -1;
-	status = read_settings(&c, &a);
+	status = read_settings(&c, &a, 0);
 	*ns = status == 0 ? ipb_requests_duration_ns(&c) : 0;
 	tidy();
 	ipb_args_free(&a);
@@ -90,8 +107,8 @@ static int expected_duration(const char *text, uint64_t *ns)
 /* All that a test holds. */
 static void let_go(void)
 {
-	ipb_requests_close(test.requests);
-	test.requests = NULL;
+	ipb_requests_team_close(test.team);
+	test.team = NULL;
 	tidy();
 	if (test.has_args)
 		ipb_args_free(&test.args);
@@ -116,23 +133,25 @@ static int setup(char *hostname, int port, char *arg)
 	test.has_args = 1;
 	strcpy(test.host, hostname);
 	test.port = (uint16_t)port;
-	if (read_settings(&test.config, &test.args) < 0)
+	if (read_settings(&test.config, &test.args, 1) < 0)
 		return setup_failed();
-	test.requests = ipb_requests_open(&test.config, &err);
-	return test.requests == NULL ? setup_failed() : 0;
+	test.team = ipb_requests_team_open(&test.config, &test.threads, IPB_REQ_SHARE, &err);
+	return test.team == NULL ? setup_failed() : 0;
 }
 
 static int start(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
-	return test.requests == NULL ? -1 : ipb_requests_run(test.requests, host != NULL ? host->progress : NULL);
+	if (test.team == NULL)
+		return -1;
+	return ipb_requests_team_run(test.team, host != NULL ? host->progress : NULL, &err) < 0 ? ipb_plugin_fail() : 0;
 }
 
 static int stop(struct timeval *stamp)
 {
 	gettimeofday(stamp, NULL);
-	if (test.requests != NULL)
-		ipb_requests_stop(test.requests);
+	if (test.team != NULL)
+		ipb_requests_team_stop(test.team);
 	return 0;
 }
 
@@ -145,13 +164,15 @@ static int marshall(char **data, int *size, double running_time)
 	(void)running_time;
 	*data = NULL;
 	*size = 0;
-	if (test.requests == NULL)
+	if (test.team == NULL)
 		return -1;
-	uint32_t count = own_results(test.requests, own);
-	int broken = ipb_requests_broken(test.requests);
-	ipb_requests_result(test.requests, &r);
+	struct ipb_requests *all = ipb_requests_team_of(test.team, 0);
+	uint32_t count = own_results(all, own);
+	int broken = ipb_requests_broken(all);
+	ipb_requests_result(all, &r);
 	ipb_json_init(&j);
-	ipb_requests_report(test.requests, &j);
+	ipb_requests_report(all, &j);
+	ipb_requests_team_report(test.team, &j);
 	int status = j.failed ? -1 : ipb_requests_encode(&r, TEST_ID, own, count, j.text, j.size, data, size);
 	ipb_json_free(&j);
 	let_go();
@@ -183,8 +204,7 @@ static int output(struct client_data data[], int n)
 }
 
 #define IPB_REQ_PLUGIN(...) \
-	IPB_PLUGIN(.id = TEST_ID, .setup_controller = ipb_plugin_setup_controller, .unmarshall = unmarshall, \
-	           .unmarshall_cleanup = ipb_report_free, .output = output, __VA_ARGS__); \
+	IPB_PLUGIN(.id = TEST_ID, IPB_PLUGIN_BLOCK, __VA_ARGS__); \
 	IPB_PLUGIN_EXT(options, .needs_target = 1, .csv_header = IPB_REQ_COLUMNS, .expected_duration = expected_duration, \
 	               .results = results, IPBENCH_METRICS(metrics))
 

@@ -2,8 +2,8 @@
 #ifndef IPB_REQUESTS_PRIVATE_H
 #define IPB_REQUESTS_PRIVATE_H
 
+#include "ipb_apart.h"
 #include "ipb_clock.h"
-#include "ipb_coarse.h"
 #include "ipb_requests.h"
 #include "ipb_sysmon.h"
 
@@ -22,16 +22,12 @@ struct ipb_req_slot {
 
 struct ipb_req_conn {
 	int fd;
-	uint8_t state, first_seen, last;
+	uint8_t state, first_seen, last, source;
 	uint32_t head, tail;   /* outstanding requests, oldest first */
 	uint32_t to_send;      /* the first of them that has not been sent whole */
 	uint32_t offset;       /* bytes of it that have been */
 	uint32_t out;
 	uint64_t born_ns;      /* when its connect began */
-};
-
-struct ipb_req_gaps {
-	uint64_t count, sum_ns, longest_ns;
 };
 
 struct ipb_requests {
@@ -41,7 +37,9 @@ struct ipb_requests {
 	struct ipb_address target;
 	struct ipb_address sources[IPB_REQ_SOURCES_MAX];
 	uint32_t source_count, source_next;
+	uint64_t words[IPB_REQ_SOURCES_MAX]; /* that introduce has given */
 	int epoll, spin;
+	uint64_t patience_ns, busy_ns; /* spins for so long after it had something to do; when that was */
 	struct ipb_req_conn *conns;
 	uint8_t *states;            /* of the protocol */
 	struct ipb_req_slot *slots; /* connection c has those from c * depth on */
@@ -65,9 +63,9 @@ struct ipb_requests {
 	uint64_t since_answer, answers, last_answer_ns, silent_since_ns; /* requests sent or failed since the last response; all phases */
 	uint64_t failed_since;      /* of since_answer: failures that are no time-outs */
 	enum ipb_req_failure last_failure;
-	char other[80];             /* text of the first failure of kind other */
+	char other[160];            /* text of the first failure of kind other */
 	struct ipb_hist response, service, lateness, connect, first_byte;
-	struct ipb_req_gaps gaps;
+	struct ipb_gaps gaps;
 	struct ipb_interval *intervals;
 	uint32_t *coarse, *coarse_all;
 	uint32_t interval_count;
@@ -80,6 +78,7 @@ struct ipb_requests {
 	struct ipb_reason reasons[IPB_REQ_REASONS_MAX];
 	uint32_t reason_count;
 	int failed, stop, early;    /* stop: atomic */
+	uint32_t own_connections;   /* of those in the configuration, which are several threads' now; 0: all */
 	char failed_code[32], failed_text[256];
 };
 
@@ -114,7 +113,7 @@ void ipb_req_conns_close(struct ipb_requests *r);
 /* Begins to connect; has epoll watch it. 0, or -1 and errno. */
 int ipb_req_conn_open(struct ipb_requests *r, uint32_t c);
 int ipb_req_conn_watch(struct ipb_requests *r, uint32_t c);
-/* Goes on with a connect and a handshake; events as epoll says. 0 when it is up, -1 when it is not yet, or has failed. */
+/* Goes on with a connect and a handshake; events as epoll reports them. 0 when it is up, -1 when it is not yet, or has failed. */
 int ipb_req_conn_connected(struct ipb_requests *r, uint32_t c, uint32_t events);
 /* Nothing is out on it any more. */
 void ipb_req_conn_forget(struct ipb_req_conn *k);
@@ -126,13 +125,13 @@ void ipb_req_conn_lose(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t 
 void ipb_req_conn_fail(struct ipb_requests *r, uint32_t c, enum ipb_req_failure why);
 void ipb_req_conn_finish(struct ipb_requests *r, uint32_t c, int corrupt, int last);
 enum ipb_req_failure ipb_req_kind_of(struct ipb_requests *r, int error);
-/* Receives all there is (ipb_requests_receive.c); events as epoll says. */
+/* Receives all there is (ipb_requests_receive.c); events as epoll reports them. */
 void ipb_req_conn_receive(struct ipb_requests *r, uint32_t c, uint32_t events);
 /* Begins a request on the connection of a free slot; queued: it has waited for one. -1: it could not leave (no port, no descriptor); the slot is free. */
 int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int queued);
-/* Something happened to a connection; events as epoll says. */
+/* Something happened to a connection; events as epoll reports them. */
 void ipb_req_event(struct ipb_requests *r, uint32_t conn, uint32_t events);
-/* Looks at some connections: what has been out for too long is lost. */
+/* Checks some connections: what has been out for too long is lost. */
 void ipb_req_sweep(struct ipb_requests *r, uint32_t count);
 /* Gives all that is out up: the run is over. */
 void ipb_req_abandon(struct ipb_requests *r);
@@ -156,8 +155,13 @@ int ipb_req_tally_open(struct ipb_requests *r);
 void ipb_req_tally_close(struct ipb_requests *r);
 void ipb_req_gap(struct ipb_requests *r, uint64_t from_ns, uint64_t to_ns);
 void ipb_req_progress(struct ipb_requests *r);
-uint64_t ipb_req_percentile(const uint32_t *counts, uint64_t total, double share);
 
 void ipb_req_judge(struct ipb_requests *r); /* ipb_requests_judge.c */
+/* Its parts: what is of the run as a whole, of this thread, and of the machine. */
+void ipb_req_judge_whole(struct ipb_requests *r);
+void ipb_req_judge_thread(struct ipb_requests *r);
+void ipb_req_judge_machine(struct ipb_requests *r);
+/* Adds what another thread's requests measured (ipb_requests_tally.c). */
+void ipb_req_add(struct ipb_requests *to, const struct ipb_requests *from);
 
 #endif

@@ -57,36 +57,8 @@ static void pacing(const struct ipb_requests *r, struct ipb_json *j)
 	ipb_json_number(j, "achieved_pps", a_second(r, (double)r->sent_in_window));
 	ipb_json_uint(j, "due", r->due);
 	ipb_json_uint(j, "unsent", r->unsent);
-	ipb_json_uint(j, "gaps", r->gaps.count);
-	ipb_json_uint(j, "gap_sum_ns", r->gaps.sum_ns);
-	ipb_json_uint(j, "gap_longest_ns", r->gaps.longest_ns);
-	ipb_json_uint(j, "gap_limit_ns", r->config.limits.gap_ns);
-	ipb_limits_report(&r->config.limits, j);
+	ipb_limits_report(&r->config.limits, &r->gaps, j);
 	ipb_json_end_object(j);
-}
-
-static void series(const struct ipb_requests *r, struct ipb_json *j)
-{
-	const uint64_t length = r->start_ns != 0 && r->end_ns > r->measure_ns ? r->end_ns - r->measure_ns : 0;
-
-	ipb_json_array(j, "series");
-	for (uint32_t i = 0; i < r->interval_count && (uint64_t)i * r->interval_ns < length; i++) {
-		const struct ipb_interval *v = &r->intervals[i];
-		ipb_json_object(j, NULL);
-		ipb_json_uint(j, "t_ns", (uint64_t)i * r->interval_ns);
-		ipb_json_uint(j, "sent", v->sent);
-		ipb_json_uint(j, "ok", v->ok);
-		ipb_json_uint(j, "lost", v->sent > v->ok ? v->sent - v->ok : 0);
-		if (v->ok > 0) {
-			ipb_json_number(j, "mean_ns", v->sum_ns / (double)v->ok);
-			const uint64_t p50 = ipb_req_percentile(v->counts, v->ok, 0.5), p99 = ipb_req_percentile(v->counts, v->ok, 0.99);
-			ipb_json_uint(j, "p50_ns", p50 < v->max_ns ? p50 : v->max_ns);
-			ipb_json_uint(j, "p99_ns", p99 < v->max_ns ? p99 : v->max_ns);
-			ipb_json_uint(j, "max_ns", v->max_ns);
-		}
-		ipb_json_end_object(j);
-	}
-	ipb_json_end_array(j);
 }
 
 static void engine(const struct ipb_requests *r, struct ipb_json *j)
@@ -109,7 +81,7 @@ static void engine(const struct ipb_requests *r, struct ipb_json *j)
 	ipb_json_uint(j, "depth", c->depth);
 	ipb_json_bool(j, "fresh", c->fresh);
 	ipb_json_uint(j, "local_addresses", r->source_count);
-	ipb_json_string(j, "wait", r->spin ? "spin" : "sleep");
+	ipb_json_string(j, "wait", !r->spin ? "sleep" : r->patience_ns == UINT64_MAX ? "spin" : "spin, then sleep");
 	ipb_json_string(j, "clock", r->clock.source);
 	ipb_json_string(j, "clock_why", r->clock.why);
 	ipb_json_int(j, "clock_drift_ns", r->clock_error_ns);
@@ -144,7 +116,10 @@ void ipb_requests_report(const struct ipb_requests *r, struct ipb_json *j)
 	for (uint32_t i = 0; i < r->reason_count; i++)
 		ipb_results_reason(j, r->reasons[i].invalid, r->reasons[i].code, "%s", r->reasons[i].text);
 	ipb_json_end_array(j);
-	series(r, j);
+	const struct ipb_series series = { .intervals = r->intervals, .count = r->interval_count, .interval_ns = r->interval_ns,
+		                           .length_ns = r->start_ns != 0 && r->end_ns > r->measure_ns ? r->end_ns - r->measure_ns : 0,
+		                           .base_ns = 0, .times = r->config.series_times };
+	ipb_series_report(&series, j);
 	engine(r, j);
 	if (r->start_ns != 0)
 		ipb_results_window(j, r->measure_ns, r->end_ns);

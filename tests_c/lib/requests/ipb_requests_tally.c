@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipb_limits.h"
 #include "ipb_requests_private.h"
 
 #define INTERVAL_LEAST_NS 100000000ull
@@ -17,9 +18,9 @@ int ipb_req_tally_open(struct ipb_requests *r)
 		return -1;
 	r->interval_ns = step > INTERVAL_LEAST_NS ? step : INTERVAL_LEAST_NS;
 	r->interval_count = (uint32_t)(r->config.duration_ns / r->interval_ns) + 1;
-	r->intervals = calloc(r->interval_count, sizeof *r->intervals);
-	r->coarse = calloc((size_t)r->interval_count, IPB_COARSE_LENGTH * sizeof *r->coarse);
-	r->coarse_all = calloc(IPB_COARSE_LENGTH, sizeof *r->coarse_all);
+	r->intervals = ipb_apart_array(r->interval_count, sizeof *r->intervals);
+	r->coarse = ipb_apart_array((size_t)r->interval_count, IPB_COARSE_LENGTH * sizeof *r->coarse);
+	r->coarse_all = ipb_apart_array(IPB_COARSE_LENGTH, sizeof *r->coarse_all);
 	if (r->intervals == NULL || r->coarse == NULL || r->coarse_all == NULL)
 		return -1;
 	for (uint32_t i = 0; i < r->interval_count; i++)
@@ -84,15 +85,12 @@ void ipb_req_answered(struct ipb_requests *r, struct ipb_req_slot *s, int corrup
 	if (!ipb_req_measured(r, s->due_ns))
 		return;
 	r->out_measured--;
-	if (corrupt) {
-		r->counts.corrupt++;
-		return;
-	}
-	if (service > r->config.drain_ns) {
-		r->counts.late++;
-		return;
-	}
 	struct ipb_interval *i = interval(r, s->due_ns);
+	if (corrupt || service > r->config.drain_ns) {
+		*(corrupt ? &r->counts.corrupt : &r->counts.late) += 1;
+		i->bad++;
+		return;
+	}
 	const uint32_t bucket = ipb_coarse_index(response);
 	r->counts.ok++;
 	ipb_hist_record(&r->response, response);
@@ -118,24 +116,7 @@ void ipb_req_lost(struct ipb_requests *r, struct ipb_req_slot *s, enum ipb_req_f
 
 void ipb_req_gap(struct ipb_requests *r, uint64_t from_ns, uint64_t to_ns)
 {
-	from_ns = from_ns > r->measure_ns ? from_ns : r->measure_ns;
-	to_ns = to_ns < r->end_ns ? to_ns : r->end_ns;
-	if (to_ns <= from_ns || to_ns - from_ns <= r->config.limits.gap_ns)
-		return;
-	r->gaps.count++;
-	r->gaps.sum_ns += to_ns - from_ns;
-	if (to_ns - from_ns > r->gaps.longest_ns)
-		r->gaps.longest_ns = to_ns - from_ns;
-}
-
-uint64_t ipb_req_percentile(const uint32_t *counts, uint64_t total, double share)
-{
-	uint64_t seen = 0, rank = (uint64_t)ceil((double)total * share);
-
-	for (uint32_t i = 0; total > 0 && i < IPB_COARSE_LENGTH; i++)
-		if ((seen += counts[i]) >= rank)
-			return ipb_coarse_highest(i);
-	return 0;
+	ipb_gaps_add(&r->gaps, &r->config.limits, from_ns, to_ns, r->measure_ns, r->end_ns);
 }
 
 void ipb_req_progress(struct ipb_requests *r)
@@ -162,7 +143,7 @@ void ipb_req_progress(struct ipb_requests *r)
 	const double shares[] = { 0.5, 0.99, 0.999 };
 	uint64_t ns[3];
 	for (int i = 0; i < 3; i++) {
-		ns[i] = ipb_req_percentile(r->coarse_all, ok, shares[i]);
+		ns[i] = ipb_coarse_percentile(r->coarse_all, ok, shares[i]);
 		ns[i] = ns[i] < max_ns ? ns[i] : max_ns;
 	}
 	IPBENCH_PROGRESS_SET(p, p50_ns, ns[0]);
@@ -173,4 +154,45 @@ void ipb_req_progress(struct ipb_requests *r)
 	r->progress_last_ns = now_ns;
 	r->progress_bytes_in = r->total_in;
 	r->progress_bytes_out = r->total_out;
+}
+
+static void add_intervals(struct ipb_requests *to, const struct ipb_requests *from)
+{
+	for (uint32_t i = 0; i < to->interval_count && i < from->interval_count; i++)
+		ipb_interval_add(&to->intervals[i], &from->intervals[i]);
+	for (uint32_t k = 0; k < IPB_COARSE_LENGTH; k++)
+		to->coarse_all[k] += from->coarse_all[k];
+}
+
+void ipb_req_add(struct ipb_requests *to, const struct ipb_requests *from)
+{
+	ipb_counts_add(&to->counts, &from->counts);
+	to->due += from->due;
+	to->sent_in_window += from->sent_in_window;
+	to->ok_in_window += from->ok_in_window;
+	to->bytes_sent += from->bytes_sent;
+	to->bytes_received += from->bytes_received;
+	to->queued += from->queued;
+	to->unsent += from->unsent;
+	for (int i = 0; i < IPB_REQ_FAILURES; i++)
+		to->failures[i] += from->failures[i];
+	to->no_port += from->no_port;
+	to->no_descriptor += from->no_descriptor;
+	to->opened += from->opened;
+	to->stray += from->stray;
+	to->total_in += from->total_in;
+	to->total_out += from->total_out;
+	if (to->other[0] == '\0')
+		memcpy(to->other, from->other, sizeof to->other);
+	ipb_hist_merge(&to->response, &from->response);
+	ipb_hist_merge(&to->service, &from->service);
+	ipb_hist_merge(&to->lateness, &from->lateness);
+	ipb_hist_merge(&to->connect, &from->connect);
+	ipb_hist_merge(&to->first_byte, &from->first_byte);
+	to->gaps.count += from->gaps.count;
+	to->gaps.sum_ns += from->gaps.sum_ns;
+	to->gaps.longest_ns = from->gaps.longest_ns > to->gaps.longest_ns ? from->gaps.longest_ns : to->gaps.longest_ns;
+	add_intervals(to, from);
+	if (llabs(from->clock_error_ns) > llabs(to->clock_error_ns))
+		to->clock_error_ns = from->clock_error_ns;
 }

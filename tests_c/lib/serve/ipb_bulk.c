@@ -14,6 +14,7 @@
 #include "ipb_bulk_private.h"
 #include "ipb_bulk_result.h"
 #include "ipb_clock.h"
+#include "ipb_sock.h"
 #include "ipb_stream_socket.h"
 
 /* Never 0; nobody outside can guess it. */
@@ -113,6 +114,25 @@ int ipb_bulk_add_stream(struct bulk_session *s, uint32_t index, int fd, struct i
 	return 0;
 }
 
+/* -1: that is the session's end. */
+static int tell_failure(struct bulk_session *s, const struct ipb_error *err)
+{
+	const size_t size = strlen(ipb_error_text(err));
+
+	tell(s, IPB_MESSAGE_FAILED, size, 0, ipb_error_text(err), size);
+	return -1;
+}
+
+/* The client asks whether all its streams are there: then everything is made that a start needs. */
+static int get_ready(struct bulk_session *s)
+{
+	struct ipb_error err = { 0 };
+
+	if (s->state == BULK_JOINING && s->joined == s->pump.count && !s->pump.prepared && ipb_pump_prepare(&s->pump, &err) < 0)
+		return tell_failure(s, &err);
+	return tell(s, IPB_MESSAGE_READY, s->joined, 0, NULL, 0);
+}
+
 static int start(struct bulk_session *s, const struct ipb_message *m)
 {
 	const struct ipb_hello *h = &s->hello;
@@ -122,13 +142,11 @@ static int start(struct bulk_session *s, const struct ipb_message *m)
 	if (s->state != BULK_JOINING || m->a > now + 10 * IPB_NS_PER_S || m->b < m->a || m->c < m->b ||
 	    m->c - m->a > IPB_HELLO_LENGTH_MAX_NS)
 		return -1;
-	s->pump.config = (struct ipb_pump_config){
-		.udp = h->udp, .copy = h->copy, .zerocopy = (enum ipb_zerocopy)h->zerocopy, .size = h->size,
-		.bps = (double)h->bps / h->streams, .session = s->id, .begin_ns = begin, .window_start_ns = m->b,
-		.window_end_ns = m->c, .length_ns = h->length_ns,
-	};
+	s->pump.config.begin_ns = begin;
+	s->pump.config.window_start_ns = m->b;
+	s->pump.config.window_end_ns = m->c;
 	if (ipb_pump_start(&s->pump, &err) < 0)
-		return tell(s, IPB_MESSAGE_FAILED, strlen(ipb_error_text(&err)), 0, ipb_error_text(&err), strlen(ipb_error_text(&err)));
+		return tell_failure(s, &err);
 	s->state = BULK_RUNNING;
 	s->deadline_ns = begin + h->length_ns + s->bulk->idle_ns;
 	return 0;
@@ -159,7 +177,7 @@ static int obey(struct bulk_session *s, const struct ipb_message *m)
 	case IPB_MESSAGE_PING:
 		return tell(s, IPB_MESSAGE_PONG, m->a, ipb_now_ns(), NULL, 0);
 	case IPB_MESSAGE_READY:
-		return tell(s, IPB_MESSAGE_READY, s->joined, 0, NULL, 0);
+		return get_ready(s);
 	case IPB_MESSAGE_GO:
 		return start(s, m);
 	case IPB_MESSAGE_END:
@@ -235,18 +253,6 @@ static int take_stream(struct ipb_bulk *b, int fd, const struct ipb_hello *h, st
 	return 0;
 }
 
-/* A client whose machine is gone is noticed after half a minute. */
-static void watch_peer(int fd)
-{
-	const int yes = 1, idle_s = 10, interval_s = 5, probes = 4;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-}
-
 static struct bulk_session *new_session(struct ipb_bulk *b, int fd, const struct sockaddr_storage *peer, const struct ipb_hello *h)
 {
 	struct bulk_session *s = calloc(1, sizeof *s);
@@ -269,7 +275,16 @@ static struct bulk_session *new_session(struct ipb_bulk *b, int fd, const struct
 		free(s);
 		return NULL;
 	}
-	watch_peer(fd);
+	s->pump.config = (struct ipb_pump_config){
+		.udp = h->udp, .copy = h->copy, .zerocopy = (enum ipb_zerocopy)h->zerocopy, .size = h->size,
+		.bps = (double)h->bps / h->streams, .session = s->id, .length_ns = h->length_ns, .threads = b->threads,
+		.cpu_count = b->cpu_count,
+	};
+	memcpy(s->pump.config.cpus, b->cpus, sizeof b->cpus);
+	for (uint32_t i = 0; i < streams; i++)
+		s->pump.streams[i].sends = ipb_hello_way(h, i) == IPB_DOWN;
+	ipb_sock_watch_peer(fd, 10, 5, 4);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	for (uint32_t i = 0; h->udp && i < streams; i++)
 		s->joins[i].cookie = random_word();
 	s->next = b->sessions;
@@ -352,6 +367,13 @@ struct ipb_bulk *ipb_bulk_new(uint32_t idle_ms)
 	b->service = (struct ipb_service){ .kinds = 1u << IPB_HELLO_BULK | 1u << IPB_HELLO_STREAM, .context = b, .take = take,
 		                           .join = ipb_bulk_join, .tick = tick, .end = end };
 	return b;
+}
+
+void ipb_bulk_use_threads(struct ipb_bulk *b, uint32_t threads, const int *cpus, uint32_t cpu_count)
+{
+	b->threads = threads;
+	b->cpu_count = cpu_count < IPB_PUMP_WORKERS_MAX ? cpu_count : IPB_PUMP_WORKERS_MAX;
+	memcpy(b->cpus, cpus, b->cpu_count * sizeof *cpus);
 }
 
 struct ipb_service *ipb_bulk_service(struct ipb_bulk *b) { return &b->service; }

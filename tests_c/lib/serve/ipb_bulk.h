@@ -19,6 +19,8 @@ struct ipb_bulk;
 
 /* The service; NULL without memory. ipb_bulk_free ends it after the loop has ended. */
 struct ipb_bulk *ipb_bulk_new(uint32_t idle_ms); /* 0: IPB_BULK_IDLE_MS */
+/* Threads of a session in each direction, 0: as many as processors; and processors of these, 0: any. */
+void ipb_bulk_use_threads(struct ipb_bulk *b, uint32_t threads, const int *cpus, uint32_t cpu_count);
 struct ipb_service *ipb_bulk_service(struct ipb_bulk *b);
 void ipb_bulk_free(struct ipb_bulk *b);
 

@@ -9,17 +9,6 @@
 #include "ipb_sock.h"
 #include "ipb_stream_socket.h"
 
-/* Whether two addresses are of the same host, whatever their ports. */
-static int same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	if (a->ss_family != b->ss_family)
-		return 0;
-	if (a->ss_family == AF_INET)
-		return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-	return a->ss_family == AF_INET6 && memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-	                                          &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
-}
-
 /* No more bytes than came, and only so often. */
 static void answer(struct bulk_join *j, int fd, const struct sockaddr_storage *to, socklen_t to_size, enum ipb_join_type type,
                    const struct ipb_join *asked, uint64_t word)
@@ -75,7 +64,7 @@ void ipb_bulk_join(struct ipb_service *service, int fd, const struct sockaddr_st
 	struct bulk_session *s = ipb_bulk_find(service->context, join->session);
 	struct ipb_error err = { 0 };
 
-	if (s == NULL || s->joins == NULL || join->index >= s->pump.count || !same_host(from, &s->peer) || s->state != BULK_JOINING)
+	if (s == NULL || s->joins == NULL || join->index >= s->pump.count || !ipb_sock_same_host(from, &s->peer) || s->state != BULK_JOINING)
 		return;
 	struct bulk_join *j = &s->joins[join->index];
 	if (join->type == IPB_JOIN && join->word == s->token) {

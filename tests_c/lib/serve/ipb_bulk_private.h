@@ -38,6 +38,8 @@ struct ipb_bulk {
 	struct ipb_service service;
 	struct bulk_session *sessions;
 	uint32_t count, streams;
+	uint32_t threads, cpu_count; /* as in struct ipb_pump_config */
+	int cpus[IPB_PUMP_WORKERS_MAX];
 	uint64_t idle_ns;
 	_Atomic uint64_t all_sessions, all_streams, received, sent, ended;
 };

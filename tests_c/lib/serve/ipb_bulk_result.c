@@ -9,6 +9,7 @@
 
 #define MAGIC 0x49504272u /* "IPBr" */
 #define HEAD_BYTES 80
+#define THREAD_BYTES 37
 #define STREAM_BYTES 256  /* more than one has without its samples */
 
 void ipb_bulk_result_free(struct ipb_bulk_result *r)
@@ -67,6 +68,7 @@ static int fill(struct ipb_bulk_stream *to, const struct ipb_stream *from, const
 	to->sends = from->sends != 0;
 	to->over = (uint8_t)from->over;
 	to->error = (uint32_t)from->error;
+	to->thread = from->thread;
 	to->bytes = from->bins.total;
 	to->window_bytes = ipb_bins_sum(&from->bins, c->window_start_ns, c->window_end_ns);
 	to->datagrams = u->datagrams;
@@ -119,6 +121,15 @@ static void write_use(struct ipb_writer *w, const struct ipb_pump_use *u)
 	ipb_write_f64(w, u->cpus.softirq);
 	ipb_write_f64(w, u->cpus.total);
 	ipb_write_u32(w, u->cpus.count);
+	for (uint32_t i = 0; i < u->threads; i++) {
+		const struct ipb_pump_thread *t = &u->thread[i];
+		ipb_write_u8(w, t->sends != 0);
+		ipb_write_u32(w, (uint32_t)(t->cpu + 1));
+		ipb_write_f64(w, t->running);
+		ipb_write_f64(w, t->waiting);
+		ipb_write_f64(w, t->busy);
+		ipb_write_f64(w, t->softirq);
+	}
 }
 
 static void write_summary(struct ipb_writer *w, const struct ipb_tcp_summary *t)
@@ -139,6 +150,7 @@ static void write_stream(struct ipb_writer *w, const struct ipb_bulk_stream *s)
 	ipb_write_u8(w, s->sends);
 	ipb_write_u8(w, s->over);
 	ipb_write_u32(w, s->error);
+	ipb_write_u32(w, s->thread);
 	ipb_write_u64(w, s->bytes);
 	ipb_write_f64(w, s->window_bytes);
 	ipb_write_u64(w, s->datagrams);
@@ -158,7 +170,7 @@ static void write_stream(struct ipb_writer *w, const struct ipb_bulk_stream *s)
 uint8_t *ipb_bulk_result_write(const struct ipb_bulk_result *r, size_t *size)
 {
 	struct ipb_writer w;
-	size_t room = HEAD_BYTES + 16ull * r->steps;
+	size_t room = HEAD_BYTES + THREAD_BYTES * r->use.threads + 16ull * r->steps;
 
 	for (uint32_t i = 0; i < r->count; i++)
 		room += STREAM_BYTES + (size_t)r->streams[i].sample_count * IPB_TCP_SAMPLE_BYTES;
@@ -214,20 +226,41 @@ static uint8_t read_below(struct ipb_reader *r, uint8_t limit)
 	return r->failed ? 0 : v;
 }
 
+/* A processor's number, from 1 on the wire; 0: none. */
+static int read_cpu(struct ipb_reader *r)
+{
+	const uint32_t cpu = ipb_read_u32(r);
+
+	if (cpu > IPB_CPUS_MAX)
+		r->failed = 1;
+	return r->failed ? -1 : (int)cpu - 1;
+}
+
+static void read_thread(struct ipb_reader *r, struct ipb_pump_thread *t)
+{
+	t->sends = read_below(r, 2);
+	t->cpu = read_cpu(r);
+	t->running = read_amount(r, 1e3);
+	t->waiting = read_amount(r, 1e3);
+	t->busy = read_amount(r, 1);
+	t->softirq = read_amount(r, 1);
+}
+
 static void read_use(struct ipb_reader *r, struct ipb_pump_use *u)
 {
 	u->known = read_below(r, 2);
 	u->threads = ipb_read_u32(r);
 	u->busiest_thread = read_amount(r, 1e3);
 	u->all_threads = read_amount(r, 1e6);
-	const uint32_t cpu = ipb_read_u32(r); /* from 1; 0: not known */
-	u->cpus.cpu = cpu <= IPB_CPUS_MAX ? (int)cpu - 1 : -1;
+	u->cpus.cpu = read_cpu(r);
 	u->cpus.busy = read_amount(r, 1);
 	u->cpus.softirq = read_amount(r, 1);
 	u->cpus.total = read_amount(r, 1e6);
 	u->cpus.count = ipb_read_u32(r);
-	if (u->threads > 2 * IPB_PUMP_WORKERS_MAX || cpu > IPB_CPUS_MAX || u->cpus.count > IPB_CPUS_MAX)
+	if (u->threads > 2 * IPB_PUMP_WORKERS_MAX || u->cpus.count > IPB_CPUS_MAX)
 		r->failed = 1;
+	for (uint32_t i = 0; i < u->threads && !r->failed; i++)
+		read_thread(r, &u->thread[i]);
 }
 
 static void read_summary(struct ipb_reader *r, struct ipb_tcp_summary *t)
@@ -243,12 +276,13 @@ static void read_summary(struct ipb_reader *r, struct ipb_tcp_summary *t)
 		*at[i] = read_amount(r, i < 6 ? AMOUNT_MAX : 1);
 }
 
-static void read_stream(struct ipb_reader *r, struct ipb_bulk_stream *s, uint32_t *samples_left)
+static void read_stream(struct ipb_reader *r, struct ipb_bulk_stream *s, uint32_t threads, uint32_t *samples_left)
 {
 	s->present = read_below(r, 2);
 	s->sends = read_below(r, 2);
 	s->over = read_below(r, IPB_PUMP_BROKEN + 1);
 	s->error = ipb_read_u32(r);
+	s->thread = ipb_read_u32(r);
 	s->bytes = read_count(r);
 	s->window_bytes = read_amount(r, AMOUNT_MAX);
 	s->datagrams = read_count(r);
@@ -261,7 +295,8 @@ static void read_stream(struct ipb_reader *r, struct ipb_bulk_stream *s, uint32_
 	s->jitter_ns = read_amount(r, AMOUNT_MAX);
 	read_summary(r, &s->tcp);
 	const uint32_t n = ipb_read_u32(r);
-	if (r->failed || n > *samples_left || n > ipb_reader_left(r) / IPB_TCP_SAMPLE_BYTES || s->error > 4095) {
+	if (r->failed || n > *samples_left || n > ipb_reader_left(r) / IPB_TCP_SAMPLE_BYTES || s->error > 4095 ||
+	    s->thread >= threads) {
 		r->failed = 1;
 		return;
 	}
@@ -299,7 +334,7 @@ int ipb_bulk_result_read(struct ipb_bulk_result *r, uint32_t count, const uint8_
 		r->sent[k] = read_amount(&in, AMOUNT_MAX);
 	}
 	for (uint32_t i = 0; i < count && !in.failed; i++)
-		read_stream(&in, &r->streams[i], &samples);
+		read_stream(&in, &r->streams[i], r->use.threads, &samples);
 	if (!in.failed && ipb_reader_left(&in) == 0)
 		return 0;
 	ipb_bulk_result_free(r);

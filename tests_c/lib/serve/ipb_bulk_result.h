@@ -17,6 +17,7 @@
 struct ipb_bulk_stream {
 	uint8_t present, sends, over; /* over: enum ipb_pump_over */
 	uint32_t error;           /* errno of the end that counted */
+	uint32_t thread;          /* of that end, in `use` */
 	uint64_t bytes;           /* in all phases */
 	double window_bytes;      /* in the measured phase */
 	uint64_t datagrams, measured, measured_bytes, duplicate, reordered, refused, foreign; /* UDP */

@@ -8,14 +8,16 @@
  *   IPB_HELLO_BULK      a control connection of a bulk transfer: messages of IPB_MESSAGE_SIZE bytes in both directions. The
  *                       session lives as long as the connection.
  *   IPB_HELLO_STREAM    one stream of that session, named by session, token and index: after the welcome its bytes
- *   IPB_HELLO_REQUESTS  requests and responses
+ *   IPB_HELLO_REQUESTS  requests and responses. Over UDP the connection carries nothing more, and keeps alive what its hello
+ *                       asked for: from its host each datagram of the size that it named, with the welcome's token in its
+ *                       bytes 8 to 15 (IPB_REQUEST_TOKEN_AT), is answered with one of the other size, which begins with the same 8 bytes
  *
  * A stream over UDP joins with datagrams of IPB_JOIN_SIZE bytes, none of which is answered with more bytes than it has:
  *   client: JOIN (session, token, index)     target: CHALLENGE (a cookie of its own)
  *   client: ANSWER (that cookie)             target: READY
  * A target sends to no address that has not answered, and only to the host whose control connection asked.
  *
- * Numbers are in network byte order. A decoder reads exactly so many bytes as the name says, and refuses other versions,
+ * Numbers are in network byte order. A decoder reads exactly as many bytes as the size that has its name, and refuses other versions,
  * values out of range, and bytes that are to be 0 and are not.
  */
 #ifndef IPB_HELLO_H
@@ -31,6 +33,9 @@
 #define IPB_MESSAGE_SIZE 40
 #define IPB_JOIN_SIZE 40
 #define IPB_HELLO_VERSION 1
+#define IPB_REQUEST_TOKEN_AT 8 /* of a request over UDP */
+#define IPB_REQUEST_LEAST 16u  /* bytes of it */
+#define IPB_RESPONSE_LEAST 8u
 
 #define IPB_HELLO_STREAMS_MAX 1024       /* of a session, both directions together */
 #define IPB_HELLO_SIZE_MAX (16u << 20)   /* bytes of a write */
@@ -56,7 +61,7 @@ struct ipb_hello {
 	uint8_t dscp;          /* 0..63; 255: leave */
 	uint32_t streams;      /* in each direction, 1.. ; streams 0.. go up, behind them are those that go down */
 	uint32_t index;        /* IPB_HELLO_STREAM: which */
-	uint64_t session, token; /* IPB_HELLO_STREAM: as the welcome of the control connection said */
+	uint64_t session, token; /* IPB_HELLO_STREAM: as in the welcome of the control connection */
 	uint32_t size;         /* bytes of a write, a datagram, a request */
 	uint32_t reply_size;   /* bytes of a response */
 	uint64_t bps;          /* that the target sends, all streams together; 0: all it can */
@@ -65,7 +70,7 @@ struct ipb_hello {
 	char cc[IPB_HELLO_CC_MAX];    /* congestion control of the target's sending; "": the system's */
 };
 
-/* What the target says, with a sentence in `text` for everything but IPB_WELCOME_OK. */
+/* The target's answer, with a sentence in `text` for everything but IPB_WELCOME_OK. */
 enum ipb_welcome_code {
 	IPB_WELCOME_OK,
 	IPB_WELCOME_BUSY,       /* no room for one more */
@@ -88,7 +93,7 @@ enum ipb_message_type {
 	IPB_MESSAGE_PONG,     /* target: a as it came, b = the target's time */
 	IPB_MESSAGE_READY,    /* client: are all streams there? target: a = how many are */
 	IPB_MESSAGE_GO,       /* client: a = begin, b, c = begin and end of the measured phase: the target sends now */
-	IPB_MESSAGE_END,      /* client: stop, and tell; a = how long the target is still to receive, in ns */
+	IPB_MESSAGE_END,      /* client: stop, and report; a = how long the target is still to receive, in ns */
 	IPB_MESSAGE_RESULT,   /* target: a = bytes of result that follow */
 	IPB_MESSAGE_FAILED,   /* target: a = bytes of a sentence that follow */
 	IPB_MESSAGES
@@ -108,7 +113,7 @@ struct ipb_join {
 	uint64_t word; /* token or cookie */
 };
 
-/* Encoders write exactly as many bytes as the name of the size says. Decoders: 0, or -1 when these are not such bytes. */
+/* Encoders write exactly as many bytes as the size that has their name. Decoders: 0, or -1 when these are not such bytes. */
 void ipb_hello_encode(const struct ipb_hello *h, uint8_t to[IPB_HELLO_SIZE]);
 int ipb_hello_decode(struct ipb_hello *h, const uint8_t from[IPB_HELLO_SIZE]);
 void ipb_welcome_encode(const struct ipb_welcome *w, uint8_t to[IPB_WELCOME_SIZE]);

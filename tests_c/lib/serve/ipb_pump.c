@@ -12,11 +12,10 @@
 #include <unistd.h>
 
 #include "ipb_pump_private.h"
+#include "ipb_threads.h"
 
 #define EVENTS 64
-#define RETRY_NS 1000000ull /* a paced stream that takes nothing is tried again after so long */
-#define FILL 0xa5           /* what is sent */
-#define THREAD_STACK (256u << 10)
+#define RETRY_NS 1000000ull /* a paced stream that accepts nothing is tried again after so long */
 
 int ipb_pump_end(struct ipb_pump_worker *w, struct ipb_stream *s, int error)
 {
@@ -129,10 +128,27 @@ static void run_paced(struct ipb_pump_worker *w)
 	}
 }
 
-static void *work(void *arg)
+static void open_gate(struct ipb_pump *p)
+{
+	pthread_mutex_lock(&p->gate);
+	p->is_open = 1;
+	pthread_cond_broadcast(&p->opened);
+	pthread_mutex_unlock(&p->gate);
+}
+
+void *ipb_pump_work(void *arg)
 {
 	struct ipb_pump_worker *w = arg;
+	struct ipb_pump *p = w->pump;
 
+	atomic_store_explicit(&w->tid, gettid(), memory_order_release);
+	ipb_threads_pin(w->cpu); /* which the owner has seen that it may use */
+	pthread_mutex_lock(&p->gate);
+	while (!p->is_open)
+		pthread_cond_wait(&p->opened, &p->gate);
+	pthread_mutex_unlock(&p->gate);
+	if (must_stop(w))
+		return NULL; /* nothing was to be done */
 	if (w->sends)
 		sleep_until(w->pump->config.begin_ns);
 	if (w->sends && w->pump->config.bps > 0)
@@ -142,85 +158,11 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* A worker with one stream waits in its calls, for a while; others never wait there. */
-static int prepare_waiting(struct ipb_pump_worker *w)
-{
-	const int fetches = !w->sends && !w->pump->config.udp;
-	const struct timeval wake = { .tv_usec = (fetches ? IPB_PUMP_FETCH_MS : IPB_PUMP_WAKE_MS) * 1000 };
-	const int waits = w->count == 1 && !(w->sends && w->pump->config.bps > 0);
-
-	if (!waits && !(w->sends && w->pump->config.bps > 0)) {
-		w->epoll = epoll_create1(EPOLL_CLOEXEC);
-		if (w->epoll < 0)
-			return -1;
-	}
-	for (uint32_t i = 0; i < w->count; i++) {
-		struct ipb_stream *s = w->streams[i];
-		struct epoll_event e = { .events = w->sends ? EPOLLOUT : EPOLLIN, .data.ptr = s };
-		const int flags = fcntl(s->fd, F_GETFL);
-		if (flags < 0 || fcntl(s->fd, F_SETFL, waits ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0 ||
-		    setsockopt(s->fd, SOL_SOCKET, w->sends ? SO_SNDTIMEO : SO_RCVTIMEO, &wake, sizeof wake) < 0)
-			return -1;
-		if (w->epoll >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_ADD, s->fd, &e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int open_worker(struct ipb_pump_worker *w)
-{
-	const struct ipb_pump_config *c = &w->pump->config;
-
-	w->open = w->count;
-	const uint32_t receive_size = c->receive_size > 0 ? c->receive_size : IPB_PUMP_RECEIVE_SIZE;
-	w->buffer_size = c->udp ? IPB_HELLO_DATAGRAM_MAX + 1 : w->sends ? c->size : receive_size;
-	w->buffer_size = (w->buffer_size + 4095) / 4096 * 4096;
-	w->buffer = aligned_alloc(4096, w->buffer_size);
-	if (w->buffer == NULL)
-		return -1;
-	memset(w->buffer, w->sends ? FILL : 0, w->buffer_size); /* which touches it, too: no page is missing later */
-	if (prepare_waiting(w) < 0)
-		return -1;
-	return c->udp ? ipb_pump_udp_open(w) : ipb_pump_tcp_open(w);
-}
-
-static uint32_t processors(void)
-{
-	cpu_set_t mine;
-	const int n = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
-
-	return n < 1 ? 1 : n > IPB_PUMP_WORKERS_MAX ? IPB_PUMP_WORKERS_MAX : (uint32_t)n;
-}
-
-/* Streams of one direction, spread over as many workers as there are processors. */
-static int make_workers(struct ipb_pump *p, int sends)
-{
-	struct ipb_stream **mine = calloc(p->count, sizeof(void *));
-	uint32_t n = 0, most = processors();
-
-	if (mine == NULL)
-		return -1;
-	for (uint32_t i = 0; i < p->count; i++)
-		if (p->streams[i].fd >= 0 && !p->streams[i].sends == !sends)
-			mine[n++] = &p->streams[i];
-	if (most > n)
-		most = n;
-	for (uint32_t k = 0; k < most; k++) {
-		struct ipb_pump_worker *w = &p->workers[p->worker_count++];
-		*w = (struct ipb_pump_worker){ .pump = p, .sends = sends, .epoll = -1, .file = -1 };
-		w->streams = calloc((n + most - 1) / most, sizeof(void *));
-		for (uint32_t i = k; w->streams != NULL && i < n; i += most)
-			w->streams[w->count++] = mine[i];
-		if (w->streams == NULL)
-			break;
-	}
-	free(mine);
-	return 0;
-}
-
 int ipb_pump_init(struct ipb_pump *p, uint32_t count, struct ipb_error *err)
 {
 	memset(p, 0, sizeof *p);
+	pthread_mutex_init(&p->gate, NULL);
+	pthread_cond_init(&p->opened, NULL);
 	p->streams = calloc(count, sizeof *p->streams);
 	p->workers = calloc(2 * IPB_PUMP_WORKERS_MAX, sizeof *p->workers);
 	p->cpus = calloc(2, sizeof *p->cpus);
@@ -233,47 +175,18 @@ int ipb_pump_init(struct ipb_pump *p, uint32_t count, struct ipb_error *err)
 	               ? 0 : ipb_error(err, "no memory for %u streams", count);
 }
 
-static int prepare_streams(struct ipb_pump *p)
-{
-	uint32_t samples = p->count > 0 ? IPB_PUMP_SAMPLE_MEMORY / p->count / (uint32_t)sizeof(struct ipb_tcp_sample) : 0;
-
-	samples = samples > IPB_PUMP_SAMPLES ? IPB_PUMP_SAMPLES : samples < 2 ? 2 : samples;
-	for (uint32_t i = 0; i < p->count; i++) {
-		struct ipb_stream *s = &p->streams[i];
-		if (s->fd < 0)
-			continue;
-		if (ipb_bins_init(&s->bins, p->config.begin_ns) < 0)
-			return -1;
-		if (!p->config.udp && s->sends && ipb_tcp_course_init(&s->course, samples) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 int ipb_pump_start(struct ipb_pump *p, struct ipb_error *err)
 {
-	pthread_attr_t attr;
-
-	errno = ENOMEM;
-	if (prepare_streams(p) < 0 || make_workers(p, 1) < 0 || make_workers(p, 0) < 0)
-		return ipb_error(err, "no memory for %u streams", p->count);
+	if (!p->prepared && ipb_pump_prepare(p, err) < 0)
+		return -1;
 	for (uint32_t i = 0; i < p->worker_count; i++)
-		if (open_worker(&p->workers[i]) < 0)
+		if (ipb_pump_take_sockets(&p->workers[i]) < 0)
 			return ipb_error_errno(err, errno, "cannot prepare the streams");
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	for (uint32_t i = 0; i < p->count; i++)
+		p->streams[i].bins.base_ns = p->config.begin_ns;
 	p->running = 1;
-	for (uint32_t i = 0; i < p->worker_count; i++) {
-		struct ipb_pump_worker *w = &p->workers[i];
-		if ((errno = pthread_create(&w->thread, &attr, work, w)) != 0) {
-			ipb_error_errno(err, errno, "cannot start a thread for the streams");
-			ipb_pump_stop(p);
-			break;
-		}
-		w->started = 1;
-	}
-	pthread_attr_destroy(&attr);
-	return p->running ? 0 : -1;
+	open_gate(p);
+	return 0;
 }
 
 void ipb_pump_stop_sending(struct ipb_pump *p) { atomic_store_explicit(&p->stop_sending, 1, memory_order_release); }
@@ -282,6 +195,7 @@ void ipb_pump_stop(struct ipb_pump *p)
 {
 	ipb_pump_stop_sending(p);
 	atomic_store_explicit(&p->stop_receiving, 1, memory_order_release);
+	open_gate(p);
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		if (p->workers[i].started)
 			pthread_join(p->workers[i].thread, NULL);
@@ -306,7 +220,7 @@ void ipb_pump_free(struct ipb_pump *p)
 {
 	const struct linger now = { .l_onoff = 1 };
 
-	if (p->running)
+	if (p->prepared)
 		ipb_pump_stop(p);
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		free_worker(&p->workers[i]);

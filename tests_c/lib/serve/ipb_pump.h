@@ -2,7 +2,7 @@
  * Moves bytes through many sockets at once, as fast as they go or at a rate, and counts them by time. Both ends of a bulk
  * transfer use it.  SPDX-License-Identifier: MIT
  *
- * The owner opens the sockets, fills in the streams and starts the pump: a few threads, each with streams of one direction
+ * The owner opens the sockets, fills in the streams, prepares the pump and starts it: a few threads, each with streams of one direction
  * (a thread that has one waits in its system call, one that has several in epoll). While it runs, the owner calls
  * ipb_pump_watch. After ipb_pump_stop everything may be read; ipb_pump_free closes the sockets.
  */
@@ -21,7 +21,7 @@
 #include "ipb_tcpinfo.h"
 
 #define IPB_PUMP_WORKERS_MAX 32          /* threads, in each direction */
-#define IPB_PUMP_WAKE_MS 50              /* how often a thread that has nothing to do looks whether it is to stop */
+#define IPB_PUMP_WAKE_MS 50              /* how often an idle thread checks whether it is to stop */
 #define IPB_PUMP_SAMPLE_NS 100000000ull  /* between two readings of TCP_INFO */
 #define IPB_PUMP_SAMPLES 512u            /* of a stream that are kept at most */
 #define IPB_PUMP_SAMPLE_MEMORY (24u << 20) /* bytes of samples of all streams together */
@@ -57,6 +57,8 @@ struct ipb_stream {
 	int fd;                    /* -1: there is none */
 	uint32_t index;
 	int sends;                 /* 0: receives */
+	uint32_t thread;           /* that moves its bytes, in ipb_pump_use; once prepared */
+	uint32_t subflows;         /* of Multipath TCP, when the owner has counted them */
 	/* Written by the stream's thread; read by others at any time. */
 	_Atomic uint64_t bytes;
 	_Atomic int over;          /* enum ipb_pump_over */
@@ -92,14 +94,27 @@ struct ipb_pump_config {
 	const struct ipb_pump_format *format; /* UDP; NULL: ours */
 	uint64_t begin_ns, window_start_ns, window_end_ns; /* CLOCK_MONOTONIC */
 	uint64_t length_ns;        /* senders stop so long after begin_ns, whatever becomes of the owner */
+	uint32_t threads;          /* in each direction; 0: as many as processors */
+	uint32_t cpu_count;        /* processors of the threads, in turn; 0: any */
+	int cpus[IPB_PUMP_WORKERS_MAX];
 };
 
 struct ipb_pump_worker;
+
+/* What a thread did in the measured phase, in shares of it, 0..1. */
+struct ipb_pump_thread {
+	int sends;                 /* 0: receives */
+	int cpu;                   /* that it is bound to; -1: none */
+	double running;
+	double waiting;            /* it could have run, and others had its processor */
+	double busy, softirq;      /* of that processor, by whomever; 0 without one */
+};
 
 /* How busy this end was in the measured phase. */
 struct ipb_pump_use {
 	int known;
 	uint32_t threads;
+	struct ipb_pump_thread thread[2 * IPB_PUMP_WORKERS_MAX]; /* threads of them; those that send first */
 	double busiest_thread;     /* share of its time that the busiest of our threads was running, 0..1 */
 	double all_threads;        /* sum */
 	struct ipb_cpus_use cpus;  /* of the machine */
@@ -117,12 +132,18 @@ struct ipb_pump {
 	int marked;                /* edges of the window that were seen: 0..2 */
 	uint64_t mark_ns[2];
 	struct ipb_cpus *cpus;     /* two */
-	int running;
+	int prepared, running;
+	pthread_mutex_t gate;      /* threads wait here until the start */
+	pthread_cond_t opened;
+	int is_open;
 };
 
 /* Room for count streams, all -1. 0, or -1 and a sentence. */
 int ipb_pump_init(struct ipb_pump *p, uint32_t count, struct ipb_error *err);
-/* Starts the threads, after the configuration has been filled in. 0, or -1 and a sentence. */
+/* Makes everything that a start needs: memory, threads, and the sockets that are there. To be called when the configuration
+ * has been filled in, but for its times, and all streams know their direction. 0, or -1 and a sentence. */
+int ipb_pump_prepare(struct ipb_pump *p, struct ipb_error *err);
+/* Lets the threads begin, after the times have been filled in, and prepares what is not prepared yet. 0, or -1 and a sentence. */
 int ipb_pump_start(struct ipb_pump *p, struct ipb_error *err);
 /* To be called at least every IPB_PUMP_SAMPLE_NS, and at the edges of the window: reads TCP_INFO and how busy this end is.
  * Returns when it wants to be called next. */
@@ -137,7 +158,5 @@ void ipb_pump_free(struct ipb_pump *p);
 
 /* Bytes of all streams of one direction, so far. */
 uint64_t ipb_pump_bytes(const struct ipb_pump *p, int sends);
-/* Streams that are still open. */
-uint32_t ipb_pump_open_streams(const struct ipb_pump *p);
 
 #endif

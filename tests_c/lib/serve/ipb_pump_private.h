@@ -9,17 +9,24 @@ struct ipb_pump_worker {
 	struct ipb_pump *pump;
 	pthread_t thread;
 	int started;
+	int ready;             /* its sockets are prepared */
 	int sends;
+	int cpu;               /* that it runs on; -1: any */
+	atomic_int tid;        /* the kernel's number of it; 0: it has not begun */
 	struct ipb_stream **streams;
 	uint32_t count, open;
 	int epoll;             /* -1: one stream, whose calls wait */
 	uint8_t *buffer;
 	size_t buffer_size;
 	int file;              /* sendfile: the memory as a file; -1 */
-	uint64_t cpu_ns[2];    /* at the edges of the window */
+	uint64_t cpu_ns[2], waited_ns[2]; /* at the edges of the window */
 	struct ipb_pump_batch *batch; /* UDP, receiving */
 };
 
+/* A worker's thread; it waits at the pump's gate. */
+void *ipb_pump_work(void *arg);
+/* Prepares the sockets of a worker, once they are there; those that are not are left out. 0, or -1 and errno. */
+int ipb_pump_take_sockets(struct ipb_pump_worker *w);
 /* One turn of a stream, which waits when the worker has one stream only. 1: something moved; 0: nothing now; -1: over. */
 int ipb_pump_tcp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t size);
 int ipb_pump_tcp_receive(struct ipb_pump_worker *w, struct ipb_stream *s);

@@ -15,7 +15,7 @@
 
 #define EVENTS 64
 #define ACCEPT_PAUSE_NS 100000000ull /* no connection is accepted for so long after the system had no room for one */
-#define JOINS_A_TURN 64
+#define DATAGRAMS_A_TURN 64
 
 /* A connection whose hello has not come whole. */
 struct pending {
@@ -37,6 +37,7 @@ struct ipb_serve {
 	int epoll, descriptors;
 	uint64_t accept_again_ns; /* 0: connections are accepted */
 	_Atomic uint64_t connections, refused, strangers;
+	uint8_t datagram[65536];
 };
 
 int ipb_serve_watch(struct ipb_serve *s, struct ipb_serve_watch *w, uint32_t events)
@@ -153,7 +154,7 @@ static void accept_one(struct ipb_serve *s, int fd, const struct sockaddr_storag
 	}
 }
 
-/* Without room for a descriptor the socket stays readable: we look away from it for a while. */
+/* Without room for a descriptor the socket stays readable: it is not watched for a while. */
 static void accept_all(struct ipb_serve_watch *w, uint32_t events)
 {
 	struct ipb_serve *s = (struct ipb_serve *)w;
@@ -176,24 +177,24 @@ static void accept_all(struct ipb_serve_watch *w, uint32_t events)
 	}
 }
 
-static void read_joins(struct ipb_serve_watch *w, uint32_t events)
+static void read_datagrams(struct ipb_serve_watch *w, uint32_t events)
 {
 	struct ipb_serve *s = (struct ipb_serve *)((char *)w - offsetof(struct ipb_serve, udp));
 
 	(void)events;
-	for (int i = 0; i < JOINS_A_TURN; i++) {
-		uint8_t bytes[IPB_JOIN_SIZE];
+	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t size = sizeof from;
 		struct ipb_join join;
-		const ssize_t n = recvfrom(w->fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+		const ssize_t n = recvfrom(w->fd, s->datagram, sizeof s->datagram, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
 		if (n < 0)
 			return;
-		if (ipb_join_decode(&join, bytes, (size_t)n) < 0)
-			continue;
+		const int is_join = ipb_join_decode(&join, s->datagram, (size_t)n) == 0;
 		for (struct ipb_service *v = s->services; v != NULL; v = v->next)
-			if (v->join != NULL)
+			if (is_join && v->join != NULL)
 				v->join(v, w->fd, &from, size, &join);
+			else if (!is_join && v->datagram != NULL)
+				v->datagram(v, w->fd, &from, size, s->datagram, (size_t)n);
 	}
 }
 
@@ -212,7 +213,7 @@ struct ipb_serve *ipb_serve_open(const struct ipb_serve_options *o, struct ipb_e
 	s->descriptors = ipb_raise_descriptors(IPB_SERVE_DESCRIPTORS) - IPB_SERVE_DESCRIPTORS_LEFT;
 	s->tcp = (struct ipb_serve_watch){ ipb_sock_listen(o->ip, o->port, SOCK_STREAM, &tcp, err), accept_all };
 	if (s->tcp.fd >= 0)
-		s->udp = (struct ipb_serve_watch){ ipb_sock_listen(o->ip, ipb_sock_port(s->tcp.fd), SOCK_DGRAM, &udp, err), read_joins };
+		s->udp = (struct ipb_serve_watch){ ipb_sock_listen(o->ip, ipb_sock_port(s->tcp.fd), SOCK_DGRAM, &udp, err), read_datagrams };
 	if (s->tcp.fd >= 0 && s->udp.fd >= 0) {
 		s->epoll = epoll_create1(EPOLL_CLOEXEC);
 		if (s->epoll >= 0 && ipb_serve_watch(s, &s->tcp, EPOLLIN) == 0 && ipb_serve_watch(s, &s->udp, EPOLLIN) == 0)
@@ -237,7 +238,7 @@ void ipb_serve_counts(const struct ipb_serve *s, struct ipb_serve_counts *c)
 	*c = (struct ipb_serve_counts){ s->connections, s->refused, s->strangers };
 }
 
-/* Ends what waits for too long; returns when to look again. */
+/* Ends what waits for too long; returns when to check again. */
 static uint64_t tick(struct ipb_serve *s, uint64_t now_ns)
 {
 	uint64_t next = now_ns + IPB_SERVE_TICK_MS * 1000000ull;

@@ -39,6 +39,9 @@ struct ipb_service {
 	/* A datagram on the UDP port, of at least IPB_JOIN_SIZE bytes that are a join. May be NULL. */
 	void (*join)(struct ipb_service *service, int fd, const struct sockaddr_storage *from, socklen_t from_size,
 	             const struct ipb_join *join);
+	/* Any other datagram on that port. May be NULL. */
+	void (*datagram)(struct ipb_service *service, int fd, const struct sockaddr_storage *from, socklen_t from_size,
+	                 const uint8_t *bytes, size_t size);
 	/* In each round of the loop, at least every IPB_SERVE_TICK_MS; returns when it wants to be called again. May be NULL. */
 	uint64_t (*tick)(struct ipb_service *service, uint64_t now_ns);
 	/* When the loop has ended, on the thread of ipb_serve_run. May be NULL. */
@@ -50,7 +53,7 @@ struct ipb_service {
 struct ipb_serve_options {
 	const char *ip;  /* "" or NULL: all addresses */
 	uint16_t port;   /* 0: any free one */
-	int mptcp;       /* take MPTCP connections, too */
+	int mptcp;       /* accept MPTCP connections, too */
 	uint32_t pending_max; /* 0: IPB_SERVE_PENDING_MAX */
 	uint32_t hello_ms;    /* 0: IPB_SERVE_HELLO_MS */
 };
@@ -64,13 +67,13 @@ uint16_t ipb_serve_port(const struct ipb_serve *s);
 int ipb_serve_run(struct ipb_serve *s, const struct ipb_stop *stop, struct ipb_error *err);
 void ipb_serve_close(struct ipb_serve *s);
 
-/* On the loop's thread. events 0: look away. 0, or -1 and errno. */
+/* On the loop's thread. events 0: stop watching. 0, or -1 and errno. */
 int ipb_serve_watch(struct ipb_serve *s, struct ipb_serve_watch *w, uint32_t events);
 void ipb_serve_unwatch(struct ipb_serve *s, struct ipb_serve_watch *w);
 /* Whether a service may keep one more descriptor. */
 int ipb_serve_has_room(const struct ipb_serve *s, int fd);
 
-/* Since the beginning: connections taken, and those that were refused or were no hello. */
+/* Since the beginning: connections accepted, and those that were refused or sent no hello. */
 struct ipb_serve_counts {
 	uint64_t connections, refused, strangers;
 };

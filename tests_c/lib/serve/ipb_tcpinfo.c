@@ -4,17 +4,103 @@
 #include <linux/tcp.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "ipb_bytes.h"
 
+#ifndef SOL_MPTCP
+#define SOL_MPTCP 284
+#endif
+#define MPTCP_WHOLE 1    /* MPTCP_INFO, Linux 5.16 */
+#define MPTCP_EACH 2 /* MPTCP_TCPINFO, likewise */
+
+/* struct mptcp_info as of Linux 6.5; the headers that we are built with may be older. */
+struct connection_info {
+	uint8_t counts[8];
+	uint32_t flags, token;
+	uint64_t write_seq, snd_una, rcv_nxt;
+	uint8_t addresses[4];
+	uint32_t retransmits;
+	uint64_t bytes_retrans, bytes_sent, bytes_received, bytes_acked;
+};
+
+/* struct mptcp_subflow_data, and what stands behind it. */
+struct subflows {
+	uint32_t size_head, count, size_kernel, size_each;
+	struct tcp_info each[IPB_MPTCP_SUBFLOWS_MAX];
+};
+
+static uint32_t read_subflows(int fd, struct subflows *all)
+{
+	socklen_t size = sizeof *all;
+
+	memset(all, 0, sizeof *all);
+	all->size_head = offsetof(struct subflows, each);
+	all->size_each = sizeof all->each[0];
+	if (getsockopt(fd, SOL_MPTCP, MPTCP_EACH, all, &size) < 0)
+		return 0;
+	return all->count < IPB_MPTCP_SUBFLOWS_MAX ? all->count : IPB_MPTCP_SUBFLOWS_MAX;
+}
+
+uint32_t ipb_mptcp_subflows(int fd)
+{
+	struct subflows all;
+
+	return read_subflows(fd, &all);
+}
+
+static void add(struct ipb_tcp_sample *s, const struct tcp_info *i, int first)
+{
+	s->rtt_us += i->tcpi_rtt;
+	s->rttvar_us += i->tcpi_rttvar;
+	s->cwnd += i->tcpi_snd_cwnd;
+	s->retransmits += i->tcpi_total_retrans;
+	s->delivery_bps += i->tcpi_delivery_rate * 8;
+	s->acked_bytes += i->tcpi_bytes_acked;
+#define LEAST(to, from) (to) = first || (from) < (to) ? (from) : (to)
+#define MOST(to, from) (to) = (from) > (to) ? (from) : (to)
+	LEAST(s->min_rtt_us, i->tcpi_min_rtt);
+	LEAST(s->mss, i->tcpi_snd_mss);
+	LEAST(s->pmtu, i->tcpi_pmtu);
+	MOST(s->reordering, i->tcpi_reordering);
+	MOST(s->busy_us, i->tcpi_busy_time);
+	MOST(s->rwnd_us, i->tcpi_rwnd_limited);
+	MOST(s->sndbuf_us, i->tcpi_sndbuf_limited);
+#undef LEAST
+#undef MOST
+}
+
+/* Reads all subflows of a connection as one. 0, or -1 when fd is no Multipath TCP. */
+static int read_multipath(int fd, uint64_t now_ns, struct ipb_tcp_sample *s)
+{
+	struct connection_info whole = { 0 };
+	struct subflows all;
+	socklen_t size = sizeof whole;
+	const uint32_t count = read_subflows(fd, &all);
+
+	if (count == 0)
+		return -1;
+	*s = (struct ipb_tcp_sample){ .t_ns = now_ns };
+	for (uint32_t i = 0; i < count; i++)
+		add(s, &all.each[i], i == 0);
+	s->rtt_us /= count;
+	s->rttvar_us /= count;
+	if (getsockopt(fd, SOL_MPTCP, MPTCP_WHOLE, &whole, &size) == 0 && size >= sizeof whole)
+		s->acked_bytes = whole.bytes_acked;
+	return 0;
+}
+
 int ipb_tcp_sample_read(int fd, uint64_t now_ns, struct ipb_tcp_sample *s)
 {
 	struct tcp_info i = { 0 }; /* a kernel that is older than the structure fills its beginning */
 	socklen_t size = sizeof i;
 
+	/* Of Multipath TCP, TCP_INFO reports the first subflow alone. */
+	if (read_multipath(fd, now_ns, s) == 0)
+		return 0;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &size) < 0)
 		return -1;
 	*s = (struct ipb_tcp_sample){

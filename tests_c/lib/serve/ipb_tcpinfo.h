@@ -6,7 +6,9 @@
 
 #include <stdint.h>
 
-/* One reading. Those of the sending side mean something; what a kernel does not tell is 0. */
+#define IPB_MPTCP_SUBFLOWS_MAX 8 /* of a connection, in Linux */
+
+/* One reading. Those of the sending side mean something; what a kernel does not report is 0. */
 struct ipb_tcp_sample {
 	uint64_t t_ns;             /* CLOCK_MONOTONIC */
 	uint32_t rtt_us, rttvar_us; /* smoothed round trip and its mean deviation (RFC 6298) */
@@ -43,8 +45,14 @@ struct ipb_tcp_summary {
 	double busy, rwnd_limited, sndbuf_limited; /* shares of that time, 0..1 */
 };
 
-/* Reads it; 0, or -1 when fd is no TCP connection. */
+/* Reads it; 0, or -1 when fd is no TCP connection. Of Multipath TCP (RFC 8684) it is that of all subflows: window,
+ * retransmissions and delivery rate are sums; round trip and its variance are the subflows' mean, the smallest round trip is
+ * that of any; path MTU and segment are the smallest; the times of waiting are those of the subflow that has most;
+ * acknowledged is what the connection as a whole has got through, where the kernel reports it (Linux 6.5), else the sum. */
 int ipb_tcp_sample_read(int fd, uint64_t now_ns, struct ipb_tcp_sample *s);
+
+/* How many subflows a connection has now; 0: it is plain TCP, or has fallen back to it. */
+uint32_t ipb_mptcp_subflows(int fd);
 
 /* capacity: at least 2. 0, or -1 without memory. */
 int ipb_tcp_course_init(struct ipb_tcp_course *c, uint32_t capacity);

@@ -3,8 +3,9 @@
  *
  * ipb_now_ns reads CLOCK_MONOTONIC. `struct ipb_clock` gives the same time from the processor's time stamp counter,
  * for loops that read it with every packet: calibrated against CLOCK_MONOTONIC in this process, never cached in a
- * file, and only where the counter is invariant (same rate on all cores in all power states). Elsewhere it falls
- * back to CLOCK_MONOTONIC. One writer (ipb_clock_init), then any number of readers.
+ * file, and only where the counter is invariant (same rate on all cores in all power states). On arm64 that counter is
+ * the generic timer's virtual count (Arm Architecture Reference Manual, CNTVCT_EL0), used where the system itself keeps
+ * its time by it. Elsewhere it falls back to CLOCK_MONOTONIC. One writer (ipb_clock_init), then any number of readers.
  */
 #ifndef IPB_CLOCK_H
 #define IPB_CLOCK_H
@@ -13,6 +14,9 @@
 #include <time.h>
 #if defined(__x86_64__)
 #include <x86intrin.h>
+#endif
+#if defined(__x86_64__) || defined(__aarch64__)
+#define IPB_CLOCK_HAS_COUNTER 1
 #endif
 
 #define IPB_NS_PER_S 1000000000ull
@@ -24,7 +28,7 @@ struct ipb_clock {
 	uint64_t mult;     /* ns per tick, 32 fraction bits */
 	uint64_t spread_ns; /* uncertainty of one reference reading at calibration */
 	int tsc;           /* non-zero: the counter is used */
-	const char *source; /* "tsc" or "clock_monotonic", with the reason beside it in `why` */
+	const char *source; /* "tsc", "cntvct" or "clock_monotonic", with the reason beside it in `why` */
 	const char *why;
 };
 
@@ -37,6 +41,21 @@ static inline uint64_t ipb_clock_gettime_ns(clockid_t id)
 
 /* CLOCK_MONOTONIC, in ns. */
 static inline uint64_t ipb_now_ns(void) { return ipb_clock_gettime_ns(CLOCK_MONOTONIC); }
+
+#if defined(IPB_CLOCK_HAS_COUNTER)
+/* The processor's counter, whether it is invariant or not. */
+static inline uint64_t ipb_clock_counter(void)
+{
+#if defined(__x86_64__)
+	return __rdtsc();
+#else
+	uint64_t count;
+	/* Without the barrier it may be read before what a stamp is to come after: the kernel reads it like this, too. */
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(count) : : "memory");
+	return count;
+#endif
+}
+#endif
 
 /* Calibrates; blocks for IPB_CLOCK_CALIBRATION_NS. want_tsc 0 forces CLOCK_MONOTONIC. */
 void ipb_clock_init(struct ipb_clock *c, int want_tsc);
@@ -58,9 +77,9 @@ int64_t ipb_clock_realtime_offset_ns(const struct ipb_clock *c, uint64_t *spread
 /* The time, in ns of CLOCK_MONOTONIC. */
 static inline uint64_t ipb_clock_now(const struct ipb_clock *c)
 {
-#if defined(__x86_64__)
+#if defined(IPB_CLOCK_HAS_COUNTER)
 	if (__builtin_expect(c->tsc, 1))
-		return c->base_ns + (uint64_t)(((unsigned __int128)(__rdtsc() - c->base_tsc) * c->mult) >> 32);
+		return c->base_ns + (uint64_t)(((unsigned __int128)(ipb_clock_counter() - c->base_tsc) * c->mult) >> 32);
 #endif
 	(void)c;
 	return ipb_now_ns();
@@ -71,6 +90,8 @@ static inline void ipb_clock_relax(void)
 {
 #if defined(__x86_64__)
 	_mm_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
 #endif
 }
 

@@ -37,20 +37,32 @@ void ipb_cpus_read(struct ipb_cpus *c)
 	fclose(f);
 }
 
+int ipb_cpus_of(const struct ipb_cpus *from, const struct ipb_cpus *to, int cpu, double *busy, double *softirq)
+{
+	const uint32_t i = (uint32_t)cpu;
+
+	*busy = *softirq = 0;
+	if (cpu < 0 || i >= from->count || i >= to->count || to->cpu[i].all <= from->cpu[i].all || to->cpu[i].idle < from->cpu[i].idle)
+		return -1;
+	const double all = (double)(to->cpu[i].all - from->cpu[i].all);
+	*busy = 1 - (double)(to->cpu[i].idle - from->cpu[i].idle) / all;
+	*softirq = (double)(to->cpu[i].softirq - from->cpu[i].softirq) / all;
+	return 0;
+}
+
 void ipb_cpus_between(const struct ipb_cpus *from, const struct ipb_cpus *to, struct ipb_cpus_use *use)
 {
 	*use = (struct ipb_cpus_use){ .cpu = -1 };
 	for (uint32_t i = 0; i < from->count && i < to->count; i++) {
-		const double all = (double)(to->cpu[i].all - from->cpu[i].all);
-		if (to->cpu[i].all <= from->cpu[i].all || to->cpu[i].idle < from->cpu[i].idle)
+		double busy, softirq;
+		if (ipb_cpus_of(from, to, (int)i, &busy, &softirq) < 0)
 			continue;
-		const double busy = 1 - (double)(to->cpu[i].idle - from->cpu[i].idle) / all;
 		use->total += busy;
 		use->count++;
 		if (use->cpu >= 0 && busy <= use->busy)
 			continue;
 		use->cpu = (int)i;
 		use->busy = busy;
-		use->softirq = (double)(to->cpu[i].softirq - from->cpu[i].softirq) / all;
+		use->softirq = softirq;
 	}
 }

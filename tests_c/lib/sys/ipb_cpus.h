@@ -26,6 +26,8 @@ struct ipb_cpus_use {
 
 /* What cannot be read leaves count 0. */
 void ipb_cpus_read(struct ipb_cpus *c);
+/* Shares of one processor's time: busy, and of it in interrupts. 0, or -1: it is not known, and both are 0. */
+int ipb_cpus_of(const struct ipb_cpus *from, const struct ipb_cpus *to, int cpu, double *busy, double *softirq);
 void ipb_cpus_between(const struct ipb_cpus *from, const struct ipb_cpus *to, struct ipb_cpus_use *use);
 
 #endif

@@ -66,7 +66,7 @@ int ipb_error_print(const struct ipb_error *err, const char *name);
  * the controller shows. */
 void ipb_warn(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The file of the running program, for sentences that tell a person what to grant to it. */
+/* The file of the running program, for sentences that name what to grant to it. */
 const char *ipb_program(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ipb_link.h"
 
 #include <linux/gen_stats.h>
+#include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -13,6 +14,33 @@
 #include <unistd.h>
 
 #define ANSWERS_MAX 256 /* messages of the kernel that are read: a dump of all queueing disciplines */
+
+int ipb_netlink_open(void)
+{
+	const struct timeval patience = { .tv_sec = 1 };
+	const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	return fd;
+}
+
+const struct nlmsghdr *ipb_netlink_interface(uint32_t index, void *answer, size_t size)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg about;
+	} ask = { .head = { .nlmsg_len = sizeof ask, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST },
+	          .about = { .ifi_family = AF_UNSPEC, .ifi_index = (int)index } };
+	const struct nlmsghdr *m = answer;
+	const int fd = index != 0 ? ipb_netlink_open() : -1;
+
+	if (fd < 0)
+		return NULL;
+	const ssize_t n = send(fd, &ask, sizeof ask, 0) == (ssize_t)sizeof ask ? recv(fd, answer, size, 0) : -1;
+	close(fd);
+	return n > 0 && NLMSG_OK(m, (unsigned)n) && m->nlmsg_type == RTM_NEWLINK ? m : NULL;
+}
 
 /* Puts an attribute behind a request. */
 static void put(struct nlmsghdr *head, unsigned short type, const void *value, size_t size)
@@ -56,7 +84,6 @@ static unsigned route_of(int fd, const struct sockaddr_storage *to)
 	          .about = { .rtm_family = (unsigned char)to->ss_family } };
 	_Alignas(struct nlmsghdr) char answer[4096];
 	struct sockaddr_storage from;
-	struct timeval patience = { .tv_sec = 1 };
 	char device[IF_NAMESIZE] = "";
 	socklen_t from_size = sizeof from, device_size = sizeof device;
 	unsigned index = 0;
@@ -77,10 +104,9 @@ static unsigned route_of(int fd, const struct sockaddr_storage *to)
 		index = if_nametoindex(device);
 	if (index != 0)
 		put(&ask.head, RTA_OIF, &index, sizeof index);
-	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	const int netlink = ipb_netlink_open();
 	if (netlink < 0)
 		return index;
-	setsockopt(netlink, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	ssize_t n = send(netlink, &ask, ask.head.nlmsg_len, 0) > 0 ? recv(netlink, answer, sizeof answer, 0) : -1;
 	close(netlink);
 	const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
@@ -158,13 +184,11 @@ static uint64_t queue_drops(const char *name)
 		struct tcmsg about;
 	} ask = { .head = { .nlmsg_len = sizeof ask, .nlmsg_type = RTM_GETQDISC, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 	          .about = { .tcm_family = AF_UNSPEC, .tcm_ifindex = (int)if_nametoindex(name) } };
-	struct timeval patience = { .tv_sec = 1 };
 	uint64_t drops = 0;
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	const int fd = ipb_netlink_open();
 
 	if (fd < 0)
 		return 0;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	if (ask.about.tcm_ifindex != 0 && send(fd, &ask, sizeof ask, 0) == (ssize_t)sizeof ask)
 		for (int i = 0; i < ANSWERS_MAX && !read_part(fd, ask.about.tcm_ifindex, &drops); i++)
 			;
@@ -172,25 +196,51 @@ static uint64_t queue_drops(const char *name)
 	return drops;
 }
 
-/* The twelfth column of /proc/net/dev. */
-static uint64_t driver_drops(const char *name)
+int ipb_link_sent(const char *name, uint64_t *packets, uint64_t *dropped)
 {
 	FILE *file = fopen("/proc/net/dev", "re");
 	char line[512];
-	uint64_t drops = 0;
+	int status = -1;
 
+	*packets = *dropped = 0;
 	while (file != NULL && fgets(line, sizeof line, file) != NULL) {
 		char *start = line + strspn(line, " "), *colon = strrchr(line, ':');
-		unsigned long long value;
+		unsigned long long sent, drops;
 		if (colon == NULL || (size_t)(colon - start) != strlen(name) || memcmp(start, name, strlen(name)) != 0)
 			continue;
-		if (sscanf(colon + 1, "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu", &value) == 1)
-			drops = value;
+		if (sscanf(colon + 1, "%*u %*u %*u %*u %*u %*u %*u %*u %*u %llu %*u %llu", &sent, &drops) == 2) {
+			*packets = sent;
+			*dropped = drops;
+			status = 0;
+		}
 		break;
 	}
 	if (file != NULL)
 		fclose(file);
-	return drops;
+	return status;
 }
 
-uint64_t ipb_link_drops(const char *name) { return *name != '\0' ? queue_drops(name) + driver_drops(name) : 0; }
+uint64_t ipb_link_drops(const char *name)
+{
+	uint64_t packets, dropped;
+
+	if (*name == '\0')
+		return 0;
+	ipb_link_sent(name, &packets, &dropped);
+	return queue_drops(name) + dropped;
+}
+
+uint32_t ipb_link_downs(const char *name)
+{
+	_Alignas(struct nlmsghdr) char answer[IPB_NETLINK_ANSWER];
+	uint32_t downs = 0;
+	const struct nlmsghdr *m = ipb_netlink_interface(if_nametoindex(name), answer, sizeof answer);
+
+	if (m == NULL)
+		return 0;
+	int left = (int)m->nlmsg_len - (int)NLMSG_LENGTH(sizeof(struct ifinfomsg));
+	for (struct rtattr *a = IFLA_RTA(NLMSG_DATA(m)); RTA_OK(a, left); a = RTA_NEXT(a, left))
+		if (a->rta_type == IFLA_CARRIER_DOWN_COUNT && RTA_PAYLOAD(a) >= sizeof downs)
+			memcpy(&downs, RTA_DATA(a), sizeof downs);
+	return downs;
+}

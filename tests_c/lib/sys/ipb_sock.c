@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <netpacket/packet.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,14 @@ int ipb_sock_resolve(const char *host, uint16_t port, int type, int passive, str
 	return n > 0 ? n : ipb_error(err, "\"%s\" has no address", host != NULL ? host : "");
 }
 
+int ipb_sock_no_mptcp(int error, struct ipb_error *err)
+{
+	if (error != EPROTONOSUPPORT && error != ENOPROTOOPT && error != EINVAL)
+		return ipb_error_errno(err, error, "cannot open a Multipath TCP socket");
+	return ipb_error(err, "argument mptcp: Multipath TCP is not to be had here (%s): the kernel has to be built with CONFIG_MPTCP, "
+	                 "and sysctl net.mptcp.enabled has to be 1; else leave mptcp out", strerror(error));
+}
+
 static int listen_one(struct ipb_address *at, const char *host, uint16_t port, int type,
                       const struct ipb_sock_options *options, struct ipb_error *err)
 {
@@ -109,8 +118,10 @@ static int listen_one(struct ipb_address *at, const char *host, uint16_t port, i
 	int family = at->storage.ss_family, no = 0, yes = 1;
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, mptcp ? IPB_IPPROTO_MPTCP : 0);
 
+	if (fd < 0 && mptcp)
+		return ipb_sock_no_mptcp(errno, err);
 	if (fd < 0)
-		return ipb_error_errno(err, errno, "cannot open a %s socket", mptcp ? "Multipath TCP" : kind(type));
+		return ipb_error_errno(err, errno, "cannot open a %s socket", kind(type));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
 	if (type == SOCK_STREAM)
@@ -215,6 +226,16 @@ uint64_t ipb_sock_drops(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
 }
 
+void ipb_sock_watch_peer(int fd, int idle_s, int interval_s, int probes)
+{
+	const int yes = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 uint16_t ipb_sock_port(int fd)
 {
 	struct sockaddr_storage at;
@@ -235,4 +256,14 @@ void ipb_sock_name(const struct sockaddr *address, socklen_t size, char *to, siz
 		snprintf(to, to_size, "?");
 	else
 		snprintf(to, to_size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int ipb_sock_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	if (a->ss_family != b->ss_family)
+		return 0;
+	if (a->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+	return a->ss_family == AF_INET6 && memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+	                                          &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }

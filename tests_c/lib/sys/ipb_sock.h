@@ -47,7 +47,7 @@ struct ipb_sock_options {
 	int reuse;              /* SO_REUSEADDR */
 	int reuse_port;         /* SO_REUSEPORT */
 	int nodelay;            /* TCP_NODELAY */
-	int mptcp;              /* ipb_sock_listen: a TCP socket that takes Multipath TCP (RFC 8684), too */
+	int mptcp;              /* ipb_sock_listen: a TCP socket that accepts Multipath TCP (RFC 8684), too */
 	const char *sockopts;   /* "SO_X;SO_Y=value", see ipb_sock_apply_text */
 };
 
@@ -74,6 +74,9 @@ int ipb_sock_connect(const char *host, uint16_t port, int type, const struct ipb
 int ipb_sock_connect_to(const struct ipb_address *to, int n, const char *host, uint16_t port, int type,
                         const struct ipb_sock_options *options, int *chosen, struct ipb_error *err);
 
+/* -1 and a sentence with the reason why a socket of Multipath TCP could not be opened, and what to do. */
+int ipb_sock_no_mptcp(int error, struct ipb_error *err);
+
 /* Opens a socket bound to host:port (host "" or NULL: IPv6 and IPv4 both, where IPv6 exists); TCP listens.
  * Port 0: any free one, see ipb_sock_port. */
 int ipb_sock_listen(const char *host, uint16_t port, int type, const struct ipb_sock_options *options,
@@ -95,6 +98,9 @@ int ipb_sock_apply_text(int fd, const char *text, struct ipb_error *err);
 /* One of them, "NAME" or "NAME=value", whoever's spelling it is; the word is cut at its "=". 0, or -1 and a sentence. */
 int ipb_sock_apply_word(int fd, char *word, struct ipb_error *err);
 
+/* A TCP peer whose machine is gone is noticed: after idle_s seconds of silence, then `probes` questions of interval_s each. */
+void ipb_sock_watch_peer(int fd, int idle_s, int interval_s, int probes);
+
 /* Local port of a socket, 0 when unknown. */
 uint16_t ipb_sock_port(int fd);
 
@@ -104,5 +110,8 @@ uint64_t ipb_sock_drops(int fd);
 
 /* "127.0.0.1:7", "[::1]:7" or "?" into to (at least 64 bytes). */
 void ipb_sock_name(const struct sockaddr *address, socklen_t size, char *to, size_t to_size);
+
+/* Whether two addresses are of the same host, whatever their ports. */
+int ipb_sock_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 #endif

@@ -19,7 +19,7 @@ static int get_int(int fd, int level, int option, int *value)
 	return getsockopt(fd, level, option, value, &size);
 }
 
-/* Sets an option and reads it back: one that a kernel takes and does not keep is an error, too. */
+/* Sets an option and reads it back: one that a kernel accepts and does not keep is an error, too. */
 static int set_int(int fd, int level, int option, int value, const char *name, struct ipb_error *err)
 {
 	int now = value;
@@ -31,7 +31,7 @@ static int set_int(int fd, int level, int option, int value, const char *name, s
 	return 0;
 }
 
-/* least: fewer bytes are an error, which says how to get them. */
+/* least: fewer bytes are an error, with what to do about it. */
 static int check_buffer(int fd, int option, int least, const char *name, struct ipb_error *err)
 {
 	int now = 0;

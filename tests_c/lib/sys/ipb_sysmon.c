@@ -107,7 +107,16 @@ void ipb_sysmon_read(struct ipb_sysmon *m, const char *link)
 		m->major_faults = (uint64_t)usage.ru_majflt;
 	}
 	m->link_drops = ipb_link_drops(link);
+	m->link_downs = ipb_link_downs(link);
 	read_snmp(m, text); /* last: what this reading made others drop is not to be counted after it */
 	uint64_t before = ipb_now_ns(), real = ipb_clock_gettime_ns(CLOCK_REALTIME), after = ipb_now_ns();
 	m->realtime_offset_ns = (int64_t)real - (int64_t)(before + (after - before) / 2);
+}
+
+uint64_t ipb_sysmon_queue_drops(uint64_t drops, const struct ipb_sysmon *before, const struct ipb_sysmon *after)
+{
+	const uint64_t full = after->udp_rcvbuf_errors > before->udp_rcvbuf_errors ? after->udp_rcvbuf_errors - before->udp_rcvbuf_errors
+	                                                                           : 0;
+
+	return drops < full ? drops : full;
 }

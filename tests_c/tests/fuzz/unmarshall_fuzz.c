@@ -7,6 +7,8 @@
 #define latency_unmarshal check_unmarshal
 #define latency_result_free check_result_free
 #define latency_hist_open check_hist_open
+#define latency_read check_read
+#define latency_read_cleanup check_read_cleanup
 #include "../../latency/unmarshal.c"
 #undef latency_unmarshal
 #undef latency_result_free

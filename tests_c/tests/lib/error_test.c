@@ -5,25 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "captured.h"
 #include "ipb_error.h"
 
 /* What an objection gives with this host, and what it prints on stderr. */
 static int object(const struct ipbench_host *host, struct ipb_error *err, char *printed, size_t size)
 {
-	FILE *file = tmpfile();
-	int saved = dup(2);
+	struct captured c = captured_begin(2);
 
-	assert_true(file != NULL && saved >= 0);
-	fflush(stderr);
-	dup2(fileno(file), 2);
 	ipb_error_attach(err, host);
 	int status = ipb_objection(err, "argument %s is not known", "x");
-	fflush(stderr);
-	dup2(saved, 2);
-	close(saved);
-	rewind(file);
-	printed[fread(printed, 1, size - 1, file)] = '\0';
-	fclose(file);
+	captured_end(&c, printed, size);
 	return status;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ipb_bytes.h"
+#include "ipb_interval.h"
 #include "ipb_hist.h"
 #include "ipb_rng.h"
 
@@ -273,9 +274,39 @@ static void restored_figures_must_fit(void **state)
 	ipb_hist_free(&h);
 }
 
+/* An interval's histogram is one of HdrHistogram's with two digits: read as such it has the same values. */
+static void coarse_ones_are_hdrhistograms_too(void **state)
+{
+	static uint32_t counts[IPB_COARSE_LENGTH];
+	static uint8_t bytes[40 + 5 * IPB_COARSE_LENGTH];
+	struct ipb_hist h;
+	uint64_t least = UINT64_MAX, most = 0;
+	struct ipb_rng rng;
+
+	(void)state;
+	ipb_rng_seed(&rng, 3);
+	for (int i = 0; i < 5000; i++) {
+		const uint64_t v = 1000 + ipb_rng_next(&rng) % 50000000;
+		counts[ipb_coarse_index(v)]++;
+		least = v < least ? v : least;
+		most = v > most ? v : most;
+	}
+	assert_int_equal(ipb_hist_init(&h), 0);
+	size_t size = ipb_hist_encode_coarse(counts, IPB_COARSE_LENGTH, bytes, sizeof bytes);
+	assert_true(size > 40 && size < 4000);
+	assert_int_equal(ipb_hist_decode(&h, bytes, size), 0);
+	assert_int_equal(h.count, 5000);
+	assert_true(fabs((double)h.max_ns / (double)most - 1) < 0.008);
+	assert_true(fabs((double)h.min_ns / (double)least - 1) < 0.008);
+	assert_true(fabs((double)ipb_hist_percentile(&h, 50) / 25000000 - 1) < 0.05);
+	assert_int_equal(ipb_hist_encode_coarse(counts, IPB_COARSE_LENGTH, bytes, size - 1), 0);
+	ipb_hist_free(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(coarse_ones_are_hdrhistograms_too),
 		cmocka_unit_test(percentiles_are_within_a_thousandth),
 		cmocka_unit_test(every_bucket_contains_its_values),
 		cmocka_unit_test(merged_equals_pooled),

@@ -61,6 +61,44 @@ static void reports(void **state)
 	assert_int_equal(iperf2_report_decode(d, sizeof d, &r), -1);
 }
 
+/* 1000 datagrams of 100 bytes were sent; each server's own way to tell that 10 were lost on the way. */
+static void servers_count_differently(void **state)
+{
+	static const struct {
+		const char *who;
+		uint64_t bytes, lost, datagrams;
+		uint64_t real_bytes, real_datagrams;
+	} cases[] = {
+		{ "iperf", 99000, 10, 1000, 99000, 1000 },
+		{ "zperf, which counts the last datagram", 99100, 10, 1000, 99000, 1000 },
+		{ "zperf, which tells those that came", 99000, 10, 990, 99000, 1000 },
+		{ "zperf, nothing lost", 100100, 0, 1000, 100000, 1000 },
+		{ "bytes of other datagrams are left", 99001, 10, 990, 99001, 990 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct iperf2_report r = { .bytes = cases[i].bytes, .lost = cases[i].lost, .datagrams = cases[i].datagrams };
+		iperf2_report_settle(&r, 1000, 100);
+		if (r.bytes != cases[i].real_bytes || r.datagrams != cases[i].real_datagrams || r.lost != cases[i].lost)
+			fail_msg("%s: %llu bytes, %llu datagrams", cases[i].who, (unsigned long long)r.bytes, (unsigned long long)r.datagrams);
+	}
+}
+
+/* As iperf 2's manual and lwIP's lwiperf.c have it: flags, threads, port, two sizes, and the time in hundredths below 0. */
+static void asking(void **state)
+{
+	static const uint8_t after[IPERF2_SETTINGS] = { 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0x13, 0x8a, 0, 0, 0, 0, 0, 0, 0, 0,
+		                                        0xff, 0xff, 0xff, 0x6a };
+	uint8_t got[IPERF2_SETTINGS];
+
+	(void)state;
+	iperf2_ask_back(got, 5002, 1499000000);
+	assert_memory_equal(got, after, sizeof got);
+	iperf2_ask_back(got, 5002, 1500000000);
+	assert_memory_equal(got, after, sizeof got);
+}
+
 static void the_end(void **state)
 {
 	struct ipb_sock_options o = { .dscp = -1 };
@@ -97,7 +135,8 @@ static void the_end(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(datagrams), cmocka_unit_test(reports), cmocka_unit_test(the_end) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(datagrams), cmocka_unit_test(reports), cmocka_unit_test(the_end),
+		                            cmocka_unit_test(servers_count_differently), cmocka_unit_test(asking) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /* The pump between sockets of this process: bytes, rates of threads, jitter, numbers.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -12,6 +14,7 @@
 #include "ipb_clock.h"
 #include "ipb_pump.h"
 #include "ipb_sock.h"
+#include "ipb_threads.h"
 
 #define PACKETS 200
 #define SESSION 0x1234567890abcdefull
@@ -35,6 +38,18 @@ static void connected(int type, int ends[2])
 	while ((ends[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
 		usleep(1000);
 	close(listener);
+}
+
+/* A pump with both ends of one connection: the first stream sends, the second receives. */
+static void pump_of_two(struct ipb_pump *p)
+{
+	int ends[2];
+
+	connected(SOCK_STREAM, ends);
+	assert_int_equal(ipb_pump_init(p, 2, &err), 0);
+	p->streams[0].fd = ends[0];
+	p->streams[0].sends = 1;
+	p->streams[1].fd = ends[1];
 }
 
 static double used_s(void)
@@ -70,14 +85,9 @@ static void a_busy_thread_is_seen(void **state)
 {
 	struct ipb_pump p;
 	struct ipb_pump_use use;
-	int ends[2];
 
 	(void)state;
-	connected(SOCK_STREAM, ends);
-	assert_int_equal(ipb_pump_init(&p, 2, &err), 0);
-	p.streams[0].fd = ends[0];
-	p.streams[0].sends = 1;
-	p.streams[1].fd = ends[1];
+	pump_of_two(&p);
 	configure(&p, 0.1, 1);
 	assert_int_equal(ipb_pump_start(&p, &err), 0);
 	watch_until(&p, p.config.window_start_ns);
@@ -94,6 +104,123 @@ static void a_busy_thread_is_seen(void **state)
 	assert_true(use.cpus.count >= 1 && use.cpus.total <= use.cpus.count + 0.1);
 	assert_true(p.streams[1].bins.total > 1000000 && p.streams[1].bins.total <= p.streams[0].bins.total);
 	ipb_pump_free(&p);
+}
+
+/* What a thread of the test has had of its processor, until it is told to stop. */
+struct rival {
+	int cpu, stop;
+	pthread_t thread;
+	_Atomic uint64_t used_ns;
+};
+
+static void *take_turns(void *arg)
+{
+	struct rival *r = arg;
+
+	ipb_threads_pin(r->cpu);
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED))
+		atomic_store(&r->used_ns, ipb_clock_gettime_ns(CLOCK_THREAD_CPUTIME_ID));
+	return NULL;
+}
+
+/* A thread that sends without end, for so long, on the processor of one that only spins. Returns the share that the other one had, by
+ * its own clock. */
+static double beside_a_rival(double seconds, struct ipb_pump_use *use)
+{
+	struct rival rival = { .cpu = sched_getcpu() };
+	struct ipb_pump p;
+	int ends[2];
+
+	connected(SOCK_DGRAM, ends);
+	assert_int_equal(ipb_pump_init(&p, 1, &err), 0);
+	p.streams[0].fd = ends[0];
+	p.streams[0].sends = 1;
+	configure(&p, 0.2, seconds);
+	p.config.udp = 1;
+	p.config.size = 1000;
+	p.config.cpus[p.config.cpu_count++] = rival.cpu;
+	assert_int_equal(pthread_create(&rival.thread, NULL, take_turns, &rival), 0);
+	assert_int_equal(ipb_pump_start(&p, &err), 0);
+	watch_until(&p, p.config.window_start_ns);
+	const uint64_t used = rival.used_ns, from = ipb_now_ns();
+	watch_until(&p, p.config.window_end_ns);
+	const double others = (double)(rival.used_ns - used) / (double)(ipb_now_ns() - from);
+	__atomic_store_n(&rival.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(rival.thread, NULL);
+	ipb_pump_stop(&p);
+	ipb_pump_use(&p, use);
+	ipb_pump_free(&p);
+	close(ends[1]);
+	assert_true(use->known && use->threads == 1 && use->thread[0].sends && use->thread[0].cpu == rival.cpu);
+	assert_true(use->thread[0].running == use->busiest_thread);
+	return others;
+}
+
+/* What it does not run it waits, at least for as long as the other one runs. The kernel counts a wait when it is over: where the
+ * machine is crowded, and waits are long, more time is given. */
+static void a_thread_that_waits_is_seen(void **state)
+{
+	struct ipb_pump_use use;
+	const struct ipb_pump_thread *t = &use.thread[0];
+	double others = 0;
+	int fits = 0;
+
+	(void)state;
+	for (double seconds = 1; !fits && seconds < 20; seconds *= 2) {
+		others = beside_a_rival(seconds, &use);
+		fits = t->waiting >= others - 0.1 && t->running + t->waiting >= 0.9 && t->running + t->waiting <= 1.1;
+	}
+	if (!fits)
+		fail_msg("running %.3f, waiting %.3f of the time; the other one ran %.3f", t->running, t->waiting, others);
+	if (t->busy < 0.9 || t->busy > 1 || t->softirq > t->busy)
+		fail_msg("the processor was busy for %.3f of the time, %.3f with interrupts", t->busy, t->softirq);
+}
+
+static int threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int n = -2; /* . and .. */
+
+	assert_non_null(tasks);
+	while (readdir(tasks) != NULL)
+		n++;
+	closedir(tasks);
+	return n;
+}
+
+/* As the kernel counts threads: all are there before the start, none moves a byte then, and the end without a start ends them. */
+static void threads_wait_for_the_start(void **state)
+{
+	struct ipb_pump p;
+	int before = threads();
+
+	(void)state;
+	for (int i = 0; i < 50; i++) { /* those of the test before may be seen for a moment, too */
+		usleep(1000);
+		if (threads() < before) {
+			before = threads();
+			i = 0;
+		}
+	}
+	for (int starts = 0; starts < 2; starts++) {
+		pump_of_two(&p);
+		configure(&p, 0, 1);
+		assert_int_equal(ipb_pump_prepare(&p, &err), 0);
+		assert_int_equal(threads(), before + 2);
+		usleep(20000);
+		assert_int_equal(ipb_pump_bytes(&p, 1), 0);
+		if (starts) {
+			assert_int_equal(ipb_pump_start(&p, &err), 0);
+			assert_int_equal(threads(), before + 2);
+			for (int i = 0; i < 5000 && ipb_pump_bytes(&p, 0) == 0; i++)
+				usleep(1000);
+			assert_true(ipb_pump_bytes(&p, 0) > 0);
+		}
+		ipb_pump_free(&p);
+		for (int i = 0; i < 1000 && threads() > before; i++) /* one that was joined may be seen for a moment */
+			usleep(1000);
+		assert_int_equal(threads(), before);
+	}
 }
 
 /* A datagram from the description of its bytes (ipb_pump_udp.c). */
@@ -177,7 +304,9 @@ static void datagrams_are_told_apart(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_busy_thread_is_seen), cmocka_unit_test(jitter_is_rfc_3550s),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_busy_thread_is_seen), cmocka_unit_test(a_thread_that_waits_is_seen),
+		                            cmocka_unit_test(threads_wait_for_the_start),
+		                            cmocka_unit_test(jitter_is_rfc_3550s),
 		                            cmocka_unit_test(datagrams_are_told_apart) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

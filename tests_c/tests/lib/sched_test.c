@@ -243,6 +243,35 @@ static void ramp_rises_evenly(void **state)
 	assert_int_equal(s.due_ns, 1001000000);
 }
 
+/* 512 kbit/s of 64 bytes are 1000 packets a second: 2200 in a second of overload, and 1000 in the one after it, which begins
+ * with a packet. */
+static void overload_is_even_and_ends_on_time(void **state)
+{
+	struct ipb_sizes sizes = sizes_of("64");
+	struct ipb_sched s;
+	uint64_t last = 0;
+	int during = 0, after = 0;
+
+	(void)state;
+	ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, 512e3, &sizes, 1, 0, 1000000000);
+	ipb_sched_overload(&s, 2.2);
+	for (; s.due_ns < 1000000000; during++, ipb_sched_next(&s)) {
+		assert_in_range(s.due_ns - last, 454544, 454547);
+		last = s.due_ns;
+	}
+	assert_in_range(during, 2199, 2200);
+	assert_int_equal(s.due_ns, 1000000000);
+	for (; s.due_ns < 2000000000; after++, ipb_sched_next(&s))
+		assert_int_equal(s.due_ns, 1000000000 + (uint64_t)after * 1000000);
+	assert_int_equal(after, 1000);
+	/* Without a ramp there is no time for it. */
+	ipb_sched_init(&s, IPB_ARRIVAL_CONSTANT, 1, 512e3, &sizes, 1, 5, 0);
+	ipb_sched_overload(&s, 2.2);
+	assert_int_equal(s.due_ns, 5);
+	ipb_sched_next(&s);
+	assert_int_equal(s.due_ns, 1000005);
+}
+
 /* Skipping is the same as stepping, to the last bit of the due times, where these are arithmetic; with few packets it is
  * for Poisson arrivals, too. */
 static void skipping_is_stepping(void **state)
@@ -251,8 +280,10 @@ static void skipping_is_stepping(void **state)
 		enum ipb_arrival arrival;
 		uint32_t burst;
 		uint64_t ramp_ns;
-	} models[] = { { IPB_ARRIVAL_CONSTANT, 1, 0 }, { IPB_ARRIVAL_CONSTANT, 1, 300000 }, { IPB_ARRIVAL_BURST, 7, 0 },
-		       { IPB_ARRIVAL_BURST, 7, 300000 }, { IPB_ARRIVAL_POISSON, 1, 0 }, { IPB_ARRIVAL_POISSON, 1, 300000 } };
+		double overload;
+	} models[] = { { IPB_ARRIVAL_CONSTANT, 1, 0, 0 }, { IPB_ARRIVAL_CONSTANT, 1, 300000, 0 }, { IPB_ARRIVAL_BURST, 7, 0, 0 },
+		       { IPB_ARRIVAL_BURST, 7, 300000, 0 }, { IPB_ARRIVAL_POISSON, 1, 0, 0 }, { IPB_ARRIVAL_POISSON, 1, 300000, 0 },
+		       { IPB_ARRIVAL_CONSTANT, 1, 300000, 2.2 }, { IPB_ARRIVAL_BURST, 7, 300000, 0.3 } };
 	static const double rates[] = { 3.3e6, 512e6, 3.3e9, 1e12 };
 	struct ipb_sizes sizes = sizes_of("64");
 
@@ -262,6 +293,7 @@ static void skipping_is_stepping(void **state)
 			struct ipb_sched a, b;
 			uint64_t until = 1000;
 			ipb_sched_init(&a, models[m].arrival, models[m].burst, rates[k], &sizes, 3, 1000, models[m].ramp_ns);
+			ipb_sched_overload(&a, models[m].overload);
 			b = a;
 			for (uint64_t round = 0; round < 300; round++) {
 				const uint64_t step = 1 + round * round * 7919 % 40000, before = b.number;
@@ -335,6 +367,7 @@ int main(void)
 		cmocka_unit_test(taken_at_once_or_one_by_one),
 		cmocka_unit_test(even_packets_are_taken_at_once),
 		cmocka_unit_test(skipping_is_stepping),           cmocka_unit_test(a_billion_packets_are_skipped_at_once),
+		cmocka_unit_test(overload_is_even_and_ends_on_time),
 		cmocka_unit_test(ramp_rises_evenly),              cmocka_unit_test(wrong_words_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

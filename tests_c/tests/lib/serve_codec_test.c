@@ -171,9 +171,12 @@ static void some_result(struct ipb_bulk_result *r)
 	r->streams = calloc(r->count, sizeof *r->streams);
 	r->received = calloc(r->steps, sizeof(double));
 	r->sent = calloc(r->steps, sizeof(double));
-	r->use = (struct ipb_pump_use){ 1, 2, 0.75, 1.25, { 1, 0.875, 0.25, 1.5, 2 } };
+	r->use = (struct ipb_pump_use){
+		.known = 1, .threads = 2, .busiest_thread = 0.75, .all_threads = 1.25, .cpus = { 1, 0.875, 0.25, 1.5, 2 },
+		.thread = { { .sends = 1, .cpu = 3, .running = 0.75, .waiting = 0.125, .busy = 1, .softirq = 0.5 },
+		            { .cpu = -1, .running = 0.5 } } };
 	for (uint32_t i = 0; i < r->count; i++) {
-		r->streams[i] = (struct ipb_bulk_stream){ .present = 1, .sends = i == 1, .over = IPB_PUMP_BROKEN, .error = 104,
+		r->streams[i] = (struct ipb_bulk_stream){ .present = 1, .sends = i == 1, .over = IPB_PUMP_BROKEN, .error = 104, .thread = i % 2,
 			.bytes = 1000 + i, .window_bytes = 900.5, .datagrams = 8, .measured = 7, .jitter_ns = 12.5,
 			.tcp = { .known = 1, .retransmits = 3, .rtt_mean_us = 20.25, .busy = 0.5, .mss = 1448 } };
 		r->streams[i].sample_count = 4;
@@ -194,6 +197,7 @@ static void results_come_back_as_they_went(void **state)
 	assert_non_null(bytes);
 	assert_int_equal(ipb_bulk_result_read(&back, 3, bytes, size), 0);
 	assert_true(back.steps == 5 && back.received[4] == 17 && back.use.busiest_thread == 0.75 && back.use.cpus.cpu == 1);
+	assert_memory_equal(back.use.thread, r.use.thread, sizeof r.use.thread);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_memory_equal(back.streams[i].samples, r.streams[i].samples, 4 * sizeof(struct ipb_tcp_sample));
 		back.streams[i].samples = r.streams[i].samples = (free(back.streams[i].samples), free(r.streams[i].samples), NULL);
@@ -229,6 +233,10 @@ static void damaged_results_are_refused(void **state)
 			ipb_bulk_result_free(&back);
 		bytes[at] = was;
 	}
+	free(bytes);
+	r.streams[2].thread = 2; /* which there is not */
+	bytes = ipb_bulk_result_write(&r, &size);
+	assert_int_equal(ipb_bulk_result_read(&back, 3, bytes, size), -1);
 	free(bytes);
 	ipb_bulk_result_free(&r);
 }

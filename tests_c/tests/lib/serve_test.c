@@ -11,49 +11,33 @@
 #include "ipb_bulk.h"
 #include "ipb_clock.h"
 #include "ipb_pump.h"
-#include "ipb_serve.h"
 #include "ipb_sock.h"
+#include "serving.h"
 
 #define HELLO_MS 300
 #define IDLE_MS 400
 #define PENDING 8
 #define PATIENCE_MS 5000
 
-static struct ipb_error err;
-static struct ipb_serve *serve;
 static struct ipb_bulk *bulk;
-static struct ipb_stop stop;
-static pthread_t thread;
 static uint16_t port;
-
-static void *run(void *arg)
-{
-	(void)arg;
-	ipb_serve_run(serve, &stop, &err);
-	return NULL;
-}
 
 static int begin(void **state)
 {
 	const struct ipb_serve_options o = { .ip = "127.0.0.1", .pending_max = PENDING, .hello_ms = HELLO_MS };
 
 	(void)state;
-	memset(&stop, 0, sizeof stop);
-	serve = ipb_serve_open(&o, &err);
 	bulk = ipb_bulk_new(IDLE_MS);
-	if (serve == NULL || bulk == NULL)
+	if (bulk == NULL || serving_begin(&o, ipb_bulk_service(bulk)) != 0)
 		return -1;
-	ipb_serve_add(serve, ipb_bulk_service(bulk));
 	port = ipb_serve_port(serve);
-	return pthread_create(&thread, NULL, run, NULL);
+	return 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	ipb_stop_ask(&stop);
-	pthread_join(thread, NULL);
-	ipb_serve_close(serve);
+	serving_end();
 	ipb_bulk_free(bulk);
 	return 0;
 }

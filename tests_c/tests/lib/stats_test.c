@@ -123,7 +123,7 @@ static void without_resolution_the_median_has_no_interval(void **state)
 	assert_int_equal(e->mean.batches, IPB_BATCHES);
 	record_series(e, &r, 0, 300, 998000);
 	assert_int_equal(e->median.batches, IPB_BATCHES);
-	uint64_t p50 = ipb_interval_percentile(e, &e->intervals[7], 0.5);
+	uint64_t p50 = ipb_interval_percentile(&e->intervals[7], e->base_ns, 0.5);
 	assert_in_range(p50, 999800, 1000200); /* the time series knows them better, too */
 	record_series(e, &r, 0, 300, 2000000); /* all are below what the warm-up's shortest lets expect */
 	assert_int_equal(e->median.batches, 0);

@@ -5,7 +5,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +22,7 @@ static void lists_of_cpus(void **state)
 	static const char *const bad[] = { "0", "99999", "0-", "-1", "1-0", "a", "0,,1", "0-0,0", "0-99999", "0x1", "1 2",
 		                           "999999999999999999999-1" };
 	cpu_set_t allowed;
-	char one[16];
+	char one[24];
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof allowed, &allowed), 0);
@@ -86,9 +88,124 @@ static void burners_die_with_their_maker(void **state)
 	close(pipes[0]);
 }
 
+static char tree[64];
+
+/* A file of a fake powercap folder. */
+static void put(const char *zone, const char *name, const char *text)
+{
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/%s", tree, zone);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/%s/%s", tree, zone, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void remove_tree(void)
+{
+	char command[96];
+
+	snprintf(command, sizeof command, "rm -rf %s", tree);
+	assert_int_equal(system(command), 0);
+	unsetenv(IPB_ENERGY_VARIABLE);
+}
+
+static void make_tree(void)
+{
+	strcpy(tree, "/tmp/ipb-energy-XXXXXX");
+	assert_non_null(mkdtemp(tree));
+	setenv(IPB_ENERGY_VARIABLE, tree, 1);
+	put("intel-rapl:0", "name", "package-0\n");
+	put("intel-rapl:0", "max_energy_range_uj", "262143328850\n");
+	put("intel-rapl:0", "energy_uj", "1000000\n");
+	put("intel-rapl:1", "name", "psys\n");
+	put("intel-rapl:1", "max_energy_range_uj", "262143328850\n");
+	put("intel-rapl:1", "energy_uj", "5000000\n");
+	put("intel-rapl:2", "name", "package-1\n");
+	put("intel-rapl:2", "max_energy_range_uj", "262143328850\n");
+	put("intel-rapl:2", "energy_uj", "262143000000\n");
+}
+
+/* Two packages, of which one's counter begins again; the platform's (psys) holds both and is not added. */
+static void energy_of_all_packages(void **state)
+{
+	struct ipb_energy energy;
+	struct ipb_energy_reading a, b;
+
+	(void)state;
+	make_tree();
+	ipb_energy_open(&energy);
+	assert_int_equal(energy.count, 2);
+	ipb_energy_read(&energy, &a);
+	put("intel-rapl:0", "energy_uj", "3500000\n");
+	put("intel-rapl:1", "energy_uj", "99000000\n");
+	put("intel-rapl:2", "energy_uj", "171150\n");
+	ipb_energy_read(&energy, &b);
+	double joules = ipb_energy_joules(&energy, &a, &b);
+	assert_true(joules > 2.9999 && joules < 3.0001); /* 2.5 and 0.32885 + 0.17115 */
+	assert_true(ipb_energy_joules(&energy, &a, &a) == 0);
+	put("intel-rapl:2", "energy_uj", "\n");
+	ipb_energy_read(&energy, &b);
+	assert_true(ipb_energy_joules(&energy, &a, &b) < 0);
+	ipb_energy_close(&energy);
+	remove_tree();
+}
+
+static void without_counters_there_is_a_reason(void **state)
+{
+	struct ipb_energy energy;
+	struct ipb_energy_reading r;
+
+	(void)state;
+	make_tree();
+	put("intel-rapl:2", "energy_uj", "");
+	ipb_energy_open(&energy);
+	assert_int_equal(energy.count, 0);
+	assert_non_null(strstr(energy.why, "intel-rapl:2/energy_uj cannot be read"));
+	remove_tree();
+	setenv(IPB_ENERGY_VARIABLE, "/nowhere", 1);
+	ipb_energy_open(&energy);
+	assert_int_equal(energy.count, 0);
+	assert_non_null(strstr(energy.why, "no intel-rapl"));
+	ipb_energy_read(&energy, &r);
+	assert_true(ipb_energy_joules(&energy, &r, &r) < 0);
+	unsetenv(IPB_ENERGY_VARIABLE);
+}
+
+/* What the plugin writes: the metric, or why there is none. */
+static void energy_in_the_result(void **state)
+{
+	static struct meter m;
+
+	(void)state;
+	make_tree();
+	ipb_energy_open(&m.energy);
+	ipb_energy_read(&m.energy, &m.energy_first);
+	put("intel-rapl:0", "energy_uj", "2000000\n");
+	ipb_energy_read(&m.energy, &m.energy_last);
+	char *json = meter_json(&m, 0);
+	assert_non_null(strstr(json, "{\"name\":\"energy\",\"value\":1,\"unit\":\"J\"}"));
+	assert_null(strstr(json, "\"joules\""));
+	free(json);
+	ipb_energy_close(&m.energy);
+	remove_tree();
+	setenv(IPB_ENERGY_VARIABLE, "/nowhere", 1);
+	ipb_energy_open(&m.energy);
+	json = meter_json(&m, 0);
+	assert_non_null(strstr(json, "\"energy\":{\"joules\":null,\"why\":\"this machine tells of no energy"));
+	free(json);
+	unsetenv(IPB_ENERGY_VARIABLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(lists_of_cpus), cmocka_unit_test(figures),
+		                            cmocka_unit_test(energy_of_all_packages),
+		                            cmocka_unit_test(without_counters_there_is_a_reason),
+		                            cmocka_unit_test(energy_in_the_result),
 		                            cmocka_unit_test(burners_die_with_their_maker) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,10 @@
-/* link: discard/discard.o discard/sender.o */
+/* link: discard.a */
 /* discard: its run number when nobody gives one, and its errors when it cannot send.  SPDX-License-Identifier: MIT */
-#include "unit.h"
+#include "quiet.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define IPBENCH_TEST_CLIENT
+#include "../../discard/result.h"
 #include "../../discard/sender.h"
 #include "ipb_bytes.h"
 #include "ipb_clock.h"
@@ -25,6 +27,7 @@ static struct ipbench_progress progress;
 static char text[1024];
 static struct ipbench_host host = { IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR, sizeof host, 0, IPBENCH_FORM_EXTENDED, 0, 0, 0,
 	                            sizeof text, text, &progress, 0, 0 };
+static const struct ipb_stop never; /* asks nobody to stop */
 static int forced;          /* error number that sending gives; 0: packets are really sent */
 static uint64_t forced_from_ns, forced_until_ns; /* 0: from the beginning, to the end */
 
@@ -51,9 +54,9 @@ static int listener(int *port)
 }
 
 /* One whole test to that port; gives the JSON of its result. */
-static char *run(int port)
+static char *run_with(int port, char *args)
 {
-	char name[] = "127.0.0.1", args[] = ARGS, *wire, *json;
+	char name[] = "127.0.0.1", *wire, *json;
 	struct client_data d = { .valid = 1 };
 	struct timeval stamp;
 	int size;
@@ -67,6 +70,13 @@ static char *run(int port)
 	ipbench_plugin.unmarshall_cleanup(&d.data);
 	ipbench_plugin.marshall_cleanup(&wire);
 	return json;
+}
+
+static char *run(int port)
+{
+	char args[] = ARGS;
+
+	return run_with(port, args);
 }
 
 /* Under an original controller each tester makes a number up, so that sink can tell them apart. */
@@ -104,22 +114,16 @@ static void failures_are_told_with_their_cause(void **state)
 	free(json);
 }
 
-static void ignore(const struct sender *s, enum discard_phase phase, uint64_t elapsed_ns)
-{
-	(void)s;
-	(void)phase;
-	(void)elapsed_ns;
-}
-
 static void says(int error, const char *sentence)
 {
-	struct sender s = { .bps = 1e6, .size = 100, .test_ns = 1000000 };
+	struct sender s = { .bps = 1e6, .size = 100, .test_ns = 1000000, .stopping = &never };
 	struct ipb_error err = { 0 };
 	int port, fd = listener(&port);
 
 	assert_int_equal(sender_open_udp(&s, "127.0.0.1", (uint16_t)port, &err), 0);
 	forced = error;
-	int status = sender_run(&s, ignore, &err);
+	quiet_note();
+	int status = sender_run(&s, &err);
 	forced = 0;
 	sender_close(&s);
 	close(fd);
@@ -140,7 +144,7 @@ static void the_cause_is_the_real_one(void **state)
  * Whatever was refused, what the sender calls sent is what arrives. */
 static void outage(int error, uint64_t from_ns, uint64_t until_ns, int gives_up)
 {
-	struct sender s = { .bps = 800000, .size = 100, .test_ns = 300000000 };
+	struct sender s = { .bps = 800000, .size = 100, .test_ns = 300000000, .stopping = &never };
 	struct ipb_error err = { 0 };
 	uint8_t packet[200];
 	uint64_t arrived = 0, measured = 0;
@@ -151,7 +155,8 @@ static void outage(int error, uint64_t from_ns, uint64_t until_ns, int gives_up)
 	forced_from_ns = ipb_now_ns() + from_ns;
 	forced_until_ns = until_ns == 0 ? 0 : ipb_now_ns() + until_ns;
 	forced = error;
-	int status = sender_run(&s, ignore, &err);
+	quiet_note();
+	int status = sender_run(&s, &err);
 	forced = 0;
 	forced_from_ns = forced_until_ns = 0;
 	sender_close(&s);
@@ -164,8 +169,24 @@ static void outage(int error, uint64_t from_ns, uint64_t until_ns, int gives_up)
 	close(fd);
 	assert_int_equal(arrived, s.sequence);
 	assert_int_equal(measured, s.measured);
-	assert_true(measured > 0 && s.failed > 0 && s.failure == error);
-	assert_true(gives_up ? s.given_up > 0 : measured + s.given_up == 300);
+	assert_timely(measured > 0 && s.failed > 0);
+	assert_int_equal(s.failure, error);
+	assert_timely(gives_up ? s.given_up > 0 : measured + s.given_up == 300);
+}
+
+/* A phase that is shorter than the time between two packets holds none: there is no result in that. */
+static void a_phase_without_a_packet_is_no_result(void **state)
+{
+	char args[] = "socktype=udp,bps=1k,size=1000,warmup=0.05,duration=0.05,cooldown=0";
+	int port, fd = listener(&port);
+	char *json;
+
+	(void)state;
+	json = run_with(port, args);
+	assert_non_null(strstr(json, "\"nothing-sent\""));
+	assert_non_null(strstr(json, "\"INVALID\""));
+	free(json);
+	close(fd);
 }
 
 static void what_this_machine_refuses_for_a_while_ends_nothing(void **state)
@@ -176,6 +197,64 @@ static void what_this_machine_refuses_for_a_while_ends_nothing(void **state)
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
 		outage(errors[i], 50000000, 100000000, 0);
 	outage(EPERM, 100000000, 0, 1);
+}
+
+/* Each thread numbers its own packets, from 0 on and without a gap; what all report to have sent is what arrived, and the
+ * packets themselves say so at the end. */
+static void threads_are_senders_of_their_own(void **state)
+{
+	static const int threads[] = { 2, 4, 8 };
+
+	(void)state;
+	for (size_t k = 0; k < 3; k++) {
+		char name[] = "127.0.0.1", args[200], *wire, *json, wanted[200];
+		struct client_data d = { .valid = 1 };
+		struct timeval stamp;
+		uint64_t next[8] = { 0 }, measured[8] = { 0 }, claimed[8] = { 0 };
+		int port, fd = listener(&port), size, n = threads[k], room = 4 << 20;
+		uint8_t packet[200];
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
+		snprintf(args, sizeof args, "socktype=udp,bps=1600k,size=100,warmup=0.05,duration=0.5,cooldown=0.05,threads=%d", n);
+		assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+		assert_int_equal(ipbench_plugin.setup(name, port, args), 0);
+		assert_int_equal(ipbench_plugin.start(&stamp), 0);
+		assert_int_equal(ipbench_plugin.marshall(&wire, &size, 0), 0);
+		assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), 0);
+		assert_int_equal(ipbench_plugin_ext.results(&d, &json), 0);
+		uint64_t arrived = 0, all = 0;
+		while (recv(fd, packet, sizeof packet, MSG_DONTWAIT) > 0) {
+			const uint32_t thread = (uint32_t)ipb_get_be(packet + 12, 4) >> 20;
+			assert_true(thread < (uint32_t)n);
+			assert_int_equal(ipb_get_be(packet, 8), next[thread]++);
+			claimed[thread] = ipb_get_be(packet + 24, 8) + (packet[32] == DISCARD_MEASURE);
+			measured[thread] += packet[32] == DISCARD_MEASURE;
+			arrived++;
+		}
+		for (int i = 0; i < n; i++) {
+			assert_int_equal(claimed[i], measured[i]);
+			all += measured[i];
+			snprintf(wanted, sizeof wanted, "\"sent_packets\":%llu,\"packets_all_phases\":%llu,\"packets_given_up\":",
+			         (unsigned long long)measured[i], (unsigned long long)next[i]);
+			if (strstr(json, wanted) == NULL)
+				fail_msg("%s: %s", wanted, json);
+		}
+		snprintf(wanted, sizeof wanted, "\"sent_packets\",\"value\":%llu,", (unsigned long long)all);
+		assert_non_null(strstr(json, wanted));
+		snprintf(wanted, sizeof wanted, "\"packets_all_phases\",\"value\":%llu,", (unsigned long long)arrived);
+		assert_non_null(strstr(json, wanted));
+		/* 2,000 a second for half a second, less what a crowded machine gave up. */
+		assert_true(all <= 1000 && (all == 1000 || strstr(json, "\"packets_given_up\",\"value\":0,") == NULL));
+		ipbench_plugin.unmarshall_cleanup(&d.data);
+		/* Threads that do not add up to their tester are nobody's result. */
+		wire[RESULT_EXTENDED + 15] ^= 1;
+		assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), -1);
+		wire[RESULT_EXTENDED + 15] ^= 1;
+		assert_int_equal(ipbench_plugin.unmarshall(wire, size - 8, &d.data, &d.size), -1);
+		ipbench_plugin.marshall_cleanup(&wire);
+		ipbench_plugin_ext.results_cleanup(&json);
+		close(fd);
+	}
 }
 
 /* The original's names of arguments mean the same; both at once would be a contradiction. */
@@ -231,6 +310,8 @@ int main(void)
 		                            cmocka_unit_test(testers_without_a_run_number_differ),
 		                            cmocka_unit_test(failures_are_told_with_their_cause),
 		                            cmocka_unit_test(the_cause_is_the_real_one),
+		                            cmocka_unit_test(threads_are_senders_of_their_own),
+		                            cmocka_unit_test(a_phase_without_a_packet_is_no_result),
 		                            cmocka_unit_test(what_this_machine_refuses_for_a_while_ends_nothing) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

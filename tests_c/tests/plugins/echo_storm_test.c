@@ -46,7 +46,7 @@ static int begun; /* servers that run */
 static void begin(int i, const char *ip, int broadcast)
 {
 	servers[i] = (struct echo_server){ .stop = &stopping, .broadcast = broadcast };
-	if (echo_udp_open(&servers[i], ip, 0, &err) < 0)
+	if (echo_udp_open(&servers[i], ip, 0, 0, &err) < 0)
 		fail_msg("%s", ipb_error_text(&err));
 	assert_int_equal(pthread_create(&threads[i], NULL, serve, &servers[i]), 0);
 	begun = i + 1;
@@ -358,7 +358,7 @@ static int bridge(void)
 static void begin_raw(int i, const char *iface)
 {
 	servers[i] = (struct echo_server){ .stop = &stopping };
-	if (echo_raw_open(&servers[i], iface, &err) < 0)
+	if (echo_raw_open(&servers[i], 1, iface, &err) < 0)
 		fail_msg("%s", ipb_error_text(&err));
 	assert_int_equal(pthread_create(&threads[i], NULL, serve, &servers[i]), 0);
 }

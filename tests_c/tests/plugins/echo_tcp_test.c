@@ -1,4 +1,4 @@
-/* link: echo/echo_tcp.o */
+/* link: echo/echo_tcp.o echo/echo_tcp_accept.o */
 /* The TCP echo at its limits, in a process of its own: out of descriptors it refuses at once, counts and does not spin;
  * peers that never read cost no more than all together may, and go.  SPDX-License-Identifier: MIT */
 #include "unit.h"

@@ -38,7 +38,7 @@ static void begin(const char *ip, int trains, int check)
 
 	server = (struct echo_server){ .trains = trains, .check = check, .stop = &stopping };
 	stopping = (struct ipb_stop){ 0 };
-	assert_int_equal(echo_udp_open(&server, ip, 0, &err), 0);
+	assert_int_equal(echo_udp_open(&server, ip, 0, 0, &err), 0);
 	client = ipb_sock_connect(ip != NULL ? ip : "127.0.0.5", ipb_sock_port(server.fd), SOCK_DGRAM, &o, &err);
 	assert_true(client >= 0);
 	assert_int_equal(fcntl(client, F_SETFL, 0), 0);

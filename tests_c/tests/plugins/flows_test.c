@@ -49,6 +49,38 @@ static void all_arrive(void **state)
 	assert_true(totals.received_bps > 799999999 && totals.received_bps < 800000001);
 }
 
+/* What two threads counted is what one would have counted: each sender is one thread's. */
+static void threads_add_up(void **state)
+{
+	static struct flows one, other;
+	const struct flows *const both[] = { &one, &other };
+	struct flow_totals alone;
+
+	(void)state;
+	for (int thread = 0; thread < 2; thread++) {
+		memset(&flows, 0, sizeof flows);
+		for (uint64_t i = 0; i < 10; i++)
+			if (i != 4 + (uint64_t)thread) /* one is lost of each */
+				packet(i * 2 + (uint64_t)thread, i * 2, DISCARD_MEASURE, (uint32_t)thread);
+		*(thread == 0 ? &one : &other) = flows;
+		(thread == 0 ? &one : &other)->last = NULL;
+	}
+	memset(&flows, 0, sizeof flows);
+	for (uint64_t i = 0; i < 10; i++)
+		for (uint32_t thread = 0; thread < 2; thread++)
+			if (i != 4 + thread)
+				packet(i * 2 + thread, i * 2, DISCARD_MEASURE, thread);
+	flows_totals(&flows, &alone);
+	flows_totals_of(both, 2, &totals);
+	assert_int_equal(totals.measured, alone.measured);
+	assert_int_equal(totals.measured, 18);
+	assert_int_equal(totals.measured_sent, alone.measured_sent);
+	assert_int_equal(totals.missing, alone.missing);
+	assert_true(totals.loss == alone.loss && totals.received_bps == alone.received_bps);
+	flows_free(&one);
+	flows_free(&other);
+}
+
 /* The last four of ten measured packets are lost; the closing packet reports it. */
 static void a_lost_tail_is_seen(void **state)
 {
@@ -151,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_arrive, fresh, fresh),
 		cmocka_unit_test_setup_teardown(a_lost_tail_is_seen, fresh, fresh),
+		cmocka_unit_test_setup_teardown(threads_add_up, fresh, fresh),
 		cmocka_unit_test_setup_teardown(order_and_duplicates, fresh, fresh),
 		cmocka_unit_test_setup_teardown(far_jumps, fresh, fresh),
 		cmocka_unit_test_setup_teardown(many_senders, fresh, fresh),

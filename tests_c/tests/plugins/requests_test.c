@@ -4,6 +4,7 @@
 #include "requests_run.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -37,8 +38,8 @@ static void an_echo_answers_all(void **state)
 
 	(void)state;
 	assert_true(r.valid);
-	assert_int_equal(figure(&r, "sent"), 250);
-	assert_int_equal(figure(&r, "ok"), 250);
+	figure_is(&r, "sent", 250);
+	figure_is(&r, "ok", 250);
 	assert_int_equal(atomic_load(&s.accepted), 4);
 	assert_true(atomic_load(&s.bytes) >= 250 * 100);
 	free(r.json);
@@ -62,9 +63,9 @@ static void each_connection_is_one_of_the_servers(void **state)
 
 	(void)state;
 	assert_true(r.valid);
-	assert_int_equal(figure(&r, "ok"), 100);
+	figure_is(&r, "ok", 100);
 	assert_int_equal(atomic_load(&s.accepted), 100);
-	assert_int_equal(figure(&r, "connections_opened"), 100);
+	figure_is(&r, "connections_opened", 100);
 	assert_true(figure(&r, "connect_p50") > 0 && figure(&r, "first_byte_p50") >= figure(&r, "connect_p50"));
 	free(r.json);
 }
@@ -113,6 +114,9 @@ static void what_comes_back_changed_is_corrupt(void **state)
 	(void)state;
 	assert_false(r.valid);
 	assert_true(figure(&r, "corrupt") == figure(&r, "sent") && figure(&r, "sent") == 30);
+	/* Neither in the sum nor in any interval is one lost. */
+	for (const char *at = r.json; (at = strstr(at, "\"lost\":")) != NULL;)
+		assert_int_equal(strtoull(at += strlen("\"lost\":"), NULL, 10), 0);
 	free(r.json);
 }
 
@@ -156,7 +160,7 @@ static void a_stall_shows_in_response_times(void **state)
 
 	(void)state;
 	assert_true(r.valid);
-	assert_int_equal(figure(&r, "ok"), 500);
+	figure_is(&r, "ok", 500);
 	/* A third of the second is the stall: of the requests due in it, the earliest waited for 300 ms. */
 	assert_true(percentile_ms(&r, "response", "p90_ns") > 200);
 	assert_true(figure(&r, "queued") > 100);
@@ -171,9 +175,61 @@ static void too_few_connections_are_a_reason(void **state)
 
 	(void)state;
 	assert_int_equal(figure(&r, "sent"), 0); /* the warm-up's requests hold the connections */
-	assert_int_equal(figure(&r, "unsent"), 500);
+	figure_is(&r, "unsent", 500);
 	says(&r, "\"rate-not-reached\"");
 	free(r.json);
+}
+
+#define ASK ",\"send=GET / HTTP/1.0\\r\\n\\x0d\\n\""
+
+/* A response is what the server sends until it closes, or its first bytes; connections need no echo. */
+static void any_server_answers_connections(void **state)
+{
+	static const struct {
+		const char *until;
+		size_t piece;
+		int closes;
+	} cases[] = { { ",until=closed", 0, 1 }, { ",until=closed", 5, 1 }, { ",until=first", 0, 0 }, { ",until=first", 5, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct server s = { .does = SERVER_ANSWERS, .text = "an answer of 24 bytes...", .piece = cases[i].piece, .closes = cases[i].closes };
+		char arguments[200];
+		snprintf(arguments, sizeof arguments, "rate=100,warmup=0,duration=0.3,connections=10%s" ASK, cases[i].until);
+		struct run r = against(&s, "connections", arguments);
+		assert_true(r.valid);
+		figure_is(&r, "ok", 30);
+		assert_int_equal(atomic_load(&s.accepted), 30);
+		assert_int_equal(atomic_load(&s.bytes), 30 * 18); /* the text's escapes are a byte each */
+		if (i < 2) /* whole answers: bits a second in 0.3 s; the last of them may come after it */
+			assert_timely(fabs(figure(&r, "received_bps") * 0.3 / 8 - 24 * 27.5) <= 24 * 2.5 + 1);
+		free(r.json);
+	}
+}
+
+/* Each way to fail, for each of the three that ask for an answer. */
+static void each_fault_is_called_what_it_is(void **state)
+{
+	static const struct {
+		enum server_does does;
+		const char *figure;
+	} faults[] = { { SERVER_IS_SILENT, "timed_out" }, { SERVER_HALF_CLOSES, "closed" }, { SERVER_RESETS, "reset" } };
+	static const char *const tests[][2] = { { "rr", "" }, { "connections", "" }, { "connections", ",until=closed" ASK },
+		                                { "connections", ",until=first" ASK }, { "http", "" }, { "http", ",kept=0" } };
+
+	(void)state;
+	for (size_t f = 0; f < sizeof faults / sizeof *faults; f++)
+		for (size_t t = 0; t < sizeof tests / sizeof *tests; t++) {
+			struct server s = { .does = faults[f].does };
+			char arguments[200];
+			if (opened_plugin(tests[t][0]) == NULL)
+				continue; /* http, where its parser is missing */
+			snprintf(arguments, sizeof arguments, "rate=100,warmup=0,duration=0.2,connections=30,drain=0.2,late=0.1%s", tests[t][1]);
+			struct run r = against(&s, tests[t][0], arguments);
+			if (r.valid || figure(&r, "sent") != 20 || figure(&r, "ok") != 0 || figure(&r, faults[f].figure) != 20)
+				fail_msg("%s%s, %s: %s", tests[t][0], tests[t][1], faults[f].figure, r.json);
+			free(r.json);
+		}
 }
 
 /* In a process of its own, and one that may not raise its limits. */
@@ -208,6 +264,11 @@ static void arguments_that_do_not_fit_are_told(void **state)
 	assert_int_equal(ext->expected_duration("connections=10000,depth=1000", &ns), -1);
 	assert_int_equal(ext->expected_duration("rate=0.001", &ns), -1);
 	assert_int_equal(ext->expected_duration("arrival=sometimes", &ns), -1);
+	ext = opened_ext("connections");
+	assert_int_equal(ext->expected_duration("send=a\\q", &ns), -1);
+	assert_int_equal(ext->expected_duration("send=a\\x1", &ns), -1);
+	assert_int_equal(ext->expected_duration("send=a,request=3", &ns), -1);
+	assert_int_equal(ext->expected_duration("request=0,until=closed", &ns), -1);
 	assert_int_equal(ext->expected_duration("rate=10,duration=3,warmup=1,cooldown=1,drain=1,late=1", &ns), 0);
 	assert_int_equal(ns, 8000000000ull);
 }
@@ -223,6 +284,8 @@ int main(void)
 		                            cmocka_unit_test(what_comes_back_changed_is_corrupt),
 		                            cmocka_unit_test(a_target_that_dies_ends_the_run),
 		                            cmocka_unit_test(nobody_listens),
+		                            cmocka_unit_test(any_server_answers_connections),
+		                            cmocka_unit_test(each_fault_is_called_what_it_is),
 		                            cmocka_unit_test(a_stall_shows_in_response_times),
 		                            cmocka_unit_test(too_few_connections_are_a_reason),
 		                            cmocka_unit_test(arguments_that_do_not_fit_are_told),

@@ -1,0 +1,52 @@
+/**
+ * Opening the history for the commands about it.
+ *
+ * @module
+ */
+
+import { History, HistoryError } from "../../history/mod.ts";
+import { EXIT, ExitError } from "../exit.ts";
+import { historyPath } from "./recorder.ts";
+
+/** Opens a history to read. @throws {ExitError} when there is none, or it cannot be read. */
+export async function readHistory(given: string | undefined): Promise<History> {
+  const path = await pathOf(given);
+  const there = await Deno.stat(path).then(() => true, () => false);
+  if (!there) {
+    throw new ExitError(
+      EXIT.FAILED,
+      `there is no history ${path} yet; runs make it, or "ipbench history import"`,
+    );
+  }
+  return opened(path, "read");
+}
+
+/** Opens a history that is going to be changed. @throws {ExitError} when it cannot be. */
+export async function writeHistory(given: string | undefined): Promise<History> {
+  const path = await pathOf(given);
+  await Deno.mkdir(path.replace(/[^/]*$/, "") || ".", { recursive: true, mode: 0o700 });
+  return opened(path, "write");
+}
+
+async function pathOf(given: string | undefined): Promise<string> {
+  const path = await historyPath(given);
+  if (path === null || path === "") {
+    throw new ExitError(EXIT.USAGE, "the history is off, or HOME is not set; give --history FILE");
+  }
+  return path;
+}
+
+function opened(path: string, mode: "read" | "write"): History {
+  return failing(() => History.open(path, mode));
+}
+
+/** What a history refuses ends the program with a sentence. */
+export function failing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof HistoryError)) throw error;
+    const code = error.code === "newer" || error.code === "foreign" ? EXIT.USAGE : EXIT.FAILED;
+    throw new ExitError(code, error.message, { cause: error });
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * What the testers of a running run have reported last, summed up.
+ *
+ * @module
+ */
+
+import type { TestProgress } from "../../base/test_progress.ts";
+import type { PeerName, ProgressEvent } from "../../controller/run/progress.ts";
+import type { ResultDocument } from "../../results/document/document.ts";
+
+/**
+ * The testers of a run, or of one class of it, together. Counts are of the measured phase so far, rates are those of the
+ * moment. Percentiles do not add up: each is the largest of any tester. `null`: no tester has reported it.
+ */
+export interface Tally {
+  /** In a run of several tests. */
+  class?: string;
+  clients: number;
+  /** Those whose result has come in, and those that have failed. */
+  done: number;
+  failed: number;
+  /** Those that report figures. */
+  reporting: number;
+  /** Since the start of the test that is the furthest. */
+  elapsed_ns: number | null;
+  expected_ns: number | null;
+  sent: number | null;
+  ok: number | null;
+  lost: number | null;
+  /** Late and corrupt. */
+  bad: number | null;
+  received_bps: number | null;
+  sent_bps: number | null;
+  worst_p50_ns: number | null;
+  worst_p99_ns: number | null;
+  worst_p999_ns: number | null;
+  max_ns: number | null;
+  /** The longest time for which nothing has come back to a tester, where that is unusual. */
+  dark_ns: number | null;
+}
+
+/** Whatever follows a run for others than the person before the terminal. */
+export interface RunWatcher {
+  /** To be called with the document as it is when the run begins; later calls do nothing. */
+  begin(document: ResultDocument): void;
+  /** To be called for each event. */
+  take(event: ProgressEvent): void;
+}
+
+/** What is known of one tester. */
+interface TesterState {
+  peer: PeerName;
+  progress: TestProgress | null;
+  outcome: "" | "done" | "failed";
+}
+
+/** Follows the testers of a run. */
+export class Tallies {
+  readonly #testers: TesterState[];
+
+  /** @param document The run's, as it is when it begins. */
+  constructor({ clients }: Pick<ResultDocument, "clients">) {
+    this.#testers = clients.map(({ host, port, class: of }, index) => ({
+      peer: { role: "client", index, host, port, ...of !== undefined && { class: of } },
+      progress: null,
+      outcome: "",
+    }));
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#testers.length;
+  }
+
+  /** Each by itself. */
+  each(): { peer: PeerName; tally: Tally }[] {
+    return this.#testers.map((state) => ({ peer: state.peer, tally: sumUp([state]) }));
+  }
+
+  /** Takes note of an event. */
+  take(event: ProgressEvent): void {
+    if (!("peer" in event) || event.peer?.role !== "client") return;
+    const state = this.#testers[event.peer.index];
+    if (state === undefined) return;
+    state.peer = event.peer; // whoever dials in has its name from then on
+    if (event.kind === "progress") state.progress = event.progress;
+    else if (event.kind === "result") state.outcome = "done";
+    else if (event.kind === "error") state.outcome = "failed";
+  }
+
+  /** All of them together; of several classes one tally each, because figures of different tests do not add up. */
+  sums(): Tally[] {
+    const classes = new Map<string | undefined, TesterState[]>();
+    for (const state of this.#testers) {
+      const own = classes.get(state.peer.class);
+      if (own === undefined) classes.set(state.peer.class, [state]);
+      else own.push(state);
+    }
+    return [...classes].map(([name, states]) => ({
+      ...name !== undefined && { class: name },
+      ...sumUp(states),
+    }));
+  }
+}
+
+function sumUp(states: readonly TesterState[]): Tally {
+  const known = states.flatMap(({ progress }) => progress ?? []);
+  const sum = (of: (each: TestProgress) => number) =>
+    known.length === 0 ? null : known.reduce((total, each) => total + of(each), 0);
+  const most = (of: (each: TestProgress) => number) =>
+    known.length === 0 ? null : known.reduce((largest, each) => Math.max(largest, of(each)), 0);
+  const told = (value: number | null) => value === 0 ? null : value;
+  return {
+    clients: states.length,
+    done: states.filter(({ outcome }) => outcome === "done").length,
+    failed: states.filter(({ outcome }) => outcome === "failed").length,
+    reporting: known.length,
+    elapsed_ns: most((each) => each.elapsedNs),
+    expected_ns: told(most((each) => each.expectedNs)),
+    sent: sum((each) => each.sent),
+    ok: sum((each) => each.ok),
+    lost: sum((each) => each.lost),
+    bad: sum((each) => each.bad),
+    received_bps: sum((each) => each.rateBps),
+    sent_bps: sum((each) => each.sentBps),
+    worst_p50_ns: told(most((each) => each.p50Ns)),
+    worst_p99_ns: told(most((each) => each.p99Ns)),
+    worst_p999_ns: told(most((each) => each.p999Ns)),
+    max_ns: told(most((each) => each.maxNs)),
+    dark_ns: most((each) => each.darkNs),
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Waiting for the daemons that dial in.
+ *
+ * @module
+ */
+
+import { pause } from "../../base/deadline.ts";
+import { formatIndexes } from "../../base/indexes.ts";
+import type { DaemonRole } from "../../protocol/mod.ts";
+import { Peer } from "../link/peer.ts";
+import type { Reception } from "../join/reception.ts";
+import { GATHER_POLL_MS, GATHER_TELL_MS, MAX_COMEBACKS } from "../limits.ts";
+import type { ClientRun, TargetRun } from "./participants.ts";
+import { RunError } from "./run_error.ts";
+import type { RunState } from "./run_state.ts";
+
+/** Which of those that dial in it is; `null`: the controller connects to it. */
+function joiner({ peer: { name } }: ClientRun | TargetRun): { role: DaemonRole; index: number } | null {
+  if (name.joins === undefined) return null;
+  return { role: name.role === "client" ? "tester" : "target", index: name.joins };
+}
+
+/**
+ * Waits until a daemon that dials in is there, and calls it by its name; of others nothing is waited for.
+ *
+ * @param state the run
+ * @param run the daemon
+ * @returns `false` when the run has ended, or goes on without it
+ */
+export async function arrived(state: RunState, run: ClientRun | TargetRun): Promise<boolean> {
+  const who = joiner(run);
+  const { reception } = state.parts;
+  if (who === null || reception === null) return true;
+  const arrival = await reception.arrival(who.role, who.index);
+  if (arrival === null || run.peer.error !== null) return false;
+  state.named(run, arrival);
+  return true;
+}
+
+/**
+ * Sees to it that the wait for those who dial in ends: when all are there, when as many as are required are and the rest
+ * has had a moment, or when its time is over.
+ *
+ * @param state the run
+ */
+export async function gather(state: RunState): Promise<void> {
+  const { parts: { reception, description: { listen }, limits }, clients, targets, classes } = state;
+  if (reception === null || listen === undefined) return;
+  const joining = [...clients, ...targets].filter((run) => joiner(run) !== null);
+  state.phase("connect", `waiting for ${joining.length} daemon(s) on ${reception.address}`);
+  const beganMs = performance.now();
+  state.joinUntilMs = beganMs + listen.waitSeconds * 1000;
+  let toldMs = beganMs, told = 0, enoughMs = Infinity;
+  // Who was there once is there: a loss is somebody else's to notice.
+  const away = new Set<ClientRun | TargetRun>(joining);
+  for (;;) {
+    for (const run of away) if (isHere(reception, run)) away.delete(run);
+    if (away.size === 0 || state.signal.aborted) return;
+    const nowMs = performance.now();
+    const isEnough = targets.every((target) => !away.has(target)) &&
+      classes.every((each) =>
+        each.clients.length - each.clients.filter((client) => away.has(client)).length >= each.required
+      );
+    if (!isEnough) enoughMs = Infinity;
+    else if (enoughMs === Infinity) enoughMs = nowMs;
+    if (nowMs - enoughMs >= limits.stragglerMs || nowMs - beganMs >= listen.waitSeconds * 1000) {
+      return await goOn(state, away, isEnough, (nowMs - beganMs) / 1000);
+    }
+    const here = joining.length - away.size;
+    if (nowMs - toldMs >= GATHER_TELL_MS && here !== told) {
+      state.phase("connect", `${here} of ${joining.length} daemons have dialled in`);
+      [toldMs, told] = [nowMs, here];
+    }
+    await pause(GATHER_POLL_MS, state.signal);
+  }
+}
+
+function isHere(reception: Reception, run: ClientRun | TargetRun): boolean {
+  const who = joiner(run)!;
+  return reception.isHere(who.role, who.index);
+}
+
+/** Without those that are away, or not at all. */
+async function goOn(
+  state: RunState,
+  away: ReadonlySet<ClientRun | TargetRun>,
+  isEnough: boolean,
+  seconds: number,
+): Promise<void> {
+  const of = (list: readonly (ClientRun | TargetRun)[], noun: string): string[] => {
+    const indexes = list.filter((run) => away.has(run)).map((run) => run.peer.name.joins!);
+    const all = list.filter((run) => joiner(run) !== null).length;
+    return indexes.length === 0 ? [] : [`${indexes.length} of ${all} ${noun}s: ${formatIndexes(indexes)}`];
+  };
+  const missing = [...of(state.clients, "tester"), ...of(state.targets, "target")].join("; ");
+  const text = `not there after ${seconds.toFixed(0)} s: ${missing}`;
+  const clients = state.clients.filter((client) => away.has(client));
+  for (const run of away) {
+    const { role, index } = joiner(run)!;
+    state.parts.reception?.giveUp(role, index);
+  }
+  await state.clientsMissing(clients, `it has not dialled in within ${seconds.toFixed(0)} s`);
+  if (isEnough) return state.warn(null, text);
+  const failure = new RunError(
+    null,
+    "connect",
+    "timeout",
+    text,
+    "--wait waits longer, --require is content with fewer",
+  );
+  state.parts.emit({ kind: "error", peer: null, phase: "connect", text: failure.message });
+  state.end(failure);
+}
+
+/**
+ * Takes a client through a step before START. One that dials in and is lost meanwhile has another chance when it, or what
+ * was started in its place, dials in again in time.
+ *
+ * @param state the run
+ * @param client the client
+ * @param step the step
+ * @param again takes the one that comes back to where the step begins
+ */
+export async function withComeback(
+  state: RunState,
+  client: ClientRun,
+  step: () => Promise<void>,
+  again: () => Promise<void>,
+): Promise<void> {
+  for (let comebacks = 0, back = false;; comebacks++) {
+    try {
+      if (back) await again();
+      return await step();
+    } catch (error) {
+      const isLost = joiner(client) !== null && error instanceof RunError && error.code === "closed";
+      if (!isLost || comebacks >= MAX_COMEBACKS || state.signal.aborted) throw error;
+      const leftMs = state.joinUntilMs - performance.now();
+      if (leftMs <= 0) throw error;
+      state.warn(client.peer.name, "the connection is lost; its place is kept until it dials in again");
+      client.ready = false;
+      client.side?.close();
+      client.side = null;
+      client.described = Promise.resolve();
+      client.peer.close();
+      client.peer = new Peer(client.peer.name, client.peer.context);
+      const over = new AbortController();
+      const late = pause(leftMs, over.signal).then(() => "late");
+      const came = await Promise.race([arrived(state, client), late]);
+      over.abort();
+      if (came !== true) throw error;
+      back = true;
+    }
+  }
+}

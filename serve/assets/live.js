@@ -1,0 +1,269 @@
+// Fills the pages of runs that go on. Runs in the browser as it is; every text goes in as text, never as HTML.
+
+const $ = (id) => document.getElementById(id);
+const MINUS = "–";
+
+/** A figure with three digits. */
+function digits(value) {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function scaled(value, units) {
+  const [size, unit] = units.find(([size]) => value >= size) ?? units.at(-1);
+  return `${digits(value / size)} ${unit}`;
+}
+
+const rate = (bps) => scaled(bps, [[1e9, "Gbit/s"], [1e6, "Mbit/s"], [1e3, "kbit/s"], [1, "bit/s"]]);
+const duration = (ns) => scaled(ns, [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]]);
+const share = (part) => part === 0 ? "0 %" : part < 1e-5 ? "<0.001 %" : `${(100 * part).toPrecision(3)} %`;
+const seconds = (ms) => `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+
+function lossOf({ ok, lost, bad }) {
+  const settled = ok + lost + bad;
+  return settled === 0 ? null : (settled - ok) / settled;
+}
+
+/** Gives a list as many elements as there are items, and fills each; what is there is used again. */
+function fill(parent, items, make, update) {
+  while (parent.children.length > items.length) parent.lastElementChild.remove();
+  items.forEach((item, i) => {
+    const element = parent.children[i] ?? parent.appendChild(make(item));
+    update(element, item, i);
+  });
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
+
+/** Curves of a class: what is drawn, from which part of a point, in which words. */
+const CURVES = [
+  { key: "rate", name: "rate", part: 1, text: rate },
+  { key: "lost", name: "loss so far", part: 2, text: share },
+  { key: "slow", name: "p50, p99 so far, slowest tester", part: 4, before: 3, text: duration },
+];
+
+function makeClass() {
+  const box = document.createElement("div");
+  box.append(document.createElement("h3"), document.createElement("div"));
+  box.lastElementChild.className = "curves";
+  for (const { key, name } of CURVES) {
+    const figure = document.createElement("figure");
+    figure.className = key;
+    const caption = document.createElement("figcaption");
+    const label = document.createElement("span");
+    label.textContent = name;
+    caption.append(label, document.createElement("b"));
+    const drawing = svg("svg");
+    drawing.setAttribute("viewBox", "0 0 300 100");
+    drawing.setAttribute("preserveAspectRatio", "none");
+    drawing.setAttribute("role", "img");
+    drawing.append(svg("polyline"));
+    figure.append(caption, drawing);
+    box.lastElementChild.append(figure);
+  }
+  return box;
+}
+
+function updateClass(box, { name, points, now }) {
+  setText(box.firstElementChild, name);
+  box.firstElementChild.hidden = name === "";
+  [...box.lastElementChild.children].forEach((figure, i) => {
+    const { part, before, text } = CURVES[i];
+    const known = points.filter((point) => point[part] !== null);
+    const value = now === null ? null : now[part];
+    const first = before === undefined || value === null ? "" : `${text(now[before])}, `;
+    setText(figure.querySelector("b"), value === null ? MINUS : first + text(value));
+    const most = Math.max(...known.map((point) => point[part]), 0);
+    const from = points.at(0)?.[0] ?? 0, to = Math.max(points.at(-1)?.[0] ?? 1, from + 10_000);
+    const place = ([at], y) => `${(300 * (at - from) / (to - from)).toFixed(1)},${y.toFixed(1)}`;
+    figure.querySelector("polyline").setAttribute(
+      "points",
+      known.map((point) => place(point, most === 0 ? 98 : 98 - 94 * point[part] / most)).join(" "),
+    );
+    const range = known.length === 0 ? "nothing yet" : `highest ${text(most)}`;
+    figure.querySelector("svg").setAttribute(
+      "aria-label",
+      `${figure.querySelector("span").textContent}: ${range}`,
+    );
+  });
+}
+
+/** The sums of a class now: `[time, rate, loss, p50, p99]`, as points of curves are. Percentiles are the slowest tester's. */
+function sumsOf(peers, atMs) {
+  const known = peers.filter(({ progress }) => progress !== null);
+  if (known.length === 0) return null;
+  const sum = (of) => known.reduce((total, { progress }) => total + of(progress), 0);
+  const most = (key) => Math.max(...known.map(({ progress }) => progress[key])) || null;
+  const running = known.filter(({ outcome }) => outcome === "");
+  const rates = running.map(({ progress: p }) => p.rateBps > 0 ? p.rateBps : p.sentBps);
+  const loss = lossOf({ ok: sum((p) => p.ok), lost: sum((p) => p.lost), bad: sum((p) => p.bad) });
+  const all = running.length === 0 ? null : rates.reduce((a, b) => a + b, 0);
+  return [atMs, all, loss, most("p50Ns"), most("p99Ns")];
+}
+
+const HEADS = [...document.querySelectorAll("#peers th")].map((head) => head.textContent);
+
+function makeRow() {
+  const row = document.createElement("tr");
+  HEADS.forEach((name, i) => {
+    const cell = row.insertCell();
+    cell.dataset.name = name;
+    if (i > 1) cell.className = "n";
+  });
+  return row;
+}
+
+function updateRow(row, { role, name, class: of, phase, outcome, progress }) {
+  row.className = outcome;
+  const p = progress, loss = p === null ? null : lossOf(p);
+  const dark = p !== null && p.darkNs > 0 && outcome === "" ? `, dark for ${duration(p.darkNs)}` : "";
+  const known = (ns) => p === null || p[ns] === 0 ? MINUS : duration(p[ns]);
+  const texts = [
+    (of === "" ? name : `${of} ${name}`) + (role === "target" ? " (target)" : ""),
+    (outcome === "" ? phase : outcome) + dark,
+    p === null
+      ? MINUS
+      : p.expectedNs > 0
+      ? `${(p.elapsedNs / 1e9).toFixed(1)} of ${seconds(p.expectedNs / 1e6)}`
+      : seconds(p.elapsedNs / 1e6),
+    p === null ? MINUS : p.rateBps > 0 || p.sentBps === 0 ? rate(p.rateBps) : `sent ${rate(p.sentBps)}`,
+    loss === null ? MINUS : share(loss),
+    known("p50Ns"),
+    known("p99Ns"),
+    known("maxNs"),
+  ];
+  texts.forEach((text, i) => setText(row.cells[i], text));
+}
+
+/** The page of one run. */
+function follow(main) {
+  const curves = new Map();
+  const source = new EventSource(`/live/${main.dataset.run}/events`);
+  const add = (name, point) => {
+    const points = curves.get(name) ?? [];
+    curves.set(name, points);
+    if (points.length > 0 && point[0] - points.at(-1)[0] < 900) return;
+    points.push(point);
+    if (points.length > 600) points.shift();
+  };
+  source.onopen = () => $("offline").hidden = true;
+  source.onerror = () =>
+    $("offline").hidden = source.readyState === EventSource.CLOSED && main.dataset.ended === "yes";
+  source.onmessage = ({ data }) => {
+    const state = JSON.parse(data);
+    for (const [name, points] of Object.entries(state.curves ?? {})) curves.set(name, points);
+    const testers = state.peers.filter(({ role }) => role === "client");
+    const names = [...new Set(testers.map((peer) => peer.class))];
+    const classes = names.map((name) => {
+      const now = sumsOf(testers.filter((peer) => peer.class === name), state.atMs);
+      if (now !== null && state.ended === null) add(name, now);
+      return { name, now, points: curves.get(name) ?? [] };
+    });
+    fill($("classes"), classes, makeClass, updateClass);
+    fill($("peers").tBodies[0], state.peers, makeRow, updateRow);
+    $("more").hidden = state.more === 0;
+    setText($("more"), `and ${state.more} more, which are not shown`);
+    showNotes(state);
+    showConsole(state);
+    showTime(state);
+    if (state.ended !== null) {
+      main.dataset.ended = "yes";
+      source.close();
+      showEnd(state);
+    }
+  };
+}
+
+function showNotes({ notes }) {
+  $("nothing").hidden = notes.length > 0;
+  fill($("notes"), notes.toReversed(), () => document.createElement("li"), (item, { atMs, level, text }) => {
+    item.className = level === "error" || level === "INVALID" ? "bad" : "";
+    setText(item, `${new Date(atMs).toLocaleTimeString()} ${level}: ${text}`);
+  });
+}
+
+/** The latest lines of attached consoles, the newest last and in view unless somebody has scrolled back. */
+function showConsole({ console: lines = [] }) {
+  if (lines.length === 0) return;
+  $("console").hidden = false;
+  const box = $("lines").parentElement;
+  const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 4;
+  const names = new Set(lines.map(({ name }) => name));
+  fill($("lines"), lines, () => document.createElement("li"), (item, { atMs, name, text }) => {
+    setText(item, `${new Date(atMs).toLocaleTimeString()} ${names.size > 1 ? `${name}: ` : ""}${text}`);
+  });
+  if (atEnd) box.scrollTop = box.scrollHeight;
+}
+
+function showTime({ phase, beganMs, atMs, startMs, expectedMs, ended }) {
+  setText($("phase"), phase);
+  const ran = startMs === null || atMs < startMs ? null : atMs - startMs;
+  const known = expectedMs !== null && expectedMs > 0 && ran !== null;
+  $("progress").hidden = !known || ended !== null;
+  if (known) $("progress").value = Math.min(1, ran / expectedMs);
+  setText(
+    $("time"),
+    known && ended === null
+      ? `· ${seconds(Math.min(ran, expectedMs))} of ${seconds(expectedMs)}`
+      : `· ${seconds(atMs - beganMs)} since it began`,
+  );
+}
+
+function showEnd({ id, ended }) {
+  const { verdict, reasons, figures } = ended;
+  const box = $("verdict");
+  box.className = `verdict ${verdict}`;
+  box.hidden = false;
+  const name = document.createElement("b"), rest = document.createElement("div");
+  name.textContent = verdict;
+  const list = document.createElement("ul");
+  fill(
+    list,
+    [...reasons, ...figures],
+    () => document.createElement("li"),
+    (item, text) => setText(item, text),
+  );
+  rest.append(list);
+  box.replaceChildren(name, rest);
+  document.title = `${verdict}: ${document.title}`;
+  if ($("main").dataset.reports === "yes") void linkReport(id, rest, 5);
+}
+
+/** Links the report as soon as the server has it; a run that keeps no document has none. */
+async function linkReport(id, place, tries) {
+  const known = await fetch(`/runs/${id}/known`).then((answer) => answer.json()).catch(() => null);
+  if (known === true) {
+    const link = document.createElement("a");
+    link.href = `/runs/${id}`;
+    link.textContent = "The report of this run";
+    place.append(link);
+  } else if (known === false && tries > 0) setTimeout(() => linkReport(id, place, tries - 1), 1000);
+}
+
+/** The list of runs on the first page. */
+async function list(runs) {
+  try {
+    const states = await (await fetch("/live.json")).json();
+    fill(runs, states, () => {
+      const item = document.createElement("li"), link = document.createElement("a");
+      const how = document.createElement("span");
+      how.className = "quiet";
+      item.append(link, " ", how);
+      return item;
+    }, (item, { id, title, phase, ended }) => {
+      item.querySelector("a").href = `/live/${id}`;
+      setText(item.querySelector("a"), title);
+      setText(item.querySelector("span"), ended?.verdict ?? phase);
+    });
+    $("none").hidden = states.length > 0;
+  } catch {
+    // The server is away: what is shown stays until it answers again.
+  }
+  setTimeout(() => list(runs), 2000);
+}
+
+if ($("runs") !== null) list($("runs"));
+else follow($("main"));

@@ -1,0 +1,63 @@
+/**
+ * Every deadline and size of the pages that are served, in one place. Times are milliseconds, sizes bytes.
+ *
+ * @module
+ */
+
+/** Where pages are served when nothing else is asked for. */
+export const DEFAULT_LISTEN = "127.0.0.1:8080";
+/** Connections at the same time; one more is closed. */
+export const MAX_CONNECTIONS = 128;
+/** Longest time that a client may take for a request, or for the beginning of TLS. */
+export const REQUEST_MS = 10_000;
+/** A connection without a request is closed after so long. */
+export const IDLE_MS = 10_000;
+/** Requests that are answered at the same time; one more gets a 503. */
+export const MAX_REQUESTS = 64;
+/** Readers of live figures at the same time; one more gets a 503. */
+export const MAX_READERS = 32;
+/** Longest address of a page, in characters. */
+export const MAX_URL = 4_096;
+/** Longest token, in characters. */
+export const MAX_TOKEN = 256;
+
+/** Between two states of a run that a reader is sent. */
+export const EVERY_MS = 500;
+/** The same of a run with more than {@linkcode MANY_PEERS} testers and targets. */
+export const EVERY_MANY_MS = 1_000;
+export const MANY_PEERS = 100;
+/** A reader that has taken nothing for so long is dropped. */
+export const READER_STALL_MS = 10_000;
+/** A reader receives something at least that often, so that both ends know that the other one is there. */
+export const KEEPALIVE_MS = 5_000;
+
+/** Testers and targets of a run that are shown. */
+export const MAX_PEERS = 1_024;
+/** Warnings, errors and reasons of a run that are kept, the latest ones. */
+export const MAX_NOTES = 100;
+/** Lines of attached consoles that are kept, the latest ones. */
+export const MAX_CONSOLE = 50;
+/** Longest text of anything in a run's state, in characters. */
+export const MAX_TEXT = 500;
+/** Points of each curve of a run: one a second for the last ten minutes. */
+export const MAX_POINTS = 600;
+/** Between two of them. */
+export const POINT_MS = 1_000;
+
+/** Runs of other processes that are followed at the same time. */
+export const MAX_FEEDS = 32;
+/** Largest state of a run that another process sends. */
+export const MAX_STATE = 2 * 1024 * 1024;
+/** A run that has ended is shown for so long after its last state. */
+export const KEEP_ENDED_MS = 600_000;
+/** Ended runs that are kept at the most. */
+export const MAX_ENDED = 16;
+/** A run's end waits so long for its last state to be sent to the user's `ipbench serve`. */
+export const FLUSH_MS = 500;
+/** A server's end waits so long for readers to take what they were sent last. */
+export const LAST_MS = 2_000;
+
+/** Documents of folders that are listed. */
+export const MAX_LISTED = 10_000;
+/** Runs on one side of a comparison. */
+export const MAX_COMPARED = 200;

@@ -1,0 +1,40 @@
+/**
+ * Where pages find results that have been measured: whoever starts the server gives it.
+ *
+ * @module
+ */
+
+import type { NamedResult } from "../results/answers.ts";
+
+/** A run in a list. */
+export interface ListedRun {
+  /** What links call it. */
+  id: string;
+  /** What people call it: its file, or its test. */
+  name: string;
+  /** ISO 8601, "" not known. */
+  started: string;
+  verdict: "VALID" | "SUSPECT" | "INVALID" | "";
+  labels: Record<string, string>;
+  /** Series of the history that it is in. */
+  series: readonly string[];
+}
+
+/** Which runs are wanted: words that their names, verdicts or labels hold, and labels as a whole. */
+export interface Wanted {
+  words: readonly string[];
+  labels: Record<string, string>;
+  limit: number;
+  offset: number;
+}
+
+/** Results that can be listed and read. */
+export interface Results {
+  /** Heading of the list. */
+  readonly title: string;
+  /** The latest first, and how many there are of that kind. */
+  list(wanted: Wanted): Promise<{ runs: ListedRun[]; count: number }>;
+  has(id: string): Promise<boolean>;
+  /** `null`: there is none of that number any more, or it cannot be read. */
+  read(id: string): Promise<NamedResult | null>;
+}
