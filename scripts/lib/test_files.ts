@@ -45,7 +45,7 @@ const HEAVY = namesIn({
 const MEASURES = namesIn({
   cli: "quick",
   plugins: "engine_process|forward_outage|https|iperf2|limits|requests|target_words|threads",
-  run: "classes|lab_script|scale|search_bucket|whole",
+  run: "classes|lab_script|mesh|scale|search_bucket|whole",
   witness:
     "clock|counts|cpu|effect|events|forward_throughput|full_link|inject|interface|machine|mptcp|one_way|outage|rates|" +
     "recovery|standstill|stream|targets|times|xdp",
