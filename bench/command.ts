@@ -25,6 +25,15 @@ export async function printed(command: string, ...args: string[]): Promise<strin
   return out + error;
 }
 
+/**
+ * Builds what the benchmarks compare with, and the plugins.
+ *
+ * @throws {Error} when that fails, with what the compiler said.
+ */
+export async function buildPrograms(): Promise<void> {
+  await run("make", "-s", "-C", import.meta.dirname!);
+}
+
 async function outcome(
   command: string,
   args: string[],

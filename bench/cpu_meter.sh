@@ -11,10 +11,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 repetitions=${1:-5} seconds=${2:-2}
 build=$root/build/bench
-mkdir -p "$build"
-cc -O2 -Wall -Wextra -D_GNU_SOURCE -o "$build/cpu_meter" "$root/bench/cpu_meter.c"
-make -s -C "$root/tests_c" >/dev/null
-make -s -C "$root/tests_c/tests" drive >/dev/null
+make -s -C "$root/bench" >/dev/null
 drive=$root/build/drive
 cpu=$(taskset -cp $$ | sed 's/.*[ ,-]//')
 

@@ -13,13 +13,13 @@
  * @module
  */
 
-import { printed } from "./command.ts";
+import { buildPrograms, printed } from "./command.ts";
 import { median, quartiles } from "./figures.ts";
 import { option } from "./option.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const BARE = `${ROOT}build/bench/bare`;
-const COST = `${ROOT}build/bench/cost`;
+const BARE = `${ROOT}build/bench/engine_bare`;
+const COST = `${ROOT}build/bench/engine_cost`;
 const IPBENCH = `${ROOT}dist/ipbench`;
 /** How long the program takes to be ready, generously. */
 const IPBENCH_START_MS = 2_000;
@@ -334,25 +334,7 @@ async function verdict(): Promise<void> {
 async function main(): Promise<void> {
   // This program's own threads stay off the processor that measures; what it starts chooses for itself.
   await printed("taskset", "-a", "-p", "-c", "1", String(Deno.pid));
-  await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
-  console.error(await printed("make", "-s", "-C", `${ROOT}tests_c`));
-  console.error(await printed("gcc", "-O2", "-D_GNU_SOURCE", "-o", BARE, `${ROOT}bench/engine/bare.c`));
-  console.error(
-    await printed(
-      "gcc",
-      "-O2",
-      "-D_GNU_SOURCE",
-      `-I${ROOT}tests_c/lib/sys`,
-      `-I${ROOT}tests_c/lib/data`,
-      `-I${ROOT}tests_c/lib/engine`,
-      `-I${ROOT}tests_c/include`,
-      "-o",
-      COST,
-      `${ROOT}bench/engine/cost.c`,
-      `${ROOT}build/obj/lib/libipb.a`,
-      "-lm",
-    ),
-  );
+  await buildPrograms();
   if (only.includes("cost")) console.log(await onCpu(0, COST));
   if (only.includes("udp")) await udp();
   if (only.includes("ping")) await ping();

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { printed } from "./command.ts";
+import { buildPrograms, printed } from "./command.ts";
 import { median, quartiles } from "./figures.ts";
 import { option } from "./option.ts";
 
@@ -194,9 +194,7 @@ http { access_log off; server { listen 127.0.0.1:${port}; root ${folder}; keepal
   await Deno.remove(folder, { recursive: true });
 }
 
-await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
-const compiled = await printed("gcc", "-O2", "-Wall", "-Wextra", "-o", BARE, `${ROOT}bench/requests/bare.c`);
-if (compiled !== "") throw new Error(compiled);
+await buildPrograms();
 console.log(
   "| what, against | ours, 1/s | theirs, 1/s | ratio (quartiles) | aim |\n| --- | --- | --- | --- | --- |",
 );

@@ -10,12 +10,12 @@
  * @module
  */
 
-import { run } from "./command.ts";
+import { buildPrograms, run } from "./command.ts";
 import { median, quartiles } from "./figures.ts";
 import { option } from "./option.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const BARE = `${ROOT}build/bench/bare_stream`;
+const BARE = `${ROOT}build/bench/stream_bare`;
 const DRIVE = `${ROOT}build/drive`;
 const PLUGINS = `${ROOT}build/plugins`;
 /** No command takes longer. */
@@ -184,9 +184,7 @@ const cases: Record<string, [string, Way[]]> = {
   ]],
 };
 
-await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
-await run("gcc", "-O2", "-D_GNU_SOURCE", "-o", BARE, `${ROOT}bench/stream/bare.c`);
-await run("make", "-s", "-C", `${ROOT}tests_c`);
+await buildPrograms();
 const rows: string[] = [];
 for (const name of only) {
   const [what, ways] = cases[name] ?? [];

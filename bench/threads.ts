@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { run } from "./command.ts";
+import { buildPrograms, run } from "./command.ts";
 import { median, quartiles } from "./figures.ts";
 import { option } from "./option.ts";
 
@@ -45,31 +45,6 @@ async function makeLink(): Promise<void> {
   await run("ip", "addr", "add", "198.18.7.1/24", "dev", NEAR);
   await run("ip", "link", "set", "lo", "up");
   await run("ip", "neigh", "add", TARGET, "lladdr", "02:00:00:00:00:02", "dev", NEAR);
-}
-
-async function compile(): Promise<void> {
-  await run("make", "-s", "-C", `${ROOT}tests_c`, "lib", "discard", "latency", "drive");
-  await run("make", "-s", "-C", `${ROOT}tests_c/latency`, "LIB_IS_BUILT=1", `${ROOT}build/obj/latency.a`);
-  Deno.mkdirSync(BUILT, { recursive: true });
-  await run(
-    "gcc",
-    "-O2",
-    "-D_GNU_SOURCE",
-    "-o",
-    `${BUILT}/threads_bare`,
-    `${ROOT}bench/threads/bare.c`,
-    "-lpthread",
-  );
-  const includes = [...Deno.readDirSync(`${ROOT}tests_c/lib`)].filter((entry) => entry.isDirectory)
-    .map((entry) => `-I${ROOT}tests_c/lib/${entry.name}`);
-  for (const name of ["sharing", "stages"]) {
-    await run(
-      "gcc",
-      ...["-O2", "-std=gnu11", "-D_GNU_SOURCE", `-I${ROOT}tests_c/include`, ...includes],
-      ...["-o", `${BUILT}/threads_${name}`, `${ROOT}bench/threads/${name}.c`],
-      ...[`${ROOT}build/obj/latency.a`, `${ROOT}build/obj/lib/libipb.a`, "-lm", "-lpthread"],
-    );
-  }
 }
 
 interface Sent {
@@ -183,7 +158,7 @@ async function stages(): Promise<void> {
   }
 }
 
-await compile();
+await buildPrograms();
 await makeLink();
 if (only.includes("rate")) await rate();
 if (only.includes("counts")) await counts();

@@ -9,11 +9,12 @@
  * @module
  */
 
+import { buildPrograms } from "./command.ts";
 import { median, quartiles } from "./figures.ts";
 import { option } from "./option.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const BARE = `${ROOT}build/bench/bare_xdp`;
+const BARE = `${ROOT}build/bench/engine_bare_xdp`;
 const DRIVE = `${ROOT}build/drive`;
 const PLUGINS = `${ROOT}build/plugins`;
 /** No command takes longer. */
@@ -281,11 +282,7 @@ async function measure(mac: string): Promise<void> {
 
 async function main(): Promise<void> {
   await run("taskset", "-a", "-p", "-c", "1", String(Deno.pid));
-  await Deno.mkdir(`${ROOT}build/bench`, { recursive: true });
-  await run("make", "-s", "-C", `${ROOT}tests_c`);
-  const include = ["include", "lib/sys", "lib/xdp"].map((folder) => `-I${ROOT}tests_c/${folder}`);
-  const source = [`${ROOT}bench/engine/bare_xdp.c`, `${ROOT}build/obj/lib/libipb.a`, "-lm"];
-  await run("gcc", "-O2", "-D_GNU_SOURCE", ...include, "-o", BARE, ...source);
+  await buildPrograms();
   await run("ip", "netns", "add", space);
   try {
     await run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", space);

@@ -91,7 +91,9 @@ async function build(): Promise<Count> {
   const args = ["run", "--allow-all", "scripts/build.ts"];
   const built = await run(Deno.execPath(), args, { env: environment });
   print(built.output.trim());
-  return one("build", built);
+  if (built.code !== 0) return one("build", built);
+  const bench = await run("make", ["-s", "-C", "bench"], { env: environment });
+  return sum([one("build", built), one("programs of the benchmarks", bench)]);
 }
 
 async function cTests(): Promise<Count> {

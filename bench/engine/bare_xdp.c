@@ -25,8 +25,6 @@
 #define BATCH 32u
 #define INJECTED (1u << 18) /* frames of one call: beginning and ending one costs some milliseconds */
 
-enum { R0, R1, R2, R3, R4, R5, R6, R7, R8 };
-
 static volatile sig_atomic_t over;
 static struct ipb_error err;
 static int sockets = -1;

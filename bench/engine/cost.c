@@ -16,7 +16,7 @@ static struct ipb_clock fast, slow;
 static struct ipb_hist hist;
 static uint64_t values[EACH], sink;
 static uint8_t packet[2048], pattern[2048];
-static struct ipb_header header = { 1, 77, 0, pattern, sizeof pattern };
+static struct ipb_header header;
 
 static void read_fast(int i) { (void)i, sink += ipb_clock_now(&fast); }
 static void read_slow(int i) { (void)i, sink += ipb_clock_now(&slow); }
@@ -63,6 +63,7 @@ int main(void)
 		return 1;
 	ipb_header_pattern(pattern, sizeof pattern);
 	memcpy(packet, pattern, sizeof packet);
+	ipb_header_init(&header, 1, 77, pattern, sizeof pattern);
 	ipb_rng_seed(&rng, 1);
 	for (int i = 0; i < EACH; i++)
 		values[i] = 5000 + ipb_rng_below(&rng, 30000);

@@ -74,6 +74,11 @@ const FILE_DEADLINE_MS = 1_800_000;
 const QUIET_BELOW = 0.2;
 /** How long the machine is given to become quiet. */
 const QUIET_WITHIN_MS = 30_000;
+/**
+ * So many files that failed are run once more, alone, when all others are over: what a crowded machine did to a test does not
+ * last, and a fault does. Both outcomes are shown, and the second counts.
+ */
+const MOST_AGAIN = 4;
 
 /**
  * Runs test files and prints what became of each, and how many are left.
@@ -87,16 +92,28 @@ export async function runTestFiles(files: string[], options: FilesOptions): Prom
   const isAlone = (path: string) => MEASURES.test(path) || ALONE.test(path) && !isSmall(path);
   const progress = new Progress(wanted.length, filtered);
   const queue = (await longestFirst(wanted)).filter((path) => !isAlone(path));
+  const again: string[] = [];
+  const runOnce = async (path: string) => {
+    const outcome = await runFile(path, options);
+    if (outcome.failed > 0 && !filtered && again.length < MOST_AGAIN) {
+      again.push(path);
+      progress.failedOnce(path, outcome);
+    } else progress.ended(path, outcome);
+  };
   const lanes = Array.from({ length: SIDE_BY_SIDE }, async () => {
-    for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-      progress.ended(path, await runFile(path, options));
-    }
+    for (let path = queue.shift(); path !== undefined; path = queue.shift()) await runOnce(path);
   });
   await Promise.all(lanes);
   for (const path of wanted.filter(isAlone)) {
     const busy = MEASURES.test(path) && !filtered ? await busyShare() : 0;
-    progress.ended(path, busy < QUIET_BELOW ? await runFile(path, options) : crowded(busy));
+    if (busy < QUIET_BELOW) await runOnce(path);
+    else progress.ended(path, crowded(busy));
   }
+  for (const path of again) {
+    await busyShare();
+    progress.ended(path, await runFile(path, options));
+  }
+  if (again.length > 0) print(`failed at first, and were run once more, alone: ${again.join(", ")}`);
   if (wanted.length < files.length) {
     print(`not run without --all: ${files.length - wanted.length} files, which are heavy`);
   }
@@ -143,6 +160,14 @@ class Progress {
     if (outcome.failed > 0) print(outcome.output.trimEnd());
     print(`[${this.#ended}/${this.#files}${failed}] ${word} ${path} (${counted})`);
     for (const line of outcome.output.matchAll(/^.*\.\.\. .*ignored.*$/gm)) print(`  ${line[0]}`);
+  }
+
+  /** A file failed and is going to be run once more: it does not count yet. */
+  failedOnce(path: string, outcome: FileOutcome): void {
+    print(outcome.output.trimEnd());
+    print(
+      `not ok ${path} (${outcome.failed} failed, ${outcome.seconds.toFixed(0)} s): once more later, alone`,
+    );
   }
 
   /** Remembers how long each file took, so that the longest begin first next time. */
