@@ -114,7 +114,9 @@ async function cTests(): Promise<Count> {
       skipped: Number(skipped),
     }),
   );
-  print(output.split("\n").filter((line) => /^(ok|not ok|once more|C tests:|\s)|error:/.test(line)).join("\n"));
+  print(
+    output.split("\n").filter((line) => /^(ok|not ok|once more|C tests:|\s)|error:/.test(line)).join("\n"),
+  );
   if (totals.length < (all ? 2 : 1)) return one("C tests", { code: code === 0 ? 1 : code, output });
   const total = sum(totals);
   return total.failed === 0 && code !== 0 ? { ...total, failed: 1 } : total;
