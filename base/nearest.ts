@@ -45,20 +45,37 @@ export function editDistance(a: string, b: string): number {
  * @returns The nearest one, or `null` when none is close enough to be meant.
  */
 export function nearest(typed: string, known: Iterable<string>): string | null {
-  if (typed.length > MAX_LENGTH) return null;
+  return ranked(typed, known)[0] ?? null;
+}
+
+/** Known names that are close enough to what was typed to be meant, the nearest first, of equal ones in their order. */
+function ranked(typed: string, known: Iterable<string>): string[] {
+  if (typed.length > MAX_LENGTH) return [];
   const lower = typed.toLowerCase();
-  let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(typed.length * 0.4)) + 1;
+  const most = Math.max(1, Math.floor(typed.length * 0.4));
+  const found: { name: string; distance: number }[] = [];
   for (const name of known) {
     const contains = lower.length >= 3 &&
       (name.includes(lower) || (name.length >= 3 && lower.includes(name)));
     const distance = contains ? 1 : editDistance(lower, name.toLowerCase());
-    if (distance < bestDistance) {
-      best = name;
-      bestDistance = distance;
-    }
+    if (distance <= most) found.push({ name, distance });
   }
-  return best;
+  return found.sort((a, b) => a.distance - b.distance).map(({ name }) => name);
+}
+
+/**
+ * A question for whoever mistyped a name, where several may be meant.
+ *
+ * @param typed What was typed.
+ * @param known The names that there are.
+ * @param most How many are asked about.
+ * @returns `did you mean "p90" or "p99"?`, or `null` when none is close enough to be meant.
+ */
+export function askedName(typed: string, known: Iterable<string>, most = 3): string | null {
+  const names = ranked(typed, known).slice(0, most).map((name) => JSON.stringify(name));
+  if (names.length === 0) return null;
+  const last = names.pop()!;
+  return `did you mean ${names.length === 0 ? last : `${names.join(", ")} or ${last}`}?`;
 }
 
 /**

@@ -64,6 +64,7 @@ export class Problems {
  * @param places Where its texts were written.
  * @param variants The runs, with their own arguments.
  * @param varied Where the arguments that differ were given, by their names.
+ * @param remark Receives what may be a mistake, and only the run can tell.
  * @returns Problems with their places.
  */
 export async function problemsOfRuns(
@@ -71,9 +72,11 @@ export async function problemsOfRuns(
   places: Places,
   variants: Iterable<RunDescription> = [],
   varied: ReadonlyMap<string, Problem["where"]> = new Map(),
+  remark: (text: string) => void = () => {}, // the runs report it
 ): Promise<Problem[]> {
   const { findMistakesOfAll } = await import("../controller/halves/mistakes.ts");
   const found = await findMistakesOfAll(base, variants);
+  found.remarks.forEach(remark);
   const theirs = found.varied.map((problem): Problem => {
     const where = varied.get(problem.argument ?? "");
     return where === undefined ? problem : { where, message: problem.message };

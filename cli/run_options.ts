@@ -8,7 +8,6 @@ import { repeated } from "./repeated.ts";
 import { type Command, Option } from "commander";
 import { type CommandLine, OPTION_NAMES, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { buildDescription, type Described } from "../config/build_description.ts";
-import { ConfigError } from "../config/config_error.ts";
 import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
 import { decodeConfig } from "../config/xml/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -160,7 +159,6 @@ export async function describeRun(
   const file = path === undefined ? null : await readConfig(path, options.originalSpelling);
   const client = options.client && await expandHosts(options.client, OPTION_NAMES.client);
   const described = buildDescription({ ...options, client, ...completeKeys(options) }, file);
-  await refuseGates(described);
   const { clients, targets } = described.description;
   // Those of the command line have been examined.
   const own = new Set([...clients, ...targets].flatMap(({ secretFile }) => secretFile ?? []));
@@ -169,17 +167,6 @@ export async function describeRun(
   }
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
   return { ...described, sweep: file?.sweep ?? null };
-}
-
-/** Refuses gates whose unit is that of another figure. */
-async function refuseGates({ description: { gates = [] }, places }: Described): Promise<void> {
-  if (gates.length === 0) return;
-  const { gateProblem } = await import("../results/gates/gates.ts");
-  const problems = gates.flatMap((gate, n) => {
-    const message = gateProblem(gate);
-    return message === null ? [] : [{ where: places.get(`gates[${n}]`)?.where ?? null, message }];
-  });
-  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /**

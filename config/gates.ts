@@ -34,12 +34,13 @@ export function readGates(
   places: Places,
 ): { gates?: GateDescription[] } {
   const gates: GateDescription[] = [];
-  const add = (gate: GateDescription, where: Position | string) => {
+  const add = (gate: GateDescription, where: Position | string, metricAt?: Position | string) => {
     if (parseQuantity(gate.limit) === null) {
       const text = `${JSON.stringify(gate.limit)} is no limit; expected such as 200us, 0.1% or 10M`;
       return checker.complain(where, text);
     }
-    note(places, { [`gates[${gates.length}]`]: { text: gate.metric, where } });
+    const placeOf = (about: string) => about === "metric" && typeof metricAt === "object" ? metricAt : null;
+    note(places, { [`gates[${gates.length}]`]: { text: gate.metric, where, placeOf } });
     gates.push(gate);
   };
   for (const test of file?.tests ?? []) {
@@ -67,7 +68,7 @@ export function readGates(
           limit: limit.text,
           ...of !== undefined && { class: of },
         };
-        add(gate, limit.where);
+        add(gate, limit.where, metric.where);
       }
     }
   }

@@ -19,6 +19,7 @@ import { daemonAccess, findDaemons, wordsOf } from "../daemons.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { plainText } from "../terminal/text.ts";
 import { note, out } from "../terminal/io.ts";
+import { labelled } from "../terminal/live_screen.ts";
 import { Problems, problemsOfRuns } from "../problems.ts";
 import { addRunOptions, describeRun, type RunOptionValues } from "../run_options.ts";
 
@@ -72,7 +73,8 @@ export function register(program: Command): void {
       if (options.iface !== undefined) throw new ExitError(EXIT.USAGE, "--iface is for --tune");
       const { description, places } = await describeRun(options, config);
       const problems = new Problems();
-      problems.add(...await problemsOfRuns(description, places));
+      const remark = (text: string) => note(labelled("warning", text));
+      problems.add(...await problemsOfRuns(description, places, [], new Map(), remark));
       problems.end();
       await check(description, await daemonAccess(description));
     });

@@ -15,12 +15,20 @@ import {
   testsOf,
 } from "../../config/run_description.ts";
 import { PluginError, type PluginErrorCode } from "../../ffi/mod.ts";
+import { findGateMistakes } from "./gate_mistakes.ts";
 import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
 import { LIMITS, MAX_CHECKED_RUNS } from "../limits.ts";
 import type { PluginHalf } from "./plugin_half.ts";
 import { RunError } from "../run/run_error.ts";
 import { getArg } from "../../base/args.ts";
 import { timedArgs } from "../outcome/window_plan.ts";
+
+/** What is found out about a run before it begins. */
+export interface Mistakes {
+  problems: Problem[];
+  /** What may be a mistake, and only the run can tell; sentences. */
+  remarks: string[];
+}
 
 /** A call of a half that failed; only some codes are mistakes. */
 interface Failure {
@@ -36,9 +44,9 @@ interface Failure {
  *
  * @param description the run
  * @param halves its tests' halves; they are opened, and stay open
- * @returns problems whose `where` is a path in the description, such as "clients[0].args"
+ * @returns problems whose `where` is a path in the description, such as "clients[0].args", and what is no mistake for certain
  */
-export async function findMistakes(description: RunDescription, halves: Halves): Promise<Problem[]> {
+export async function findMistakes(description: RunDescription, halves: Halves): Promise<Mistakes> {
   const { targets } = description;
   const groups = [
     ...testsOf(description).map(async (test, n) => {
@@ -59,7 +67,9 @@ export async function findMistakes(description: RunDescription, halves: Halves):
       return [...problems, ...await arguments_(half, [[`targets[${i}].args`, target.args]])];
     }),
   ];
-  return (await Promise.all(groups)).flat();
+  const found = (await Promise.all(groups)).flat();
+  const { problems, remarks } = findGateMistakes(description, halves);
+  return { problems: [...found, ...problems], remarks };
 }
 
 /**
@@ -67,15 +77,15 @@ export async function findMistakes(description: RunDescription, halves: Halves):
  *
  * @param base the run that they vary; what is wrong in arguments of its own that no variant has is found, too
  * @param variants the runs; of more than {@linkcode MAX_CHECKED_RUNS} the first ones are examined
- * @returns as {@linkcode findMistakes}: those of the run itself, and those of the variants alone
+ * @returns as {@linkcode findMistakes}: those of the run itself, those of the variants alone, and remarks
  */
 export async function findMistakesOfAll(
   base: RunDescription,
   variants: Iterable<RunDescription>,
-): Promise<{ own: Problem[]; varied: Problem[] }> {
+): Promise<{ own: Problem[]; varied: Problem[]; remarks: string[] }> {
   const halves = makeHalves(base, LIMITS, () => {}); // the runs report what there is to remark
   try {
-    const mistakes = await findMistakes(base, halves);
+    const { problems: mistakes, remarks } = await findMistakes(base, halves);
     const own = mistakes.filter(({ where, argument }) =>
       !/^clients\[\d+\]\.args$/.test(String(where)) ||
       argument !== undefined && base.clients.some(({ args }) => getArg(args, argument) !== null)
@@ -96,7 +106,7 @@ export async function findMistakesOfAll(
         }
       }
     }
-    return { own, varied };
+    return { own, varied, remarks };
   } finally {
     await closeHalves(halves);
   }

@@ -64,6 +64,11 @@ export class PluginHalf {
     });
   }
 
+  /** What the plugin reports of itself; `null`: it is not loaded, or could not be. */
+  get loaded(): PluginInfo | null {
+    return this.#info;
+  }
+
   /** What the plugin reports of itself; only after {@linkcode open}. */
   get info(): PluginInfo {
     if (this.#info === null) throw new TypeError(`the test ${this.options.test} is not loaded yet`);

@@ -6,6 +6,13 @@
 import { cpuUse } from "../../results/document/cpu_use.ts";
 import type { Counts, Metric, TargetResult } from "../../results/document/document.ts";
 
+/** Names and units of what {@linkcode derivedMetrics} makes. */
+export const DERIVED_METRICS: readonly { name: string; unit: string }[] = [
+  { name: "cpu_sum", unit: "%" },
+  { name: "cycles_per_packet", unit: "cycles" },
+  { name: "packets_per_joule", unit: "1/J" },
+];
+
 /** What of the testers they are made from. */
 export interface TesterFigures {
   counts: Counts | null;

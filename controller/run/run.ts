@@ -60,7 +60,7 @@ export async function runBenchmark(
   try {
     state = await openRun(given, halves, options);
     const { parts } = state;
-    await refuseMistakes(given, halves, options.signal);
+    await refuseMistakes(given, halves, options);
     parts.reception = await openReception(given, parts.access, (text) => state?.warn(null, text));
     await state.begin();
     const document = await runSteps(state, options.signal);
@@ -77,14 +77,16 @@ export async function runBenchmark(
 async function refuseMistakes(
   description: RunDescription,
   halves: Halves,
-  signal: AbortSignal | undefined,
+  { signal, log }: RunOptions,
 ): Promise<void> {
-  const aborted = new Promise<[]>((resolve) => {
-    if (signal?.aborted === true) resolve([]);
-    signal?.addEventListener("abort", () => resolve([]), { once: true });
+  const aborted = new Promise<null>((resolve) => {
+    if (signal?.aborted === true) resolve(null);
+    signal?.addEventListener("abort", () => resolve(null), { once: true });
   });
-  const problems = await Promise.race([findMistakes(description, halves), aborted]);
-  if (problems.length > 0) throw new ConfigError(problems);
+  const mistakes = await Promise.race([findMistakes(description, halves), aborted]);
+  if (mistakes === null) return;
+  if (mistakes.problems.length > 0) throw new ConfigError(mistakes.problems);
+  for (const remark of mistakes.remarks) log?.("warning", remark);
 }
 
 /** In the original's spelling blanks separate arguments, too; everything below knows commas alone. */

@@ -12,6 +12,8 @@ import type { ReportPoint } from "../report/point.ts";
 /** One figure. */
 export interface ComparedMetric {
   name: string;
+  /** Of the kind `own`: its name with its test's before it, by which it is found, too. */
+  key?: string;
   /** For people: "response p99". */
   label: string;
   /** Which direction is a worsening; `null`: not declared. */
@@ -153,6 +155,7 @@ export function metricsOf(points: readonly ReportPoint[]): ComparedMetric[] {
       taken.add(own);
       return {
         name: own,
+        key: key.toLowerCase(),
         label: own === short ? name : key,
         worse: better === "more" ? "less" : better === "less" ? "more" : null,
         scale: unit === "%" ? "points" : "relative",
@@ -191,7 +194,7 @@ export function defaultMetrics(points: readonly ReportPoint[]): ComparedMetric[]
  */
 export function metricOf(name: string, known: readonly ComparedMetric[] = METRICS): ComparedMetric {
   const wanted = name.trim().toLowerCase();
-  const found = known.find((metric) => metric.name === wanted) ??
+  const found = known.find((metric) => metric.name === wanted || metric.key === wanted) ??
     known.find((metric) => metric.name === spelled(wanted));
   if (found !== undefined) return found;
   const names = known.map((metric) => metric.name);

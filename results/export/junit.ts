@@ -55,7 +55,7 @@ function gateCase(document: ResultDocument, gate: GateResult): TestCase {
   const point = reportPoints(document, "").find((each) => each.class === (gate.class ?? null));
   const { metric, operator, limit, met, text } = gate;
   return {
-    of: `ipbench.${document.test.name}`,
+    of: `ipbench.${point?.test ?? document.test.name}`,
     name: `${point === undefined ? "" : `${pointLabel(point)}: `}${metric} ${operator} ${limit}`,
     text: met ? text : "",
     failure: met ? null : { type: "gate", message: text },

@@ -4,7 +4,8 @@ import { makeClassedDocument } from "../../tests/fixtures/classed_document.ts";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import { parseDocument } from "../document/parse.ts";
 import { junitXml } from "../export/junit.ts";
-import { type Gate, gateLine, gateProblem, judgeGates } from "./gates.ts";
+import { gateLine, judgeGates } from "./gates.ts";
+import type { Gate } from "./limit.ts";
 
 const gate = (metric: string, operator: Gate["operator"], limit: string): Gate => ({
   metric,
@@ -41,17 +42,16 @@ Deno.test("figures are compared in their own units, and what is not there is not
   assert.match(gateLine(results[1]!), /^NOT as expected: p99<\d+ns \(response p99 .*\)$/);
 });
 
-Deno.test("a unit that cannot be right is found before anything has run", () => {
-  assert.match(
-    gateProblem(gate("p99", "<", "1%"))!,
-    /response p99 is compared with a time, such as 200us, not with 1%/,
-  );
-  assert.match(gateProblem(gate("loss", "<", "1"))!, /compared with a share/);
-  for (const metric of ["loss", "p99", "ok"]) {
-    assert.equal(gateProblem(gate(metric, "<=", "0")), null, metric);
-  }
-  assert.equal(gateProblem(gate("p99", "<", "1ms")), null);
-  assert.equal(gateProblem(gate("tests_own", "<", "1")), null, "only the test knows");
+Deno.test("a figure is found under all its names, and its result has the one that tables have", () => {
+  const document = makeDocument({ samples: 2000, intervals: 2 });
+  document.total.metrics = [
+    { name: "loss", value: 3, unit: "%", total: "max", better: "less", test: "sink", of: 1 },
+    { name: "Packets", value: 5, unit: "", total: "sum", better: "more", test: "sink", of: 1 },
+  ];
+  const typed = ["p999", "P99", "sink.loss", "sink.packets", "packets"];
+  const results = judgeGates(document, typed.map((name) => gate(name, ">", "0")));
+  assert.deepEqual(results.map(({ metric }) => metric), ["p99.9", "p99", "sink.loss", "packets", "packets"]);
+  assert.deepEqual(results.slice(2).map(({ value, met }) => [value, met]), [[3, true], [5, true], [5, true]]);
 });
 
 Deno.test("in JUnit each gate is a case named after its point; a document keeps its gates", () => {
@@ -77,4 +77,13 @@ Deno.test("a gate without a class is about each, one with a class about that", (
   assert.deepEqual(all.map((result) => result.class), names);
   const one = judgeGates(document, [{ ...gate("throughput", ">", "0"), class: names[1]! }]);
   assert.deepEqual(one.map((result) => result.class), [names[1]]);
+  document.classes![1]!.test = "stream";
+  document.gates = all;
+  const cases = junitXml([{ file: "a.json", document }]).matchAll(
+    /classname="(\S+)" name="(\w+), [^"]* &gt; 0"/g,
+  );
+  assert.deepEqual([...cases].map(([, of, name]) => [of, name]), [
+    ["ipbench.latency", names[0]],
+    ["ipbench.stream", names[1]],
+  ]);
 });

@@ -50,7 +50,70 @@ Deno.test("a run and a sweep exit 1 when a figure is not as expected, with a lin
   const wrong = await runProgram("ipbench", ["run", ...what, "--gate", "p50<1%"]);
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   assert.match(wrong.stderr, /--gate: response p50 is compared with a time, such as 200us, not with 1%/);
+  const wrongName = await runProgram("ipbench", ["run", ...what, "--gate", "p98<1s"]);
+  assert.deepEqual([wrongName.code, wrongName.stdout], [2, ""]);
+  assert.equal(
+    wrongName.stderr,
+    'ipbench: --gate: this run has no figure "p98"; did you mean "p90" or "p99"?\n',
+  );
   const search = await runProgram("ipbench", ["search", ...what, "--max", "1M", "--gate", "p50<1s"]);
   assert.equal(search.code, 2);
   assert.match(search.stderr, /--gate: a search has goals instead/);
+});
+
+Deno.test("check, run and sweep refuse gates that nothing can meet, all at once and each at its place", async () => {
+  using folder = TemporaryFolder.make();
+  const file = `${folder.path}/gates.xml`;
+  const test = (attributes: string, ...expects: string[]) =>
+    `<test ${attributes} target="127.0.0.1">\n${expects.map((text) => `<expect ${text}/>\n`).join("")}`;
+  Deno.writeTextFileSync(
+    file,
+    `<ipbench>\n${
+      test(
+        'name="latency" class="victim" args="socktype=udp,size=64,bps=1M"',
+        'metric="p98" below="200us"',
+        'metric="p99" below="5%"',
+        'metric="loss" at_most="0"',
+      )
+    }<client hostname="127.0.0.1" port="9"/></test>\n${
+      test(
+        'name="stream" class="bulk"',
+        'metric="p99" below="1ms"',
+        'metric="goodput_up" at_least="1ms"',
+        'metric="goodput" at_least="1M"',
+      )
+    }<client hostname="127.0.0.2" port="9"/></test>\n</ipbench>\n`,
+  );
+  const all = [
+    `${file}:3:17: the class victim has no figure "p98"; did you mean "p90" or "p99"?`,
+    `${file}:4:29: response p99 is compared with a time, such as 200us, not with 5%`,
+    `${file}:8:17: the test stream has no response p99`,
+    `${file}:9:39: goodput_up is compared with a number, not with 1ms`,
+    "ipbench: --gate: the class victim has no target that reports its CPU use; --target-test cpu_target measures it",
+  ];
+  for (
+    const [command, ...more] of [
+      ["check"],
+      ["run", "--json", `${folder.path}/r.json`],
+      ["sweep", "--over", "victim.size=64,128", "--out", `${folder.path}/s`],
+    ]
+  ) {
+    const found = await runProgram("ipbench", [command!, file, ...more, "--gate", "cpu<5%"]);
+    assert.deepEqual([found.code, found.stdout], [2, ""], command);
+    assert.equal(found.stderr, all.join("\n") + "\n", command);
+  }
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["gates.xml"]);
+  const one = await runProgram("ipbench", [
+    ...["check", "-c", "127.0.0.1:9", "-t", "discard", "-T", "127.0.0.1", "--target-test", "sink"],
+    ...["--gate", "loss<1%", "--gate", "sink.loss<1%", "--gate", "received_rate>1M"],
+  ]);
+  assert.equal(one.stderr, "ipbench: --gate: the test discard has no loss; there is sink.loss\n");
+  const open = await runProgram("ipbench", [
+    ...["check", "-c", "127.0.0.1:9", "-t", "latency", "-T", "127.0.0.1", "--target-test", "cpu_target"],
+    ...["-a", "socktype=udp", "--gate", "pd.eth.cycles<5k"],
+  ]);
+  assert.match(
+    open.stderr,
+    /^ipbench: warning: only the run can tell whether there is a figure "pd.eth.cycles": cpu_target may report one/,
+  );
 });
