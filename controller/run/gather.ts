@@ -113,42 +113,55 @@ async function goOn(
 }
 
 /**
- * Takes a client through a step before START. One that dials in and is lost meanwhile has another chance when it, or what
+ * Takes a daemon through a step before START. One that dials in and is lost meanwhile has another chance when it, or what
  * was started in its place, dials in again in time.
  *
  * @param state the run
- * @param client the client
+ * @param run the daemon
  * @param step the step
  * @param again takes the one that comes back to where the step begins
  */
 export async function withComeback(
   state: RunState,
-  client: ClientRun,
+  run: ClientRun | TargetRun,
   step: () => Promise<void>,
   again: () => Promise<void>,
 ): Promise<void> {
+  const who = joiner(run);
   for (let comebacks = 0, back = false;; comebacks++) {
     try {
       if (back) await again();
       return await step();
     } catch (error) {
-      const isLost = joiner(client) !== null && error instanceof RunError && error.code === "closed";
-      if (!isLost || comebacks >= MAX_COMEBACKS || state.signal.aborted) throw error;
+      const isLost = error instanceof RunError && error.code === "closed";
+      if (who === null || !isLost || comebacks >= MAX_COMEBACKS || state.signal.aborted) throw error;
       const leftMs = state.joinUntilMs - performance.now();
-      if (leftMs <= 0) throw error;
-      state.warn(client.peer.name, "the connection is lost; its place is kept until it dials in again");
-      client.ready = false;
-      client.side?.close();
-      client.side = null;
-      client.described = Promise.resolve();
-      client.peer.close();
-      client.peer = new Peer(client.peer.name, client.peer.context);
+      if (leftMs <= 0) throw lostFor(state, run, error);
+      const place = `${who.role} ${who.index}`;
+      state.warn(
+        run.peer.name,
+        `the connection is lost; the place of ${place} is kept until it dials in again`,
+      );
+      if ("done" in run) run.ready = false;
+      run.side?.close();
+      run.side = null;
+      run.described = Promise.resolve();
+      run.undescribed = null;
+      run.peer.close();
+      run.peer = new Peer(run.peer.name, run.peer.context);
       const over = new AbortController();
       const late = pause(leftMs, over.signal).then(() => "late");
-      const came = await Promise.race([arrived(state, client), late]);
+      const came = await Promise.race([arrived(state, run), late]);
       over.abort();
-      if (came !== true) throw error;
+      if (came !== true) throw came === "late" ? lostFor(state, run, error) : error;
       back = true;
     }
   }
+}
+
+/** One that was lost, and for which nothing has come within the time that there is for that. */
+function lostFor(state: RunState, { peer: { name } }: ClientRun | TargetRun, error: RunError): RunError {
+  const seconds = state.parts.description.listen?.waitSeconds ?? 0;
+  const reason = `${error.reason}, and it has not dialled in again within ${seconds} s`;
+  return new RunError(name, error.phase, error.code, reason, "--wait waits longer", error);
 }

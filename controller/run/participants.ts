@@ -40,6 +40,8 @@ export interface ClassRun {
 
 /** What is known of whoever takes part, beside its test. */
 interface Participant {
+  /** Another one when its daemon was lost before START and has dialled in again. */
+  peer: Peer;
   side: SideChannel | null;
   /** Its clock before the run. */
   before: OffsetInterval | null;
@@ -58,7 +60,7 @@ interface Participant {
 }
 
 /** What that is before anything is known. */
-export function unknownParticipant(): Participant {
+export function unknownParticipant(): Omit<Participant, "peer"> {
   return {
     side: null,
     before: null,
@@ -78,8 +80,6 @@ export interface ClientRun extends Participant {
   readonly class: ClassRun;
   /** Its number among the testers of its class. */
   readonly place: number;
-  /** Another one when its daemon was lost before START and has dialled in again. */
-  peer: Peer;
   /** Nanoseconds from START to its end; `null` unknown, 0 until stopped. */
   expectedNs: number | null;
   window: PlannedWindow | null;
@@ -101,7 +101,6 @@ export interface TargetRun extends Participant {
   readonly description: TargetDescription;
   /** The test whose measured phase its figure is to cover: of a target of the whole run, the first. */
   readonly class: ClassRun;
-  readonly peer: Peer;
   readonly half: Half;
   /** Its figure is to cover the testers' measured phase alone. */
   meter: boolean;

@@ -57,11 +57,12 @@ export async function setUp(state: RunState): Promise<void> {
   });
   const readyTargets = targets.map((target) =>
     state.targetStep(target, async () => {
-      await greet(state, target, network);
+      await withComeback(state, target, () => greet(state, target, network), () => Promise.resolve());
       await halves.catch(() => {
         throw new Stopped("the controller's half of a test failed");
       });
-      await network.run(() => setUpTarget(state, target));
+      const ready = () => network.run(() => setUpTarget(state, target));
+      await withComeback(state, target, ready, () => meet(state, target));
     })
   );
   await state.unlessStopped(halves).catch(endOn(state));
@@ -140,14 +141,15 @@ async function meet(state: RunState, run: ClientRun | TargetRun): Promise<void> 
 }
 
 /**
- * Sets up, from the beginning, a client that has dialled in again.
+ * Sets up, from the beginning, a daemon that has dialled in again.
  *
  * @param state the run
- * @param client which one
+ * @param run which one
  */
-export async function setUpAgain(state: RunState, client: ClientRun): Promise<void> {
-  await meet(state, client);
-  await setUpClient(state, client);
+export async function setUpAgain(state: RunState, run: ClientRun | TargetRun): Promise<void> {
+  await meet(state, run);
+  if ("done" in run) await setUpClient(state, run);
+  else await setUpTarget(state, run);
 }
 
 async function introduce(state: RunState, run: ClientRun | TargetRun): Promise<void> {
@@ -199,7 +201,8 @@ async function describe(state: RunState, run: ClientRun | TargetRun, side: SideC
     const record = await side.environment(iface, isClient ? run.description.target : null);
     run.environment = state.parts.kept.keepText(record);
   } catch (error) {
-    if (state.signal.aborted) return;
+    // The daemon that has come in its place describes its own.
+    if (state.signal.aborted || run.side !== side) return;
     run.undescribed = `the daemon does not describe its machine: ${messageOf(error)}`;
     if (side.usable) return;
     side.close();

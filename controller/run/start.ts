@@ -131,11 +131,11 @@ async function compareClocks(state: RunState): Promise<void> {
     run.before = made.length === 0 ? null : combineProbes(made);
     compared.add(run);
   };
+  const again = (run: ClientRun | TargetRun) =>
+    withComeback(state, run, () => compare(run), () => setUpAgain(state, run));
   const targets = state.targets.map((target) =>
-    inLane(lanes, LANE_MS, () => state.targetStep(target, () => compare(target)))
+    inLane(lanes, LANE_MS, () => state.targetStep(target, () => again(target)))
   );
-  const again = (client: ClientRun) =>
-    withComeback(state, client, () => compare(client), () => setUpAgain(state, client));
   const steps = clients.map((client) =>
     inLane(lanes, LANE_MS, () => state.clientStep(client, () => again(client)))
   );

@@ -97,6 +97,58 @@ Deno.test(`${DAEMONS} daemons: two are lost before START and started again, othe
   }
 });
 
+Deno.test("a target that is lost before START and started again takes its old place", async () => {
+  using folder = TemporaryFolder.make();
+  const port = freePort();
+  const place = `127.0.0.1:${port}`;
+  const run = new WatchedRun(folder, [
+    ...["--listen", place, "--expect", "1", "--expect-targets", "1", "--wait", "120s"],
+    ...["--test", "dummy", "--test-args", "seconds=0.5", "--target-test", "cpu_target"],
+  ]);
+  const lost = new JoinedDaemon(place, ["--target", "--index", "0"]);
+  await logged(lost, /joined/);
+  await lost.stop("SIGKILL");
+  // Without a number it is known by its machine's name.
+  const lostAgain = new JoinedDaemon(place, ["--target"]);
+  await run.said("setting up 1 client(s)");
+  await lostAgain.stop("SIGKILL");
+  await using _last = new JoinedDaemon(place, ["--target", "--index", "0"]);
+  await using _tester = new JoinedDaemon(place);
+  const { code, document } = await run.end();
+  const said = run.lines.join("\n");
+  assert.equal(code, 0, said);
+  const losses = run.lines.filter((line) =>
+    /0@\S+: the connection is lost; the place of target 0/.test(line)
+  );
+  // The first one may be gone before the controller has spoken to it.
+  assert.ok(losses.length === 1 || losses.length === 2, said);
+  const [target] = document.targets;
+  assert.ok(target !== undefined && target.error === undefined, said);
+  assert.ok(target.text !== "" && target.clock !== null && target.environment !== null, said);
+  assert.ok(losses.every((line) => !line.includes(`:${target.port}: `)), said);
+  for (const daemon of [lost, lostAgain]) await daemon[Symbol.asyncDispose]();
+});
+
+Deno.test("a target that is lost before START and does not come again ends the run, named", async () => {
+  using folder = TemporaryFolder.make();
+  const port = freePort();
+  const place = `127.0.0.1:${port}`;
+  const run = new WatchedRun(folder, [
+    ...["--listen", place, "--expect", "1", "--expect-targets", "1", "--wait", "15s"],
+    ...["--test", "dummy", "--test-args", "seconds=0.5", "--target-test", "cpu_target"],
+  ]);
+  await using lost = new JoinedDaemon(place, ["--target"]);
+  await run.said("setting up 1 client(s)");
+  await lost.stop("SIGKILL");
+  await using _tester = new JoinedDaemon(place);
+  const { code, document } = await run.end();
+  assert.equal(code, 1, run.lines.join("\n"));
+  assert.match(
+    document.targets[0]?.error ?? "",
+    /^target 0@\S+: clock: .*has not dialled in again within 15 s/,
+  );
+});
+
 Deno.test("a daemon that is lost while its result is made is named, and the others' results count", async () => {
   using folder = TemporaryFolder.make();
   const port = freePort(), plugins = ["--plugin-dir", fixturePlugins()];
