@@ -82,6 +82,9 @@ export interface PageProgress extends TestProgress {
   readonly updates: number;
 }
 
+/** Place of `unknown` in `struct ipbench_progress`: a bit for each of sent, ok, lost, bad, rate_bps, sent_bps. */
+const UNKNOWN_AT = 120;
+
 /** Size of `struct ipbench_progress`. */
 export const PROGRESS_BYTES = 128;
 
@@ -96,21 +99,27 @@ export function parseProgress(page: Uint8Array): PageProgress | null {
   const view = new DataView(page.buffer, page.byteOffset, PROGRESS_BYTES);
   const u64 = (offset: number): number => Number(view.getBigUint64(offset, true));
   if (view.getUint32(0, true) === 0) return null;
+  const updates = u64(8);
+  const unknown = view.getBigUint64(UNKNOWN_AT, true);
+  // Before the first update nothing has been counted.
+  const known = (bit: bigint, offset: number) =>
+    (unknown >> bit & 1n) === 0n ? u64(offset) || (updates === 0 ? null : 0) : null;
+  const time = (offset: number) => u64(offset) || null;
   return {
     phase: TEST_PHASES[view.getUint32(4, true)] ?? "idle",
-    updates: u64(8),
+    updates,
     elapsedNs: u64(16),
     expectedNs: u64(24),
-    sent: u64(32),
-    ok: u64(40),
-    lost: u64(48),
-    bad: u64(56),
-    rateBps: u64(64),
-    sentBps: u64(72),
-    p50Ns: u64(80),
-    p99Ns: u64(88),
-    p999Ns: u64(96),
-    maxNs: u64(104),
+    sent: known(0n, 32),
+    ok: known(1n, 40),
+    lost: known(2n, 48),
+    bad: known(3n, 56),
+    rateBps: known(4n, 64),
+    sentBps: known(5n, 72),
+    p50Ns: time(80),
+    p99Ns: time(88),
+    p999Ns: time(96),
+    maxNs: time(104),
     darkNs: u64(112),
   };
 }

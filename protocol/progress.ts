@@ -37,6 +37,9 @@ const NUMBERS = [
   ["held", "heldNs"],
 ] as const satisfies readonly (readonly [string, keyof ProgressReport])[];
 
+/** Of these 0 is none. */
+const RESPONSE_TIMES: ReadonlySet<string> = new Set(["p50Ns", "p99Ns", "p999Ns", "maxNs"]);
+
 /**
  * Writes one report.
  *
@@ -45,7 +48,10 @@ const NUMBERS = [
  */
 export function formatProgress(report: ProgressReport | null): string {
   if (report === null) return formatReply(150, "idle");
-  const numbers = NUMBERS.map(([name, key]) => `${name}=${wholeNumber(report[key])}`);
+  const numbers = NUMBERS.flatMap(([name, key]) => {
+    const value = report[key];
+    return value === null ? [] : [`${name}=${wholeNumber(value)}`];
+  });
   const owner = report.owner === null ? "" : ` of=${report.owner}`;
   return formatReply(
     150,
@@ -54,7 +60,7 @@ export function formatProgress(report: ProgressReport | null): string {
 }
 
 /**
- * Reads one report. Keys that are missing count as 0, keys of a later version are passed over.
+ * Reads one report. Keys that are missing are not known, keys of a later version are passed over.
  *
  * @param reply A reply with code 150.
  * @returns What the test reports, or `null` when no test runs or nothing can be made of it.
@@ -67,9 +73,11 @@ export function parseProgress(reply: Reply): ProgressReport | null {
   }
   const pid = values.get("pid");
   if (pid === undefined || !/^[0-9]{1,10}$/.test(pid)) return null;
-  const numbers = NUMBERS.map(([name, key]) => {
+  const numbers = NUMBERS.flatMap(([name, key]) => {
     const text = values.get(name) ?? "";
-    return [key, /^[0-9]{1,20}$/.test(text) ? wholeNumber(Number(text)) : 0] as const;
+    if (!/^[0-9]{1,20}$/.test(text)) return [];
+    const value = wholeNumber(Number(text));
+    return [[key, value === 0 && RESPONSE_TIMES.has(key) ? null : value] as const];
   });
   const owner = values.get("of");
   return {

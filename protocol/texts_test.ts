@@ -90,7 +90,11 @@ Deno.test("progress: the typed form, there and back", () => {
   assert.equal(formatProgress(null), "150 PROGRESS (idle)\n");
   assert.equal(parseProgress(parseReply("150 PROGRESS (idle)")), null);
   const older = parseProgress(parseReply("150 PROGRESS (pid=17 test=latency phase=measure max=420000)"));
-  assert.deepEqual([older?.owner, older?.heldNs, older?.maxNs], [null, 0, 420_000]);
+  assert.deepEqual([older?.owner, older?.heldNs, older?.maxNs, older?.sent], [null, 0, 420_000, null]);
+  const partly = { ...REPORT, sent: null, rateBps: null, p50Ns: null };
+  assert.doesNotMatch(formatProgress(partly), / (sent|rate|p50)=/);
+  assert.deepEqual(parseProgress(parseReply(formatProgress(partly).trim())), partly);
+  assert.equal(parseProgress(parseReply("150 PROGRESS (pid=17 sent=0 p50=0)"))?.p50Ns, null);
 });
 
 Deno.test("progress: rubbish from shared memory is made whole, rubbish from a peer is no number", () => {
@@ -99,7 +103,7 @@ Deno.test("progress: rubbish from shared memory is made whole, rubbish from a pe
   const report = parseProgress(
     parseReply("150 PROGRESS (pid=1 test=\u001b[2J phase=x sent=-5 ok=1e9 lost=)"),
   );
-  assert.deepEqual([report?.phase, report?.sent, report?.ok, report?.lost], ["idle", 0, 0, 0]);
+  assert.deepEqual([report?.phase, report?.sent, report?.ok, report?.lost], ["idle", null, null, null]);
   assert.ok(!report?.test.includes("\u001b"));
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NO_PROGRESS } from "../base/test_progress.ts";
+import { NO_PROGRESS, type TestProgress } from "../base/test_progress.ts";
 import { makeDocument } from "../tests/fixtures/documents.ts";
 import { MAX_CONSOLE, MAX_NOTES } from "./limits.ts";
 import { LiveRun } from "./live_run.ts";
@@ -18,7 +18,14 @@ function running(): LiveRun {
   const run = new LiveRun("latency to 10.0.0.9", 1000);
   run.take({ kind: "schedule", leadNs: 500e6, expectedNs: 10e9, deadlineNs: 20e9 }, 2000);
   for (const [index, rateBps] of [[1, 30e6], [2, 20e6]] as const) {
-    const counts = { ok: 90, lost: 10 * (index - 1), sent: 100, p50Ns: 1000 * index, p99Ns: 5000 * index };
+    const counts = {
+      ok: 90,
+      lost: 10 * (index - 1),
+      bad: 0,
+      sent: 100,
+      p50Ns: 1000 * index,
+      p99Ns: 5000 * index,
+    };
     const progress = { ...NO_PROGRESS, phase: "measure" as const, rateBps, ...counts };
     run.take({ kind: "progress", peer: peer(index), progress }, 3000);
   }
@@ -44,6 +51,22 @@ Deno.test("rates of a class add up, its percentiles are the slowest tester's, it
   runs.update({ ...state, atMs: 4200 });
   const { curves } = runs.get(state.id, true)!.state;
   assert.deepEqual(curves, { bulk: [[4000, 50e6, 10 / 190, 2000, 10_000]] });
+});
+
+Deno.test("a curve has no point where testers do not know, and shows what is sent where nothing is known to arrive", () => {
+  const run = new LiveRun("stream to 10.0.0.9", 1000);
+  const runs = new LiveRuns();
+  const show = (progress: Partial<TestProgress>, atMs: number) => {
+    run.take(
+      { kind: "progress", peer: peer(1), progress: { ...NO_PROGRESS, phase: "measure", ...progress } },
+      atMs,
+    );
+    runs.update(parseState(JSON.stringify(run.state(atMs)))!);
+  };
+  show({}, 4000);
+  show({ sentBps: 7e6 }, 6000);
+  const { curves } = runs.get(run.state(6000).id, true)!.state;
+  assert.deepEqual(curves, { bulk: [[4000, null, null, null, null], [6000, 7e6, null, null, null]] });
 });
 
 Deno.test("reasons are noted when a result brings them, once, with whose they are", () => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { lossOf } from "../base/test_progress.ts";
 import { KEEP_ENDED_MS, MAX_ENDED, MAX_POINTS, POINT_MS } from "./limits.ts";
 import type { LivePoint, LiveState } from "./live_state.ts";
 
@@ -108,18 +109,19 @@ function pointsOf({ peers, atMs }: LiveState): Map<string, LivePoint> {
   const points = new Map<string, LivePoint>();
   const testers = peers.filter(({ role, progress }) => role === "client" && progress !== null);
   for (const [name, own] of Map.groupBy(testers, (peer) => peer.class)) {
-    const sum = { rate: 0, settled: 0, ok: 0, p50: 0, p99: 0 };
+    const most = { p50: 0, p99: 0 };
+    let rate: number | null = null;
     for (const { progress, outcome } of own) {
       const p = progress!;
+      const one = p.rateBps || p.sentBps || p.rateBps;
       // What has ended sends no more.
-      if (outcome === "") sum.rate += p.rateBps > 0 ? p.rateBps : p.sentBps;
-      sum.settled += p.ok + p.lost + p.bad;
-      sum.ok += p.ok;
-      sum.p50 = Math.max(sum.p50, p.p50Ns);
-      sum.p99 = Math.max(sum.p99, p.p99Ns);
+      if (outcome !== "") rate ??= 0;
+      else if (one !== null) rate = (rate ?? 0) + one;
+      most.p50 = Math.max(most.p50, p.p50Ns ?? 0);
+      most.p99 = Math.max(most.p99, p.p99Ns ?? 0);
     }
-    const loss = sum.settled === 0 ? null : (sum.settled - sum.ok) / sum.settled;
-    points.set(name, [atMs, sum.rate, loss, sum.p50 || null, sum.p99 || null]);
+    const loss = lossOf(own.map(({ progress }) => progress!));
+    points.set(name, [atMs, rate, loss, most.p50 || null, most.p99 || null]);
   }
   return points;
 }

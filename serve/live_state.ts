@@ -10,6 +10,8 @@ import { MAX_CONSOLE, MAX_NOTES, MAX_PEERS, MAX_POINTS, MAX_TEXT } from "./limit
 
 const text = v.pipe(v.string(), v.maxLength(MAX_TEXT));
 const number = v.pipe(v.number(), v.finite());
+/** `null`: not known. */
+const known = v.nullable(number);
 const list = <T extends v.GenericSchema>(of: T, most: number) => v.pipe(v.array(of), v.maxLength(most));
 
 /** A tester or target. Rates are bit/s, times that end in `Ns` nanoseconds, as in `TestProgress`. */
@@ -27,16 +29,16 @@ const peer = v.object({
     phase: v.picklist(TEST_PHASES),
     elapsedNs: number,
     expectedNs: number,
-    sent: number,
-    ok: number,
-    lost: number,
-    bad: number,
-    rateBps: number,
-    sentBps: number,
-    p50Ns: number,
-    p99Ns: number,
-    p999Ns: number,
-    maxNs: number,
+    sent: known,
+    ok: known,
+    lost: known,
+    bad: known,
+    rateBps: known,
+    sentBps: known,
+    p50Ns: known,
+    p99Ns: known,
+    p999Ns: known,
+    maxNs: known,
     darkNs: number,
   })),
 });
@@ -47,8 +49,11 @@ const note = v.object({ atMs: number, level: v.picklist(["warning", "error", "SU
 /** A line of an attached console, when it came: milliseconds since 1970. */
 const consoleLine = v.object({ atMs: number, name: text, text });
 
-/** A second of a class: milliseconds since 1970, bit/s that come back, share lost, slowest tester's p50 and p99 in ns. */
-const point = v.tuple([number, number, v.nullable(number), v.nullable(number), v.nullable(number)]);
+/**
+ * A second of a class: milliseconds since 1970, bit/s that come back (or are sent), share lost,
+ * slowest tester's p50 and p99 in ns.
+ */
+const point = v.tuple([number, known, known, known, known]);
 
 /** The whole record. */
 const liveState = v.object({

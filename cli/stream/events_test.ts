@@ -81,7 +81,7 @@ Deno.test("testers are summed up by class, percentiles are the largest, and what
     lost: 2,
     bad: 2,
     received_bps: 200,
-    sent_bps: 0,
+    sent_bps: null,
     worst_p50_ns: null,
     worst_p99_ns: 7,
     worst_p999_ns: null,
@@ -89,6 +89,19 @@ Deno.test("testers are summed up by class, percentiles are the largest, and what
     dark_ns: 0,
   });
   assert.deepEqual([other?.class, other?.failed, other?.reporting, other?.sent], ["bulk", 1, 0, null]);
+});
+
+Deno.test("a sum of which one tester does not know its part is null, not too small", () => {
+  const tallies = new Tallies(makeDocument({ clients: 2 }));
+  const peers = [0, 1].map((index): PeerName => ({ role: "client", index, host: "127.0.0.1", port: 1 }));
+  tallies.take({
+    kind: "progress",
+    peer: peers[0]!,
+    progress: { ...NO_PROGRESS, rateBps: 5, sentBps: 0, ok: 0 },
+  });
+  tallies.take({ kind: "progress", peer: peers[1]!, progress: { ...NO_PROGRESS, sentBps: 7, ok: 1 } });
+  const [sum] = tallies.sums();
+  assert.deepEqual([sum?.received_bps, sum?.sent_bps, sum?.ok, sum?.sent], [null, 7, 1, null]);
 });
 
 Deno.test("lines that a reader did not take in time are counted where they are missing", async () => {

@@ -10,7 +10,8 @@ import type { ResultDocument } from "../../results/document/document.ts";
 
 /**
  * The testers of a run, or of one class of it, together. Counts are of the measured phase so far, rates are those of the
- * moment. Percentiles do not add up: each is the largest of any tester. `null`: no tester has reported it.
+ * moment. Percentiles do not add up: each is the largest of any tester. `null`: no tester has reported it,
+ * or one that reports does not know it.
  */
 export interface Tally {
   /** In a run of several tests. */
@@ -105,10 +106,13 @@ export class Tallies {
 
 function sumUp(states: readonly TesterState[]): Tally {
   const known = states.flatMap(({ progress }) => progress ?? []);
-  const sum = (of: (each: TestProgress) => number) =>
-    known.length === 0 ? null : known.reduce((total, each) => total + of(each), 0);
-  const most = (of: (each: TestProgress) => number) =>
-    known.length === 0 ? null : known.reduce((largest, each) => Math.max(largest, of(each)), 0);
+  // A sum without what one of them does not know would be too small.
+  const sum = (of: (each: TestProgress) => number | null) =>
+    known.length === 0
+      ? null
+      : known.map(of).reduce((total, value) => total === null || value === null ? null : total + value, 0);
+  const most = (of: (each: TestProgress) => number | null) =>
+    known.length === 0 ? null : known.reduce((largest, each) => Math.max(largest, of(each) ?? 0), 0);
   const told = (value: number | null) => value === 0 ? null : value;
   return {
     clients: states.length,

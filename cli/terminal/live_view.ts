@@ -7,7 +7,7 @@
 import { formatRate, formatShare, formatTime } from "../../base/figures.ts";
 import { formatAddress } from "../../config/address.ts";
 import { formatDuration } from "../../base/values.ts";
-import type { TestProgress } from "../../base/test_progress.ts";
+import { lossOf, type TestProgress } from "../../base/test_progress.ts";
 import type { PeerName, ProgressEvent, RunPhase } from "../../controller/run/progress.ts";
 import { plainText } from "./text.ts";
 import { joinParts, type LinePart, type LiveColumn, type LiveLine, LiveTable } from "./live_table.ts";
@@ -134,21 +134,17 @@ export class LiveView {
   ): LinePart[] {
     const done = clients.filter(({ outcome }) => outcome !== "").length;
     const known = clients.flatMap(({ progress }) => progress ?? []);
-    const sum = (of: (progress: TestProgress) => number) =>
-      known.reduce((total, each) => total + of(each), 0);
     const parts: LinePart[] = [
       { text: plainText(label).padEnd(nameWidth), rank: 5 },
       { text: `${done}/${clients.length} done`, rank: 1 },
     ];
     if (this.#schedule === null) parts.push({ text: plainText(this.#phase), rank: 0 });
-    if (known.some(({ sent }) => sent > 0)) {
-      const settled = { sent: sum((p) => p.ok + p.lost + p.bad), ok: sum((p) => p.ok) };
-      const rate = rateOf({ rateBps: sum((p) => p.rateBps), sentBps: sum((p) => p.sentBps) });
+    const rate = rateOf(known);
+    if (rate !== null && known.some((p) => (p.sent ?? p.rateBps ?? 0) > 0 || (p.sentBps ?? 0) > 0)) {
       parts.push({ text: rate, rank: 3 });
       // A test to which nothing comes back has no loss to report.
-      if (settled.sent > 0) {
-        parts.push({ text: `loss ${formatShare((settled.sent - settled.ok) / settled.sent)}`, rank: 4 });
-      }
+      const loss = lossOf(known);
+      if (loss !== null) parts.push({ text: `loss ${formatShare(loss)}`, rank: 4 });
     }
     const dark = known.reduce((most, { darkNs }) => Math.max(most, darkNs), 0);
     if (dark > 0) parts.push({ text: darkText(dark), rank: 6 });
@@ -195,9 +191,15 @@ function nameOf(peer: PeerName): string {
   return plainText(peer.class === undefined ? formatAddress(peer) : `${peer.class} ${formatAddress(peer)}`);
 }
 
-/** What comes back; of a test to which nothing does, what it sends. */
-function rateOf({ rateBps, sentBps }: Pick<TestProgress, "rateBps" | "sentBps">): string {
-  return rateBps > 0 || sentBps === 0 ? formatRate(rateBps, 3) : `sent ${formatRate(sentBps, 3)}`;
+/** What comes back to tests; of those to which nothing does, what they send. `null`: they know neither. */
+function rateOf(reports: readonly Pick<TestProgress, "rateBps" | "sentBps">[]): string | null {
+  let back: number | null = null, sent: number | null = null;
+  for (const { rateBps, sentBps } of reports) {
+    if (rateBps !== null && (rateBps > 0 || !sentBps)) back = (back ?? 0) + rateBps;
+    else if (sentBps !== null) sent = (sent ?? 0) + sentBps;
+  }
+  if (sent === null || (back !== null && sent === 0)) return back === null ? null : formatRate(back, 3);
+  return `${back === null || back === 0 ? "" : `${formatRate(back, 3)}, `}sent ${formatRate(sent, 3)}`;
 }
 
 /**
@@ -208,13 +210,14 @@ function rateOf({ rateBps, sentBps }: Pick<TestProgress, "rateBps" | "sentBps">)
  */
 export function figures(progress: TestProgress): Partial<Record<LiveColumn, string>> {
   const elapsed = secondsText(progress.elapsedNs);
-  const settled = progress.ok + progress.lost + progress.bad;
+  const loss = lossOf([progress]);
+  const rate = rateOf([progress]);
   return {
     time: progress.expectedNs > 0 ? `${elapsed}/${secondsText(progress.expectedNs)} s` : `${elapsed} s`,
-    ...progress.rateBps > 0 || progress.sentBps > 0 ? { rate: rateOf(progress) } : {},
+    ...rate !== null && (progress.rateBps || progress.sentBps) ? { rate } : {},
     ...progress.darkNs > 0 ? { dark: darkText(progress.darkNs) } : {},
-    ...settled > 0 ? { loss: `loss ${formatShare((settled - progress.ok) / settled)}` } : {},
-    ...progress.p50Ns > 0
+    ...loss !== null ? { loss: `loss ${formatShare(loss)}` } : {},
+    ...progress.p50Ns && progress.p99Ns
       ? { p50: `p50 ${formatTime(progress.p50Ns)}`, p99: `p99 ${formatTime(progress.p99Ns)}` }
       : {},
   };

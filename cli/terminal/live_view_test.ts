@@ -119,6 +119,36 @@ Deno.test("where lines stay: one a phase, and a total now and then", () => {
   ]);
 });
 
+Deno.test("what a test does not know is not shown as 0, and what testers send stands beside what others receive", () => {
+  const view = new LiveView();
+  const none = { ok: null, lost: null, bad: null, sent: null, p50Ns: null, p99Ns: null };
+  view.take({ kind: "schedule", leadNs: 0, expectedNs: 12e9, deadlineNs: 20e9 }, 0);
+  view.take({
+    kind: "progress",
+    peer: peer(1),
+    progress: { ...PROGRESS, ...none, rateBps: null, sentBps: null },
+  }, 3200);
+  assert.deepEqual(view.frame(3200, 120, 20), [
+    "10.0.0.1:8036  measure  3.2/10.0 s",
+    "total          0/1 done  7 s left",
+  ]);
+  view.take({
+    kind: "progress",
+    peer: peer(1),
+    progress: { ...PROGRESS, ...none, rateBps: null, sentBps: 3e6 },
+  }, 3200);
+  view.take({
+    kind: "progress",
+    peer: peer(2),
+    progress: { ...PROGRESS, ...none, rateBps: 5e6, sentBps: null },
+  }, 3200);
+  assert.deepEqual(view.frame(3200, 120, 20), [
+    "10.0.0.1:8036  measure  3.2/10.0 s  sent 3 Mbit/s",
+    "10.0.0.2:8036  measure  3.2/10.0 s       5 Mbit/s",
+    "total          0/2 done  5 Mbit/s, sent 3 Mbit/s  7 s left",
+  ]);
+});
+
 Deno.test("a test to which nothing comes back shows what it sends, and no loss", () => {
   const view = new LiveView();
   const sending = { ...PROGRESS, ok: 0, lost: 0, rateBps: 0, sentBps: 700e6, p50Ns: 0, p99Ns: 0 };

@@ -44,9 +44,8 @@ export class QuickProgress {
     if (event.kind === "error") note(labelled("error", event.text));
     if (event.kind !== "progress" || event.peer.role !== "client") return;
     const { rateBps, sentBps, p50Ns } = event.progress;
-    const isProbe = p50Ns > 0;
-    if (isProbe) this.#figures.set("probe", `round trip ${formatTime(p50Ns)}`);
-    else if (rateBps + sentBps > 0) this.#figures.set("load", formatRate(rateBps + sentBps, 3));
+    if (p50Ns) this.#figures.set("probe", `round trip ${formatTime(p50Ns)}`);
+    else if (rateBps || sentBps) this.#figures.set("load", formatRate((rateBps ?? 0) + (sentBps ?? 0), 3));
   }
 
   #draw(): void {

@@ -159,7 +159,7 @@ Deno.test("clock and environment come over connections of their own kind", async
   assert.equal(await side.environment("eth0", "10.0.0.1"), record);
   assert.equal(daemon.lines.at(-1), "ENV iface::eth0||target::10.0.0.1\n");
   const seen = Promise.withResolvers<number>();
-  side.watch((report) => seen.resolve(report.sent));
+  side.watch((report) => seen.resolve(report.sent ?? 0));
   assert.equal(await seen.promise, 5);
   assert.deepEqual((await side.finish(1)).map((p) => p.rxNs), [300n]);
   peer.close();

@@ -16,7 +16,7 @@ Deno.test("self: what --version is made of", () => {
     version: VERSION,
     kind: "source",
     deno: Deno.version.deno,
-    interface: "1.3",
+    interface: "1.4",
     platform: `${Deno.build.os}-${Deno.build.arch}`,
   });
 });

@@ -13,4 +13,4 @@ export const VERSION: string = config.version;
 export const INTERFACE_MAJOR = 1;
 
 /** Minor number of the plugin extension (IPBENCH_EXT_MINOR in `plugin.h`): fields are only ever appended. */
-export const INTERFACE_MINOR = 3;
+export const INTERFACE_MINOR = 4;

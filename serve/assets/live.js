@@ -16,10 +16,15 @@ function scaled(value, units) {
 const rate = (bps) => scaled(bps, [[1e9, "Gbit/s"], [1e6, "Mbit/s"], [1e3, "kbit/s"], [1, "bit/s"]]);
 const duration = (ns) => scaled(ns, [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]]);
 const share = (part) => part === 0 ? "0 %" : part < 1e-5 ? "<0.001 %" : `${(100 * part).toPrecision(3)} %`;
+/** What comes back; of a test to which nothing does, what it sends. */
+const rateOf = ({ rateBps, sentBps }) => rateBps || sentBps || rateBps;
 const seconds = (ms) => `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
 
-function lossOf({ ok, lost, bad }) {
-  const settled = ok + lost + bad;
+/** The share lost of what testers report; what one of them does not know has none. */
+function lossOf(reports) {
+  if (reports.some(({ ok, lost, bad }) => ok === null || lost === null || bad === null)) return null;
+  const sum = (of) => reports.reduce((total, each) => total + of(each), 0);
+  const ok = sum((p) => p.ok), settled = ok + sum((p) => p.lost + p.bad);
   return settled === 0 ? null : (settled - ok) / settled;
 }
 
@@ -74,7 +79,9 @@ function updateClass(box, { name, points, now }) {
     const { part, before, text } = CURVES[i];
     const known = points.filter((point) => point[part] !== null);
     const value = now === null ? null : now[part];
-    const first = before === undefined || value === null ? "" : `${text(now[before])}, `;
+    const first = before === undefined || value === null || now[before] === null
+      ? ""
+      : `${text(now[before])}, `;
     setText(figure.querySelector("b"), value === null ? MINUS : first + text(value));
     const most = Math.max(...known.map((point) => point[part]), 0);
     const from = points.at(0)?.[0] ?? 0, to = Math.max(points.at(-1)?.[0] ?? 1, from + 10_000);
@@ -95,12 +102,11 @@ function updateClass(box, { name, points, now }) {
 function sumsOf(peers, atMs) {
   const known = peers.filter(({ progress }) => progress !== null);
   if (known.length === 0) return null;
-  const sum = (of) => known.reduce((total, { progress }) => total + of(progress), 0);
   const most = (key) => Math.max(...known.map(({ progress }) => progress[key])) || null;
   const running = known.filter(({ outcome }) => outcome === "");
-  const rates = running.map(({ progress: p }) => p.rateBps > 0 ? p.rateBps : p.sentBps);
-  const loss = lossOf({ ok: sum((p) => p.ok), lost: sum((p) => p.lost), bad: sum((p) => p.bad) });
-  const all = running.length === 0 ? null : rates.reduce((a, b) => a + b, 0);
+  const rates = running.map(({ progress }) => rateOf(progress)).filter((one) => one !== null);
+  const loss = lossOf(known.map(({ progress }) => progress));
+  const all = rates.length === 0 ? null : rates.reduce((a, b) => a + b, 0);
   return [atMs, all, loss, most("p50Ns"), most("p99Ns")];
 }
 
@@ -118,9 +124,9 @@ function makeRow() {
 
 function updateRow(row, { role, name, class: of, phase, outcome, progress }) {
   row.className = outcome;
-  const p = progress, loss = p === null ? null : lossOf(p);
+  const p = progress, loss = p === null ? null : lossOf([p]);
   const dark = p !== null && p.darkNs > 0 && outcome === "" ? `, dark for ${duration(p.darkNs)}` : "";
-  const known = (ns) => p === null || p[ns] === 0 ? MINUS : duration(p[ns]);
+  const known = (ns) => !p?.[ns] ? MINUS : duration(p[ns]);
   const texts = [
     (of === "" ? name : `${of} ${name}`) + (role === "target" ? " (target)" : ""),
     (outcome === "" ? phase : outcome) + dark,
@@ -129,7 +135,11 @@ function updateRow(row, { role, name, class: of, phase, outcome, progress }) {
       : p.expectedNs > 0
       ? `${(p.elapsedNs / 1e9).toFixed(1)} of ${seconds(p.expectedNs / 1e6)}`
       : seconds(p.elapsedNs / 1e6),
-    p === null ? MINUS : p.rateBps > 0 || p.sentBps === 0 ? rate(p.rateBps) : `sent ${rate(p.sentBps)}`,
+    p === null || rateOf(p) === null
+      ? MINUS
+      : p.rateBps || !p.sentBps
+      ? rate(p.rateBps ?? p.sentBps)
+      : `sent ${rate(p.sentBps)}`,
     loss === null ? MINUS : share(loss),
     known("p50Ns"),
     known("p99Ns"),

@@ -49,7 +49,7 @@ const describe = ({ code, call, message }: PluginError) => `${code} ${call}: ${m
 Deno.test("host: a whole test, from load to output", async () => {
   await hosted({}, async ({ host }) => {
     const info = await host.load("dummy", "client");
-    assert.deepEqual([info.name, info.side, info.interface], ["dummy", "client", { major: 1, minor: 3 }]);
+    assert.deepEqual([info.name, info.side, info.interface], ["dummy", "client", { major: 1, minor: 4 }]);
     await host.setupController(null);
     assert.equal((await host.expectedDuration("seconds=0.2"))?.ns, 200_000_001n);
     await host.setup({ ...CLIENT, args: "seconds=0.2,text=a b" });

@@ -139,3 +139,30 @@ Deno.test("stream says what is wrong with its target, and leaves nothing behind"
     .outputSync();
   assert.equal(new TextDecoder().decode(stdout), "");
 });
+
+Deno.test("while stream runs, what only the other end knows is no 0", async () => {
+  await using tester = await TestDaemon.start();
+  await using target = await TestDaemon.start({ role: "target" });
+  const port = freePort();
+  for (const [direction, known, unknown] of [["up", "sent", "received"], ["down", "received", "sent"]]) {
+    const { stdout, stderr } = await runConfig({
+      test: "stream",
+      args: `direction=${direction},duration=2.5,warmup=0.3,${RATE}`,
+      testPort: port,
+      clients: [{ host: tester.host, port: tester.port }],
+      targets: [{
+        test: "stream_target",
+        args: `port=${port},ip=127.0.0.1`,
+        host: target.host,
+        port: target.port,
+      }],
+    }, ["--output", "json"]);
+    const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
+    const reports = lines.filter(({ event, reporting }) => event === "progress" && reporting > 0);
+    assert.ok(reports.some((report) => report[`${known}_bps`] > 5e6), stderr);
+    for (const report of reports) {
+      const { sent, ok, lost, bad } = report;
+      assert.deepEqual([report[`${unknown}_bps`], sent, ok, lost, bad], [null, null, null, null, null]);
+    }
+  }
+});

@@ -136,6 +136,7 @@ static void report(uint64_t elapsed_ns)
 	if (elapsed_ns > reported_ns && sequence >= reported_sequence)
 		IPBENCH_PROGRESS_SET(p, sent_bps, (uint64_t)((double)(sequence - reported_sequence) * senders->size * 8e9 /
 		                                             (double)(elapsed_ns - reported_ns)));
+	IPBENCH_PROGRESS_SET(p, unknown, IPBENCH_UNKNOWN_OK | IPBENCH_UNKNOWN_LOST | IPBENCH_UNKNOWN_BAD | IPBENCH_UNKNOWN_RATE);
 	reported_ns = elapsed_ns;
 	reported_sequence = sequence;
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);

@@ -137,6 +137,7 @@ static void publish(const struct forward_receiver *r)
 	IPBENCH_PROGRESS_SET(p, expected_ns, test.until_ns - test.started_ns);
 	IPBENCH_PROGRESS_SET(p, sent, sends ? __atomic_load_n(&test.sender.sent, __ATOMIC_ACQUIRE) : 0);
 	IPBENCH_PROGRESS_SET(p, sent_bps, sends ? __atomic_load_n(&test.sender.sent_bps, __ATOMIC_ACQUIRE) : 0);
+	IPBENCH_PROGRESS_SET(p, unknown, sends ? 0 : IPBENCH_UNKNOWN_SENT | IPBENCH_UNKNOWN_SENT_RATE);
 	IPBENCH_PROGRESS_SET(p, ok, atomic_load(&l->ok));
 	IPBENCH_PROGRESS_SET(p, lost, atomic_load(&l->lost));
 	IPBENCH_PROGRESS_SET(p, bad, atomic_load(&l->bad));

@@ -81,7 +81,7 @@ struct ipbench_plugin {
 /* ---- the extension: a second, optional symbol `ipbench_plugin_ext` ------------------------------------------- */
 
 #define IPBENCH_EXT_MAJOR 1u /* a host refuses another major number, naming both and the file */
-#define IPBENCH_EXT_MINOR 3u /* fields are only ever appended; `size` is how far a structure reaches */
+#define IPBENCH_EXT_MINOR 4u /* fields are only ever appended; `size` is how far a structure reaches */
 
 /* One argument of a test, for `ipbench plugins NAME`, for checks and for reports. All strings: static storage. */
 struct ipbench_option {
@@ -127,6 +127,15 @@ enum ipbench_phase {
 	IPBENCH_PHASE_DONE = 6
 };
 
+/* Bits of `unknown` in `struct ipbench_progress`: fields of which a test cannot tell the value, so that their 0 is none. */
+#define IPBENCH_UNKNOWN_SENT (1u << 0)
+#define IPBENCH_UNKNOWN_OK (1u << 1)
+#define IPBENCH_UNKNOWN_LOST (1u << 2)
+#define IPBENCH_UNKNOWN_BAD (1u << 3)
+#define IPBENCH_UNKNOWN_RATE (1u << 4)      /* rate_bps */
+#define IPBENCH_UNKNOWN_SENT_RATE (1u << 5) /* sent_bps */
+#define IPBENCH_UNKNOWN_COUNTS (IPBENCH_UNKNOWN_SENT | IPBENCH_UNKNOWN_OK | IPBENCH_UNKNOWN_LOST | IPBENCH_UNKNOWN_BAD)
+
 /* What a running test reports of itself. Shared memory: the plugin's `start` thread writes, other processes read, nobody
  * locks. Each field is written whole, by IPBENCH_PROGRESS_SET; a reader may see fields of two neighbouring updates.
  * Written a few times a second, never a packet. 128 bytes, little endian. */
@@ -147,7 +156,7 @@ struct ipbench_progress {
 	uint64_t p999_ns;       /* 96 */
 	uint64_t max_ns;        /* 104 */
 	uint64_t dark_ns;       /* 112 since 1.3: for how long nothing has come back, where that is unusual; else 0 */
-	uint64_t reserved;      /* 120 */
+	uint64_t unknown;       /* 120 since 1.4: IPBENCH_UNKNOWN_*; 0: all is known */
 };
 
 /* Writes one field in one piece, at least as late as everything before it in the program. */

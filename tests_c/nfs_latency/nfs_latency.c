@@ -120,6 +120,8 @@ static void report(const struct load *l, int phase, uint64_t elapsed_ns)
 	IPBENCH_PROGRESS_SET(p, bad, t->bad);
 	IPBENCH_PROGRESS_SET(p, p50_ns, ipb_hist_percentile(&t->response, 50));
 	IPBENCH_PROGRESS_SET(p, p99_ns, ipb_hist_percentile(&t->response, 99));
+	IPBENCH_PROGRESS_SET(p, p999_ns, ipb_hist_percentile(&t->response, 99.9));
+	IPBENCH_PROGRESS_SET(p, unknown, IPBENCH_UNKNOWN_LOST | IPBENCH_UNKNOWN_RATE | IPBENCH_UNKNOWN_SENT_RATE);
 	IPBENCH_PROGRESS_SET(p, max_ns, t->response.count > 0 ? t->response.max_ns : 0);
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);
 }

@@ -186,6 +186,7 @@ static uint64_t report(void *context)
 	IPBENCH_PROGRESS_SET(p, elapsed_ns, now - begin_ns);
 	IPBENCH_PROGRESS_SET(p, ok, packets);
 	IPBENCH_PROGRESS_SET(p, rate_bps, (uint64_t)((double)(bytes - reported_bytes) * 8e9 / (double)(now - reported_ns)));
+	IPBENCH_PROGRESS_SET(p, unknown, IPBENCH_UNKNOWN_SENT | IPBENCH_UNKNOWN_LOST | IPBENCH_UNKNOWN_BAD | IPBENCH_UNKNOWN_SENT_RATE);
 	reported_ns = now;
 	reported_bytes = bytes;
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);

@@ -78,6 +78,9 @@ static void report(const struct stream_test *t, struct ipbench_progress *p, uint
 {
 	static uint64_t last_ns, last_in, last_out; /* one test runs in a process */
 	const uint64_t in = ipb_pump_bytes(&t->pump, 0), out = ipb_pump_bytes(&t->pump, 1);
+	/* What arrives at the target, and what it sends, is known when it has reported at the end. */
+	uint64_t unknown = IPBENCH_UNKNOWN_COUNTS | (t->config.direction & IPB_DOWN ? 0 : IPBENCH_UNKNOWN_RATE) |
+	                   (t->config.direction & IPB_UP ? 0 : IPBENCH_UNKNOWN_SENT_RATE);
 
 	if (p == NULL)
 		return;
@@ -88,7 +91,10 @@ static void report(const struct stream_test *t, struct ipbench_progress *p, uint
 		const double seconds = (double)(now_ns - last_ns) / 1e9;
 		IPBENCH_PROGRESS_SET(p, rate_bps, (uint64_t)((double)(in - last_in) * 8 / seconds));
 		IPBENCH_PROGRESS_SET(p, sent_bps, (uint64_t)((double)(out - last_out) * 8 / seconds));
+	} else {
+		unknown |= IPBENCH_UNKNOWN_RATE | IPBENCH_UNKNOWN_SENT_RATE;
 	}
+	IPBENCH_PROGRESS_SET(p, unknown, unknown);
 	last_ns = now_ns;
 	last_in = in;
 	last_out = out;

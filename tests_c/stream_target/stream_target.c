@@ -182,6 +182,7 @@ static void report_progress(uint64_t begin_ns)
 		IPBENCH_PROGRESS_SET(p, rate_bps, (uint64_t)((double)(c.received - last.received) * 8 / seconds));
 		IPBENCH_PROGRESS_SET(p, sent_bps, (uint64_t)((double)(c.sent - last.sent) * 8 / seconds));
 	}
+	IPBENCH_PROGRESS_SET(p, unknown, IPBENCH_UNKNOWN_COUNTS | (last_ns == 0 ? IPBENCH_UNKNOWN_RATE | IPBENCH_UNKNOWN_SENT_RATE : 0));
 	last_ns = now;
 	last = c;
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);

@@ -119,6 +119,8 @@ static inline void ipb_plugin_report_echoed(uint64_t begin_ns, uint64_t packets,
 		IPBENCH_PROGRESS_SET(p, rate_bps, bps);
 		IPBENCH_PROGRESS_SET(p, sent_bps, bps);
 	}
+	IPBENCH_PROGRESS_SET(p, unknown, IPBENCH_UNKNOWN_LOST | IPBENCH_UNKNOWN_BAD |
+	                                         (last_ns == 0 ? IPBENCH_UNKNOWN_RATE | IPBENCH_UNKNOWN_SENT_RATE : 0));
 	last_ns = now;
 	last_bytes = bytes;
 	IPBENCH_PROGRESS_SET(p, updates, p->updates + 1);

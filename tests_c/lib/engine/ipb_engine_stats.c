@@ -229,6 +229,8 @@ static void report(struct ipb_engine *e, uint64_t now_ns)
 	}
 	store(&p->max_ns, e->response.max_ns);
 	store(&p->dark_ns, ipb_engine_dark_ns(e, now_ns));
+	if (e->config.one_way != NULL) /* the receiver knows */
+		store(&p->unknown, IPBENCH_UNKNOWN_OK | IPBENCH_UNKNOWN_LOST | IPBENCH_UNKNOWN_BAD | IPBENCH_UNKNOWN_RATE);
 	IPBENCH_PROGRESS_SET(p, version, IPBENCH_EXT_MAJOR);
 	store(&p->updates, p->updates + 1);
 	e->progress_last_ns = now_ns;

@@ -18,6 +18,7 @@ void ipb_threads_add_progress(struct ipbench_progress *sum, const struct ipbench
 	for (size_t k = 0; k < sizeof of / sizeof *of; k++)
 		*of[k] = most[k] > *of[k] ? most[k] : *of[k];
 	sum->phase = phase < sum->phase ? phase : sum->phase;
+	sum->unknown |= load(&one->unknown);
 	sum->sent += load(&one->sent);
 	sum->ok += load(&one->ok);
 	sum->lost += load(&one->lost);
@@ -45,6 +46,7 @@ void ipb_threads_report(struct ipbench_progress *to, const struct ipbench_progre
 	IPBENCH_PROGRESS_SET(to, p999_ns, sum->p999_ns);
 	IPBENCH_PROGRESS_SET(to, max_ns, sum->max_ns);
 	IPBENCH_PROGRESS_SET(to, dark_ns, sum->dark_ns);
+	IPBENCH_PROGRESS_SET(to, unknown, sum->unknown);
 	IPBENCH_PROGRESS_SET(to, version, IPBENCH_EXT_MAJOR);
 	IPBENCH_PROGRESS_SET(to, updates, to->updates + 1);
 }
