@@ -32,8 +32,8 @@ const symbols = {
   ipbench_host_ethtool: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
   // int ipbench_host_abilities(const char *iface, char *json, uint32_t size)
   ipbench_host_abilities: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
-  // int ipbench_host_links_begin(void)
-  ipbench_host_links_begin: { parameters: [], result: "i32" },
+  // int ipbench_host_links_begin(int all)
+  ipbench_host_links_begin: { parameters: ["i32"], result: "i32" },
   // int ipbench_host_links_end(char text[IPBENCH_HOST_LINKS_MAX])
   ipbench_host_links_end: { parameters: ["buffer"], result: "i32" },
   // void *ipbench_host_open(const char *path, char *error, uint32_t size)

@@ -125,8 +125,8 @@ export class Plugin {
     this.#running = true;
     this.#stopped = false;
     const call = this.#callAt(start, atNs);
-    // Beside it, as it takes a quarter of a millisecond. A machine that does not tell of its links runs tests all the same.
-    this.#library.symbols.ipbench_host_links_begin();
+    // Beside it, as it takes a quarter of a millisecond. A machine that does not report its links runs tests all the same.
+    this.#library.symbols.ipbench_host_links_begin(this.side === "client" ? 1 : 0);
     const called = await call;
     this.#running = false;
     if (called !== 0) throw new PluginError("start", "start", `cannot call start: errno ${-called}`);

@@ -98,6 +98,8 @@ Deno.test({
     using link = Veth.make("v");
     if (link === null) return;
     link.silence(); // Packets that wait for a neighbour's address would only be late.
+    using other = Veth.make("o"); // As another program has it, which takes it away in the middle of the run.
+    assert.ok(other !== null);
     using folder = TemporaryFolder.make();
     await using echo = await EchoProcess.start({ wrap: link.wrap, ip: link.farAddress });
     await using tester = await TestDaemon.start();
@@ -111,12 +113,15 @@ Deno.test({
     );
     const json = `${folder.path}/result.json`;
     const set = (state: string) => `ip -n ${link.namespace} link set ${link.far} ${state}`;
-    const pulled = ["--event", `1s=${set("down")}`, "--event", `2500ms=${set("up")}`];
+    const removed =
+      `1500ms=ip -n ${other.namespace} link set ${other.far} down; sleep 0.2; ip link del ${other.near}`;
+    const pulled = ["--event", `1s=${set("down")}`, "--event", removed, "--event", `2500ms=${set("up")}`];
     const { stderr } = await runProgram("ipbench", ["run", config, "--json", json, ...pulled]);
     const document = parseDocument(await Deno.readTextFile(json));
     const { events = [], clients: [client], total } = document;
-    const [down, up] = commandsOf(document);
-    assert.deepEqual([down?.status, up?.status], [0, 0], stderr);
+    const [down, gone, up] = commandsOf(document);
+    assert.deepEqual([down?.status, gone?.status, up?.status], [0, 0, 0], stderr);
+    assert.ok(!events.some((event) => event.kind === "link" && event.iface === other.near), stderr);
     const seen = events.filter((event) => event.kind === "link" && event.iface === link.near);
     assert.deepEqual(seen.map((event) => event.kind === "link" && event.role).toSorted(), [
       "target",

@@ -111,10 +111,12 @@ IPBENCH_EXPORT int ipbench_host_ethtool(const char *iface, char *json, uint32_t 
  * reports that the driver can do with XDP, since Linux 6.3. */
 IPBENCH_EXPORT int ipbench_host_abilities(const char *iface, char *json, uint32_t size);
 
-/* Begins to note when a network interface of this machine goes down or comes up: those that there are now, without the
- * loopback and the ends of containers' links in a bridge; as the kernel tells it (rtnetlink), which may be a second late where a link changes twice in a second. A
- * thread sleeps until something happens. 0, or -errno. */
-IPBENCH_EXPORT int ipbench_host_links_begin(void);
+/* Begins to note when a network interface of this machine goes down or comes up, of those that there are now: for a tester (`all` not 0)
+ * all but the loopback and the ends of containers' links in a bridge; for a target the network cards, what has an address by which others
+ * reach the machine, and what these stand on or are ports of, without what belongs to containers and virtual machines alone and virtual
+ * Ethernet links that are removed meanwhile. The times are those of the kernel's messages (rtnetlink), which may be a second late where
+ * a link changes twice in a second. A thread sleeps until something happens. 0, or -errno. */
+IPBENCH_EXPORT int ipbench_host_links_begin(int all);
 /* Ends that. Writes what happened: "eth1-123,eth1+456", the name, down (-) or up (+), and when, ns of CLOCK_MONOTONIC; in a
  * name '?' stands for anything but letters, digits, '.', '_' and '-'. What has no room is left out. The text's length, 0 when
  * nothing happened, or nobody was looking. */

@@ -1,6 +1,5 @@
 /* When this machine's links go down and come up while a test runs; see libipbench.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
@@ -15,100 +14,85 @@
 #include <unistd.h>
 
 #include "libipbench.h"
+#include "links_kept.h"
 
-#define LINKS_MAX 256u       /* that are watched */
+#define CHANGES_MAX 512u     /* that are noted */
 #define MESSAGES_MAX 32768   /* bytes of the kernel's messages that are read at once */
-#define STACK_BYTES 262144u   /* of the thread */
-#define PARTS_MAX 256        /* of the kernel's list of links */
-#define LOWER_UP 0x10000u    /* IFF_LOWER_UP: <linux/if.h>, where it is, and <net/if.h> cannot both be had */
+#define STACK_BYTES 262144u  /* of the thread */
+#define PARTS_MAX 256        /* of a list of the kernel's */
 #define CLOCK_MONOTONIC_ID 1
-
-struct link {
-	int index;
-	int up;
-	char name[IF_NAMESIZE];
-};
 
 static struct watch {
 	pthread_t thread;
 	int netlink, ended; /* ended: readable when the watch is over */
-	struct link links[LINKS_MAX];
-	uint32_t link_count;
-	char text[IPBENCH_HOST_LINKS_MAX];
-	uint32_t used;
+	int all;            /* a tester's: see links_kept.h */
+	struct ipb_links links;
+	struct {
+		const struct ipb_link *of;
+		uint64_t at_ns;
+		int up;
+	} changes[CHANGES_MAX];
+	uint32_t change_count;
 	_Alignas(struct nlmsghdr) char messages[MESSAGES_MAX];
 } *the_watch;
 
-/* Letters, digits and what is usual in names of interfaces: others could not be told from what is around them. */
-static void copy_name(char to[IF_NAMESIZE], const char *from, size_t size)
+static int is_link(const struct nlmsghdr *m)
 {
-	size_t n = 0;
-
-	for (; n < IF_NAMESIZE - 1 && n < size && from[n] != '\0'; n++) {
-		const char c = from[n];
-		const int plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._-", c) != NULL;
-		to[n] = plain ? c : '?';
-	}
-	to[n] = '\0';
+	return (m->nlmsg_type == RTM_NEWLINK || m->nlmsg_type == RTM_DELLINK) && m->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg));
 }
 
-static int is_up(unsigned flags) { return (flags & IFF_UP) != 0 && (flags & LOWER_UP) != 0; }
-
-static int is_veth(const struct rtattr *info)
+static void add_link(struct watch *w, const struct nlmsghdr *m)
 {
-	int left = (int)RTA_PAYLOAD(info);
-
-	for (const struct rtattr *a = RTA_DATA(info); RTA_OK(a, left); a = RTA_NEXT(a, left))
-		if (a->rta_type == IFLA_INFO_KIND)
-			return RTA_PAYLOAD(a) >= sizeof "veth" && memcmp(RTA_DATA(a), "veth", sizeof "veth") == 0;
-	return 0;
+	if (is_link(m))
+		ipb_links_add(&w->links, m);
 }
 
-/* A link that there is as the test begins. The ends of containers' links that are in a bridge come and go with them. */
-static void know(struct watch *w, const struct nlmsghdr *m)
-{
-	const struct ifinfomsg *about = NLMSG_DATA(m);
-	int left = (int)m->nlmsg_len - (int)NLMSG_LENGTH(sizeof *about);
-
-	if (w->link_count == LINKS_MAX || (about->ifi_flags & IFF_LOOPBACK) != 0)
-		return;
-	struct link *l = &w->links[w->link_count];
-	int veth = 0, port = 0;
-	l->index = about->ifi_index;
-	l->up = is_up(about->ifi_flags);
-	for (struct rtattr *a = IFLA_RTA(about); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == IFLA_IFNAME)
-			copy_name(l->name, RTA_DATA(a), RTA_PAYLOAD(a));
-		port |= a->rta_type == IFLA_MASTER;
-		veth |= (a->rta_type & NLA_TYPE_MASK) == IFLA_LINKINFO && is_veth(a);
-	}
-	w->link_count += !(veth && port);
-}
+static void add_address(struct watch *w, const struct nlmsghdr *m) { ipb_links_add_address(&w->links, m); }
 
 static void note(struct watch *w, const struct nlmsghdr *m)
 {
 	const struct ifinfomsg *about = NLMSG_DATA(m);
-	const int up = m->nlmsg_type == RTM_NEWLINK && is_up(about->ifi_flags);
-	char change[IF_NAMESIZE + 24];
 
-	if (about->ifi_family != AF_UNSPEC) /* a bridge's word of its ports */
+	if (!is_link(m) || about->ifi_family != AF_UNSPEC) /* a bridge's word of its ports */
 		return;
-	for (uint32_t i = 0; i < w->link_count; i++) {
-		struct link *l = &w->links[i];
-		if (l->index != about->ifi_index || l->up == up)
+	const int up = m->nlmsg_type == RTM_NEWLINK && ipb_link_is_up(about->ifi_flags);
+	for (uint32_t i = 0; i < w->links.count; i++) {
+		struct ipb_link *l = &w->links.list[i];
+		if (!l->kept || l->index != about->ifi_index)
 			continue;
-		l->up = up;
-		const int n = snprintf(change, sizeof change, "%s%s%c%llu", w->used > 0 ? "," : "", l->name, up ? '+' : '-',
-		                       (unsigned long long)ipbench_host_now_ns(CLOCK_MONOTONIC_ID));
-		if (n < 0 || w->used + (uint32_t)n >= sizeof w->text)
+		l->removed |= m->nlmsg_type == RTM_DELLINK;
+		if (l->up == up || w->change_count == CHANGES_MAX)
 			continue;
-		memcpy(w->text + w->used, change, (size_t)n + 1);
-		w->used += (uint32_t)n;
+		l->up = (unsigned char)up;
+		w->changes[w->change_count].of = l;
+		w->changes[w->change_count].up = up;
+		w->changes[w->change_count++].at_ns = ipbench_host_now_ns(CLOCK_MONOTONIC_ID);
 	}
 }
 
+/* Writes the changes; without a target's virtual Ethernet links that were removed, as those of containers and of other tests
+ * are: a tester's may be the one by which it sends. The text's length. */
+static uint32_t write_changes(const struct watch *w, char text[IPBENCH_HOST_LINKS_MAX])
+{
+	char change[IF_NAMESIZE + 24];
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < w->change_count; i++) {
+		const struct ipb_link *l = w->changes[i].of;
+		if (!w->all && l->kind == IPB_LINK_VETH && l->removed)
+			continue;
+		const int n = snprintf(change, sizeof change, "%s%s%c%llu", used > 0 ? "," : "", l->name, w->changes[i].up ? '+' : '-',
+		                       (unsigned long long)w->changes[i].at_ns);
+		if (n < 0 || used + (uint32_t)n >= IPBENCH_HOST_LINKS_MAX)
+			continue;
+		memcpy(text + used, change, (size_t)n + 1);
+		used += (uint32_t)n;
+	}
+	return used;
+}
+
 /* Reads what the kernel has sent. 0: there may be more of a list, 1: it has ended, or nothing came. */
-static int take(struct watch *w, int fd, void (*with)(struct watch *, const struct nlmsghdr *))
+static int receive(struct watch *w, int fd, void (*with)(struct watch *, const struct nlmsghdr *))
 {
 	const ssize_t n = recv(fd, w->messages, sizeof w->messages, 0);
 	unsigned left = n > 0 ? (unsigned)n : 0;
@@ -116,19 +100,18 @@ static int take(struct watch *w, int fd, void (*with)(struct watch *, const stru
 	for (struct nlmsghdr *m = (struct nlmsghdr *)w->messages; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
 		if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR)
 			return 1;
-		if ((m->nlmsg_type == RTM_NEWLINK || m->nlmsg_type == RTM_DELLINK) &&
-		    m->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
-			with(w, m);
+		with(w, m);
 	}
 	return n <= 0;
 }
 
-static int list_links(struct watch *w)
+/* Asks for a list: of links (RTM_GETLINK), or of addresses (RTM_GETADDR). 0, or -errno. */
+static int list(struct watch *w, uint16_t what, void (*with)(struct watch *, const struct nlmsghdr *))
 {
 	struct {
 		struct nlmsghdr head;
-		struct ifinfomsg about;
-	} ask = { .head = { .nlmsg_len = sizeof ask, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		struct ifinfomsg about; /* longer than an ifaddrmsg, and as empty */
+	} ask = { .head = { .nlmsg_len = sizeof ask, .nlmsg_type = what, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 	          .about = { .ifi_family = AF_UNSPEC } };
 	struct timeval patience = { .tv_sec = 1 };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -137,10 +120,20 @@ static int list_links(struct watch *w)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	if (send(fd, &ask, sizeof ask, 0) == (ssize_t)sizeof ask)
-		for (int i = 0; i < PARTS_MAX && !take(w, fd, know); i++)
+		for (int i = 0; i < PARTS_MAX && !receive(w, fd, with); i++)
 			;
 	close(fd);
 	return 0;
+}
+
+static int list_links(struct watch *w)
+{
+	int status = list(w, RTM_GETLINK, add_link);
+
+	if (status == 0)
+		status = list(w, RTM_GETADDR, add_address);
+	ipb_links_choose(&w->links, w->all);
+	return status;
 }
 
 static void *listen_to_kernel(void *given)
@@ -150,7 +143,7 @@ static void *listen_to_kernel(void *given)
 
 	while ((poll(fds, 2, -1) >= 0 || errno == EINTR) && fds[1].revents == 0)
 		if (fds[0].revents != 0)
-			take(w, w->netlink, note);
+			receive(w, w->netlink, note);
 	return NULL;
 }
 
@@ -169,7 +162,7 @@ static int begin_thread(struct watch *w)
 	return -status;
 }
 
-static void let_go(struct watch *w)
+static void release(struct watch *w)
 {
 	if (w->netlink >= 0)
 		close(w->netlink);
@@ -178,7 +171,7 @@ static void let_go(struct watch *w)
 	free(w);
 }
 
-int ipbench_host_links_begin(void)
+int ipbench_host_links_begin(int all)
 {
 	struct sockaddr_nl here = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	struct watch *w = the_watch == NULL ? calloc(1, sizeof *w) : NULL;
@@ -186,6 +179,7 @@ int ipbench_host_links_begin(void)
 
 	if (w == NULL)
 		return the_watch != NULL ? -EBUSY : -ENOMEM;
+	w->all = all;
 	w->ended = eventfd(0, EFD_CLOEXEC);
 	w->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	/* First the changes, then how it is: nothing comes between. */
@@ -196,7 +190,7 @@ int ipbench_host_links_begin(void)
 	if (status == 0)
 		the_watch = w;
 	else
-		let_go(w);
+		release(w);
 	return status;
 }
 
@@ -211,11 +205,10 @@ int ipbench_host_links_end(char text[IPBENCH_HOST_LINKS_MAX])
 	the_watch = NULL;
 	if (write(w->ended, &one, sizeof one) == (ssize_t)sizeof one) {
 		pthread_join(w->thread, NULL);
-		for (int i = 0; i < PARTS_MAX && !take(w, w->netlink, note); i++) /* what has come meanwhile */
+		for (int i = 0; i < PARTS_MAX && !receive(w, w->netlink, note); i++) /* what has come meanwhile */
 			;
 	}
-	memcpy(text, w->text, sizeof w->text);
-	const int size = (int)w->used;
-	let_go(w);
+	const int size = (int)write_changes(w, text);
+	release(w);
 	return size;
 }

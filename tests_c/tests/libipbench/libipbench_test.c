@@ -1,5 +1,5 @@
 /* link: libipbench/compat.o libipbench/process.o libipbench/memory.o libipbench/ethtool.o libipbench/target.o */
-/* link: libipbench/xdp_features.o libipbench/links.o */
+/* link: libipbench/xdp_features.o */
 /* libipbench.so.1: what plugins of the original call, and what our processes call.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
@@ -357,80 +357,6 @@ static void interfaces(void **state)
 	assert_int_equal(ipbench_host_ethtool("a-name-that-is-far-too-long", json, sizeof json), -EINVAL);
 }
 
-/* How often a text has another one in it. */
-static int times_in(const char *text, const char *what)
-{
-	int n = 0;
-
-	for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
-		n++;
-	return n;
-}
-
-/* In a network of its own. Exits with 77 where there is none. */
-static int links_of_a_child(void)
-{
-	char text[IPBENCH_HOST_LINKS_MAX], none[IPBENCH_HOST_LINKS_MAX];
-
-	if (unshare(CLONE_NEWNET) < 0 || system("ip link add a,b+0 type veth peer name peer0 && ip link set a,b+0 up && "
-	                                        "ip link set peer0 up") != 0)
-		return 77;
-	/* As containers have it: not told. */
-	if (system("ip link add c0 type veth peer name c1 && for i in 0 1; do ip link add br$i type bridge && "
-	           "ip link set c$i master br$i && ip link set c$i up || exit 1; done") != 0)
-		return 77;
-	const uint64_t before = ipbench_host_now_ns(1);
-	if (ipbench_host_links_begin() != 0 || ipbench_host_links_begin() != -EBUSY)
-		return 1;
-	if (system("ip link set lo up && ip link add late0 type veth peer name late1 && ip link set late0 up && "
-	           "ip link set late1 up && ip link set c0 down && ip link set peer0 down && ip link set peer0 up && ip link set a,b+0 mtu 1400 && "
-	           "ip link del a,b+0") != 0)
-		return 2;
-	int size = ipbench_host_links_end(text);
-	fprintf(stderr, "links: %s\n", text);
-	if (size != (int)strlen(text) || ipbench_host_links_end(none) != 0 || none[0] != '\0')
-		return 3;
-	/* One end goes down and comes up, both are gone at last. The other end's carrier is told by a thread of the kernel, which
-	 * passes over what is over when it looks. */
-	const int other = times_in(text, "a?b?0-");
-	if (times_in(text, "peer0-") != 2 || times_in(text, "peer0+") != 1 || other < 1 || times_in(text, "a?b?0+") != other - 1 ||
-	    times_in(text, ",") != 1 + 2 * other)
-		return 4;
-	uint64_t last = before;
-	for (const char *at = text; (at = strpbrk(at, "-+")) != NULL; at++) {
-		const uint64_t ns = strtoull(at + 1, NULL, 10);
-		if (ns < last || ns > ipbench_host_now_ns(1))
-			return 5;
-		last = ns;
-	}
-	/* What has no room is left out, and nothing is cut. */
-	if (system("ip link add veth-of-a-name0 type veth peer name p && ip link set veth-of-a-name0 up") != 0 ||
-	    ipbench_host_links_begin() != 0)
-		return 6;
-	if (system("for i in $(seq 40); do ip link set p up; ip link set p down; done") != 0)
-		return 7;
-	size = ipbench_host_links_end(text);
-	const char *down = strrchr(text, '-'), *up = strrchr(text, '+');
-	if (size < IPBENCH_HOST_LINKS_MAX - 40 || size != (int)strlen(text) || down == NULL || up == NULL)
-		return 8;
-	return strtoull((down > up ? down : up) + 1, NULL, 10) > last ? 0 : 9;
-}
-
-static void links(void **state)
-{
-	int status = 0;
-	pid_t child = fork();
-
-	(void)state;
-	if (child == 0)
-		_exit(links_of_a_child());
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 77)
-		skip();
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
 static void libraries(void **state)
 {
 	char error[64] = "";
@@ -452,7 +378,7 @@ int main(void)
 		cmocka_unit_test(tokens), cmocka_unit_test(socket_options), cmocka_unit_test(ticks_of_a_microsecond),
 		cmocka_unit_test(starts_at_the_instant), cmocka_unit_test(stops_at_the_instant), cmocka_unit_test(memory_files),
 		cmocka_unit_test(output_is_captured), cmocka_unit_test(targets), cmocka_unit_test(interfaces),
-		cmocka_unit_test(links), cmocka_unit_test(libraries),
+		cmocka_unit_test(libraries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
