@@ -21,7 +21,14 @@ interface Result {
   metrics: Metric[];
   engine: {
     protocol: string;
-    streams: { subflows?: number; bytes_sent: number; bytes_received: number; acked_bytes?: number }[];
+    streams: {
+      subflows?: number;
+      bytes_sent: number;
+      bytes_received: number;
+      acked_bytes?: number;
+      retransmits?: number;
+      course?: { t_ns: number[]; retransmits: number[] };
+    }[];
   };
   reasons: { code: string; text: string }[];
 }
@@ -172,6 +179,27 @@ Deno.test({ name: "stream over Multipath TCP, with two subflows (ss, nstat, tc)"
       assert.ok(Math.abs(acked * 8 / 2 / goodput - 1) < 0.05, `${acked} acknowledged, ${goodput} bit/s came`);
     });
   }
+  await t.step("what a subflow has sent again stays counted when it has ended", async () => {
+    const before = links.counters();
+    const result = await run(links, ",mptcp=1", "mptcp=1,duration=3,warmup=0.5", async () => {
+      await until("a connection of Multipath TCP", 5_000, () => {
+        const lines = output(...links.in(links.tester), "ss", "-HMtn", "state", "established").split("\n");
+        return lines.some((line) => line.includes("mptcp") && line.includes(`:${PORT}`));
+      });
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      output("ip", "-n", links.tester, "mptcp", "endpoint", "flush");
+    });
+    const again = links.counters()["TcpRetransSegs"]! - before["TcpRetransSegs"]!;
+    const [{ subflows, retransmits, course } = assert.fail()] = result.engine.streams;
+    assert.equal(subflows, 1, "the second subflow has ended");
+    const counts = course!.retransmits;
+    assert.ok(counts.at(-1)! > 0, "nothing was sent again: the test shows nothing");
+    const falls = counts.findIndex((count, i) => i > 0 && count < counts[i - 1]!);
+    assert.equal(falls, -1, `retransmissions fall: ${counts}`);
+    assert.ok(retransmits! <= again, `${retransmits} of ${again}`);
+    const measured = counts.filter((_, i) => course!.t_ns[i]! < 3e9).at(-1)!;
+    assert.ok(retransmits! >= measured - counts[0]!, `${retransmits}, ${counts}`);
+  });
   await t.step("a target that does not take it: plain TCP, and a reason says so", async () => {
     const before = links.counters();
     const result = await run(links, "", "mptcp=1,streams=2,duration=1,bps=10M,limit_cpu=100%");

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import type { Metric, Rates } from "../../results/document/document.ts";
 import { drive, drivenRow } from "../fixtures/driven.ts";
 import { Veth } from "../fixtures/network/veth.ts";
+import { output } from "../fixtures/output.ts";
 import { hasNamespaces, isInstalled, projectRoot, until } from "../util/mod.ts";
 
 const ignore = !hasNamespaces() || !isInstalled("ss") || !isInstalled("tc") || !isInstalled("python3");
@@ -58,7 +59,7 @@ interface Result {
       number
     >;
   };
-  reasons: { code: string }[];
+  reasons: { code: string; text: string }[];
 }
 
 function metric({ metrics }: Result, name: string): number {
@@ -226,6 +227,27 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
     } finally {
       link.unshape();
     }
+  });
+  await t.step({
+    name: "datagrams that a filter refuses are counted one by one (nft)",
+    ignore: !isInstalled("nft"),
+    async fn() {
+      const nft = (...args: string[]) => output(...link.wrap, "nft", ...args);
+      nft("add", "table", "ip", "refuses");
+      nft("add", "chain", "ip", "refuses", "out", "{ type filter hook output priority 0; }");
+      nft(...["add", "rule", "ip", "refuses", "out", "udp length > 500 numgen inc mod 10 0 counter drop"]);
+      const size = 1_000;
+      const args = `udp=1,direction=down,size=${size},duration=1,warmup=0`;
+      const { reasons } = await run(link, args);
+      const counted = nft("list", "ruleset");
+      const [, packets, bytes] = counted.match(/packets (\d+) bytes (\d+)/) ?? assert.fail(counted);
+      // A train that the card is to cut passes the filter as one packet with one header.
+      const datagrams = (Number(bytes) - Number(packets) * (UDP_HEADERS - 14)) / size;
+      const text = reasons.find(({ code }) => code === "send-refused")?.text ?? JSON.stringify(reasons);
+      const refused = Number(text.match(/refused to send (\d+) datagrams/)?.[1]);
+      // The sender goes on until it hears that the test is over.
+      assert.ok(refused <= datagrams && refused > 0.7 * datagrams, `${text}; ${datagrams} in ${packets}`);
+    },
   });
   await t.step("datagrams against the interface's counters", async () => {
     const before = link.counters();

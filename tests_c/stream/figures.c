@@ -24,9 +24,14 @@ double stream_pair_goodput(const struct stream_test *t, const struct stream_pair
 		return p->receiver->window_bytes;
 	if (t->config.udp && t->peer->received != NULL) {
 		const double bytes = t->peer->received(t, p->index);
-		return bytes > 0 ? bytes : 0;
+		return bytes >= 0 ? bytes : NAN;
 	}
-	return !t->peer->is_ours && p->sender != NULL ? (double)p->sender->tcp.acked_bytes : 0;
+	return !t->peer->is_ours && p->sender != NULL && p->sender->tcp.known ? (double)p->sender->tcp.acked_bytes : NAN;
+}
+
+double stream_bps(const struct stream_test *t, double bytes)
+{
+	return t->window_end_ns > t->window_start_ns ? bytes * 8e9 / (double)(t->window_end_ns - t->window_start_ns) : NAN;
 }
 
 /* What went through the sender's tcp statistics, weighted alike. */
@@ -72,18 +77,17 @@ static double fairness(const struct stream_test *t, int direction)
 
 void stream_figures_add(const struct stream_test *t, uint32_t index, struct stream_figures *f)
 {
-	const double seconds = (double)t->config.duration_ns / 1e9;
 	const struct stream_pair p = stream_pair_of(t, index);
-	const double bps = stream_pair_goodput(t, &p) * 8 / seconds;
+	const double bps = stream_bps(t, stream_pair_goodput(t, &p));
 
 	*(p.direction == IPB_UP ? &f->up_bps : &f->down_bps) += bps;
 	if (p.sender != NULL) {
-		f->sent_bps += p.sender->window_bytes * 8 / seconds;
+		f->sent_bps += stream_bps(t, p.sender->window_bytes);
 		f->refused += p.sender->refused;
 		if (p.sender->tcp.known)
 			add_tcp(f, &p.sender->tcp);
 	} else {
-		f->sent_bps += bps; /* chargen: what it sent beyond is not known */
+		f->sent_bps += t->peer->is_ours ? NAN : bps; /* chargen: what it sent beyond is not known */
 	}
 	if (t->config.udp)
 		add_udp(f, &p);

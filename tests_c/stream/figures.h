@@ -16,7 +16,8 @@ struct stream_pair {
 };
 
 struct stream_figures {
-	double up_bps, down_bps;      /* goodput, over the measured phase */
+	/* Over the measured phase; NAN: nobody has told. */
+	double up_bps, down_bps;      /* goodput */
 	double sent_bps;              /* both directions */
 	double fairness_up, fairness_down; /* Jain's index; NAN for one stream, or none */
 	/* TCP, of the streams whose sender's TCP_INFO is known: */
@@ -31,8 +32,10 @@ struct stream_figures {
 };
 
 struct stream_pair stream_pair_of(const struct stream_test *t, uint32_t index);
-/* Bytes of the measured phase. */
+/* Bytes of the measured phase; NAN: the receiver has not told. */
 double stream_pair_goodput(const struct stream_test *t, const struct stream_pair *p);
+/* Bytes of the measured phase as a rate; NAN: there was none. */
+double stream_bps(const struct stream_test *t, double bytes);
 void stream_figures(const struct stream_test *t, struct stream_figures *f);
 /* Figures of some streams: begin with all 0, add each, and end. Fairness stays 0. */
 void stream_figures_add(const struct stream_test *t, uint32_t index, struct stream_figures *f);

@@ -65,7 +65,7 @@ static void judge_silence(const struct stream_test *t, int direction, struct ipb
 	for (uint32_t i = 0; i < t->pump.count; i++) {
 		const struct stream_pair p = stream_pair_of(t, i);
 		all += p.direction == direction;
-		silent += p.direction == direction && stream_pair_goodput(t, &p) <= 0;
+		silent += p.direction == direction && !(stream_pair_goodput(t, &p) > 0);
 	}
 	if (silent == 0 || !all_have_work(&t->config))
 		return;
@@ -82,7 +82,7 @@ void stream_reasons(const struct stream_test *t, const struct stream_figures *f,
 	ipb_json_array(j, "reasons");
 	if (*t->failure_code != '\0')
 		ipb_results_reason(j, 1, t->failure_code, "%s", t->failure);
-	else if (f->up_bps + f->down_bps <= 0)
+	else if (!(f->up_bps + f->down_bps > 0))
 		ipb_results_reason(j, 1, "nothing-arrived", "not a byte arrived in the measured phase");
 	else
 		for (int direction = IPB_UP; direction <= IPB_DOWN; direction++)
@@ -91,7 +91,8 @@ void stream_reasons(const struct stream_test *t, const struct stream_figures *f,
 		ipb_results_reason(j, 0, "mptcp-fallback", "%u of %u streams were plain TCP: the target, or something on the way, does not "
 		                   "take Multipath TCP (stream_target mptcp=1, sysctl net.mptcp.enabled)", t->plain, t->pump.count);
 	if (f->refused > 0)
-		ipb_results_reason(j, 0, "send-refused", "the kernel of the sender refused %llu datagrams: they never left",
+		ipb_results_reason(j, 0, "send-refused", "the kernel of the sender refused to send %llu datagrams of the measured phase, and "
+		                   "each was tried again later: less may have been sent than would have gone",
 		                   (unsigned long long)f->refused);
 	if (c->udp && c->bps > 0 && f->sent_bps < REACHED_SHARE * stream_wanted_bps(c) && *t->failure_code == '\0')
 		ipb_results_reason(j, 0, "rate-not-reached", "%.0f bit/s were sent of the requested %.0f", f->sent_bps,

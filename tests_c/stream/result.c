@@ -13,9 +13,9 @@ void stream_row(const struct stream_test *t, char *to, size_t size)
 {
 	struct stream_figures f;
 
-	stream_figures(t, &f);
-	snprintf(to, size, "%u,%.0f,%.0f,%llu,%llu", t->pump.count, f.up_bps, f.down_bps, (unsigned long long)f.retransmits,
-	         (unsigned long long)f.lost);
+	stream_figures(t, &f); /* the row of a test that was cut off has no word for what is not known: 0 */
+	snprintf(to, size, "%u,%.0f,%.0f,%llu,%llu", t->pump.count, isnan(f.up_bps) ? 0 : f.up_bps, isnan(f.down_bps) ? 0 : f.down_bps,
+	         (unsigned long long)f.retransmits, (unsigned long long)f.lost);
 }
 
 int stream_is_broken(const struct stream_test *t)
@@ -23,7 +23,7 @@ int stream_is_broken(const struct stream_test *t)
 	struct stream_figures f;
 
 	stream_figures(t, &f);
-	return *t->failure_code != '\0' || f.up_bps + f.down_bps <= 0;
+	return *t->failure_code != '\0' || !(f.up_bps + f.down_bps > 0);
 }
 
 void stream_rates(const struct stream_figures *f, double requested_bps, struct ipb_json *j)
@@ -70,18 +70,22 @@ static void use_metrics(const struct ipb_pump_use *u, const char *who, struct ip
 	ipb_results_metric(j, name, 100 * u->cpus.busy, "%");
 }
 
+static void metric_if_known(struct ipb_json *j, const char *name, double value, const char *unit)
+{
+	if (!isnan(value))
+		ipb_results_metric(j, name, value, unit);
+}
+
 static void metrics(const struct stream_test *t, const struct stream_figures *f, struct ipb_json *j)
 {
 	ipb_json_array(j, "metrics");
-	ipb_results_metric(j, "goodput", f->up_bps + f->down_bps, "bit/s");
+	metric_if_known(j, "goodput", f->up_bps + f->down_bps, "bit/s");
 	if (t->config.direction & IPB_UP)
-		ipb_results_metric(j, "goodput_up", f->up_bps, "bit/s");
+		metric_if_known(j, "goodput_up", f->up_bps, "bit/s");
 	if (t->config.direction & IPB_DOWN)
-		ipb_results_metric(j, "goodput_down", f->down_bps, "bit/s");
-	if (!isnan(f->fairness_up))
-		ipb_results_metric(j, "fairness_up", f->fairness_up, "");
-	if (!isnan(f->fairness_down))
-		ipb_results_metric(j, "fairness_down", f->fairness_down, "");
+		metric_if_known(j, "goodput_down", f->down_bps, "bit/s");
+	metric_if_known(j, "fairness_up", f->fairness_up, "");
+	metric_if_known(j, "fairness_down", f->fairness_down, "");
 	if (f->tcp_streams > 0)
 		tcp_metrics(f, j);
 	if (f->has_udp) {
@@ -112,27 +116,32 @@ static double step_bytes(const struct stream_test *t, uint32_t k, int received)
 	return sum;
 }
 
+/* Both ends have told what they did. */
+static int both_told(const struct stream_test *t) { return t->peer->is_ours && t->has_theirs; }
+
 /* What was sent and has not arrived within an interval, or crossed its end. */
 static double step_missing(const struct stream_test *t, uint32_t k)
 {
-	const double missing = t->peer->is_ours ? step_bytes(t, k, 0) - step_bytes(t, k, 1) : 0;
+	const double missing = both_told(t) ? step_bytes(t, k, 0) - step_bytes(t, k, 1) : 0;
 
 	return missing > 0 ? missing : 0;
 }
 
 /* Bytes sent and received. Of a peer that tells nothing, what it does not tell is what our end did. What was lost in all is
- * shared out as bytes are missing: those that cross an interval's end are not lost. */
+ * shared out as bytes are missing: those that cross an interval's end are not lost. A target of ours that was to tell what it
+ * received, and has not, leaves no series. */
 static void series(const struct stream_test *t, const struct stream_figures *f, struct ipb_json *j)
 {
+	const int is_known = t->has_own && (!t->peer->is_ours || t->has_theirs || t->config.direction == IPB_DOWN);
 	double missing = 0;
 
-	for (uint32_t k = 0; t->has_own && k < t->own.steps; k++)
+	for (uint32_t k = 0; is_known && k < t->own.steps; k++)
 		missing += step_missing(t, k);
 	const double share = missing > 0 ? (double)f->lost * t->config.size / missing : 0;
 	ipb_json_array(j, "series");
-	for (uint32_t k = 0; t->has_own && k < t->own.steps; k++) {
+	for (uint32_t k = 0; is_known && k < t->own.steps; k++) {
 		double sent = step_bytes(t, k, 0), got = step_bytes(t, k, 1);
-		if (!t->peer->is_ours)
+		if (!both_told(t))
 			sent = got = sent > got ? sent : got;
 		ipb_json_object(j, NULL);
 		ipb_json_uint(j, "t_ns", k * t->own.step_ns);
@@ -202,7 +211,7 @@ static void stream_of(const struct stream_test *t, uint32_t i, struct ipb_json *
 	ipb_json_object(j, NULL);
 	ipb_json_uint(j, "stream", i);
 	ipb_json_string(j, "direction", directions[p.direction]);
-	ipb_json_number(j, "goodput_bps", stream_pair_goodput(t, &p) * 8e9 / (double)t->config.duration_ns);
+	ipb_json_number(j, "goodput_bps", stream_bps(t, stream_pair_goodput(t, &p)));
 	if (p.sender != NULL)
 		ipb_json_uint(j, "bytes_sent", p.sender->bytes);
 	if (p.receiver != NULL)

@@ -171,6 +171,20 @@ static void watch(struct stream_test *t, struct ipbench_progress *progress, stru
 	}
 }
 
+/* What is divided by the phase's length is divided by that of which there is something. */
+static void end_early(struct stream_test *t, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < t->pump.count; i++) {
+		const struct ipb_stream *s = &t->pump.streams[i];
+		if (atomic_load_explicit(&s->over, memory_order_acquire) != IPB_PUMP_RUNS && s->over_ns < now_ns)
+			now_ns = s->over_ns;
+	}
+	if (now_ns < t->window_start_ns)
+		now_ns = t->window_start_ns;
+	if (now_ns < t->window_end_ns)
+		t->window_end_ns = now_ns;
+}
+
 int stream_run(struct stream_test *t, struct ipbench_progress *progress)
 {
 	struct ipb_error err = { 0 };
@@ -186,12 +200,15 @@ int stream_run(struct stream_test *t, struct ipbench_progress *progress)
 		fail(t, "target-failed", ipb_error_text(&err));
 	else
 		watch(t, progress, &err);
+	if (*t->failure_code != '\0')
+		end_early(t, ipb_now_ns());
 	count_subflows(t);
 	ipb_sysmon_read(&t->after, t->link);
 	ipb_pump_stop_sending(&t->pump);
 	if (*t->failure_code == '\0' && t->peer->end != NULL && t->peer->end(t, &err) < 0)
 		fail(t, "target-failed", ipb_error_text(&err));
 	ipb_pump_stop(&t->pump);
+	t->pump.config.window_end_ns = t->window_end_ns;
 	t->has_own = ipb_bulk_result_of(&t->own, &t->pump) == 0;
 	if (!t->has_own)
 		fail(t, "no-memory", "no memory for the result");

@@ -81,7 +81,7 @@ struct stream_test {
 	void *state;                   /* the peer's own */
 	uint64_t session, token;       /* ours */
 	struct ipb_pump pump;
-	uint64_t begin_ns, window_start_ns, window_end_ns; /* CLOCK_MONOTONIC */
+	uint64_t begin_ns, window_start_ns, window_end_ns; /* CLOCK_MONOTONIC; of a test that ended early, when it did */
 	int64_t offset_ns;             /* the target's clock minus ours */
 	uint64_t offset_error_ns;      /* right to so much */
 	int has_own, has_theirs;

@@ -74,8 +74,8 @@ static int fill(struct ipb_bulk_stream *to, const struct ipb_stream *from, const
 	to->datagrams = u->datagrams;
 	to->measured = u->measured;
 	to->measured_bytes = u->measured_bytes;
-	to->duplicate = u->sequence.duplicate;
-	to->reordered = u->sequence.reordered;
+	to->duplicate = u->duplicate;
+	to->reordered = u->reordered;
 	to->refused = u->refused;
 	to->foreign = u->foreign;
 	to->jitter_ns = u->jitter_ns;

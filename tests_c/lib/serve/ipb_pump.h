@@ -43,7 +43,8 @@ struct ipb_pump_udp {
 	uint64_t datagrams;        /* sender: sent in all; receiver: got in all */
 	uint64_t measured;         /* of the measured phase: sent, or got (each once) */
 	uint64_t measured_bytes;
-	uint64_t refused;          /* sender: the kernel did not send, ENOBUFS and the like */
+	uint64_t duplicate, reordered; /* receiver: of the measured phase */
+	uint64_t refused;          /* sender: the kernel did not send, ENOBUFS and the like; they were tried again */
 	uint64_t foreign;          /* receiver: not of this stream */
 	double jitter_ns;
 	struct ipb_sequence sequence; /* receiver */

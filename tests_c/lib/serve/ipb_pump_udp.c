@@ -120,7 +120,7 @@ int ipb_pump_udp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t 
 		return 0;
 	}
 	if (n < 0 && is_passing(errno)) {
-		s->udp.refused += errno != EAGAIN && errno != EINTR;
+		s->udp.refused += measured && errno != EAGAIN && errno != EINTR ? count : 0;
 		return 0;
 	}
 	if (n < 0)
@@ -146,6 +146,19 @@ static void count_jitter(struct ipb_pump_udp *u, uint64_t sent_ns, uint64_t now_
 	u->transit_ns = transit;
 }
 
+/* 1 when it had not come before. */
+static int number_datagram(struct ipb_pump_udp *u, uint64_t number, int measured)
+{
+	const uint64_t duplicate = u->sequence.duplicate, reordered = u->sequence.reordered;
+	const int is_new = ipb_sequence_add(&u->sequence, number);
+
+	if (measured) {
+		u->duplicate += u->sequence.duplicate - duplicate;
+		u->reordered += u->sequence.reordered - reordered;
+	}
+	return is_new;
+}
+
 static void take_datagram(const struct ipb_pump *p, struct ipb_stream *s, const uint8_t *data, size_t size, uint64_t now_ns)
 {
 	const struct ipb_pump_format *f = p->config.format;
@@ -158,7 +171,7 @@ static void take_datagram(const struct ipb_pump *p, struct ipb_stream *s, const 
 		return;
 	}
 	s->udp.datagrams++;
-	if (!ipb_sequence_add(&s->udp.sequence, number))
+	if (!number_datagram(&s->udp, number, measured))
 		return;
 	count_jitter(&s->udp, sent_ns, now_ns);
 	ipb_pump_count(s, now_ns, size);

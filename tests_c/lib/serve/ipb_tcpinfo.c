@@ -138,8 +138,26 @@ void ipb_tcp_course_free(struct ipb_tcp_course *c)
 	c->count = 0;
 }
 
-void ipb_tcp_course_add(struct ipb_tcp_course *c, const struct ipb_tcp_sample *s)
+static void continue_counts(struct ipb_tcp_course *c, struct ipb_tcp_sample *s)
 {
+#define CONTINUE(count)                                            \
+	do {                                                       \
+		if (s->count + c->gone.count < c->last.count)      \
+			c->gone.count = c->last.count - s->count;  \
+		s->count += c->gone.count;                         \
+	} while (0)
+	CONTINUE(retransmits);
+	CONTINUE(acked_bytes);
+	CONTINUE(busy_us);
+	CONTINUE(rwnd_us);
+	CONTINUE(sndbuf_us);
+#undef CONTINUE
+	c->last = *s;
+}
+
+void ipb_tcp_course_add(struct ipb_tcp_course *c, struct ipb_tcp_sample *s)
+{
+	continue_counts(c, s);
 	if (c->samples == NULL || c->skipped++ % c->every != 0)
 		return;
 	if (c->count == c->capacity) {

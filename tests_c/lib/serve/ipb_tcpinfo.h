@@ -33,6 +33,7 @@ struct ipb_tcp_course {
 	uint32_t count, capacity;
 	uint32_t every, skipped; /* of the readings one in so many is kept */
 	struct ipb_tcp_sample start, end; /* at the edges of the measured phase; t_ns 0: not read */
+	struct ipb_tcp_sample last, gone; /* counts of the reading before, and those of subflows that have ended since the start */
 };
 
 /* What happened in the measured phase. */
@@ -57,7 +58,9 @@ uint32_t ipb_mptcp_subflows(int fd);
 /* capacity: at least 2. 0, or -1 without memory. */
 int ipb_tcp_course_init(struct ipb_tcp_course *c, uint32_t capacity);
 void ipb_tcp_course_free(struct ipb_tcp_course *c);
-void ipb_tcp_course_add(struct ipb_tcp_course *c, const struct ipb_tcp_sample *s);
+/* What a subflow of Multipath TCP had counted is no longer in a reading once it has ended: it is added to this one and all later
+ * ones, so that counts never fall (what it counted after the reading before is lost). */
+void ipb_tcp_course_add(struct ipb_tcp_course *c, struct ipb_tcp_sample *s);
 void ipb_tcp_course_summary(const struct ipb_tcp_course *c, struct ipb_tcp_summary *s);
 
 struct ipb_reader;

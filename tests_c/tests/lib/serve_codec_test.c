@@ -144,8 +144,8 @@ static void a_course_is_thinned_evenly(void **state)
 	(void)state;
 	assert_int_equal(ipb_tcp_course_init(&c, 16), 0);
 	for (uint32_t i = 1; i <= 1000; i++) {
-		const struct ipb_tcp_sample now = { .t_ns = i * 1000000000ull, .rtt_us = i, .retransmits = i, .busy_us = i * 500000ull,
-			                            .acked_bytes = i * 10 };
+		struct ipb_tcp_sample now = { .t_ns = i * 1000000000ull, .rtt_us = i, .retransmits = i, .busy_us = i * 500000ull,
+			                      .acked_bytes = i * 10 };
 		ipb_tcp_course_add(&c, &now);
 		if (i == 100)
 			c.start = now;
@@ -159,6 +159,29 @@ static void a_course_is_thinned_evenly(void **state)
 	assert_true(s.known && s.retransmits == 800 && s.acked_bytes == 8000 && s.seconds == 800);
 	assert_true(fabs(s.busy - 0.5) < 1e-9);
 	assert_true(fabs(s.rtt_mean_us - 500) < 60 && s.rtt_max_us == 900);
+	ipb_tcp_course_free(&c);
+}
+
+/* Two subflows of 10 and 7 retransmissions, of which the first ends: what it had sent again stays, and what the other one sends again
+ * is added, whichever is the larger. */
+static void counts_of_ended_subflows_stay(void **state)
+{
+	const uint32_t read[] = { 17, 9, 12, 12, 3, 4 }, expected[] = { 17, 17, 20, 20, 20, 21 };
+	struct ipb_tcp_course c;
+	struct ipb_tcp_summary s;
+
+	(void)state;
+	assert_int_equal(ipb_tcp_course_init(&c, 16), 0);
+	for (uint32_t i = 0; i < 6; i++) {
+		struct ipb_tcp_sample now = { .t_ns = (i + 1) * 1000000000ull, .retransmits = read[i], .busy_us = read[i] * 1000ull };
+		ipb_tcp_course_add(&c, &now);
+		assert_int_equal(now.retransmits, expected[i]);
+		assert_int_equal(now.busy_us, expected[i] * 1000ull);
+		assert_int_equal(c.samples[i].retransmits, expected[i]);
+		*(i == 0 ? &c.start : &c.end) = now;
+	}
+	ipb_tcp_course_summary(&c, &s);
+	assert_int_equal(s.retransmits, 4);
 	ipb_tcp_course_free(&c);
 }
 
@@ -247,6 +270,7 @@ int main(void)
 		cmocka_unit_test(hellos_come_back_as_they_went),  cmocka_unit_test(a_hello_is_these_bytes),
 		cmocka_unit_test(unsound_hellos_are_refused),     cmocka_unit_test(bins_lose_nothing),
 		cmocka_unit_test(fairness_is_jains),              cmocka_unit_test(a_course_is_thinned_evenly),
+		cmocka_unit_test(counts_of_ended_subflows_stay),
 		cmocka_unit_test(results_come_back_as_they_went), cmocka_unit_test(damaged_results_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

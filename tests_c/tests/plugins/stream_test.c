@@ -484,6 +484,46 @@ static void stopping_ends_it(void **state)
 	ipb_args_free(&a);
 }
 
+static void *stop_later(void *arg)
+{
+	usleep(900000);
+	ipb_stop_ask(arg);
+	return NULL;
+}
+
+/* The rates of a test of 30 s that ends within one are of what there was of it; what the target has not told is not 0. */
+static void what_was_cut_off_is_not_counted_in(void **state)
+{
+	struct stream_test t;
+	struct stream_figures f;
+	struct ipb_args a;
+	pthread_t stopper;
+
+	(void)state;
+	memset(&t, 0, sizeof t);
+	assert_int_equal(ipb_args_parse(&a, stream_options, STREAM_OPTION_COUNT, "duration=30,warmup=0.1,bps=8M", 0, &err), 0);
+	assert_int_equal(stream_configure(&t.config, &a, "127.0.0.1", served(), &err), 0);
+	assert_int_equal(stream_open(&t, &err), 0);
+	assert_int_equal(pthread_create(&stopper, NULL, stop_later, &t.stopping), 0);
+	const uint64_t begin_ns = ipb_now_ns();
+	stream_run(&t, NULL);
+	const uint64_t took_ns = ipb_now_ns() - begin_ns;
+	pthread_join(stopper, NULL);
+	stream_figures(&t, &f);
+	assert_true(t.window_end_ns > t.window_start_ns && t.window_end_ns <= begin_ns + took_ns);
+	assert_int_equal(t.own.steps, (t.window_end_ns - t.window_start_ns + IPB_BULK_STEP_NS - 1) / IPB_BULK_STEP_NS);
+	const double bytes = ipb_bins_sum(&t.pump.streams[0].bins, t.window_start_ns, t.window_end_ns);
+	const double bps = bytes * 8e9 / (double)(t.window_end_ns - t.window_start_ns);
+	assert_true(bytes > 0 && fabs(f.sent_bps / bps - 1) < 1e-9);
+	assert_true(isnan(f.up_bps));
+	char *json = stream_json(&t);
+	assert_non_null(strstr(json, "\"received_bps\":null"));
+	assert_null(strstr(json, "\"goodput\",\"value\""));
+	free(json);
+	stream_close(&t);
+	ipb_args_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +534,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(datagrams_are_accounted_for, begin, end),
 		cmocka_unit_test_setup_teardown(unknown_congestion_control_is_told, begin, end),
 		cmocka_unit_test_setup_teardown(stopping_ends_it, begin, end),
+		cmocka_unit_test_setup_teardown(what_was_cut_off_is_not_counted_in, begin, end),
 		cmocka_unit_test(a_thread_at_its_limit_is_named),
 		cmocka_unit_test(wrong_arguments_are_refused),
 		cmocka_unit_test(targets_that_are_none_are_told),
