@@ -57,7 +57,8 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   const targets = readTargets(sources);
   const { all: secretFile } = keyFiles.secretFile;
   const classes = classNames === null ? null : readClasses(sources, clients);
-  const isTyped = (line.client?.length ?? 0) > 0 || expected.typed.clients !== null;
+  const isTyped = (line.client?.length ?? 0) > 0 || line.listen !== undefined ||
+    expected.typed.clients !== null;
   if (classes === null && !hasClients(test) && !isTyped) {
     const where = test?.position ?? null;
     checker.complain(where, `no client to run the test; add <client hostname="…"/> or --client HOST`);

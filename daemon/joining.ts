@@ -29,9 +29,11 @@ import {
   JOIN_CONNECT_MS,
   JOIN_FIRST_PAUSE_MS,
   JOIN_LONGEST_PAUSE_MS,
+  JOIN_LOOKUP_MS,
   JOIN_SHORT_MS,
   TICK_MS,
 } from "./limits.ts";
+import { addressesOf, connectFirst } from "./link/connect.ts";
 import { Connection } from "./link/connection.ts";
 import { Session } from "./session.ts";
 import type { SessionContext } from "./session_types.ts";
@@ -167,17 +169,10 @@ export class Joining {
 
   async #dial(): Promise<Deno.TcpConn | Deno.TlsConn> {
     const { host: hostname, port, caCerts } = this.#options;
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), JOIN_CONNECT_MS);
-    let plain: Deno.TcpConn;
-    try {
-      plain = (await withKeepalive(() => Deno.connect({ hostname, port, signal: late.signal }))).socket;
-    } catch (error) {
-      if (!late.signal.aborted) throw error;
-      throw new Error(`no connection within ${JOIN_CONNECT_MS / 1000} s`, { cause: error });
-    } finally {
-      clearTimeout(timer);
-    }
+    const addresses = await addressesOf(hostname, JOIN_LOOKUP_MS);
+    const connect = (address: string, signal: AbortSignal) =>
+      withKeepalive(() => Deno.connect({ hostname: address, port, signal }));
+    const { socket: plain } = await connectFirst(addresses, JOIN_CONNECT_MS, connect);
     plain.setNoDelay(true);
     if (caCerts === null) return plain;
     try {

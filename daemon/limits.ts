@@ -116,7 +116,10 @@ export const LOG_QUEUE_RECORDS = 2_048;
 /** How long the end of the daemon waits for its last words to be read. */
 export const LOG_FLUSH_MS = 1_000;
 
-/** How long a connection to a controller that listens may take to be made (`--join`). */
+/** How long the name of a controller that listens may take to be resolved (`--join`). */
+export const JOIN_LOOKUP_MS = 10_000;
+
+/** How long a connection to it may take to be made, over all its addresses. */
 export const JOIN_CONNECT_MS = 10_000;
 
 /** How long the controller may take to take the daemon, TLS included: thousands may come at once. */

@@ -71,7 +71,11 @@ export function startJoining(
 
 function readAuthority(path: string): string {
   try {
-    return Deno.readTextFileSync(path);
+    const text = Deno.readTextFileSync(path);
+    if (!text.includes("-----BEGIN CERTIFICATE-----")) {
+      throw new Error("there is no certificate in PEM in it");
+    }
+    return text;
   } catch (error) {
     throw new UsageError(`cannot read the authority ${path}: ${messageOf(error)}`, { cause: error });
   }

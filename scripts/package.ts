@@ -2,7 +2,7 @@
  * Makes the packages of the programs: for Debian, for other Linuxes, for container engines; with lists of their
  * components and checksums.
  *
- *     deno task package [--target NAME]… [--output DIR] [--sign KEY] [--no-build]
+ *     deno task package [--target NAME]… [--output DIR] [--maintainer WHO] [--sign KEY] [--no-build]
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { components, imageLibraries, neededGlibc } from "./package/components.ts
 import { makeDeb } from "./package/deb.ts";
 import { notices } from "./package/notices.ts";
 import { type ImagePart, makeImage } from "./package/oci.ts";
-import { type Release, release } from "./package/release.ts";
+import { NO_MAINTAINER, type Release, release } from "./package/release.ts";
 import { sbom } from "./package/sbom.ts";
 import { makeTarball } from "./package/tarball.ts";
 
@@ -34,11 +34,13 @@ The same sources, tools and libraries give the same bytes; all times in the
 packages are SOURCE_DATE_EPOCH, or that of git's last commit.
 
 Options:
-  --target <name>  x86_64 or aarch64; repeatable (default: ${HOST})
-  --output <dir>   where to put them (default: dist)
-  --sign <key>     sign the checksums with this key of GnuPG
-  --no-build       pack what is built
-  -h, --help       show this help
+  --target <name>     x86_64 or aarch64; repeatable (default: ${HOST})
+  --output <dir>      where to put them (default: dist)
+  --maintainer <who>  who answers for the .deb, as "NAME <ADDRESS>"
+                      (default: nobody, <ipbench@packages.invalid>)
+  --sign <key>        sign the checksums with this key of GnuPG
+  --no-build          pack what is built
+  -h, --help          show this help
 `;
 /** Debian's programs that do the work, and their packages. */
 const TOOLS = [["dpkg-deb", "dpkg"], ["readelf", "binutils"], ["gzip", "gzip"], ["tar", "tar"]] as const;
@@ -46,6 +48,7 @@ const TOOLS = [["dpkg-deb", "dpkg"], ["readelf", "binutils"], ["gzip", "gzip"], 
 interface Options {
   target: string[];
   output: string;
+  maintainer: string;
   sign?: string;
   "no-build": boolean;
   help: boolean;
@@ -58,6 +61,7 @@ function readOptions(args: string[]): Options {
       options: {
         target: { type: "string", multiple: true, default: [HOST] },
         output: { type: "string", default: ROOT + "dist" },
+        maintainer: { type: "string", default: NO_MAINTAINER },
         sign: { type: "string" },
         "no-build": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
@@ -76,7 +80,7 @@ async function main(options: Options): Promise<void> {
       throw new StepError(`${tool} is not installed (Debian: apt-get install ${name})`);
     });
   }
-  const made = await release(options.output);
+  const made = await release(options.output, options.maintainer);
   const names: string[] = [];
   const parts: ImagePart[] = [];
   for (const target of targets) {

@@ -60,9 +60,10 @@ export function readExpected(line: CommandLine, file: ConfigFile | null, checker
       of.set(element, { first, count: counts[n]! });
       first += counts[n]!;
     });
-    if (elements.length === 0 && all !== null) {
-      typed[role] = { first, count: all };
-      first += all;
+    if (elements.length === 0 && given !== undefined) {
+      // Of a number that is none, one complaint is enough.
+      typed[role] = { first, count: all ?? 1 };
+      first += all ?? 1;
     }
     total += first;
   }

@@ -99,4 +99,9 @@ Deno.test("an address to listen on, and mistakes, with their places and remedies
       [one('<clients expect="2"/>'), { ...LISTEN, wait: "-1" }, /--wait: "-1" is no time to wait/],
     ] as [string, CommandLine, RegExp][]
   ) assert.match(wrong(xml, line), text, `${xml} ${JSON.stringify(line)}`);
+  // What follows from a mistake is not said as well.
+  const none = '<ipbench><test name="latency"/></ipbench>';
+  for (const line of [{ ...LISTEN, expect: "0" }, LISTEN]) {
+    assert.equal(wrong(none, line).trim().split("\n").length, 1, wrong(none, line));
+  }
 });

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { messageOf } from "../../base/errors.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import type { DaemonAccess } from "../link/daemon_access.ts";
+import { readPem } from "../link/read_access.ts";
 import { MAX_TOLD_REFUSALS, MIN_UNPROVEN, OTHER_FILES } from "../limits.ts";
 import { Reception } from "./reception.ts";
 
@@ -63,11 +63,7 @@ async function readCertificate(
   tls: { cert: string; key: string } | undefined,
 ): Promise<{ cert: string; key: string } | null> {
   if (tls === undefined) return null;
-  try {
-    return { cert: await Deno.readTextFile(tls.cert), key: await Deno.readTextFile(tls.key) };
-  } catch (error) {
-    throw new TypeError(`cannot read ${tls.cert} and ${tls.key}: ${messageOf(error)}`, { cause: error });
-  }
+  return { cert: await readPem("the certificate", tls.cert), key: await readPem("the key", tls.key) };
 }
 
 /** The runtime raises its own limit as far as it may. */

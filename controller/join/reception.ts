@@ -110,7 +110,8 @@ export class Reception {
       }
     }
     const place = socketAddress(host ?? names[0]!, port);
-    throw new TypeError(`cannot listen on ${place}: ${messageOf(failure)}`, { cause: failure });
+    const why = `${messageOf(failure)}${remedyOf(failure)}`;
+    throw new TypeError(`cannot listen on ${place}: ${why}`, { cause: failure });
   }
 
   /** Where it listens, as HOST:PORT. */
@@ -342,6 +343,16 @@ class Wire implements ByteStream {
   close(): void {
     this.channel.close();
   }
+}
+
+/** What to do when it cannot be listened. */
+function remedyOf(failure: unknown): string {
+  if (failure instanceof Deno.errors.AddrInUse) {
+    return "; another run may listen there: --listen takes another port, or 0 for any that is free";
+  }
+  if (failure instanceof Deno.errors.PermissionDenied) return "; ports from 1024 on are for everybody";
+  if (/certificate|key/i.test(messageOf(failure))) return "; --tls-cert and --tls-key belong together";
+  return "; --listen takes an address of this machine, or a port alone";
 }
 
 async function listen(hostname: string, { port, tls }: ReceptionOptions): Promise<Listener> {

@@ -111,7 +111,14 @@ function trustsOthers(): boolean {
   return [...stores.split(","), ...more].some((name) => name.trim() !== "");
 }
 
-async function readPem(what: string, path: string): Promise<string> {
+/**
+ * Reads a certificate, or a key.
+ *
+ * @param what which one, for messages
+ * @param path the file
+ * @throws {TypeError} when it cannot be read, or is no PEM file
+ */
+export async function readPem(what: string, path: string): Promise<string> {
   try {
     const text = new TextDecoder().decode(await readKeyFile(path));
     if (!text.includes("-----BEGIN ")) throw new Error("it is no PEM file");

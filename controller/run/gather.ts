@@ -93,13 +93,14 @@ async function goOn(
     return indexes.length === 0 ? [] : [`${indexes.length} of ${all} ${noun}s: ${formatIndexes(indexes)}`];
   };
   const missing = [...of(state.clients, "tester"), ...of(state.targets, "target")].join("; ");
-  const text = `not there after ${seconds.toFixed(0)} s: ${missing}`;
+  const time = `${seconds.toFixed(seconds < 1 ? 1 : 0)} s`;
+  const text = `not there after ${time}: ${missing}`;
   const clients = state.clients.filter((client) => away.has(client));
   for (const run of away) {
     const { role, index } = joiner(run)!;
     state.parts.reception?.giveUp(role, index);
   }
-  await state.clientsMissing(clients, `it has not dialled in within ${seconds.toFixed(0)} s`);
+  await state.clientsMissing(clients, `it has not dialled in within ${time}`);
   if (isEnough) return state.warn(null, text);
   const failure = new RunError(
     null,

@@ -7,7 +7,7 @@
 import { must, ROOT } from "../lib/steps.ts";
 import type { Target } from "../lib/target.ts";
 import { addFiles } from "./files.ts";
-import { MAINTAINER, type Release, SUMMARY } from "./release.ts";
+import { type Release, SUMMARY } from "./release.ts";
 import { Tree } from "./tree.ts";
 
 const SCRIPTS = ["postinst", "prerm", "postrm"];
@@ -59,11 +59,11 @@ function sizeOf(path: string): number {
   return info.isFile ? Math.ceil(info.size / 1024) : 1;
 }
 
-function control({ version }: Release, target: Target, glibc: string, kibibytes: number): string {
+function control({ version, maintainer }: Release, target: Target, glibc: string, kibibytes: number): string {
   return `Package: ipbench
 Version: ${version}
 Architecture: ${target.debian}
-Maintainer: ${MAINTAINER}
+Maintainer: ${maintainer}
 Installed-Size: ${kibibytes}
 Depends: libc6 (>= ${glibc}), libgcc-s1
 Suggests: libjansson4, libnfs13, libssl3, openssh-client
@@ -81,12 +81,12 @@ Description: ${SUMMARY}
 }
 
 /** In the form of Debian's changelogs; the changes themselves are in CHANGELOG.md. */
-function changelog({ version, epoch }: Release): string {
+function changelog({ version, epoch, maintainer }: Release): string {
   const date = new Date(epoch * 1000).toUTCString().replace("GMT", "+0000");
   return `ipbench (${version}) unstable; urgency=medium
 
   * Version ${version}. The changes are in /usr/share/doc/ipbench/CHANGELOG.md.
 
- -- ${MAINTAINER}  ${date}
+ -- ${maintainer}  ${date}
 `;
 }

@@ -110,6 +110,35 @@ Deno.test("garbage, silence, half a line, a wrong proof and a second daemon of o
   }
 });
 
+Deno.test("who cannot listen, or trusts what is no certificate, says why and what to do", async () => {
+  using folder = TemporaryFolder.make();
+  const none = folder.write("none.pem", "no certificate");
+  const wrong = async (program: "ipbench" | "ipbenchd", ...args: string[]): Promise<string> => {
+    const before = program === "ipbench"
+      ? ["run", "--expect", "1", "--wait", "0.5s", "--test", "dummy", "--listen"]
+      : ["--join"];
+    const { code, stderr } = await runProgram(program, [...before, ...args]);
+    assert.equal(code, 2, stderr);
+    return stderr;
+  };
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  assert.match(
+    await wrong("ipbench", `127.0.0.1:${taken.addr.port}`),
+    /in use.*another run may listen there: --listen takes another port/,
+  );
+  assert.match(await wrong("ipbench", "203.0.113.9:8038"), /--listen takes an address of this machine/);
+  const tls = ["--tls-cert", none, "--tls-key", none];
+  assert.match(
+    await wrong("ipbench", "0", ...tls),
+    /cannot read the certificate .*none\.pem: it is no PEM file/,
+  );
+  assert.match(
+    await wrong("ipbenchd", "127.0.0.1:9", "--tls-ca", none),
+    /none\.pem: there is no certificate/,
+  );
+  assert.match(await wrong("ipbenchd", "127.0.0.1:0"), /Expected HOST:PORT, such as controller:8038/);
+});
+
 Deno.test("without a secret a controller listens on loopback alone, unless an address is given", async () => {
   const args = (listen: string) => [
     ...["run", "--listen", listen, "--expect", "1", "--wait", "0.5s", "--test", "dummy"],

@@ -142,7 +142,12 @@ async function tryClock(arm64: Arm64): Promise<void> {
 /** Its index names both, and the part for arm64 runs with the libraries that are in it. */
 async function tryImage(arm64: Arm64): Promise<void> {
   using folder = TemporaryFolder.make();
-  const made = { version: settings.version, epoch: 1_700_000_000, output: `${folder.path}/` };
+  const made = {
+    version: settings.version,
+    epoch: 1_700_000_000,
+    output: `${folder.path}/`,
+    maintainer: "Nobody <nobody@packages.invalid>",
+  };
   const parts = await Promise.all([targetNamed(HOST), ARM64].map(async (kind) => {
     const { libraries, missing } = await imageLibraries(kind, await runtimeFor(kind));
     assert.deepEqual(missing, [], kind.name);

@@ -6,12 +6,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { isInstalled, projectRoot } from "../util/mod.ts";
+import { StepError } from "../../scripts/lib/steps.ts";
+import { NO_MAINTAINER, release } from "../../scripts/package/release.ts";
 import settings from "../../deno.json" with { type: "json" };
 
 const ROOT = projectRoot();
 const VERSION = settings.version;
 const ARCH = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
 const DEB = `ipbench_${VERSION}_${ARCH}.deb`;
+const MAINTAINER = "Ada Doe <ada@example.org>";
 /** A minimal Debian, which is fetched once. */
 const DEBIAN = `${ROOT}/build/debian_minimal.tar`;
 const DEADLINE_MS = 600_000;
@@ -49,7 +52,7 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
 function pack(project: string, output: string, ...options: string[]): Promise<string> {
   const script = `${project}/scripts/package.ts`;
   const run = ["run", "--allow-all", "--no-check", "--quiet", "--config", `${project}/deno.json`, script];
-  return must(Deno.execPath(), [...run, "--output", output, ...options], {
+  return must(Deno.execPath(), [...run, "--output", output, "--maintainer", MAINTAINER, ...options], {
     SOURCE_DATE_EPOCH: "1700000000",
     DENO_DIR: `${ROOT}/.tools/deno_dir`,
   });
@@ -75,6 +78,13 @@ Deno.test({ name: "packages", ignore: !onDebian }, async (t) => {
       await pack(copy, `${folder}/again`);
       assert.equal(sums(`${folder}/again`), sums(made));
       await Deno.remove(copy, { recursive: true });
+    });
+    await step("who answers for it is who was named, or nobody, and has an address", false, async () => {
+      assert.equal((await must("dpkg-deb", ["--field", `${made}/${DEB}`, "Maintainer"])).trim(), MAINTAINER);
+      assert.equal((await release(folder, NO_MAINTAINER)).maintainer, NO_MAINTAINER);
+      for (const wrong of ["", "Ada Doe", "<ada@example.org>", "Ada <ada>", "Ada <a@b>\nSection: x"]) {
+        await assert.rejects(release(folder, wrong), StepError);
+      }
     });
     await step("checksums and signature hold", without("gpg"), async () => {
       await must("sh", ["-c", 'cd "$1" && sha256sum --check --strict SHA256SUMS', "sh", made]);
