@@ -53,14 +53,16 @@ function ranked(typed: string, known: Iterable<string>): string[] {
   if (typed.length > MAX_LENGTH) return [];
   const lower = typed.toLowerCase();
   const most = Math.max(1, Math.floor(typed.length * 0.4));
-  const found: { name: string; distance: number }[] = [];
+  const found: { name: string; distance: number; edits: number }[] = [];
   for (const name of known) {
     const contains = lower.length >= 3 &&
       (name.includes(lower) || (name.length >= 3 && lower.includes(name)));
-    const distance = contains ? 1 : editDistance(lower, name.toLowerCase());
-    if (distance <= most) found.push({ name, distance });
+    const edits = editDistance(lower, name.toLowerCase());
+    const distance = contains ? 1 : edits;
+    if (distance <= most) found.push({ name, distance, edits });
   }
-  return found.sort((a, b) => a.distance - b.distance).map(({ name }) => name);
+  // Of two that are as near, one of which is only a part of what was typed, the other one was meant.
+  return found.sort((a, b) => a.distance - b.distance || a.edits - b.edits).map(({ name }) => name);
 }
 
 /**

@@ -15,6 +15,7 @@ Deno.test("the nearest name is found, nothing far is offered", () => {
   assert.equal(nearest("host", known), "hostname");
   assert.equal(nearest("test_arg", known), "test_args");
   assert.equal(nearest("Port", known), "port");
+  assert.equal(nearest("targettest", ["test", "target_test", "sweep"]), "target_test");
   assert.equal(nearest("colour", known), null);
   assert.equal(nearest("x".repeat(1000), known), null);
 });

@@ -281,7 +281,7 @@ Deno.test("all problems of a file come at once, in its order, with their places"
 
 Deno.test("the root element has to be ipbench", () => {
   assert.deepEqual(errorsOf(SIMPLE, "<config/>"), [
-    "f.xml:1:1: the root element is <config>; expected <ipbench>",
+    "f.xml:1:1: the root element is <config>; expected <ipbench> around everything",
   ]);
 });
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { formatProblem, type Position, type Problem } from "./config_error.ts";
-import { checkTree } from "./xml/schema.ts";
+import { ConfigError, formatProblem, type Position, type Problem } from "./config_error.ts";
+import { checkTree, ROOT } from "./xml/schema.ts";
 import { parseValues, UnitError } from "../base/values.ts";
 import { type ConfigElement, parseXmlTree } from "./xml/xml_tree.ts";
 
@@ -55,6 +55,10 @@ export function parseConfigFile(text: string, file: string, originalSpelling = f
   const forgiven = found.filter(({ harmless }) => harmless && originalSpelling);
   const problems: Problem[] = found.filter((problem) => !forgiven.includes(problem))
     .map(({ where, message }) => ({ where, message }));
+  // Of a section without the element around it, what else there is to say would be about where it stands.
+  if (!originalSpelling && Object.hasOwn(ROOT.children, root.name)) {
+    throw new ConfigError(problems.slice(0, 1));
+  }
   const named = (name: string) => root.children.filter((child) => child.name === name);
   return {
     file,

@@ -92,6 +92,24 @@ export class Checker {
     return source.text;
   }
 
+  /** The host of a daemon in a file, whose port has an attribute of its own. */
+  hostname(source: Sourced): string {
+    const { text, where } = source;
+    const [, name, port] = /^([^:]+|\[[^\]]*\]):(\d*)$/.exec(text) ?? [];
+    if (name !== undefined) {
+      const bare = name.replace(/^\[|\]$/g, "");
+      this.complain(where, `${JSON.stringify(text)} holds a port; write hostname="${bare}" port="${port}"`);
+      return text;
+    }
+    if (/^@|\[[^:]*\]/.test(text)) {
+      const several =
+        "ranges and files of hosts are for the command line (--client); here each host has an element";
+      this.complain(where, `${JSON.stringify(text)} is no host name or address; ${several}`);
+      return text;
+    }
+    return this.host(source);
+  }
+
   /** A port; `fallback` when nothing was given or it is wrong. */
   port<T>(source: Sourced | undefined, least: 0 | 1, fallback: T): number | T {
     if (source === undefined) return fallback;

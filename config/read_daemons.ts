@@ -131,7 +131,7 @@ function readTesters(
       continue;
     }
     const port = checker.port(attribute(element, "port"), 1, linePort);
-    add({ host: checker.host(host), port }, element, element.position);
+    add({ host: checker.hostname(host), port }, element, element.position);
   }
   const expect = ({ first, count }: Share, element: ConfigElement | null) => {
     const [target, args] = ["target", "args"].map((name) => attribute(element, name));
@@ -261,7 +261,10 @@ export function readTargets(
       const host = attribute(element, "hostname") ?? option(line, "targetTestHostname");
       if (host === undefined) {
         checker.complain(element.position, `<target> without hostname; expected hostname="HOST"`);
-      } else if (name !== undefined) add(section, element, name, host);
+      } else if (name !== undefined) {
+        if (element.attributes.has("hostname")) checker.hostname(host);
+        add(section, element, name, host);
+      }
     }
   }
   // As clients, a target test of the command line comes on top of those of the file, unless one there has its name.

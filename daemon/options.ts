@@ -255,6 +255,7 @@ export function describeCommand(): Command {
   return new Command("ipbenchd")
     .description("Runs the tests of ipbench on this machine, as a tester or, with --target, as a target.")
     .allowExcessArguments(false)
+    .helpOption("-h, --help", "show this help")
     .option("-i, --ip <address>", "listen on this address only (default: all, IPv6 and IPv4)")
     .option(
       "-p, --port <number>",
@@ -313,8 +314,8 @@ export function describeCommand(): Command {
       "with TLS: serve only clients that show a certificate of this authority (PEM; default: $IPBENCH_TLS_CLIENT_CA)",
     )
     .option("--log-format <form>", "text or json", oneOf(["text", "json"]), "text")
-    .option("--max-runs <n>", "end after so many tests", whole(1, 1e9))
-    .option("--idle-exit <seconds>", "end after so long without a connection", seconds)
+    .option("--max-runs <n>", "end after so many tests (default: never)", whole(1, 1e9))
+    .option("--idle-exit <seconds>", "end after so long without a connection (default: never)", seconds)
     .option(
       "--until-eof",
       "end when standard input does, as when the program or the ssh that started it is gone",
@@ -328,7 +329,11 @@ export function describeCommand(): Command {
       new Option("--max-test-time <seconds>", "end a test that takes longer")
         .argParser(seconds).default(MAX_TEST_MS, String(MAX_TEST_MS / 1000)),
     )
-    .option("--call-timeout <seconds>", "end a test whose LOAD, SETUP, STOP or result takes longer", seconds)
+    .option(
+      "--call-timeout <seconds>",
+      "end a test whose LOAD, SETUP, STOP or result takes longer (default: 20, 60, 10, 30)",
+      seconds,
+    )
     .option("--max-result <bytes>", "largest result of a test", whole(1, MAX_RESULT_BYTES), MAX_RESULT_BYTES)
     .option(
       "--child-memory <bytes>",

@@ -79,7 +79,10 @@ export function register(program: Command): void {
     .option("--broadcast", "answer what was sent to a group or to everybody, too")
     .option("--reflect-dscp", "answer with the DSCP that came; else answers are best effort")
     .option("--check", "write the first 64-bit word plus one into the second, as latency-check expects")
-    .option("--check-size <bytes>", "with --check over TCP: bytes in a packet, the size= of the testers")
+    .option(
+      "--check-size <bytes>",
+      "with --check over TCP: bytes in a packet, the size= of the testers (default: 64)",
+    )
     .option("--threads <n>", "loops, each with a socket of its own (default: 1)")
     .option("--cpus <list>", "processors of the threads, such as 0-3 or 0,2 (default: all there are)")
     .option("--stamp [port]", "be a STAMP reflector on this UDP port (default: 862), and nothing else")

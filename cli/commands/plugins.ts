@@ -15,10 +15,11 @@ import {
   sidesOf,
 } from "../../ffi/mod.ts";
 import { EXIT, ExitError } from "../exit.ts";
+import { repeated } from "../repeated.ts";
 import { note, out } from "../terminal/io.ts";
 
 interface Options {
-  pluginDir: string[];
+  pluginDir?: string[];
   debug?: true;
   json?: true;
 }
@@ -28,11 +29,11 @@ export function register(program: Command): void {
   program.command("plugins")
     .description("list the plugins that can be found, or the arguments of one")
     .argument("[name]", "show this plugin with its arguments")
-    .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", collect, [])
+    .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", repeated)
     .option("-d, --debug", "print which files were examined, and why they are no plugins")
     .option("--json", "print JSON")
     .action(async (name: string | undefined, options: Options) => {
-      const found = await listPlugins(options.pluginDir, options.debug === true);
+      const found = await listPlugins(options.pluginDir ?? [], options.debug === true);
       const chosen = name === undefined ? found : found.filter((plugin) => plugin.name === name);
       if (name !== undefined && chosen.length === 0) {
         throw new ExitError(EXIT.FAILED, whyNot(name, found));
@@ -41,10 +42,6 @@ export function register(program: Command): void {
       else if (name === undefined) out(table(found, missingOf(found)));
       else for (const plugin of chosen) out(describe(plugin));
     });
-}
-
-function collect(value: string, list: string[]): string[] {
-  return [...list, value];
 }
 
 async function listPlugins(pluginDirs: string[], debug: boolean): Promise<PluginInfo[]> {

@@ -52,7 +52,7 @@ a tenth, and back-to-back frames (RFC 9004). When asked for: recovery (how long
 frames are lost after an overload has ended) and reset (RFC 6201: how long the
 device is dark when --reset-command resets it). Sizes are Ethernet frames with
 FCS; the UDP payload or raw frame that makes them is computed and shown. By the
-RFCs this takes hours; the options below shorten it, and the document records
+RFCs this takes hours; the options above shorten it, and the document records
 them.
 
 Examples:
@@ -79,7 +79,7 @@ export function register(program: Command): void {
   const described = addHistoryOptions(addRunOptions(command))
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
-    .option("--line-rate <rate>", "bit/s of the medium, such as 1G")
+    .option("--line-rate <rate>", "bit/s of the medium, such as 1G; has to be given")
     .option("--frames <sizes>", `frame sizes (default: ${STANDARD_FRAME_SIZES.join(",")})`)
     .option("--tests <names>", `which of ${RFC2544_TESTS.join(", ")} (default: ${USUAL_TESTS.join(",")})`)
     .option("--trial <time>", "length of throughput and loss trials (default: 60s)")

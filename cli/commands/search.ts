@@ -36,8 +36,7 @@ const TRIALS = "How trials are run:";
 const HELP = `
 Goals (RFC 9971): ndr (no loss), pdr:0.5% (that much loss), rfc2544 (60 s
 trials, no loss), tst009 (60 s, two of them, half may lose), fdio (no loss and
-0.5%, 20 trials of 1 s, half may exceed). Each may be
-changed:
+0.5%, 20 trials of 1 s, half may exceed). Each may be changed:
   --goal ndr,final=2s,sum=20s,width=1%,exceed=0,initial=500ms,loss=0.1%
 Each load is divided over all testers.
 
@@ -70,7 +69,7 @@ export function register(program: Command): void {
       "and round trips faster than this, such as p99<200us; may be repeated",
       repeated,
     )
-    .option("--max <load>", "largest load, such as 1G")
+    .option("--max <load>", "largest load, such as 1G; has to be given")
     .option("--min <load>", `smallest load (default: the largest / ${DEFAULT_RANGE})`)
     .option("--unit <text>", "unit of the load, for people (default: bit/s)")
     .option("--max-trials <n>", `stop after so many trials (default: ${DEFAULT_MAX_TRIALS})`)

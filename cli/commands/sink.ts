@@ -12,11 +12,11 @@ import { repeated } from "../repeated.ts";
 
 const IPERF3_PORT = 5201;
 const HELP = `
-Answers the test stream (port 5205) and, with --iperf3, unchanged iperf3 clients
-of 3.9 to 3.21 (port ${IPERF3_PORT}) instead or, with --streams as well, beside
-it. Runs until Ctrl-C, and then reports how much it moved. One line on stderr
-tells when it is ready. Whoever can reach these ports can have traffic sent to
-them: let only testers in.
+Answers the test stream on port 5205; with --iperf3 unchanged iperf3 clients of
+3.9 to 3.21 on port ${IPERF3_PORT} instead; with --streams and --iperf3 both. Runs until
+Ctrl-C, and then reports how much it moved. One line on stderr tells when it is
+ready. Whoever can reach these ports can have traffic sent to them: let only
+testers in.
 
 Examples:
   ipbench sink

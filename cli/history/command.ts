@@ -7,11 +7,12 @@
 import { type Command, Option } from "commander";
 
 const HELP = `
-run, sweep, search and rfc2544 keep each result in one file, unless they are
-told not to (--history off). A series is one test with its arguments at one load
-between the same machines; a changed machine begins a new one. check finds steps
-and drifts in them: E-divisive with a permutation test, confirmed by Mann and
-Whitney's; runs labelled canary=… tell a change of the machine itself.
+run, sweep, search, rfc2544, quick and mesh keep each result in one file, unless
+they are told not to (--history off). A series is one test with its arguments at
+one load between the same machines; a changed machine begins a new one. check
+finds steps and drifts in series of 8 runs or more: E-divisive with a
+permutation test, confirmed by Mann and Whitney's; runs labelled canary=… tell a
+change of the machine itself.
 
 Examples:
   ipbench run lab.xml --label board=tx2

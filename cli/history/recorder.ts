@@ -36,12 +36,13 @@ const LABEL = /^([A-Za-z][\w.-]{0,39})=(.{0,200})$/s;
 
 /** Adds `--history` and `--label`. */
 export function addHistoryOptions(command: Command): Command {
+  const original = command.name() === "run" ? "; off without the word run" : "";
   return command
     .addOption(
       new Option(
         "--history <file|off>",
-        `where the result is kept for "ipbench history" (default: $${VARIABLE}, ~/.local/share/ipbench/history.sqlite; ` +
-          "off without the word run)",
+        `where the result is kept for "ipbench history" (default: $${VARIABLE}, ~/.local/share/ipbench/history.sqlite` +
+          `${original})`,
       ).helpGroup(GROUP),
     )
     .addOption(

@@ -76,7 +76,7 @@ export const ROOT: ElementSchema = {
 export function checkTree(root: ConfigElement): TreeProblem[] {
   const problems: TreeProblem[] = [];
   if (root.name !== ROOT_NAME) {
-    const message = `the root element is <${root.name}>; expected <${ROOT_NAME}>`;
+    const message = `the root element is <${root.name}>; expected <${ROOT_NAME}> around everything`;
     problems.push({ where: root.position, message, harmless: true });
   }
   checkElement(root, ROOT, problems);
@@ -100,7 +100,10 @@ function checkElement(element: ConfigElement, schema: ElementSchema, problems: T
   for (const child of element.children) {
     const known = Object.hasOwn(schema.children, child.name) ? schema.children[child.name] : undefined;
     if (known === undefined) {
-      const hint = suggestion(child.name, Object.keys(schema.children));
+      const homes = homesOf(child.name, ROOT, ROOT_NAME).map((name) => `<${name}>`);
+      const hint = homes.length > 0
+        ? `; it belongs in ${homes.join(" or ")}`
+        : suggestion(child.name, Object.keys(schema.children));
       problems.push({
         where: child.position,
         message: `unknown element <${child.name}> in <${element.name}>${hint}`,
@@ -116,6 +119,14 @@ function checkElement(element: ConfigElement, schema: ElementSchema, problems: T
     first.set(child.name, earlier ?? child);
     checkElement(child, known, problems);
   }
+}
+
+/** The elements that may hold one of this name. */
+function homesOf(name: string, schema: ElementSchema, parent: string): string[] {
+  return [
+    ...Object.hasOwn(schema.children, name) ? [parent] : [],
+    ...Object.entries(schema.children).flatMap(([child, of]) => homesOf(name, of, child)),
+  ];
 }
 
 /** What is wrong with one more element of a name, `null` when nothing is. */

@@ -46,6 +46,31 @@ export function scanShape(text: string, maxDepth: number): Shape {
   return { doctype: null, tooDeep: null };
 }
 
+/**
+ * Finds the start tag of an element that is not closed.
+ *
+ * @param text The whole text.
+ * @param name The element's name.
+ * @param before Where its end is missing.
+ * @returns The offset of the last start tag of that name that no end tag belongs to, or `null`.
+ */
+export function unclosedTag(text: string, name: string, before: number): number | null {
+  const open: number[] = [];
+  let at = text.indexOf("<");
+  while (at >= 0 && at < before) {
+    const section = SECTIONS.find(([start]) => text.startsWith(start, at));
+    const close = section === undefined ? tagEnd(text, at) : text.indexOf(section[1], at);
+    if (close < 0) break;
+    const tag = section === undefined ? /^<(\/?)([^\s/>]+)/.exec(text.slice(at, close)) : null;
+    if (tag?.[2] === name) {
+      if (tag[1] === "/") open.pop();
+      else if (text[close - 2] !== "/") open.push(at);
+    }
+    at = text.indexOf("<", close);
+  }
+  return open.at(-1) ?? null;
+}
+
 /** Offset after the tag's ">", which may also stand inside quotes; -1 when it never ends. */
 function tagEnd(text: string, start: number): number {
   const stop = /[>"']/g;

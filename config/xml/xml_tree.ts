@@ -8,6 +8,7 @@ import { parseXml, type XmlElement, XmlError, XmlNode, type XmlText } from "@rgr
 import { ConfigError, type Position } from "../config_error.ts";
 import { MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH } from "../limits.ts";
 import { LineIndex } from "./line_index.ts";
+import { explainMalformed } from "./malformed.ts";
 import { attributeOffsets, scanShape } from "./xml_scan.ts";
 
 /** An attribute. */
@@ -112,7 +113,8 @@ export function parseXmlTree(source: string, file: string): ConfigElement {
     return root === null ? fail(0, "there is no element; expected <ipbench>") : toElement(root, text, lines);
   } catch (error) {
     if (error instanceof XmlError) {
-      return fail(error.pos, `malformed XML: ${error.message.split(" (line ")[0] ?? error.message}`, error);
+      const { at, message } = explainMalformed(text, error.pos, error.message.split(" (line ")[0] ?? "");
+      return fail(at, message, error);
     }
     throw error;
   }

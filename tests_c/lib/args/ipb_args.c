@@ -198,6 +198,11 @@ static int unknown(const struct ipb_args *a, const char *name, int controller, s
 			near = o;
 		}
 	}
+	size_t size = strcspn(name, " \t");
+	if (near != NULL && size > 0 && name[size + strspn(name + size, " \t")] == '\0' && strlen(near->name) == size &&
+	    memcmp(near->name, name, size) == 0)
+		return ipb_objection(err, "argument \"%s\" is not known; did you mean %s=…, without a blank before the \"=\"?", name,
+		                 near->name);
 	if (near != NULL)
 		return ipb_objection(err, "argument \"%.100s\" is not known; did you mean \"%s\"?", name, near->name);
 	char names[NAMES_MAX + sizeof ", …"] = "";

@@ -279,6 +279,7 @@ static void failures_say_why(void **state)
 {
 	(void)state;
 	fails_with("bsp=1", "did you mean \"bps\"?");
+	fails_with("bps = 1", "argument \"bps \" is not known; did you mean bps=…, without a blank");
 	fails_with("zzzzzzz=1", "; known: bps, size");
 	fails_with("dump=x", "--test-controller-args");
 	fails_with("size=7", "8..64Ki byte");
