@@ -10,7 +10,7 @@ import type { ClientResult, ResultDocument } from "../../results/document/docume
 import { MESH_FORMAT, type MeshDocument, type MeshPair } from "../../results/mesh/document.ts";
 import { findOutliers } from "../../results/mesh/findings.ts";
 import type { ProgressEvent } from "../run/progress.ts";
-import type { Clock, Runner } from "../run/runner.ts";
+import type { RunnerContext } from "../run/runner.ts";
 import { better } from "./looks.ts";
 import { type Meeting, roundsOf } from "./rounds.ts";
 
@@ -56,10 +56,7 @@ export type MeshEvent =
   | { kind: "ended"; round: number; of: number; secondsLeft: number | null };
 
 /** What a mesh is given to work with. */
-export interface MeshDependencies {
-  run: Runner;
-  clock: Clock;
-  signal?: AbortSignal;
+export interface MeshDependencies extends RunnerContext {
   /** Keeps what there is after each round. */
   keep?: (document: MeshDocument) => Promise<void>;
   onEvent?: (event: MeshEvent) => void;

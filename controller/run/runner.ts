@@ -27,6 +27,13 @@ export interface Clock {
   sleep(seconds: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** What those work with who run many benchmarks one after the other. */
+export interface RunnerContext {
+  run: Runner;
+  clock: Clock;
+  signal?: AbortSignal;
+}
+
 /** The clocks of this machine. */
 export const SYSTEM_CLOCK: Clock = {
   now: () => new Date(),

@@ -9,7 +9,7 @@ import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument, Summary } from "../../results/document/document.ts";
 import { summarize } from "../../results/document/histogram.ts";
 import { mergeHistograms } from "../../results/document/histogram_codec.ts";
-import type { Clock, Runner } from "../run/runner.ts";
+import type { RunnerContext } from "../run/runner.ts";
 import { removeArgs, setTestArg } from "../../base/args.ts";
 import { formatNanoseconds } from "../../base/values.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
@@ -69,10 +69,7 @@ export interface Rfc2544Options {
 }
 
 /** What it works with. */
-export interface Rfc2544Dependencies {
-  run: Runner;
-  clock: Clock;
-  signal?: AbortSignal;
+export interface Rfc2544Dependencies extends RunnerContext {
   /** A line for whoever waits. */
   onLine?: (text: string) => void;
   /** What the next trial is, in parts from the most to the least important. */

@@ -9,7 +9,7 @@ import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { summarize } from "../../results/document/histogram.ts";
 import { mergeHistograms } from "../../results/document/histogram_codec.ts";
-import type { Clock, Runner } from "../run/runner.ts";
+import type { RunnerContext } from "../run/runner.ts";
 import { getArg } from "../../base/args.ts";
 import { sendersOf } from "../../base/senders.ts";
 import {
@@ -54,10 +54,7 @@ export interface SearchOptions {
 }
 
 /** What a search is given to work with. */
-export interface SearchDependencies {
-  run: Runner;
-  clock: Clock;
-  signal?: AbortSignal;
+export interface SearchDependencies extends RunnerContext {
   /** Called before each trial and after it; must not throw. */
   onEvent?: (event: SearchEvent) => void;
   /** Keeps the result document of a trial; gives the name of its file, or `null` when it could not be kept. */

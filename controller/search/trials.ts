@@ -6,14 +6,11 @@
 
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
-import type { Clock, Runner } from "../run/runner.ts";
+import type { RunnerContext } from "../run/runner.ts";
 import type { Outcome } from "./measure.ts";
 
 /** What trials are run with. */
-export interface TrialContext {
-  run: Runner;
-  clock: Clock;
-  signal?: AbortSignal;
+export interface TrialContext extends RunnerContext {
   settleSeconds: number;
   /** Runs of one trial at most, when they are invalid or fail. */
   attempts: number;

@@ -7,7 +7,7 @@
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import type { ProgressEvent } from "../run/progress.ts";
-import type { Clock, Runner } from "../run/runner.ts";
+import type { RunnerContext } from "../run/runner.ts";
 import { isTargetFault } from "../outcome/target_fault.ts";
 import { figuresOf } from "./figures.ts";
 import { branchOf, describePoint, executionOrder, rankOf, SweepError, type SweepPlan } from "./plan.ts";
@@ -41,11 +41,8 @@ export interface SweepStore {
 }
 
 /** What a sweep is given to work with. */
-export interface SweepDependencies {
-  run: Runner;
-  clock: Clock;
+export interface SweepDependencies extends RunnerContext {
   store: SweepStore;
-  signal?: AbortSignal;
   /** Must not throw. */
   onEvent?: (event: SweepEvent) => void;
 }

@@ -41,16 +41,7 @@ static int output(struct client_data data[], int n)
 	return 0;
 }
 
-static int expected_duration(const char *args, uint64_t *ns)
-{
-	struct ipb_args a;
-
-	if (ipb_plugin_args(&a, args) < 0)
-		return -1;
-	*ns = ipb_args_ns(&a, "timeout") + ipb_args_ns(&a, "output_timeout");
-	ipb_args_free(&a);
-	return 0;
-}
+static int expected_duration(const char *args, uint64_t *ns) { return ipb_plugin_lasts(args, "timeout", "output_timeout", ns); }
 
 IPB_PLUGIN(
 	.id = 0x20,

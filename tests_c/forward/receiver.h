@@ -70,6 +70,9 @@ void forward_receiver_stop(struct forward_receiver *r);
 void forward_receiver_join(struct forward_receiver *r);
 void forward_receiver_close(struct forward_receiver *r);
 
+/* Of live.c: brings what can be watched up to date, and calls `publish`. */
+void forward_receiver_update(struct forward_receiver *r);
+
 /* Of socket.c: opens the socket. 0, or -1 and a sentence. */
 int forward_open_raw(struct forward_receiver *r, const struct forward_config *c, struct ipb_error *err);
 int forward_open_udp(struct forward_receiver *r, const struct forward_config *c, uint16_t port, struct ipb_error *err);

@@ -184,16 +184,7 @@ static int output(struct client_data data[], int n)
 	return 0;
 }
 
-static int expected_duration(const char *args, uint64_t *ns)
-{
-	struct ipb_args a;
-
-	if (ipb_plugin_args(&a, args) < 0)
-		return -1;
-	*ns = ipb_args_ns(&a, "deadline");
-	ipb_args_free(&a);
-	return 0;
-}
+static int expected_duration(const char *args, uint64_t *ns) { return ipb_plugin_lasts(args, "deadline", NULL, ns); }
 
 IPB_PLUGIN(
 	.id = 0x3,

@@ -58,6 +58,16 @@ static inline int ipb_plugin_keep(const char *input, int len, char **data, int *
 	{                                                                                                 \
 		return ipb_args_parse(a, (table), OPTION_COUNT, arg, 0, &err);                            \
 	}                                                                                                 \
+	/* How long a test takes that lasts as long as two of its arguments say together (NULL: one alone). */ \
+	static inline int ipb_plugin_lasts(const char *arg, const char *first, const char *second, uint64_t *ns) \
+	{                                                                                                 \
+		struct ipb_args a;                                                                        \
+		if (ipb_plugin_args(&a, arg) < 0)                                                         \
+			return -1;                                                                        \
+		*ns = ipb_args_ns(&a, first) + (second != NULL ? ipb_args_ns(&a, second) : 0);            \
+		ipb_args_free(&a);                                                                        \
+		return 0;                                                                                 \
+	}                                                                                                 \
 	static inline int ipb_plugin_setup_controller(char *arg)                                          \
 	{                                                                                                 \
 		return ipb_args_check((table), OPTION_COUNT, arg, 1, &err) < 0 ? ipb_plugin_fail() : 0;   \
