@@ -4,7 +4,7 @@
  * @module
  */
 import { othersCanRead } from "../ffi/machine/key_file.ts";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, outputReason } from "../base/errors.ts";
 import { monotonicNowNs, oneDeadline, type PluginHostOptions } from "../ffi/mod.ts";
 import { sdNotify } from "../ffi/self/notify.ts";
 import { setProcessTitle } from "../ffi/self/process_title.ts";
@@ -364,7 +364,7 @@ async function printText(text: string): Promise<number> {
     if (error instanceof Deno.errors.BrokenPipe) return BROKEN_PIPE; // Whoever reads has seen enough.
     await writeAll(
       Deno.stderr,
-      `ipbenchd: cannot write the result to standard output: ${messageOf(error)}\n`,
+      `ipbenchd: cannot write the result to standard output: ${outputReason(error)}\n`,
     );
     return FAILED;
   }

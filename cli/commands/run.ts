@@ -163,10 +163,13 @@ async function run(named: string | undefined, options: RunCommandOptions): Promi
   const live = await openLivePages(titleOf(description, configPath), serve);
   for (const each of consoles) each.onLine = (text) => live?.line(each.name, text);
   const unread = new AbortController();
+  let unwritable = false;
   using events = options.output === "text" ? null : new EventStream((sentence) => {
     const kept = json === null ? "ending the test on every daemon" : `the run goes on, for ${json.name}`;
     progress.line(labelled("warning", `${sentence || "nobody reads the standard output any more"}: ${kept}`));
-    if (json === null) unread.abort();
+    if (json !== null) return;
+    unwritable = true;
+    unread.abort();
   });
   const telemetry = await openTelemetry((sentence) => progress.line(labelled("warning", sentence)));
   slurm?.startWith(description, () => unread.abort());
@@ -209,7 +212,8 @@ async function run(named: string | undefined, options: RunCommandOptions): Promi
   if (gone !== undefined) throw gone;
   if (failed.length > 0) {
     const sentences = failed.map((each) => each.message).join("\n");
-    throw new ExitError(status === EXIT.OK || status === EXIT.SUSPECT ? EXIT.FAILED : status, sentences);
+    const told = !unwritable && status !== EXIT.OK && status !== EXIT.SUSPECT;
+    throw new ExitError(told ? status : EXIT.FAILED, sentences);
   }
   if (status !== EXIT.OK) throw new ExitError(status);
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { outputReason } from "../../base/errors.ts";
 import type { ProgressEvent } from "../../controller/run/progress.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { reasonOf } from "../input/read_bytes.ts";
 import { EVENTS_FORMAT, lineOf, resultLine, type StreamEvent } from "./events.ts";
 import { LineWriter } from "./line_writer.ts";
 import { type RunWatcher, Tallies } from "./tally.ts";
@@ -109,7 +109,7 @@ function isGone(error: unknown): boolean {
 
 function failureOf(error: unknown): ExitError {
   if (isGone(error)) return new ExitError(EXIT.BROKEN_PIPE, "", { cause: error });
-  return new ExitError(EXIT.FAILED, `cannot write the events to standard output: ${reasonOf(error)}`, {
+  return new ExitError(EXIT.FAILED, `cannot write the events to standard output: ${outputReason(error)}`, {
     cause: error,
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOf } from "../../base/errors.ts";
+import { outputReason } from "../../base/errors.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { terminalText } from "./text.ts";
 
@@ -58,7 +58,7 @@ export function draw(text: string): void {
     writeAll(Deno.stdout, text);
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) throw new ExitError(EXIT.BROKEN_PIPE, "", { cause: error });
-    const why = messageOf(error);
+    const why = outputReason(error);
     throw new ExitError(EXIT.FAILED, `cannot write the result to standard output: ${why}`, { cause: error });
   }
 }

@@ -23,6 +23,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -242,13 +243,18 @@ static char **make_arguments(int argc, char **argv, char *loader)
 	return list;
 }
 
-/* Standard streams that are closed would be taken by our files, and written to. */
+/* Standard streams that are closed would be taken by our files, and written to. A result for which there is no standard output is
+ * an error, as with other programs: a socket that leads nowhere takes its place (ENOTCONN; the runtime passes over EBADF). */
 static void open_standard_streams(void)
 {
 	int fd;
-	do
+	do {
 		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= 2);
+		if (fd == STDOUT_FILENO) {
+			close(fd);
+			fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+		}
+	} while (fd >= 0 && fd <= 2);
 	if (fd > 2)
 		close(fd);
 }

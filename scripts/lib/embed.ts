@@ -96,12 +96,13 @@ main(Deno.args.slice(1)).then(Deno.exit);
 `,
     entry_charts: CHARTS,
     entry_telemetry: TELEMETRY,
-    entry_version: `import { versionLine } from "${root}/cli/commands/version.ts";
+    entry_version: `import { outputReason } from "${root}/base/errors.ts";
+import { versionLine } from "${root}/cli/commands/version.ts";
 import { programName } from "${root}/ffi/self/self.ts";
 try {
   console.log(versionLine(programName()));
 } catch (error) {
-  console.error(programName() + ": cannot write the result to standard output: " + error.message);
+  console.error(programName() + ": cannot write the result to standard output: " + outputReason(error));
   Deno.exit(1);
 }
 `,
