@@ -58,19 +58,21 @@ void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size
 		return;
 	}
 	int fresh = ipb_sequence_add(&l->sequence, ipb_get_be(data, 8)), measured = data[32] == DISCARD_MEASURE;
-	uint64_t told = ipb_get_be(data + 24, 8) + (measured ? 1 : 0);
+	uint64_t before = ipb_get_be(data + 24, 8), told = before + (measured ? 1 : 0);
 	if (told > l->measured_sent)
 		l->measured_sent = told;
 	if (!fresh || !measured)
 		return;
-	l->measured++;
-	if (f->measured_packets++ == 0) {
-		f->measured_first_ns = now_ns;
-		f->measured_first_bytes = size;
-	} else {
-		f->measured_bytes += size; /* of all but the first: n packets span n - 1 intervals */
+	if (l->measured == 0 || before < l->first) {
+		l->first = before;
+		l->first_ns = now_ns;
 	}
-	f->measured_last_ns = now_ns;
+	if (l->measured == 0 || before > l->last) {
+		l->last = before;
+		l->last_ns = now_ns;
+	}
+	l->measured++;
+	l->measured_bytes += size;
 }
 
 /* What one thread has counted of each sender. */
@@ -87,28 +89,62 @@ static void add_senders(const struct flows *f, struct flow_totals *t)
 	}
 }
 
+/* How long a sender's measured phase was: as packets from it arrived, and as many as it sent. 0: not known. */
+static double phase_ns(const struct flow *l)
+{
+	if (l->measured < 2 || l->last <= l->first || l->last_ns <= l->first_ns)
+		return 0;
+	return (double)(l->last_ns - l->first_ns) * (double)l->measured_sent / (double)(l->last - l->first);
+}
+
+/* Senders of which too little arrived to show how long they sent. */
+struct lone {
+	uint64_t packets, bytes, first_ns, last_ns;
+};
+
+static void add_lone(struct lone *to, const struct flow *l)
+{
+	if (to->packets == 0 || l->first_ns < to->first_ns)
+		to->first_ns = l->first_ns;
+	if (to->packets == 0 || l->last_ns > to->last_ns)
+		to->last_ns = l->last_ns;
+	to->packets += l->measured;
+	to->bytes += l->measured_bytes;
+}
+
+static double rate(const struct flows *const *all, uint32_t count)
+{
+	struct lone lone = { 0 };
+	double bytes_a_ns = 0, longest = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < all[i]->count; k++) {
+			const struct flow *l = &all[i]->flow[k];
+			const double length = phase_ns(l);
+			if (length > 0)
+				bytes_a_ns += (double)l->measured_bytes / length;
+			else if (l->measured > 0)
+				add_lone(&lone, l);
+			longest = length > longest ? length : longest;
+		}
+	if (lone.packets > 0 && longest > 0)
+		bytes_a_ns += (double)lone.bytes / longest;
+	else if (lone.packets > 1 && lone.last_ns > lone.first_ns) /* n packets span n - 1 intervals */
+		bytes_a_ns = (double)lone.bytes * (double)(lone.packets - 1) / (double)lone.packets /
+		             (double)(lone.last_ns - lone.first_ns);
+	return 8e9 * bytes_a_ns;
+}
+
 void flows_totals_of(const struct flows *const *all, uint32_t count, struct flow_totals *t)
 {
-	const struct flows *first = NULL;
-	uint64_t last_ns = 0, bytes = 0;
-
 	memset(t, 0, sizeof *t);
-	for (uint32_t i = 0; i < count; i++) {
-		const struct flows *f = all[i];
-		add_senders(f, t);
-		if (f->measured_packets == 0)
-			continue;
-		bytes += f->measured_bytes + f->measured_first_bytes;
-		last_ns = f->measured_last_ns > last_ns ? f->measured_last_ns : last_ns;
-		if (first == NULL || f->measured_first_ns < first->measured_first_ns)
-			first = f;
-	}
+	for (uint32_t i = 0; i < count; i++)
+		add_senders(all[i], t);
 	if (t->measured_sent == 0)
 		t->loss = NAN;
 	else if (t->measured_sent > t->measured)
 		t->loss = (double)(t->measured_sent - t->measured) / (double)t->measured_sent;
-	if (first != NULL && last_ns > first->measured_first_ns)
-		t->received_bps = (double)(bytes - first->measured_first_bytes) * 8e9 / (double)(last_ns - first->measured_first_ns);
+	t->received_bps = rate(all, count);
 }
 
 void flows_totals(const struct flows *f, struct flow_totals *t) { flows_totals_of(&f, 1, t); }

@@ -20,14 +20,15 @@ struct flow {
 	struct ipb_sequence sequence;
 	uint64_t measured;      /* unique packets of the measured phase */
 	uint64_t measured_sent; /* how many the sender sent, as far as its packets report */
+	uint64_t measured_bytes;
+	/* The first and the last of them in the sender's order that arrived: their places in it, and when. */
+	uint64_t first, last, first_ns, last_ns;
 };
 
 struct flows {
 	uint64_t packets, bytes;
 	uint64_t unnumbered; /* packets that are not of discard */
 	uint64_t untold;     /* packets of discard for whose sender there was no room: nothing else is known of them */
-	uint64_t measured_bytes, measured_packets, measured_first_ns, measured_last_ns; /* bytes: of all but the first packet, */
-	uint64_t measured_first_bytes; /* and of that */
 	uint32_t count;
 	struct flow *last; /* the one that the packet before belonged to */
 	uint64_t seed;
@@ -38,6 +39,8 @@ struct flows {
 struct flow_totals {
 	uint64_t missing, duplicate, reordered, measured, measured_sent;
 	double loss; /* share of the measured phase's packets, 0..1; NAN when no packet reported any: it is not known then */
+	/* Each sender's bytes over the length of its measured phase, which is that between the first and the last packet that arrived,
+	 * less or more the packets that are lost before and behind them. */
 	double received_bps;
 };
 

@@ -49,6 +49,31 @@ static void all_arrive(void **state)
 	assert_true(totals.received_bps > 799999999 && totals.received_bps < 800000001);
 }
 
+/* Of a thousand packets the last 400, or the first, are lost: what arrives is 600 packets in the time of a thousand. */
+static void the_rate_is_of_the_whole_phase(void **state)
+{
+	for (uint64_t lost_from = 0; lost_from <= 600; lost_from += 600) {
+		fresh(state);
+		for (uint64_t i = 0; i < 1000; i++)
+			if (i < lost_from || i >= lost_from + 400)
+				packet(i, i, DISCARD_MEASURE, 1);
+		packet(1000, 1000, DISCARD_END, 1);
+		flows_totals(&flows, &totals);
+		assert_true(fabs(totals.loss - 0.4) < 1e-12);
+		assert_true(fabs(totals.received_bps / (600 * 100 * 8 / 1e-3) - 1) < 1e-9);
+	}
+}
+
+/* Of many senders one packet each: together they have a rate. */
+static void senders_of_one_packet_have_a_rate(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 11; i++)
+		packet(i, 0, DISCARD_MEASURE, (uint32_t)i);
+	flows_totals(&flows, &totals);
+	assert_true(fabs(totals.received_bps / 800e6 - 1) < 1e-9);
+}
+
 /* What two threads counted is what one would have counted: each sender is one thread's. */
 static void threads_add_up(void **state)
 {
@@ -183,6 +208,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_arrive, fresh, fresh),
 		cmocka_unit_test_setup_teardown(a_lost_tail_is_seen, fresh, fresh),
+		cmocka_unit_test_setup_teardown(the_rate_is_of_the_whole_phase, fresh, fresh),
+		cmocka_unit_test_setup_teardown(senders_of_one_packet_have_a_rate, fresh, fresh),
 		cmocka_unit_test_setup_teardown(threads_add_up, fresh, fresh),
 		cmocka_unit_test_setup_teardown(order_and_duplicates, fresh, fresh),
 		cmocka_unit_test_setup_teardown(far_jumps, fresh, fresh),
