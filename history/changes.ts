@@ -14,15 +14,15 @@ import { relativeShift } from "../results/stats/effect.ts";
 import { mannWhitney } from "../results/stats/rank_statistics.ts";
 import { median } from "../results/stats/welford.ts";
 
-/** Newest observations that are looked at: the work grows with the square. */
+/** Newest observations that are examined: the work grows with the square. */
 export const OBSERVATIONS = 400;
 /** Fewest observations on a side of a step. */
 const SMALLEST = 3;
-/** Fewest observations of which anything is said. */
+/** Fewest observations that are judged at all. */
 export const FEWEST = 8;
-/** Chance that is allowed to a proposal. */
+/** Probability by chance below which a step is proposed. */
 const PROPOSED = { alpha: 0.02, permutations: 199 };
-/** Chance that is allowed to what is reported. In 1,000 steady series of 100 runs it gives one false alarm at most. */
+/** The same below which a step is reported. In 1,000 steady series of 100 runs it gives one false alarm at most. */
 const REPORTED = 5e-5;
 /** Most pairs of observations that are examined one by one. */
 const PAIRS = 4_000;
@@ -36,9 +36,9 @@ const MAD_SCALE = 1.4826;
 const MODES_APART = 4.5, MODE_SHARE = 0.1;
 /** And of the gap between them. */
 const MODES_GAP = 2;
-/** Fewest observations of which two modes are told. */
+/** Fewest observations in which two modes are looked for. */
 const MODES_FEWEST = 30;
-/** Steps up and down between two levels that make a series one of two modes. */
+/** Steps up and down between two levels from which on a series counts as one of two modes. */
 const MODE_STEPS = 3;
 
 /** How a figure is examined. */

@@ -171,7 +171,7 @@ function pick({ change, interval, before, after, counts }: Step) {
   return { change, interval, before, after, counts };
 }
 
-/** A drift has no place: it is said of all observations. */
+/** A drift has no place of its own: it is reported of all observations. */
 function driftOf(looked: Looked, acks: readonly Ack[]): Found {
   const { analysis } = looked;
   const observations = looked.observations.slice(analysis.skipped);

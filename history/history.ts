@@ -184,7 +184,7 @@ export class History implements Disposable {
    * The runs of a series in the order in which they began.
    *
    * @param id Its number.
-   * @param part The newest so many, but for the very newest.
+   * @param part How many of the newest, and how many of those to leave out.
    */
   runsOf(
     id: string,

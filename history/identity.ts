@@ -17,7 +17,7 @@ import { PLACE_ARGS, type ReportPoint, reportPoints } from "../results/report/po
 
 /** Arguments that are the load. */
 const RATE_ARGS: ReadonlySet<string> = new Set(["bps", "Mbps", "mbps", "rate"]);
-/** Facts of a machine by which it is told from another; see `ffi/machine/` for what they are. */
+/** Facts of a machine that distinguish it from another; see `ffi/machine/` for what they are. */
 const HARDWARE = [
   "hostname",
   "arch",
@@ -39,7 +39,7 @@ const ID_DIGITS = 10;
 /** What a machine is, by names of facts. */
 export type Machine = Record<string, string>;
 
-/** What tells one series from another. */
+/** What distinguishes one series from another. */
 export interface Identity {
   /**
    * `run`: a run or a point of a sweep; `search`, `rfc2544`: the loads that were found; `quick`, `mesh`: a look at a host or at
@@ -57,7 +57,7 @@ export interface Identity {
   targets: Machine[];
 }
 
-/** One point: what a run says of one series. */
+/** One point: what a run contributes to one series. */
 export interface Point {
   identity: Identity;
   /** Of all testers together, bit/s; `null`: not known. */
@@ -105,7 +105,7 @@ export function pointsOf(document: ResultDocument): { points: Point[]; metrics: 
   return { points, metrics: metrics.map(infoOf) };
 }
 
-/** Who tested and what was tested, as far as their daemons said. */
+/** Who tested and what was tested, as far as their daemons reported it. */
 function machinesOf(
   { clients, targets, config }: Pick<ResultDocument, "clients" | "targets" | "config">,
   { environments }: Pick<ReportPoint, "environments">,
@@ -130,7 +130,7 @@ function addressesOf(config: unknown): string[] {
   );
 }
 
-/** A machine that says nothing of itself is told by its address. */
+/** A machine that reports nothing of itself is known by its address. */
 function machineOf(
   host: string,
   environment: Map<string, string> | undefined,

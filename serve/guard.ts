@@ -89,7 +89,7 @@ function cookieOf(header: string): string | undefined {
   return header.split(/;\s*/).find((part) => part.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
 }
 
-/** Whether two texts are the same, in a time that does not tell where they differ. */
+/** Whether two texts are the same, in a time that does not depend on where they differ. */
 function same(a: string, b: string): boolean {
   const [one, other] = [new TextEncoder().encode(a), new TextEncoder().encode(b)];
   return one.length === other.length && timingSafeEqual(one, other);

@@ -47,7 +47,7 @@ export class FeedSender {
     try {
       return new FeedSender(await Deno.connect({ transport: "unix", path }));
     } catch {
-      return null; // the usual case: nobody wants to know
+      return null; // the usual case: nobody is listening
     }
   }
 

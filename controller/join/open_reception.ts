@@ -17,7 +17,7 @@ import { Reception } from "./reception.ts";
  * @param prover knows the secret
  * @param warn gets what the user should know
  * @returns `null` when nobody dials in
- * @throws {TypeError} when it cannot be listened, or not for so many
+ * @throws {TypeError} when it cannot listen there, or not for so many daemons
  */
 export async function openReception(
   { listen, clients, targets }: RunDescription,

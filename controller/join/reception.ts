@@ -123,7 +123,7 @@ export class Reception {
   /**
    * Waits for one of those that are expected.
    *
-   * @returns who is here; `null` when it is given up, or nobody is listened to any more
+   * @returns the daemon that has come; `null` when it is given up, or the reception has closed
    */
   arrival(role: DaemonRole, index: number): Promise<Arrival | null> {
     const place = this.#place(role, index);
@@ -160,9 +160,9 @@ export class Reception {
   }
 
   /**
-   * Takes nobody any more.
+   * Refuses all who dial in from now on.
    *
-   * @param why What those are told who come.
+   * @param why the reason that they are sent
    */
   refuseFurther(why: string): void {
     this.#full = why;
@@ -308,7 +308,7 @@ export class Reception {
     else place.arrived.resolve(place.arrival!);
   }
 
-  /** Waits for somebody in a place again, when this connection of it is over. */
+  /** Frees a place for another daemon when its connection is over. */
   #free(place: Place, channels: Channels): void {
     if (place.channels !== channels) return;
     place.channels = null;
@@ -317,7 +317,7 @@ export class Reception {
   }
 }
 
-/** Why one who dials in is not taken. */
+/** Why a daemon that dials in is refused. */
 class Refusal extends Error {
   constructor(readonly code: 421 | 430, message: string) {
     super(message);

@@ -13,8 +13,8 @@ import { type DaemonAccess, greetDaemon, openDaemon } from "./daemon_access.ts";
  * @param address The daemon.
  * @param access How to reach it.
  * @param authenticate Whether to prove the secret where one is asked for; STATUS itself needs none.
- * @returns Its greeting and its status; `null` where it refuses to tell or answers 200 alone, as targets without an
- * operating system do, which know no more than a run says to them.
+ * @returns Its greeting and its status; `null` where it refuses to report one, or answers 200 alone, as targets without an
+ * operating system do.
  * @throws {ConnectionError | ProtocolError} when it cannot be reached or makes no sense.
  */
 export async function askStatus(

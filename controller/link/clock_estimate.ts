@@ -103,7 +103,7 @@ export function offsetAt(atNs: bigint, before: OffsetInterval, after: OffsetInte
   const low = from.low > to.low ? from.low : to.low;
   const high = from.high < to.high ? from.high : to.high;
   if (low <= high) return around(lineAt(atNs, before, after), low, high);
-  // The rounds contradict each other, so nothing is known but that the truth is somewhere about.
+  // The rounds contradict each other: either may be wrong, so that the offset may be anywhere that one of them allows.
   return centre(from.low < to.low ? from.low : to.low, from.high > to.high ? from.high : to.high);
 }
 
@@ -161,7 +161,7 @@ function centre(low: bigint, high: bigint): OffsetEstimate {
   return around((low + high) / 2n, low, high);
 }
 
-/** A guess, or what is nearest to it, with the error that covers the whole interval. */
+/** The value of the interval that is nearest to a guess, with an error that covers the whole interval. */
 function around(guess: bigint, low: bigint, high: bigint): OffsetEstimate {
   const offsetNs = guess < low ? low : guess > high ? high : guess;
   const up = high - offsetNs, down = offsetNs - low;

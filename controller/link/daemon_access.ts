@@ -68,8 +68,8 @@ export interface OpenDaemon {
  *
  * @param at its host and port
  * @param shared limits, TLS and secret
- * @param turn runs the making of the connection, as soon as there may be one more at the same time; whoever is silent
- * then keeps nobody waiting
+ * @param turn runs the making of the connection, as soon as there may be one more at the same time; a daemon that
+ * stays silent then keeps no other waiting
  * @returns the connection and who answered
  * @throws {ConnectionError} when it cannot be reached or does not answer
  * @throws {ProtocolError} when what answers is no daemon, or the secret is missing, wrong or, where it is required, not
@@ -192,9 +192,9 @@ async function authenticate(
   }
 }
 
-/** How a clock is asked for. */
+/** How often a clock is asked, and how long its answers are waited for. */
 export interface ProbeOptions {
-  /** How many times at most. */
+  /** Most questions. */
   probes: number;
   /** After this, on `performance.now()`'s clock, only the first question is asked. */
   askUntil: number;

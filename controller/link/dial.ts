@@ -63,7 +63,7 @@ export async function dial(
   });
 }
 
-/** How one address is tried, and what is said when none answers. */
+/** How one address is tried, and which errors mean that none has answered. */
 export interface Attempts<T> {
   /** The signal gives the attempt up. */
   connect: (address: string, signal: AbortSignal) => Promise<T>;

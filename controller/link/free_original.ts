@@ -14,8 +14,8 @@ import { FREE_ATTEMPTS, FREE_PAUSE_MS } from "../limits.ts";
 
 /**
  * Ends the test that an original daemon runs, and sees to it that the daemon knows. Never throws; bounded by `abortMs` for
- * each step and {@linkcode FREE_ATTEMPTS} of them. A test that somebody else begins meanwhile is let be. What does not
- * know STATUS, as small targets, is sent ABORT once.
+ * each step and {@linkcode FREE_ATTEMPTS} of them. A test that somebody else begins meanwhile is left alone. A daemon that
+ * does not know STATUS, such as a small target, is sent ABORT once.
  *
  * @param at the daemon's host and port
  * @param access limits, TLS and secret

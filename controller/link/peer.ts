@@ -70,9 +70,9 @@ export class Peer {
   #connection: DaemonLink | null = null;
   #ownership: Ownership = "none";
   #unansweredAt = -Infinity;
-  /** The run is over for this peer: whatever step is still under way must not take the daemon. */
+  /** The run is over for this peer: a step that is still under way must not claim the daemon. */
   #abandoned = false;
-  /** HELLO is on its way: settled when it is known whose the slot is. */
+  /** HELLO has been sent: settled when it is known who has the slot. */
   #asking: Promise<unknown> = Promise.resolve();
 
   /**
@@ -258,7 +258,7 @@ export class Peer {
     this.#ownership = "over";
   }
 
-  /** Says QUIT and closes; a daemon that is gone already is no error. */
+  /** Sends QUIT and closes; it is no error when the daemon has gone already. */
   async quit(): Promise<void> {
     const connection = this.#connection;
     if (connection === null || connection.closed) return;

@@ -19,7 +19,7 @@ const MAX_KEY_FILE_BYTES = 1024 * 1024;
 export interface KeyFiles {
   /** The secret shared with the daemons, or `null`. */
   secretFile: string | null;
-  /** Refuse daemons that ask for none; `false` unless said otherwise. */
+  /** Refuse daemons that ask for none; default `false`. */
   requireSecret?: boolean | undefined;
   /** TLS: the certificate authority to trust and no other, and the certificate to show; `null`: plain TCP. */
   tls: RunDescription["tls"];
@@ -46,7 +46,7 @@ export async function readAccess(files: KeyFiles, limits: Limits): Promise<Daemo
   };
 }
 
-/** The keys of those daemons that have some of their own; each file is read once. We show all the same certificate. */
+/** The keys of those daemons that have some of their own; each file is read once. All are shown the same certificate. */
 async function readOwn(
   shared: KeyFiles["tls"],
   daemons: readonly (Address & OwnKeys)[],

@@ -88,13 +88,13 @@ export class SideChannel {
         received = await this.connection.receive(null);
       }
     } catch {
-      // Whoever goes on with this connection learns of it.
+      // The next use of this connection reports it.
     }
   }
 
   /**
-   * Ends the watching. Of a test that is over there is nothing to see, and a thousand daemons that go on telling it would
-   * keep the controller from collecting.
+   * Ends the watching. There is nothing to watch of a test that is over, and a thousand daemons that went on reporting
+   * would keep the controller from collecting results.
    *
    * @throws {Error} when the daemon does not end it within half of `finishMs`
    */

@@ -5,7 +5,7 @@
  */
 import type { MeshPair } from "../../results/mesh/document.ts";
 
-/** Of two measurements of a direction the better, figure by figure: what held it up once only is no property of it. */
+/** The better of two measurements of a direction, figure by figure: a disturbance in only one of them is no property of the link. */
 export function better(a: MeshPair, b: MeshPair): MeshPair {
   const share = ({ sent, lost }: MeshPair) =>
     sent === null || lost === null || sent === 0 ? Infinity : lost / sent;

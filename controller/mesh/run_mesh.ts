@@ -50,7 +50,7 @@ export type MeshEvent =
   /** All rounds are over: links that stand out are examined once more. */
   | { kind: "again"; links: number }
   | { kind: "progress"; event: ProgressEvent }
-  /** A host takes part no longer. */
+  /** A host is left out from now on. */
   | { kind: "lost"; host: string; why: string }
   /** A round is over; `secondsLeft`: `null` when nothing is known of the time. */
   | { kind: "ended"; round: number; of: number; secondsLeft: number | null };
@@ -62,10 +62,10 @@ export interface MeshDependencies extends RunnerContext {
   onEvent?: (event: MeshEvent) => void;
 }
 
-/** A host that failed in so many rounds, one after the other, is left out of the rest. */
+/** A host that failed in this many rounds in a row is left out of the rest. */
 const FAILED_ROUNDS = 2;
 
-/** A link that stands out is examined so often: what was a passing disturbance does not last. */
+/** How many times a link that stands out is measured: a passing disturbance is gone by then. */
 const LOOKS = 3;
 /** Runs for that, at most. */
 const MOST_AGAIN = 8;
@@ -273,7 +273,7 @@ class Mesh {
         const pair = this.#pairs.get(keyOf(direction))!;
         pair.reason = culprits.get(direction.from) ?? culprits.get(direction.to) ?? why;
       }
-      if (culprits.size === 0) return; // nobody to leave out: it would fail again
+      if (culprits.size === 0) return; // there is no host to leave out: it would fail again
     }
   }
 

@@ -26,7 +26,7 @@ import { type Agreement, asPlanned, beginOf, lastsNs, stopWithClass } from "./cl
 const STOP_NOTICE_MS = 2_000;
 /** Reports of progress that a run takes from all testers together. */
 const REPORTS_PER_SECOND = 2_000;
-/** Results on their way at the same time, and after how long one that takes its time goes on beside them. */
+/** Results that are received at the same time, and after how long a slow one no longer counts as one of them. */
 const TRANSFERS = 128;
 const TRANSFER_LANE_MS = 250;
 /** Phases of a test after the measured one. */
@@ -140,7 +140,7 @@ interface Readers {
   turn: Semaphore;
 }
 
-/** Waits for a client's result and takes it; its failure is noted. What all wait in for a test's time is this function alone. */
+/** Waits for a client's result and receives it; its failure is noted. While tests run, all clients wait here. */
 async function collectClient(
   state: RunState,
   client: ClientRun,
@@ -174,7 +174,7 @@ async function collectClient(
   });
 }
 
-/** Gives the times and the interface that was used alone: the plugin's part is large, and a thousand clients may wait for their clocks. */
+/** Returns only times and the interface that was used: the plugin's part is large, and a thousand clients may be waiting for their clocks. */
 async function takeResult(
   state: RunState,
   client: ClientRun,
@@ -200,7 +200,7 @@ async function takeResult(
   return { stamps: head.stamps, window: results?.window, used: usedInterface(results?.environment) };
 }
 
-/** Takes a result as fast as it comes, whoever else is slow, and has it read when it is its turn. */
+/** Receives a result as fast as it comes, however slow others are, and has the plugin read it when it is its turn. */
 async function receive<T>(
   peer: Peer,
   head: ResultHead,

@@ -19,10 +19,10 @@ import type { RunState } from "./run_state.ts";
 
 /** How much of what a command wrote to its standard error is kept, in bytes. */
 const OUTPUT_BYTES = 2000;
-/** How long a command that has ended may still hold its standard error open, as one does that it has left behind. */
+/** How long the standard error of a command that has ended is still read: programs that it has left behind may hold it open. */
 const OUTPUT_MS = 200;
 
-/** Most times in which links were down that a run tells of. */
+/** Most times in which links were down that a run reports. */
 const LINK_EVENTS = 100;
 
 /** Commands that wait for their time, or run. */

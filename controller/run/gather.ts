@@ -51,7 +51,7 @@ export async function gather(state: RunState): Promise<void> {
   const beganMs = performance.now();
   state.joinUntilMs = beganMs + listen.waitSeconds * 1000;
   let toldMs = beganMs, told = 0, enoughMs = Infinity;
-  // Who was there once is there: a loss is somebody else's to notice.
+  // A daemon that has been here once is not waited for again: its own step notices when it is lost.
   const away = new Set<ClientRun | TargetRun>(joining);
   for (;;) {
     for (const run of away) if (isHere(reception, run)) away.delete(run);
@@ -114,13 +114,13 @@ async function goOn(
 }
 
 /**
- * Takes a daemon through a step before START. One that dials in and is lost meanwhile has another chance when it, or what
- * was started in its place, dials in again in time.
+ * Runs a step before START with a daemon. One that has dialled in and is lost meanwhile gets another chance when it, or
+ * another one started in its place, dials in again in time.
  *
  * @param state the run
  * @param run the daemon
  * @param step the step
- * @param again takes the one that comes back to where the step begins
+ * @param again brings a daemon that has come back to where the step begins
  */
 export async function withComeback(
   state: RunState,

@@ -49,11 +49,11 @@ export class RunState {
   /** Asks the running tests for what they have so far, and waits for it; bounded, never rejects. */
   halt: (() => Promise<void>) | null = null;
   readonly #stop = new AbortController();
-  /** Those who wait for something or the end: thousands, for which the signal's own list takes too long. */
+  /** Called when the run ends, for all who wait for something until then: thousands, for which the signal's own list is too slow. */
   readonly #onStop = new Set<() => void>();
   /** What came in could not be kept on disk: it is not tried again, so that what is there stays in order. */
   #unsaved = false;
-  /** Clients whose failure is noted: what follows from their being given up is none of their own. */
+  /** Clients whose failure is noted: errors that follow from giving them up are not noted again. */
   readonly #failed = new Set<ClientRun>();
 
   /** @param parts what it is made from */
@@ -148,8 +148,8 @@ export class RunState {
   }
 
   /**
-   * Ends the run because somebody asked for it: at once, or, while tests run, when those that can have given what they
-   * measured until then.
+   * Ends the run because somebody asked for it: at once, or, while tests run, after those daemons that can have sent
+   * what they have measured so far.
    */
   async interrupt(): Promise<void> {
     if (this.interrupted || this.signal.aborted) return;
@@ -231,8 +231,8 @@ export class RunState {
   }
 
   /**
-   * A half of the controller's own that died or hangs ends the run, and is nobody else's fault; whose data it was given
-   * is named all the same, because that is where the fault is to be found.
+   * A plugin of the controller's own that died or hangs ends the run, and that is no daemon's fault; the daemon whose
+   * data it was given is named all the same, because the cause may be in those data.
    */
   #ownFault(peer: Peer, error: unknown): boolean {
     if (!(error instanceof RunError) || error.peer !== null) return false;

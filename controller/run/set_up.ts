@@ -154,7 +154,7 @@ export async function setUpAgain(state: RunState, run: ClientRun | TargetRun): P
 
 async function introduce(state: RunState, run: ClientRun | TargetRun): Promise<void> {
   const { peer } = run;
-  // One that has dialled in is nobody else's.
+  // A daemon that has dialled in runs no other controller's test.
   const reset = state.parts.description.reset && peer.name.joins === undefined;
   if (peer.name.joins !== undefined) {
     // It has proved what there is to prove.

@@ -17,7 +17,8 @@ import { type Agreement, beginOf } from "./class_times.ts";
 import { commonPlan, type PlannedWindow } from "../outcome/window_plan.ts";
 
 /**
- * How many times each of so many clocks is asked: what it costs the controller is to stay in proportion to the rest.
+ * How many times each clock is asked: fewer times where there are many, so that the questions do not take longer than the
+ * rest of the set-up.
  *
  * @param daemons how many there are
  * @param most of few daemons
@@ -28,9 +29,9 @@ export function probesEach(daemons: number, most: number): number {
 
 /** How many clocks are compared at the same time: more would lengthen each other's round trips. */
 const PARALLEL_PROBES = 4;
-/** After this a daemon goes on beside the others: what it waits for is far away, or silent, and not this machine. */
+/** After this a daemon no longer counts among those that are asked at the same time: it is far away or silent, and needs nothing of this machine. */
 const LANE_MS = 50;
-/** Time that telling one daemon costs the controller, generously. */
+/** Time that the controller needs to send START to one daemon, generously. */
 const TELL_NS = 200_000n;
 
 /**
@@ -145,7 +146,7 @@ async function compareClocks(state: RunState): Promise<void> {
   state.check();
 }
 
-/** Long enough for everybody to have it: the slowest way there many times over, and the time that sending takes. */
+/** Long enough for START to reach all: many times the longest way there, and the time that sending takes. */
 function leadNs(state: RunState, clients: readonly ClientRun[]): bigint {
   const { minLeadMs, maxLeadMs } = state.parts.limits;
   const all: (OffsetInterval | null)[] = [...clients, ...state.targets].map((run) => run.before);

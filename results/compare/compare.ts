@@ -122,9 +122,8 @@ export function compareSides(
 }
 
 /**
- * Whether the largest difference would have been told from chance: in Holm's order it would have come after the figures
- * that were, so that its smallest probability counts as often as there are `open` questions. What never varies needs no
- * test.
+ * Whether even the largest difference could have been significant: in Holm's order it would come after the figures that
+ * were, so that its smallest probability is multiplied by the number of `open` questions. What never varies needs no test.
  */
 function couldReject(row: Row, open: number, alpha: number): boolean {
   if (row.change === 0 && row.detectable === 0) return true;

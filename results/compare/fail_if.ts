@@ -43,8 +43,8 @@ export interface Failure {
 }
 
 /**
- * Rows that fail a condition: the estimated change lies beyond the limit, and, where repetitions allow a test, chance
- * would not do for a difference at all.
+ * Rows that fail a condition: the estimated change is beyond the limit, and, where repetitions allow a test, chance
+ * alone does not explain a difference.
  */
 export function failures(comparison: Comparison, conditions: readonly FailCondition[]): Failure[] {
   return conditions.flatMap((condition) =>
@@ -78,7 +78,7 @@ export function missing(comparison: Comparison, conditions: readonly FailConditi
 }
 
 /**
- * Conditions that a comparison meets or not without being able to tell: where repetitions scatter so much that a change
+ * Conditions that a comparison cannot really judge: where repetitions scatter so much that a change
  * as large as the limit would probably not have been seen.
  *
  * @returns one sentence each, without a full stop

@@ -169,7 +169,7 @@ export function metricsOf(points: readonly ReportPoint[]): ComparedMetric[] {
 
 /**
  * What is compared unless something else is asked for: the usual figures, or, where no point has a round trip, those of
- * the tests' own that say what is better.
+ * the tests' own of which it is known whether more or less is better.
  */
 export function defaultMetrics(points: readonly ReportPoint[]): ComparedMetric[] {
   const all = metricsOf(points);
