@@ -124,7 +124,8 @@ export const phase = open({
   intervals: count,
   sent: count,
   ok: count,
-  lost: count,
+  /** `null`: the test does not know, as over TCP. */
+  lost: v.nullable(count),
   /** Payload that came back, of all testers. */
   received_bps: rate,
   /** Response time: mean of all packets, and their slowest. */
@@ -140,6 +141,8 @@ export const effect = open({
   /** Names of classes. */
   victim: text,
   of: text,
+  /** What `sent`, `ok` and `lost` of the phases count; packets or requests when missing. */
+  unit: v.exactOptional(v.literal("byte")),
   /** When the other one was active, on the controller's clock. */
   active: window,
   /** Other classes that were active all through that time: every phase lies in theirs, too. */

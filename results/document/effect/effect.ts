@@ -25,11 +25,15 @@ const METHOD =
   "Welch's interval of the difference of two means of a series, each with the wider variance of batch means " +
   "and of the effective number of values";
 
+/** Share of a mean below which a change, or a bound of it, is 0. */
+const SMALLEST_CHANGE = 1e-12;
+
 /** One interval of a tester's series, on the controller's clock. */
 interface Slice extends Window {
   sent: number;
   ok: number;
-  lost: number;
+  /** `null`: the tester does not know, as over TCP. */
+  lost: number | null;
   mean_ns: number | null;
   max_ns: number | null;
   /** Its response times less `from_ns`, encoded. */
@@ -55,6 +59,7 @@ export function effectsOn(
   const slices = clients.map(slicesOf);
   const all = slices.flat();
   if (all.length === 0 || slices.some((own) => own.length === 0)) return [];
+  const inBytes = clients.some(countsBytes);
   const start = Math.min(...slices.map((own) => own[0]!.start_ns));
   const end = Math.max(...slices.map((own) => own.at(-1)!.end_ns));
   const known = others.flatMap(({ name, active }) => active === null ? [] : [{ name, active }]);
@@ -84,6 +89,7 @@ export function effectsOn(
     return {
       victim,
       of: name,
+      ...inBytes && { unit: "byte" as const },
       active,
       background: background.map((other) => other.name),
       before: phaseOf(before!),
@@ -115,13 +121,22 @@ function touches(slice: Window, span: Window): boolean {
   return slice.start_ns < span.end_ns && slice.end_ns > span.start_ns;
 }
 
+/** Whether a tester's series counts bytes, as that of bulk transfer does. */
+function countsBytes({ engine }: ClientResult): boolean {
+  return engine?.["series_unit"] === "byte";
+}
+
 /** A tester's intervals; none when it does not report when they were. */
-function slicesOf({ series, window, rates }: ClientResult): Slice[] {
+function slicesOf(client: ClientResult): Slice[] {
+  const { series, window, rates, counts } = client;
   if (series === undefined || series.length < 2 || window === undefined) return [];
   const length = (window.end_ns - window.start_ns) / 1e9;
   const received = series.reduce((sum, { ok }) => sum + ok, 0);
+  const bytes = countsBytes(client);
   const perPacket = rates?.received_bps === null || rates === null || received === 0
     ? null
+    : bytes
+    ? 8
     : (rates.received_bps * length) / received;
   return series.flatMap((point, n): Slice[] => {
     const start = window.start_ns + point.t_ns;
@@ -133,7 +148,7 @@ function slicesOf({ series, window, rates }: ClientResult): Slice[] {
       end_ns: end,
       sent: point.sent,
       ok: point.ok,
-      lost: point.lost,
+      lost: bytes && counts === null ? null : point.lost,
       mean_ns: point.mean_ns ?? null,
       max_ns: point.max_ns ?? null,
       times: point.times ?? null,
@@ -146,7 +161,7 @@ function slicesOf({ series, window, rates }: ClientResult): Slice[] {
 function phaseOf({ slices }: Part): Phase | null {
   const all = slices.flat();
   if (all.length === 0) return null;
-  const sum = (key: "sent" | "ok" | "lost") => all.reduce((total, slice) => total + slice[key], 0);
+  const sum = (key: "sent" | "ok") => all.reduce((total, slice) => total + slice[key], 0);
   const answered = all.filter(({ ok }) => ok > 0);
   const timed = answered.filter(({ mean_ns }) => mean_ns !== null);
   const slowest = answered.flatMap(({ max_ns }) => max_ns ?? []);
@@ -157,7 +172,10 @@ function phaseOf({ slices }: Part): Phase | null {
     intervals: all.length,
     sent: sum("sent"),
     ok,
-    lost: sum("lost"),
+    lost: all.reduce<number | null>(
+      (total, { lost }) => total === null || lost === null ? null : total + lost,
+      0,
+    ),
     received_bps: receivedOf(slices),
     mean_ns: timed.length === 0 || timed.length < answered.length
       ? null
@@ -212,7 +230,11 @@ function changeOf(from: Part, to: Part, read: Reading): ClassEffect["added_ns"] 
     return values === null ? null : phaseMean(values);
   });
   if (a === null || a === undefined || b === null || b === undefined) return null;
-  return { ...meanChange(a, b), method: METHOD };
+  // Values that are all alike have a mean that is off by the last bits of a number, which is no change.
+  const least = SMALLEST_CHANGE * Math.max(Math.abs(a.mean), Math.abs(b.mean));
+  const { estimate, low, high } = meanChange(a, b);
+  const [own, lowest, highest] = [estimate, low, high].map((value) => Math.abs(value) < least ? 0 : value);
+  return { estimate: own!, low: lowest!, high: highest!, method: METHOD };
 }
 
 /**

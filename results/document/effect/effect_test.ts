@@ -5,6 +5,7 @@ import { effectsOn } from "./effect.ts";
 import { effectSentence } from "./words.ts";
 import { Histogram } from "../histogram.ts";
 import { encodeHistogram } from "../histogram_codec.ts";
+import { phaseRows } from "../../report/sections/effect.ts";
 
 const MS = 1e6, STEP = 100 * MS;
 
@@ -200,4 +201,41 @@ Deno.test("the interval of the change covers the truth in 19 of 20 runs, whateve
   }
   assert.ok(covered >= 0.93 * runs, `${covered} of ${runs}`);
   assert.equal(seen, runs, "and it is narrow enough to see the change");
+});
+
+Deno.test("bytes of a stream are not packets: none is lost in between, and each has 8 bits", () => {
+  const bytes = [1_000_000, 1_100_000, 900_000];
+  const series: SeriesPoint[] = new Array(60).fill(0).map((_, n) => ({
+    t_ns: n * STEP,
+    sent: bytes[(n + 1) % 3]!,
+    ok: bytes[n % 3]!,
+    lost: 0,
+  }));
+  // What the test itself says of the whole phase is not exactly what the intervals add up to.
+  const rates = { requested_bps: null, sent_bps: 81e6, received_bps: 81e6 };
+  const part = { series, rates, engine: { series_unit: "byte" } };
+  const active = { start_ns: 2e9, end_ns: 4e9 };
+  const [effect] = effectsOn("victim", [tester(new Array(60).fill(0), 0, part)], [{ name: "bulk", active }]);
+  assert.equal(effect!.unit, "byte");
+  assert.ok(effect!.before!.ok > effect!.before!.sent);
+  assert.equal(effect!.before!.lost, null);
+  assert.equal(effect!.before!.received_bps, effect!.before!.ok * 8 / 2);
+  const [first] = phaseRows(effect!);
+  assert.deepEqual(first!.slice(-3, -1), ["–", "80.4 Mbit/s"]);
+  assert.match(first!.at(-1)!, /^20\s100\s000\sB$/);
+  const counts = { sent: 9, ok: 9, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
+  const datagrams = tester(new Array(60).fill(0), 0, { ...part, counts });
+  const [ofUdp] = effectsOn("victim", [datagrams], [{ name: "bulk", active }]);
+  assert.equal(phaseRows(ofUdp!)[0]!.at(-3), "0 %");
+});
+
+Deno.test("rates that are alike have not changed, not even by the last bits of a number", () => {
+  const rates = { requested_bps: 4e5, sent_bps: 399_466.6666666667, received_bps: 399_377.77777777775 };
+  const series = tester(new Array(90).fill(1 * MS)).series!.map((point) => ({ ...point, sent: 50, ok: 50 }));
+  const window = { start_ns: 3_474_512_053_654, end_ns: 3_483_512_065_870 };
+  const client = tester([], 0, { rates, series, window });
+  const active = { start_ns: client.window!.start_ns + 3.05e9, end_ns: client.window!.start_ns + 6.05e9 };
+  const [effect] = effectsOn("victim", [client], [{ name: "bulk", active }]);
+  const { estimate, low, high } = effect!.received_bps!;
+  assert.deepEqual([estimate, low, high], [0, 0, 0]);
 });

@@ -29,11 +29,20 @@ export function phaseRows(effect: ClassEffect): string[][] {
       formatTime(phase.p50_ns),
       formatTime(phase.p99_ns),
       formatTime(phase.max_ns),
-      formatShare(phase.sent === 0 ? null : (phase.sent - phase.ok) / phase.sent),
+      formatShare(phase.sent === 0 ? null : lossOf(phase, effect.unit)),
       formatRate(phase.received_bps),
-      formatCount(phase.ok),
+      effect.unit === "byte" ? `${formatCount(phase.ok)} B` : formatCount(phase.ok),
     ]];
   });
+}
+
+/** What of bytes crosses the end of an interval is not lost; of packets each is counted when it was due. */
+function lossOf(
+  { sent, ok, lost }: NonNullable<ClassEffect["before"]>,
+  unit: ClassEffect["unit"],
+): number | null {
+  if (unit !== "byte") return (sent - ok) / sent;
+  return lost === null ? null : lost / sent;
 }
 
 /** Names of the columns of {@linkcode phaseRows}. */
@@ -46,7 +55,7 @@ export const PHASE_COLUMNS = [
   "Slowest",
   "Loss",
   "Received",
-  "Answers",
+  "Arrived",
 ] as const;
 
 /** The changes of an effect that are known, as sentences. */
