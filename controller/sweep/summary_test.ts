@@ -7,6 +7,13 @@ import { parseAxis } from "./plan.ts";
 import { sweepCsv } from "./summary.ts";
 import { newIndex, parseIndex } from "./sweep_index.ts";
 
+const ABOUT = {
+  id: "x",
+  started: "2026-01-01T00:00:00.000Z",
+  ipbench: { version: "0", build: "test" },
+  settings: { until: [], retry: 0, cooldownSeconds: 0 },
+};
+
 Deno.test("the summary has a row for each point, empty where nothing is known", () => {
   const plan = {
     axes: [parseAxis("bps=10M,20M"), parseAxis("engine==1")],
@@ -14,13 +21,7 @@ Deno.test("the summary has a row for each point, empty where nothing is known", 
     shuffleSeed: null,
     split: false,
   };
-  const about = {
-    id: "x",
-    started: "2026-01-01T00:00:00.000Z",
-    ipbench: { version: "0", build: "test" },
-    settings: { until: [], retry: 0, cooldownSeconds: 0 },
-  };
-  const index = newIndex(plan, fakeDescription(""), about);
+  const index = newIndex(plan, fakeDescription(""), ABOUT);
   const [first, second] = index.points;
   assert.ok(first && second);
   first.status = "done";
@@ -50,13 +51,7 @@ Deno.test("the summary has a row for each point, empty where nothing is known", 
 
 Deno.test("what a class does to the first one has columns, and is in the index", () => {
   const plan = { axes: [parseAxis("bulk.bps=10M,20M")], repeat: 1, shuffleSeed: null, split: false };
-  const about = {
-    id: "x",
-    started: "2026-01-01T00:00:00.000Z",
-    ipbench: { version: "0", build: "test" },
-    settings: { until: [], retry: 0, cooldownSeconds: 0 },
-  };
-  const index = newIndex(plan, fakeDescription(""), about);
+  const index = newIndex(plan, fakeDescription(""), ABOUT);
   const documents = [5e6, 20e6].map((addedNs) => makeClassedDocument({ addedNs }));
   index.points.forEach((point, n) => {
     point.status = "done";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Counts, Metric } from "../../results/document/document.ts";
-import { drive, drivenRow } from "../fixtures/driven.ts";
+import { drive, drivenRow, peakOf } from "../fixtures/driven.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { Nginx } from "../fixtures/peers/nginx.ts";
 import { hasOpenssl, makeCertificates } from "../util/certificates.ts";
@@ -244,22 +244,10 @@ Deno.test({
     /argument connections: 6501 connections with tls=1 may take more than 256 MB of memory: at most 6500 for one tester/,
   );
   const child = https(server.port, `rate=1000,duration=2,connections=${CONNECTIONS_MAX},drain=20`);
-  let peakKb = 0, open = 0;
-  const watching = (async () => {
-    for (;;) {
-      try {
-        const status = await Deno.readTextFile(`/proc/${child.pid}/status`);
-        peakKb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? peakKb);
-        open = Math.max(open, [...Deno.readDirSync(`/proc/${child.pid}/fd`)].length);
-      } catch {
-        return;
-      }
-      await sleep(100);
-    }
-  })();
+  const watching = peakOf(child.pid);
   const { result } = await drivenRow<Result>(child);
-  await watching;
+  const { peakKb, files } = await watching;
   assert.equal(result.counts.ok, 2000, JSON.stringify(result));
-  assert.ok(open >= CONNECTIONS_MAX, `${open}`);
+  assert.ok(files >= CONNECTIONS_MAX, `${files}`);
   assert.ok(peakKb > 0 && peakKb < MEMORY_KB, `${peakKb} kB`);
 });

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import type { Counts, Metric, Rates, Summary } from "../../results/document/document.ts";
-import { drive, drivenRow } from "../fixtures/driven.ts";
+import { drive, drivenRow, peakOf } from "../fixtures/driven.ts";
 import { Nginx } from "../fixtures/peers/nginx.ts";
 import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { runConfig } from "../fixtures/run_config.ts";
@@ -161,23 +161,11 @@ Deno.test({
     port: server.port,
     args: `${QUIET},rate=5000,duration=2,connections=10000,drain=5`,
   });
-  let peakKb = 0, established = 0;
-  const watching = (async () => {
-    for (;;) {
-      try {
-        const status = await Deno.readTextFile(`/proc/${child.pid}/status`);
-        peakKb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? peakKb);
-        established = Math.max(established, [...Deno.readDirSync(`/proc/${child.pid}/fd`)].length);
-      } catch {
-        return;
-      }
-      await sleep(100);
-    }
-  })();
+  const watching = peakOf(child.pid);
   const { result } = await drivenRow<Result>(child);
-  await watching;
+  const { peakKb, files } = await watching;
   assert.equal(result.counts.ok, 10_000);
-  assert.ok(established >= 10_000, `${established}`);
+  assert.ok(files >= 10_000, `${files}`);
   assert.ok(peakKb > 0 && peakKb < 256 * 1024, `${peakKb} kB`);
 });
 

@@ -225,33 +225,39 @@ static int no_new_privs(struct timeval *stamp)
 }
 
 /* A thread that was there before the process was hardened: what another thread has given up, it has not. */
-static void *older_thread(void *ready)
-{
-	static struct ipbench_host_start s;
+struct older {
+	pthread_barrier_t ready;
+	int (*call)(struct timeval *); /* what it starts afterwards */
+	struct ipbench_host_start started;
+};
 
-	pthread_barrier_wait(ready);
-	pthread_barrier_wait(ready);
-	return no_new_privs(NULL) == 0 && ipbench_host_start((void *)no_new_privs, &s) == 0 ? &s : NULL;
+static void *older_thread(void *context)
+{
+	struct older *o = context;
+
+	pthread_barrier_wait(&o->ready);
+	pthread_barrier_wait(&o->ready);
+	return no_new_privs(NULL) == 0 && ipbench_host_start((void *)o->call, &o->started) == 0 ? o : NULL;
 }
 
-static int start_gains_no_privileges(void)
+/* Hardens the process, as for a guest or not, and has such a thread start `call`. What that gave, or -1. */
+static int started_by_older_thread(int (*call)(struct timeval *), int guest)
 {
-	pthread_barrier_t ready;
+	struct older o = { .call = call };
 	pthread_t thread;
 	void *result = NULL;
 
-	if (pthread_barrier_init(&ready, NULL, 2) != 0 || pthread_create(&thread, NULL, older_thread, &ready) != 0)
-		return 1;
-	pthread_barrier_wait(&ready);
-	if (ipbench_host_harden(getppid(), 0, 0, 0) != 0)
-		return 2;
-	pthread_barrier_wait(&ready);
+	if (pthread_barrier_init(&o.ready, NULL, 2) != 0 || pthread_create(&thread, NULL, older_thread, &o) != 0)
+		return -1;
+	pthread_barrier_wait(&o.ready);
+	const int hardened = ipbench_host_harden(getppid(), 0, 0, guest);
+	pthread_barrier_wait(&o.ready);
 	pthread_join(thread, &result);
-	pthread_barrier_destroy(&ready);
-	if (result == NULL)
-		return 3;
-	return ((struct ipbench_host_start *)result)->status == 1 ? 0 : 4;
+	pthread_barrier_destroy(&o.ready);
+	return hardened == 0 && result != NULL ? o.started.status : -1;
 }
+
+static int start_gains_no_privileges(void) { return started_by_older_thread(no_new_privs, 0) == 1 ? 0 : 1; }
 
 /* Asks the kernel itself: sanitizers answer mlockall without it. */
 static int may_not_hurry(void)
@@ -268,33 +274,12 @@ static int hurry_start(struct timeval *stamp)
 	return may_not_hurry();
 }
 
-static void *older_guest(void *ready)
-{
-	static struct ipbench_host_start s;
-
-	pthread_barrier_wait(ready);
-	pthread_barrier_wait(ready);
-	return ipbench_host_start((void *)hurry_start, &s) == 0 ? &s : NULL;
-}
-
 /* Neither this thread nor one that was there before gets priority or locked memory, root or not. */
 static int guests_do_not_hurry(void)
 {
-	pthread_barrier_t ready;
-	pthread_t thread;
-	void *result = NULL;
-
-	if (pthread_barrier_init(&ready, NULL, 2) != 0 || pthread_create(&thread, NULL, older_guest, &ready) != 0)
+	if (started_by_older_thread(hurry_start, 1) != 1)
 		return 1;
-	pthread_barrier_wait(&ready);
-	if (ipbench_host_harden(getppid(), 0, 0, 1) != 0)
-		return 2;
-	pthread_barrier_wait(&ready);
-	pthread_join(thread, &result);
-	pthread_barrier_destroy(&ready);
-	if (!may_not_hurry())
-		return 3;
-	return result != NULL && ((struct ipbench_host_start *)result)->status == 1 ? 0 : 4;
+	return may_not_hurry() ? 0 : 2;
 }
 
 static void targets(void **state)

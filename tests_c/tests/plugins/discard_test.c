@@ -53,20 +53,28 @@ static int listener(int *port)
 	return fd;
 }
 
-/* One whole test to that port; gives the JSON of its result. */
-static char *run_with(int port, char *args)
+/* One whole test to that port; gives the JSON of its result, and the result itself as it is sent and as it is read. */
+static char *run_to_wire(int port, char *args, char **wire, int *size, struct client_data *d)
 {
-	char name[] = "127.0.0.1", *wire, *json;
-	struct client_data d = { .valid = 1 };
+	char name[] = "127.0.0.1", *json;
 	struct timeval stamp;
-	int size;
 
 	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
 	assert_int_equal(ipbench_plugin.setup(name, port, args), 0);
 	assert_int_equal(ipbench_plugin.start(&stamp), 0);
-	assert_int_equal(ipbench_plugin.marshall(&wire, &size, 0), 0);
-	assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), 0);
-	assert_int_equal(ipbench_plugin_ext.results(&d, &json), 0);
+	assert_int_equal(ipbench_plugin.marshall(wire, size, 0), 0);
+	assert_int_equal(ipbench_plugin.unmarshall(*wire, *size, &d->data, &d->size), 0);
+	assert_int_equal(ipbench_plugin_ext.results(d, &json), 0);
+	return json;
+}
+
+static char *run_with(int port, char *args)
+{
+	struct client_data d = { .valid = 1 };
+	char *wire;
+	int size;
+	char *json = run_to_wire(port, args, &wire, &size, &d);
+
 	ipbench_plugin.unmarshall_cleanup(&d.data);
 	ipbench_plugin.marshall_cleanup(&wire);
 	return json;
@@ -207,21 +215,15 @@ static void threads_are_senders_of_their_own(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < 3; k++) {
-		char name[] = "127.0.0.1", args[200], *wire, *json, wanted[200];
+		char args[200], *wire, wanted[200];
 		struct client_data d = { .valid = 1 };
-		struct timeval stamp;
 		uint64_t next[8] = { 0 }, measured[8] = { 0 }, claimed[8] = { 0 };
 		int port, fd = listener(&port), size, n = threads[k], room = 4 << 20;
 		uint8_t packet[200];
 
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
 		snprintf(args, sizeof args, "socktype=udp,bps=1600k,size=100,warmup=0.05,duration=0.5,cooldown=0.05,threads=%d", n);
-		assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
-		assert_int_equal(ipbench_plugin.setup(name, port, args), 0);
-		assert_int_equal(ipbench_plugin.start(&stamp), 0);
-		assert_int_equal(ipbench_plugin.marshall(&wire, &size, 0), 0);
-		assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), 0);
-		assert_int_equal(ipbench_plugin_ext.results(&d, &json), 0);
+		char *json = run_to_wire(port, args, &wire, &size, &d);
 		uint64_t arrived = 0, all = 0;
 		while (recv(fd, packet, sizeof packet, MSG_DONTWAIT) > 0) {
 			const uint32_t thread = (uint32_t)ipb_get_be(packet + 12, 4) >> 20;
