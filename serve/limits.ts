@@ -8,10 +8,19 @@
 export const DEFAULT_LISTEN = "127.0.0.1:8080";
 /** Connections at the same time; one more is closed. */
 export const MAX_CONNECTIONS = 128;
+/** Descriptors that are not for connections: what the program has open anyway, and files that pages are made from. */
+export const OTHER_FILES = 40;
+/** Connections that wait to be accepted, as far as the kernel keeps to it. */
+export const BACKLOG = 32;
+/** Between two looks whether connections are still accepted, and how long one may take. */
+export const WATCH_MS = 3_000;
+export const ACCEPT_MS = 2_000;
 /** Longest time that a client may take for a request, or for the beginning of TLS. */
 export const REQUEST_MS = 10_000;
 /** A connection without a request is closed after so long. */
 export const IDLE_MS = 10_000;
+/** Bytes of an answer that a client has to take within {@linkcode READER_STALL_MS}. */
+export const PIECE_BYTES = 65_536;
 /** Requests that are answered at the same time; one more gets a 503. */
 export const MAX_REQUESTS = 64;
 /** Readers of live figures at the same time; one more gets a 503. */
@@ -26,7 +35,7 @@ export const EVERY_MS = 500;
 /** The same of a run with more than {@linkcode MANY_PEERS} testers and targets. */
 export const EVERY_MANY_MS = 1_000;
 export const MANY_PEERS = 100;
-/** A reader that has taken nothing for so long is dropped. */
+/** A reader that has taken nothing of what it is sent for so long is dropped. */
 export const READER_STALL_MS = 10_000;
 /** A reader receives something at least that often, so that both ends know that the other one is there. */
 export const KEEPALIVE_MS = 5_000;

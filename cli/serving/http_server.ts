@@ -1,6 +1,7 @@
 /**
  * HTTP beneath the pages: what comes in as the web's Request, what goes out from its Response. Node's server, as Deno's own
- * has no limit of connections, no deadline for what a client is to send, and ends the program when descriptors run out.
+ * has no limit of connections, no deadline for what a client is to send, and ends the program when descriptors run out. Node's stops
+ * accepting then: it is replaced.
  *
  * @module
  */
@@ -10,7 +11,18 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { within } from "../../base/deadline.ts";
 import type { Address } from "../../config/address.ts";
-import { IDLE_MS, LAST_MS, MAX_CONNECTIONS, REQUEST_MS } from "../../serve/limits.ts";
+import {
+  BACKLOG,
+  IDLE_MS,
+  LAST_MS,
+  MAX_CONNECTIONS,
+  OTHER_FILES,
+  PIECE_BYTES,
+  READER_STALL_MS,
+  REQUEST_MS,
+  WATCH_MS,
+} from "../../serve/limits.ts";
+import { AcceptWatch } from "./accept_watch.ts";
 
 /** Certificate and key, PEM. */
 export interface ServerKeys {
@@ -32,13 +44,60 @@ export interface HttpServer {
  * @param address Where.
  * @param tls `null`: in the clear.
  * @param handle Answers a request; it does not throw.
+ * @param maxConnections Connections at the same time; one more is closed.
  * @throws when the address cannot be listened on, or the keys cannot be used.
  */
 export async function serveHttp(
+  address: Address,
+  tls: ServerKeys | null,
+  handle: (request: Request) => Promise<Response>,
+  maxConnections: number = fittingConnections(),
+): Promise<HttpServer> {
+  let current = await listening(address, tls, handle, maxConnections);
+  const bound = current.server.address() as AddressInfo;
+  const here = { host: bound.address, port: bound.port };
+  let isClosed = false;
+  let looking: Promise<void> = Promise.resolve();
+  const look = async () => {
+    if (await current.watch.accepts(here) !== false || isClosed) return;
+    const { server } = current;
+    server.close();
+    // What it has left would be without deadlines; browsers come again by themselves.
+    server.closeAllConnections();
+    // Where it fails there is no descriptor yet: the next look finds that nobody listens.
+    const again = await listening(here, tls, handle, maxConnections).catch(() => null);
+    if (again !== null) current = again;
+  };
+  const timer = setInterval(() => looking = looking.then(look), WATCH_MS);
+  return {
+    address: here,
+    async close() {
+      isClosed = true;
+      clearInterval(timer);
+      await looking;
+      const { server } = current;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await within(closed, LAST_MS);
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** So many connections that their descriptors and those of the files that are read fit below the system's limit. */
+function fittingConnections(): number {
+  const limits = Deno.readTextFileSync("/proc/self/limits");
+  const files = Number(/^Max open files\s+([0-9]+)/m.exec(limits)?.[1] ?? Infinity);
+  // Of a crowd many are accepted before those beyond the limit are closed.
+  return Math.max(1, Math.min(MAX_CONNECTIONS, Math.floor((files - OTHER_FILES) / 2)));
+}
+
+async function listening(
   { host, port }: Address,
   tls: ServerKeys | null,
   handle: (request: Request) => Promise<Response>,
-): Promise<HttpServer> {
+  maxConnections: number,
+) {
   const options: ServerOptions = {
     headersTimeout: REQUEST_MS,
     requestTimeout: REQUEST_MS,
@@ -51,22 +110,14 @@ export async function serveHttp(
   const server = tls === null
     ? createServer(options, answer)
     : createSecureServer({ ...options, ...tls, handshakeTimeout: REQUEST_MS }, answer);
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = maxConnections;
+  const watch = new AcceptWatch(server);
   await new Promise<void>((resolve, reject) => {
     // Once it listens, what fails is one connection, as when descriptors run out: the others go on.
     server.on("error", reject);
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: BACKLOG }, resolve);
   });
-  const bound = server.address() as AddressInfo;
-  return {
-    address: { host: bound.address, port: bound.port },
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      await within(closed, LAST_MS);
-      server.closeAllConnections();
-    },
-  };
+  return { server, watch };
 }
 
 async function give(
@@ -89,11 +140,19 @@ async function give(
   }
   const reader = response.body.getReader();
   outgoing.once("close", () => void reader.cancel().catch(() => {}));
+  const failed = new Promise<never>((_, reject) => reader.closed.catch(reject));
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    // A body that fails while its reader takes nothing ends the connection.
-    if (!outgoing.write(value)) await Promise.race([drained(outgoing), reader.closed]);
+    for (let at = 0; at < value.length; at += PIECE_BYTES) {
+      if (outgoing.write(value.subarray(at, at + PIECE_BYTES))) continue;
+      // A body that fails while its reader takes nothing ends the connection, and so does a reader that never goes on.
+      const taken = await within(Promise.race([drained(outgoing), failed]), READER_STALL_MS);
+      if (!taken || outgoing.destroyed) {
+        outgoing.destroy();
+        return;
+      }
+    }
   }
   outgoing.end();
 }

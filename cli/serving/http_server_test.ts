@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_CONNECTIONS } from "../../serve/limits.ts";
+import { MAX_CONNECTIONS, READER_STALL_MS, WATCH_MS } from "../../serve/limits.ts";
 import { until } from "../../tests/util/mod.ts";
 import { serveHttp } from "./http_server.ts";
 
@@ -86,6 +86,71 @@ Deno.test("a reader that goes or takes nothing ends the body that it is sent", a
     const failing = await fetch(urlOf(server.address, "/fails"));
     await assert.rejects(failing.arrayBuffer());
   } finally {
+    await server.close();
+  }
+});
+
+Deno.test("a reader that takes nothing of a long page is cut off, and one that takes it slowly is not", async () => {
+  const bytes = 64 << 20;
+  const server = await serveHttp(
+    HERE,
+    null,
+    async () => await Promise.resolve(new Response(new Uint8Array(bytes))),
+  );
+  const { port } = server.address;
+  const ask = async () => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    return connection;
+  };
+  const readUntil = async (connection: Deno.TcpConn, wanted: number, pauseMs: number) => {
+    const buffer = new Uint8Array(1 << 20);
+    let got = 0;
+    while (got < wanted) {
+      const count = await connection.read(buffer).catch(() => null);
+      if (count === null) break;
+      got += count;
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+    return got;
+  };
+  try {
+    using silent = await ask();
+    using slow = await ask();
+    const begin = performance.now();
+    const taken = readUntil(slow, 8 << 20, 300);
+    await new Promise((resolve) => setTimeout(resolve, READER_STALL_MS + 5_000));
+    const got = await readUntil(silent, bytes, 0);
+    assert.ok(got < bytes, `${got} bytes came to one that took none for ${performance.now() - begin} ms`);
+    assert.ok(await taken >= 8 << 20, "the slow one");
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("a server that is full is not taken for one that accepts nothing any more", async () => {
+  const server = await serveHttp(HERE, null, async () => await Promise.resolve(new Response("here\n")), 4);
+  const others: Deno.TcpConn[] = [];
+  try {
+    // What is full accepts all the same, and closes: the server is not taken for one that has ended.
+    for (let n = 0; n < 8; n++) {
+      others.push(await Deno.connect({ hostname: "127.0.0.1", port: server.address.port }));
+    }
+    const kept = others[0]!;
+    await kept.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert.ok((await kept.read(new Uint8Array(1024)))! > 0);
+    let isOpen = true;
+    const closed = kept.read(new Uint8Array(16)).catch(() => null).then(() => isOpen = false);
+    await new Promise((resolve) => setTimeout(resolve, WATCH_MS + 1_000));
+    assert.ok(isOpen, "a connection was closed by a server that was taken for dead");
+    for (const connection of others.splice(0)) connection.close();
+    await closed;
+    await until("an answer", 30_000, async () => {
+      const answer = await fetch(urlOf(server.address)).then((response) => response.text(), () => "");
+      return answer === "here\n" ? true : undefined;
+    });
+  } finally {
+    for (const connection of others) connection.close();
     await server.close();
   }
 });
