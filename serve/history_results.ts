@@ -38,6 +38,18 @@ export interface ShownSeries {
 /** Runs that are drawn: a page with more takes a second to appear. */
 const DRAWN = 1_000;
 
+/** Beginnings of the names of figures that answer what was asked, where there are no round trips of a single run. */
+const ANSWERS = ["ndr", "throughput", "quick.rtt", "mesh.delay"];
+
+function answerOf(metrics: readonly MetricInfo[]): MetricInfo | null {
+  for (const begin of ANSWERS) {
+    const [found] = metrics.filter(({ name }) => name === begin || name.startsWith(`${begin}.`))
+      .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+    if (found !== undefined) return found;
+  }
+  return metrics[0] ?? null;
+}
+
 /** See the module. The file is opened for each question, so that it may come later, or be replaced. */
 export class HistoryResults implements Results {
   readonly title = "History";
@@ -65,6 +77,7 @@ export class HistoryResults implements Results {
           ...run.labels,
         },
         series: run.series,
+        single: run.kind === "run",
       })),
     }));
   }
@@ -115,7 +128,7 @@ export class HistoryResults implements Results {
       const metrics = [...history.metrics().values()].filter(({ name }) =>
         drawn.some(({ figures }) => name in figures)
       );
-      const metric = metrics.find(({ name }) => name === wanted) ?? metrics[0] ?? null;
+      const metric = metrics.find(({ name }) => name === wanted) ?? answerOf(metrics);
       // One more, for the first may be of a batch that began before.
       const enough = drawn.length === series.runs || metric === null ||
         observationsOf(drawn, metric.name).length > OBSERVATIONS;

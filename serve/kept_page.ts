@@ -4,7 +4,6 @@
  * @module
  */
 
-import { makeReport } from "../results/answers.ts";
 import { parseDocument } from "../results/document/parse.ts";
 
 /** Whether a kept document is the result of one run. */
@@ -29,12 +28,12 @@ export async function keptPage(text: string, title: string): Promise<string | nu
       return (await import("../results/mesh/page.ts")).meshPage(parseMesh(text), title);
     }
     case "quick": {
-      const { documents = {} }: { documents?: Record<string, unknown> } = JSON.parse(text);
-      const results = Object.entries(documents).map(([file, document]) => ({
-        file,
-        document: parseDocument(JSON.stringify(document)),
-      }));
-      return results.length === 0 ? null : await makeReport(results, { title });
+      const look = JSON.parse(text);
+      const documents = Object.entries(look.documents ?? {}).map(([phase, document]) =>
+        [phase, parseDocument(JSON.stringify(document))] as const
+      );
+      const { quickPage } = await import("../results/quick/page.ts");
+      return quickPage({ ...look, documents: Object.fromEntries(documents) }, title);
     }
     default:
       return null;

@@ -18,6 +18,8 @@ export interface ListedRun {
   labels: Record<string, string>;
   /** Series of the history that it is in. */
   series: readonly string[];
+  /** Whether it is one run, which can be compared with another one. */
+  single: boolean;
 }
 
 /** Which runs are wanted: words that their names, verdicts or labels hold, and labels as a whole. */

@@ -26,6 +26,7 @@ const RESULTS: Results = {
         verdict: "VALID",
         labels: { board: EVIL },
         series: [],
+        single: true,
       })),
       count: 2,
     }),

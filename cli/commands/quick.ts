@@ -114,17 +114,10 @@ async function look(what: QuickOptions): Promise<QuickDocument> {
 }
 
 async function writeReport(document: QuickDocument, report: Output): Promise<void> {
-  const { makeReport } = await import("../../results/answers.ts");
-  const { PHASE_WORDS } = await import("../../controller/quick/missing.ts");
-  const results = document.phases.flatMap(({ phase }) => {
-    const result = document.documents[phase];
-    return result === undefined ? [] : [{ file: PHASE_WORDS[phase], document: result }];
-  });
-  if (results.length === 0) {
-    note(labelled("warning", `${report.name}: nothing was measured that could be drawn`));
-  } else {await report.write(
-      await makeReport(results, { title: `ipbench quick ${document.host ?? "over loopback"}` }),
-    );}
+  const { quickPage } = await import("../../results/quick/page.ts");
+  const page = quickPage(document, `ipbench quick ${document.host ?? "over loopback"}`);
+  if (page === null) note(labelled("warning", `${report.name}: nothing was measured that could be drawn`));
+  else await report.write(page);
 }
 
 function statusOf({ verdict, interrupted }: QuickDocument, strict: boolean): number {

@@ -84,6 +84,7 @@ export class FolderResults implements Results {
         verdict: unfinished ? "" : found[3] as ListedRun["verdict"],
         labels: {},
         series: [],
+        single: true,
         path,
       };
       if (this.#heads.size > 2 * MAX_LISTED) this.#heads.clear();

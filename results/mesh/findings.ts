@@ -20,6 +20,9 @@ const LEAST_RATE_SHARE = 0.2;
 const LEAST_SCATTER_SHARE = 0.005;
 const LEAST_SCATTER_NS = 1000;
 
+/** Links without any traffic that are named; more are counted. */
+const MOST_SILENT = 5;
+
 /** Looks for links and hosts that stand out. */
 export function findOutliers(hosts: readonly MeshHost[], pairs: readonly MeshPair[]): MeshFindings {
   const present = hosts.filter((_, n) =>
@@ -138,11 +141,13 @@ function rateFindings(hosts: readonly MeshHost[], pairs: readonly MeshPair[]): M
   const matrix = matrixOf(
     hosts.length,
     pairs,
-    ({ rate_bps }) => rate_bps === null ? null : Math.log(Math.max(1, rate_bps)),
+    // Nothing is no factor of anything, and is named by itself.
+    ({ rate_bps }) => rate_bps === null || rate_bps === 0 ? null : Math.log(Math.max(1, rate_bps)),
   );
-  if (matrix.flat().every(Number.isNaN)) return { findings: [], summary: [] };
+  const isUnmeasured = matrix.flat().every(Number.isNaN);
+  const { findings, summary } = silentLinks(hosts, pairs);
+  if (isUnmeasured) return { findings, summary };
   const { common, scatter, links, hosts: shares } = standing(matrix, () => 0.01);
-  const findings: MeshFinding[] = [];
   for (const { hosts: ends, value, expected, out, both } of furthest(links, hosts.length, -1).named) {
     const share = 1 - Math.exp(value - expected);
     if (both.some((each) => -each < BOTH_OUT) || share < LEAST_RATE_SHARE) continue;
@@ -178,8 +183,32 @@ function rateFindings(hosts: readonly MeshHost[], pairs: readonly MeshPair[]): M
     });
   }
   const scatterText = formatShare(Math.exp(scatter) - 1);
-  return {
-    findings,
-    summary: findings.length > 0 ? [] : [`no link's rate stands out of the scatter (± ${scatterText})`],
-  };
+  if (findings.length === 0) summary.push(`no link's rate stands out of the scatter (± ${scatterText})`);
+  return { findings, summary };
+}
+
+/** Links of which a direction carried nothing at all. */
+function silentLinks(hosts: readonly MeshHost[], pairs: readonly MeshPair[]): MeshFindings {
+  const silent = pairs.filter(({ rate_bps }) => rate_bps === 0);
+  const rates = pairs.flatMap(({ rate_bps }) => rate_bps === null || rate_bps === 0 ? [] : rate_bps);
+  const expected = rates.sort((a, b) => a - b)[rates.length >> 1] ?? 0;
+  const links = [
+    ...Map.groupBy(silent, ({ from, to }) => `${Math.min(from, to)} ${Math.max(from, to)}`).values(),
+  ];
+  const findings = links.slice(0, MOST_SILENT).map((ways): MeshFinding => {
+    const { from, to } = ways[0]!;
+    const which = ways.length > 1 ? "in both directions" : `from ${nameOf(hosts, from)}`;
+    return {
+      subject: "link",
+      hosts: [from, to],
+      what: "rate",
+      value: 0,
+      expected,
+      deviations: null,
+      chance: null,
+      sentence: `the link ${linkName(hosts, [from, to])} carried nothing ${which}`,
+    };
+  });
+  const more = links.length - findings.length;
+  return { findings, summary: more > 0 ? [`${more} more links carried nothing in a direction`] : [] };
 }

@@ -152,6 +152,25 @@ Deno.test("a link that carries little is named by its factor", () => {
   assert.match(findings[0]!.sentence, /carries little: [\d.]+ Mbit\/s, 9\d(\.\d)? % less/);
 });
 
+Deno.test("a link that carried nothing is named, and the others have their usual scatter", () => {
+  const random = seededRandom(12);
+  const noise = () => 10 * normal(random);
+  const pairs = meshOf(6, {
+    random,
+    noise,
+    rate: (a, b) => a === 1 && b === 2 || isLink(0, 3)(a, b) ? 0 : 1,
+  });
+  const { findings, summary } = findOutliers(hostsOf(6), pairs);
+  assert.deepEqual(findings.map(({ sentence }) => sentence), [
+    "the link h0 – h3 carried nothing in both directions",
+    "the link h1 – h2 carried nothing from h1",
+  ]);
+  assert.ok(!summary.join().includes("rate"), summary.join());
+  const all = findOutliers(hostsOf(6), meshOf(6, { random, noise, rate: () => 0 }));
+  assert.equal(all.findings.length, 5);
+  assert.ok(all.summary.includes("10 more links carried nothing in a direction"));
+});
+
 Deno.test("three hosts tell no link from a host, and that is said", () => {
   const random = seededRandom(11);
   const { findings, summary } = findOutliers(hostsOf(3), meshOf(3, { random }));

@@ -30,7 +30,7 @@ h1{font-size:1.65rem;line-height:1.25;margin:0 0 .35rem;overflow-wrap:anywhere;l
 .neutral{color:var(--muted);background:var(--card);border-color:currentColor}
 .INVALID{color:var(--bad-ink);background:var(--bad-bg);border-color:currentColor}
 .verdict>div{color:var(--ink);min-width:0}
-.tag{display:inline-block;border:1px solid;border-radius:99px;padding:0 .55em;font-size:.75rem;font-weight:600;letter-spacing:.03em}
+.tag{display:inline-block;white-space:nowrap;flex:none;align-self:flex-start;border:1px solid;border-radius:99px;padding:0 .55em;font-size:.75rem;font-weight:600;letter-spacing:.03em}
 nav{position:sticky;top:0;z-index:5;background:var(--card);border-bottom:1px solid var(--line)}
 nav ul{max-width:1040px;margin:0 auto;padding:0 .75rem;display:flex;flex-wrap:nowrap;overflow-x:auto;list-style:none;scrollbar-width:none}
 nav a{display:block;padding:.65rem .5rem;color:var(--muted);text-decoration:none;font-size:.875rem;white-space:nowrap}

@@ -71,7 +71,7 @@ function searchForm(query: URLSearchParams, series: boolean): Markup {
 }
 
 function resultsSection({ title, runs, count }: Listing, query: URLSearchParams, place: number): Markup {
-  const rows = runs.map(({ id, name, started, verdict, labels, series }): Fragment[] => [
+  const rows = runs.map(({ id, name, started, verdict, labels, series, single }): Fragment[] => [
     html`<a href="/runs/${id}">${name}</a>`,
     started === "" ? "–" : formatDate(started),
     verdict !== "" && html`<span class="tag ${verdict}">${verdict}</span>`,
@@ -83,14 +83,17 @@ function resultsSection({ title, runs, count }: Listing, query: URLSearchParams,
         `
       ),
     ],
-    choice("a", id, name),
-    choice("b", id, name),
+    single && choice("a", id, name),
+    single && choice("b", id, name),
   ]);
+  const comparable = runs.some(({ single }) => single);
   return html`
     <section aria-labelledby="h-results-${place}"><h2 id="h-results-${place}">${title}</h2>
       <form action="/compare">
-        <p class="quiet">${count} ${count === 1 ? "run" : "runs"}. <button>Compare A with B</button></p>
-        ${table(
+        <p class="quiet">${count} ${count === 1 ? "run" : "runs"}. ${comparable && html`
+          <button>Compare A with B</button>
+        `}</p>
+        ${rows.length > 0 && table(
           title,
           [{ name: "Run" }, { name: "Started" }, { name: "Verdict" }, { name: "Labels" }, { name: "A" }, {
             name: "B",

@@ -111,7 +111,7 @@ export function seriesPage(shown: ShownSeries, query: URLSearchParams): string {
   const comparable = series.kind === "run";
   const machineText = (word: string, of: SeriesEntry["testers"]) =>
     of.map((machine) => html`<p class="sub">${word} ${machineFacts(machine)}</p>`);
-  const title = `${testText(series)}, ${loadText(series)}`;
+  const title = [testText(series), loadText(series)].filter((text) => text !== "").join(", ");
   return page(
     title,
     html`

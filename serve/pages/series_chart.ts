@@ -49,6 +49,7 @@ export function historyChart(
   const of = (verdict: SeriesRun["verdict"]) => points.filter(({ run }) => run.verdict === verdict);
   const usable = points.filter(({ run }) => run.verdict !== "INVALID");
   const frameOf = boundsOf(usable.map(({ value }) => value));
+  const widest = Math.max(...[frameOf.min, frameOf.max].map((value) => figureText(metric, value).length));
   const outside = usable.filter(({ value }) => value < frameOf.min || value > frameOf.max).length;
   const marks: [name: SeriesRun["verdict"], tone: ColourName, symbol: string][] = [
     ["SUSPECT", "c2", "emptyCircle"],
@@ -71,7 +72,10 @@ export function historyChart(
       })),
     ],
     options: (frame) => ({
-      grid: { ...grid(frame), left: frame.narrow ? 64 : 80 },
+      grid: {
+        ...grid(frame),
+        left: frame.narrow ? Math.max(64, 6 * widest + 14) : Math.max(80, 7 * widest + 14),
+      },
       xAxis: axis(
         {
           type: "value",

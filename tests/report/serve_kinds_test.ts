@@ -1,0 +1,177 @@
+/**
+ * Pages of what the history has beside single runs, in a real browser: a search, RFC 2544's benchmarks, a mesh, a quick look, and
+ * the series of each. Skipped where Debian's chromium is not installed.
+ */
+import assert from "node:assert/strict";
+import { type Browser, chromium } from "playwright-core";
+import { parseGoal } from "../../controller/search/goal.ts";
+import { History, meshRun, pointsOf, quickRun, rfc2544Run, searchRun } from "../../history/mod.ts";
+import { findOutliers } from "../../results/mesh/findings.ts";
+import type { MeshDocument, MeshPair } from "../../results/mesh/document.ts";
+import { HistoryResults } from "../../serve/history_results.ts";
+import { LiveRuns } from "../../serve/live_runs.ts";
+import { startPages } from "../../cli/serving/page_server.ts";
+import { CHROMIUM, CHROMIUM_FLAGS, hasChromium } from "../fixtures/browser.ts";
+import { makeDocument } from "../fixtures/documents.ts";
+import { TemporaryFolder } from "../fixtures/folders.ts";
+import { emptyCharts, overlaps, pageWidth } from "../fixtures/page_checks.js";
+import { quickDocument, quickPhase, quickTrips } from "../fixtures/quick.ts";
+import { makeRfc2544, makeSearch } from "../fixtures/searches.ts";
+
+const HOSTS = ["alpha", "beta", "gamma", "delta"];
+/** A reason as testers give them, which is long. */
+const REASON =
+  "the tester's loop stood still 4 times for more than 0.200 ms, 94.60 % of the measured phase, the longest time for " +
+  "88.039 ms: something else runs on its processor (try cpu= and rt=)";
+
+/** All pairs of four hosts, of which one direction is slow, two carried nothing, and one is INVALID. */
+function mesh(): MeshDocument {
+  const hosts = HOSTS.map((name) => ({ name, host: name, port: 8036, targetPort: 8037, address: name }));
+  const pairs = HOSTS.flatMap((_, from) =>
+    HOSTS.flatMap((_, to): MeshPair[] =>
+      from === to ? [] : [{
+        from,
+        to,
+        round: 1,
+        delay: {
+          min_ns: 10_000,
+          p50_ns: from + to === 5 ? 900_000 : 20_000,
+          p99_ns: 950_000,
+          max_ns: 990_000,
+        },
+        sent: 200,
+        lost: 0,
+        rate_bps: from + to === 1 ? 0 : 200e6,
+        verdict: from === 0 && to === 2 ? "INVALID" : "VALID",
+        reason: from === 0 && to === 2 ? REASON : null,
+      }]
+    )
+  );
+  return {
+    format: "ipbench-mesh/1",
+    ipbench: { version: "1.0.0", build: "test" },
+    started: "2026-11-29T06:00:00.000Z",
+    ended: "2026-11-29T06:00:10.000Z",
+    interrupted: false,
+    hosts,
+    rounds: 3,
+    delay_args: "socktype=udp",
+    rate_args: "direction=up",
+    both: true,
+    pairs,
+    ...findOutliers(hosts, pairs),
+  };
+}
+
+/** A history of one of each, and what the pages of each have to show first. */
+async function fill(path: string): Promise<{ id: string; answers: RegExp[]; figure: RegExp }[]> {
+  const result = makeDocument({ samples: 500, intervals: 5 });
+  const identity = pointsOf(result).points[0]!.identity;
+  const search = searchRun(await makeSearch({ seed: 1, capacity: 200e6 }, parseGoal("ndr")), identity);
+  const frames = rfc2544Run(
+    await makeRfc2544({ framesPerSecond: 1e6, bytesPerSecond: 1e8, buffer: 5000 }),
+    identity,
+  );
+  const up = quickPhase("up", { up_bps: 934e6, rtt: quickTrips(7), full_ns: 6e6, rpm: 8_000, loss: 0.001 });
+  const look = quickRun(quickDocument({
+    phases: [quickPhase("idle", { rtt: quickTrips(0.2) }), up],
+    findings: [{ code: "queue", text: "A full queue adds 6 ms." }],
+    documents: { idle: result },
+  }));
+  const all = meshRun(mesh());
+  using history = History.open(path, "write");
+  for (const run of [search, frames, look, all]) history.add(run);
+  return [
+    { id: search.id, answers: [/ndr/, /Mbit\/s/], figure: /^ndr/ },
+    { id: frames.id, answers: [/64 bytes/, /frames\/s/], figure: /^throughput.64 / },
+    { id: look.id, answers: [/A full queue adds 6 ms\./, /VALID/], figure: /^quick.rtt/ },
+    {
+      id: all.id,
+      answers: [/FOUND/, /the link alpha – beta carried nothing in both directions/],
+      figure: /^mesh.delay /,
+    },
+  ];
+}
+
+/** Opens a page and returns its heading's box of answers, when nothing in it is wrong. */
+async function look(browser: Browser, url: string, width: number, colorScheme: "light" | "dark") {
+  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+  const where = `${new URL(url).pathname} at ${width}, ${colorScheme}`;
+  const complaints: string[] = [];
+  page.on("console", (message) => complaints.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+  page.on("request", (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (origin !== new URL(url).origin && protocol !== "data:") complaints.push(`request: ${request.url()}`);
+  });
+  const answer = await page.goto(url);
+  assert.equal(answer!.status(), 200, where);
+  assert.deepEqual(complaints, [], where);
+  assert.ok(await page.evaluate(pageWidth) <= width, `${where} is wider than the window`);
+  assert.deepEqual(await page.evaluate(overlaps), [], where);
+  assert.deepEqual(await page.evaluate(emptyCharts), [], where);
+  const tags = await page.locator(".tag").evaluateAll((all) =>
+    all.map((tag) => {
+      const { height } = (tag as unknown as { getBoundingClientRect(): { height: number } })
+        .getBoundingClientRect();
+      return height;
+    })
+  );
+  assert.ok(tags.every((height) => height < 30), `${where}: a verdict is broken into lines`);
+  return page;
+}
+
+Deno.test(
+  {
+    name: "pages of searches, meshes and quick looks",
+    ignore: !hasChromium(),
+    sanitizeOps: false,
+    sanitizeResources: false,
+  },
+  async () => {
+    using folder = TemporaryFolder.make();
+    const path = `${folder.path}/history.sqlite`;
+    const kinds = await fill(path);
+    const history = new HistoryResults(path);
+    const runs = new LiveRuns();
+    const server = await startPages(
+      { host: "127.0.0.1", port: 0 },
+      { runs, results: [history], history },
+      {},
+    );
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+    try {
+      const seriesOf = new Map(
+        (await history.list({ words: [], labels: {}, limit: 10, offset: 0 })).runs.map((
+          { id, series },
+        ) => [id, series[0]!]),
+      );
+      for (const { id, answers, figure } of kinds) {
+        for (
+          const [width, scheme] of [[1280, "light"], [390, "dark"], [390, "light"], [1280, "dark"]] as const
+        ) {
+          const page = await look(browser, `${server.url}runs/${id}`, width, scheme);
+          const first = page.locator(".verdict").first();
+          for (const words of answers) assert.match(await first.innerText(), words);
+          assert.ok((await first.boundingBox())!.y < 450, "the answer stands first");
+          await page.close();
+        }
+        for (const [width, scheme] of [[1280, "light"], [390, "dark"]] as const) {
+          const page = await look(browser, `${server.url}series/${seriesOf.get(id)}`, width, scheme);
+          assert.match(await page.locator("figure h3").innerText(), figure);
+          assert.doesNotMatch(await page.locator("h1").innerText(), /,\s*$/);
+          await page.close();
+        }
+      }
+      const list = await look(browser, server.url, 390, "dark");
+      assert.equal(await list.locator("input[type=checkbox]").count(), 0, "they cannot be compared");
+      assert.equal(
+        await list.locator("td a", { hasText: /^(quick|mesh|search|rfc2544)/ }).count(),
+        kinds.length,
+      );
+    } finally {
+      await browser.close();
+      await server.close();
+    }
+  },
+);
