@@ -14,7 +14,6 @@ static struct sender sum_of(const struct sender *senders, const struct ipb_threa
 		const struct sender *s = &senders[i];
 		all.bps += s->bps;
 		all.size = s->size;
-		all.test_ns = s->test_ns;
 		all.sequence += s->sequence;
 		all.measured += s->measured;
 		all.again += s->again;
@@ -22,8 +21,9 @@ static struct sender sum_of(const struct sender *senders, const struct ipb_threa
 		all.given_up += s->given_up;
 		all.failure = s->failure != 0 ? s->failure : all.failure;
 		all.window_start_ns = s->window_start_ns;
-		all.window_end_ns = s->window_end_ns;
+		all.window_end_ns = s->window_end_ns > all.window_end_ns ? s->window_end_ns : all.window_end_ns;
 	}
+	all.test_ns = all.window_end_ns > all.window_start_ns ? all.window_end_ns - all.window_start_ns : 0;
 	return all;
 }
 
@@ -58,7 +58,7 @@ int discard_marshal(const struct sender *senders, const struct ipb_threads *thre
 	ipb_writer_init(&w, *data, (size_t)*size);
 	ipb_write_u64(&w, bytes);
 	ipb_write_u64(&w, us);
-	/* Before a test was set up there is no time, and no rate. */
+	/* Before a test has run there is no time, and no rate. */
 	ipb_write_u64(&w, all.test_ns > 0 ? (uint64_t)((double)bytes * 8e9 / (double)all.test_ns) : 0);
 	ipb_write_u64(&w, all.measured);
 	ipb_write_u64(&w, all.size);

@@ -1,6 +1,7 @@
 /* discard's result; see result.h.  SPDX-License-Identifier: MIT */
 #include "result.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -118,6 +119,9 @@ static void threads_json(struct ipb_json *j, const struct result *r)
 	ipb_json_end_array(j);
 }
 
+/* No attempt to send fails with this one: it is a sender's word for the end that it was asked for. */
+static int is_cut_off(const struct result *r) { return r->failure == ECANCELED; }
+
 static void reasons(struct ipb_json *j, const struct result *r)
 {
 	char cause[128], who[160];
@@ -129,7 +133,9 @@ static void reasons(struct ipb_json *j, const struct result *r)
 		ipb_results_reason(j, 0, "rate-not-reached",
 		                   "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets%s",
 		                   r->requested_bps, r->given_up, at_limit(r, who, sizeof who));
-	if (r->failed > 0 && r->failure > 0 && r->failure < 4096)
+	if (is_cut_off(r))
+		ipb_results_reason(j, 1, "stopped", "the test was stopped before its end");
+	if (r->failed > 0 && r->failure > 0 && r->failure < 4096 && !is_cut_off(r))
 		ipb_results_reason(j, 0, "send-failures", "%" PRIu64 " attempts to send failed; the last: %s", r->failed,
 		                   strerror_r((int)r->failure, cause, sizeof cause));
 	else if (r->failed > 0)

@@ -250,6 +250,17 @@ static int run(struct sender *s, uint64_t start, struct ipb_error *err)
 	return 0;
 }
 
+/* Of a phase that was cut off there is no more than this. */
+static void end_early(struct sender *s)
+{
+	const uint64_t now = ipb_now_ns();
+
+	if (!ipb_stop_asked(s->stopping) || now >= s->window_end_ns)
+		return;
+	s->window_end_ns = now > s->window_start_ns ? now : s->window_start_ns;
+	s->failure = ECANCELED;
+}
+
 int sender_run(struct sender *s, struct ipb_error *err)
 {
 	const uint64_t now_ns = ipb_now_ns(), start = s->start_ns > now_ns ? s->start_ns : now_ns;
@@ -259,5 +270,6 @@ int sender_run(struct sender *s, struct ipb_error *err)
 	s->window_end_ns = s->window_start_ns + s->test_ns;
 	if ((s->inject != NULL ? inject_run(s, start, err) : run(s, start, err)) < 0)
 		return -1;
+	end_early(s);
 	return end(s, err);
 }

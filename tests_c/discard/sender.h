@@ -47,7 +47,7 @@ struct sender {
 	uint64_t sequence, measured, again, failed, given_up;
 	uint64_t handed_over; /* packets that the kernel took */
 	int failure;        /* error number of the last of those that failed; 0: none did */
-	uint64_t window_start_ns, window_end_ns;
+	uint64_t window_start_ns, window_end_ns; /* as they were: a sender that is asked to stop measures no longer than until then */
 };
 
 /* Opens the socket: raw frames to a MAC address, or UDP to host:port. 0, or -1 and a sentence. */

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,47 @@ static void threads_are_senders_of_their_own(void **state)
 	}
 }
 
+static void *stop_later(void *arg)
+{
+	struct timeval stamp;
+
+	(void)arg;
+	usleep(700000);
+	ipbench_plugin.stop(&stamp);
+	return NULL;
+}
+
+/* Of a phase of a minute that is stopped within a second the rate is that of the second. */
+static void what_was_cut_off_is_not_counted_in(void **state)
+{
+	char name[] = "127.0.0.1", args[] = "socktype=udp,bps=1600k,size=100,warmup=0,duration=60,threads=2", *wire, *json;
+	struct client_data d = { .valid = 1 };
+	struct timeval stamp;
+	struct result r;
+	int port, fd = listener(&port), size;
+	pthread_t stopper;
+
+	(void)state;
+	assert_int_equal(ipbench_plugin_ext.attach(&host), 0);
+	assert_int_equal(ipbench_plugin.setup(name, port, args), 0);
+	assert_int_equal(pthread_create(&stopper, NULL, stop_later, NULL), 0);
+	const uint64_t begin_ns = ipb_now_ns();
+	assert_int_equal(ipbench_plugin.start(&stamp), 0);
+	const uint64_t took_ns = ipb_now_ns() - begin_ns;
+	pthread_join(stopper, NULL);
+	assert_int_equal(ipbench_plugin.marshall(&wire, &size, 0), 0);
+	assert_int_equal(ipbench_plugin.unmarshall(wire, size, &d.data, &d.size), 0);
+	assert_int_equal(ipbench_plugin_ext.results(&d, &json), 0);
+	assert_int_equal(result_parse(&d, &r), 0);
+	assert_true(r.sends > 0 && r.window_end_ns - r.window_start_ns < took_ns && r.us <= took_ns / 1000);
+	assert_true(llabs((long long)r.sent_bps - (long long)(r.bytes * 8000000 / r.us)) <= (long long)r.sent_bps / 1000);
+	assert_non_null(strstr(json, "\"stopped\""));
+	ipbench_plugin.unmarshall_cleanup(&d.data);
+	ipbench_plugin.marshall_cleanup(&wire);
+	ipbench_plugin_ext.results_cleanup(&json);
+	close(fd);
+}
+
 /* The original's names of arguments mean the same; both at once would be a contradiction. */
 static void each_argument_has_two_names(void **state)
 {
@@ -314,6 +356,7 @@ int main(void)
 		                            cmocka_unit_test(the_cause_is_the_real_one),
 		                            cmocka_unit_test(threads_are_senders_of_their_own),
 		                            cmocka_unit_test(a_phase_without_a_packet_is_no_result),
-		                            cmocka_unit_test(what_this_machine_refuses_for_a_while_ends_nothing) };
+		                            cmocka_unit_test(what_this_machine_refuses_for_a_while_ends_nothing),
+		                            cmocka_unit_test(what_was_cut_off_is_not_counted_in) }; /* last: a process that was stopped stays so */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
