@@ -18,8 +18,9 @@ const MAX_FRAME_BYTES = 65_535;
  * more, and there may be thousands of connections.
  */
 const ROOM_BYTES = 2 * 1024;
-/** Bytes that one read takes: few of a connection on which little happens, four times as many when that is too few. */
-const READ_BYTES = { least: 512, most: 32 * 1024 } as const;
+/** Bytes that one read takes; in the middle of a frame, as many as its reader has room for. */
+const READ_BYTES = 512;
+const NO_BYTES = new Uint8Array(0);
 /** Channels that are open at the same time. */
 const MAX_CHANNELS = 16;
 
@@ -68,7 +69,7 @@ export class Channels {
   constructor(
     stream: ByteStream,
     onOpen: ((channel: Channel) => void) | null = null,
-    rest: Uint8Array = new Uint8Array(0),
+    rest: Uint8Array = NO_BYTES,
   ) {
     this.#stream = stream;
     this.#onOpen = onOpen;
@@ -108,7 +109,7 @@ export class Channels {
   }
 
   /** Sends one frame, when those before it have been sent. */
-  async send(id: number, kind: number, content: Uint8Array = new Uint8Array(0)): Promise<void> {
+  async send(id: number, kind: number, content: Uint8Array = NO_BYTES): Promise<void> {
     while (this.#writing !== null) await this.#writing;
     if (this.#closed) throw new ChannelError("the connection is closed");
     const frame = new Uint8Array(HEAD_BYTES + content.length);
@@ -147,7 +148,7 @@ export class Channels {
   async #run(rest: Uint8Array): Promise<Error | null> {
     let head = 0, headFilled = 0, contentLeft = 0;
     let failure: Error | null = null;
-    let buffer = new Uint8Array(READ_BYTES.least);
+    const own = new Uint8Array(READ_BYTES);
     try {
       for (let got: Uint8Array | null = rest; got !== null;) {
         for (let at = 0; at < got.length;) {
@@ -160,17 +161,23 @@ export class Channels {
             const part = got.subarray(at, at + contentLeft);
             at += part.length;
             contentLeft -= part.length;
-            const full = this.#find(head >>> 24)?.received(part) ?? null;
-            if (full !== null) await full;
+            const full = this.#find(head >>> 24)?.received(part, contentLeft > 0);
+            if (full) await full;
           }
           if (contentLeft === 0) headFilled = 0;
         }
-        const { length }: Uint8Array = got;
-        if (length < buffer.length) {
-          if (buffer.length > READ_BYTES.least) buffer = new Uint8Array(READ_BYTES.least);
-        } else if (length < READ_BYTES.most) buffer = new Uint8Array(4 * length);
-        const count = await this.#stream.read(buffer);
-        got = count === null ? null : buffer.subarray(0, count);
+        const reader = contentLeft > READ_BYTES ? this.#find(head >>> 24) : undefined;
+        const into = reader?.awaits ?? null;
+        if (into === null) {
+          const count: number | null = await this.#stream.read(own);
+          got = count === null ? null : own.subarray(0, count);
+          continue;
+        }
+        const count = await this.#stream.read(into.subarray(0, contentLeft));
+        got = count === null ? null : NO_BYTES;
+        reader!.filled(count ?? 0);
+        contentLeft -= count ?? 0;
+        if (contentLeft === 0) headFilled = 0;
       }
       if (headFilled > 0) failure = new ChannelError("the connection ended in the middle of a frame");
     } catch (error) {
@@ -194,6 +201,12 @@ export class Channels {
   }
 }
 
+/** Whoever waits for bytes of a channel, or for their end. */
+interface Taker extends PromiseWithResolvers<Uint8Array<ArrayBuffer> | null> {
+  /** Where they may go without a copy of their own in between. */
+  into: Uint8Array<ArrayBuffer> | null;
+}
+
 /** One of the conversations; it can be used like a connection. */
 export class Channel implements ByteStream {
   #received: Uint8Array<ArrayBuffer>[] = [];
@@ -201,8 +214,7 @@ export class Channel implements ByteStream {
   #ended = false;
   #closed = false;
   #wrote = false;
-  /** Whoever waits for bytes, or for their end. */
-  #taker: PromiseWithResolvers<Uint8Array<ArrayBuffer> | null> | null = null;
+  #taker: Taker | null = null;
   /** The connection, which waits until there is room. */
   #room: PromiseWithResolvers<void> | null = null;
 
@@ -213,9 +225,10 @@ export class Channel implements ByteStream {
   constructor(readonly id: number, readonly all: Channels) {}
 
   /** Reads what there is; `null` at the end. Not for several readers at the same time. */
-  async read(into: Uint8Array): Promise<number | null> {
-    const piece = await this.take();
+  async read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    const piece = await this.#take(into);
     if (piece === null) return null;
+    if (piece.buffer === into.buffer) return piece.length;
     const part = piece.subarray(0, into.length);
     into.set(part);
     if (part.length < piece.length) {
@@ -227,7 +240,11 @@ export class Channel implements ByteStream {
 
   /** Gives the next piece as it has come; `null` at the end. Not for several readers at the same time. */
   take(): Promise<Uint8Array<ArrayBuffer> | null> {
-    this.#taker = Promise.withResolvers();
+    return this.#take(null);
+  }
+
+  #take(into: Uint8Array<ArrayBuffer> | null): Promise<Uint8Array<ArrayBuffer> | null> {
+    this.#taker = { ...Promise.withResolvers<Uint8Array<ArrayBuffer> | null>(), into };
     const { promise } = this.#taker;
     this.#serve();
     return promise;
@@ -261,15 +278,34 @@ export class Channel implements ByteStream {
     if (!this.all.closed) this.all.send(this.id, KIND.close).catch(() => {});
   }
 
-  /** The connection has bytes for it; gives what to wait for when it has no room for more. */
-  received(bytes: Uint8Array): Promise<void> | null {
+  /**
+   * The connection has bytes for it.
+   *
+   * @param bytes valid until this returns
+   * @param more whether the frame has more of them, before which nothing else can come
+   * @returns what to wait for when it has no room for more, or nobody wants it yet
+   */
+  received(bytes: Uint8Array, more: boolean): Promise<void> | null {
     if (this.#closed || this.#ended) return null;
     this.#received.push(bytes.slice());
     this.#bytes += bytes.length;
     this.#serve();
-    if (this.#bytes < ROOM_BYTES) return null;
+    if (this.#bytes < ROOM_BYTES && !(more && this.#taker === null)) return null;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;
+  }
+
+  /** Where whoever waits wants the next bytes, all that came before having been read; `null` when nobody does. */
+  get awaits(): Uint8Array<ArrayBuffer> | null {
+    return this.#taker?.into ?? null;
+  }
+
+  /** So many bytes are where they were awaited, unless nobody awaits them any more. */
+  filled(count: number): void {
+    const taker = this.#taker;
+    if (taker === null || taker.into === null || count === 0) return;
+    this.#taker = null;
+    taker.resolve(taker.into.subarray(0, count));
   }
 
   /** The other end sends no more; with `closed` it reads no more either. */
@@ -290,7 +326,7 @@ export class Channel implements ByteStream {
       taker.resolve(piece);
     } else if (this.#closed) taker.reject(new Deno.errors.BadResource("the channel is closed"));
     else if (this.#ended) taker.resolve(null);
-    else return;
+    else return this.#makeRoom();
     this.#taker = null;
   }
 

@@ -135,3 +135,36 @@ Deno.test("property: frames cut anywhere are the same conversation", async () =>
     b.close();
   }
 });
+
+Deno.test("property: a large frame is read into the buffer of whoever waits, whatever its size", async () => {
+  for (const size of [1, 100, 511, 513, 4_000, 100_000]) {
+    const { ours, theirs, opened } = await pair();
+    const channel = await ours.open(), other = await ours.open();
+    await soon(() => opened.length === 2);
+    const sent = crypto.getRandomValues(new Uint8Array(60_000));
+    const writing = opened[0]!.write(sent).then(() => opened[1]!.write(new Uint8Array([7])));
+    const got: number[] = [];
+    for (const buffer = new Uint8Array(size); got.length < sent.length;) {
+      got.push(...buffer.subarray(0, (await channel.read(buffer))!));
+    }
+    assert.deepEqual(Uint8Array.from(got), sent);
+    await writing;
+    assert.deepEqual(await other.take(), new Uint8Array([7]));
+    ours.close();
+    theirs.close();
+  }
+});
+
+Deno.test("a frame that nobody reads any more is passed over", async () => {
+  const { ours, theirs, opened } = await pair();
+  const first = await ours.open(), second = await ours.open();
+  await soon(() => opened.length === 2);
+  const writing = opened[0]!.write(new Uint8Array(60_000)).then(() => opened[1]!.write(new Uint8Array([7])));
+  const waiting = first.read(new Uint8Array(1_000));
+  assert.ok((await waiting)! > 0);
+  first.close();
+  assert.deepEqual(await second.take(), new Uint8Array([7]));
+  await writing;
+  ours.close();
+  theirs.close();
+});

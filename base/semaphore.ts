@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withinTurns } from "./deadline.ts";
+import { within, withinTurns } from "./deadline.ts";
 
 /** Runs a task when it is its turn. */
 export type Turn = <T>(task: () => Promise<T>) => Promise<T>;
@@ -68,4 +68,30 @@ export async function inLane(lanes: Semaphore, ms: number, task: () => Promise<v
     await withinTurns(work.catch(() => {}), ms);
   });
   await work;
+}
+
+/**
+ * Runs a task for each of many in lanes: who is slow keeps nobody waiting, and those that wait for a lane take no memory.
+ *
+ * @param items whom for, in their order
+ * @param lanes how many there are
+ * @param ms how long a task stays in its lane, in milliseconds; it then goes on beside the others
+ * @param task what to run; never rejects
+ */
+export async function eachInLane<T>(
+  items: Iterable<T>,
+  lanes: number,
+  ms: number,
+  task: (item: T) => Promise<void>,
+): Promise<void> {
+  const left = items[Symbol.iterator]();
+  const slow: Promise<void>[] = [];
+  const lane = async () => {
+    for (let next = left.next(); next.done !== true; next = left.next()) {
+      const work = task(next.value);
+      if (!await within(work, ms)) slow.push(work);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  await Promise.all(slow);
 }

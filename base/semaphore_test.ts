@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Semaphore } from "./semaphore.ts";
+import { eachInLane, Semaphore } from "./semaphore.ts";
 
 Deno.test("a semaphore runs no more than its capacity at once, in order, and frees after a failure", async () => {
   const semaphore = new Semaphore(2);
@@ -54,4 +54,32 @@ Deno.test("light tasks share a semaphore, a heavy one has it alone, and nobody o
   await end(3);
   assert.deepEqual(started, [0, 1, 2, 3, 4]);
   await end(4);
+});
+
+Deno.test("each of many has its turn in a lane, and one that is slow keeps no lane", async () => {
+  const ends = new Map<number, () => void>();
+  const begun: number[] = [];
+  let done = false;
+  const all = eachInLane([0, 1, 2, 3, 4], 2, 20, (n) => {
+    begun.push(n);
+    return n < 2 ? new Promise<void>((resolve) => ends.set(n, resolve)) : Promise.resolve();
+  }).then(() => done = true);
+  assert.deepEqual(begun, [0, 1], "two lanes");
+  ends.get(1)!();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.deepEqual(begun, [0, 1, 2, 3, 4]);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.ok(!done, "the slow one is waited for");
+  ends.get(0)!();
+  await all;
+
+  begun.length = 0;
+  const blocked = eachInLane([0, 1], 1, 20, (n) => {
+    begun.push(n);
+    return new Promise<void>((resolve) => ends.set(n, resolve));
+  });
+  assert.deepEqual(begun, [0]);
+  while (begun.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const end of ends.values()) end();
+  await blocked;
 });

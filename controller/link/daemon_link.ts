@@ -6,6 +6,7 @@
 
 import type { ByteStream } from "../../base/channels.ts";
 import { messageOf } from "../../base/errors.ts";
+import { giveBack, lend } from "./lent_buffers.ts";
 import { monotonicNowNs } from "../../ffi/mod.ts";
 import {
   type Command,
@@ -39,7 +40,6 @@ export interface Wired extends ByteStream {
 }
 
 const READ_CHUNK_BYTES = 512;
-const BODY_CHUNK_BYTES = 16 * 1024;
 
 type ReceivedEffect = Exclude<DialogueEffect, { type: "broken" }>;
 
@@ -192,11 +192,13 @@ export class DaemonLink {
     take: (chunk: Uint8Array) => Promise<void>,
   ): Promise<void> {
     const deadline = performance.now() + wholeMs;
-    const room = Math.max(1, Math.min(size, BODY_CHUNK_BYTES));
-    const chunk = this.#conn.take === undefined ? new Uint8Array(room) : null;
+    const chunk = lend();
     for (let passed = 0;;) {
       const effect = this.#step();
-      if (effect?.type === "end") return;
+      if (effect?.type === "end") {
+        if (this.#reader.buffered === 0) giveBack(chunk);
+        return;
+      }
       if (effect?.type === "data") {
         await take(effect.chunk);
         passed += effect.chunk.length;
@@ -215,7 +217,7 @@ export class DaemonLink {
       }
       const got = await coming;
       DaemonLink.#pieces++;
-      this.#feed(got);
+      this.#feed(got, true);
     }
   }
 
@@ -248,10 +250,14 @@ export class DaemonLink {
     }
   }
 
-  /** Gives the parser what was read; the end of file goes through the dialogue, which knows what it means. */
-  #feed(got: Uint8Array | null): void {
+  /**
+   * Gives the parser what was read; the end of file goes through the dialogue, which knows what it means.
+   *
+   * @param isGiven whether nobody else uses the bytes until the parser has given them on
+   */
+  #feed(got: Uint8Array | null, isGiven = this.#conn.take !== undefined): void {
     this.lastReadNs = monotonicNowNs();
-    if (got !== null) return this.#conn.take === undefined ? this.#reader.push(got) : this.#reader.give(got);
+    if (got !== null) return isGiven ? this.#reader.give(got) : this.#reader.push(got);
     try {
       this.#reader.end();
     } catch (error) {
@@ -270,7 +276,7 @@ export class DaemonLink {
   }
 
   #next(into: Uint8Array<ArrayBuffer> | null = null): Promise<Uint8Array | null> {
-    if (this.#conn.take !== undefined) return this.#conn.take();
+    if (into === null && this.#conn.take !== undefined) return this.#conn.take();
     const chunk = into ?? (this.#chunk ??= new Uint8Array(READ_CHUNK_BYTES));
     return this.#conn.read(chunk).then((count) => count === null ? null : chunk.subarray(0, count));
   }

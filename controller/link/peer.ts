@@ -52,8 +52,7 @@ type Ownership = "none" | "taken" | "over";
 /** A peer without extensions may take one `recv` for one command, so commands that nothing answers stay apart. */
 const UNANSWERED_GAP_MS = 200;
 /** After `--reset`, the old test needs a moment to die before HELLO is accepted. */
-const BUSY_RETRIES = 20;
-const BUSY_RETRY_MS = 100;
+const BUSY_RETRIES = 20, BUSY_RETRY_MS = 100;
 /** The same with an original daemon, which is freed anew each time. */
 const ORIGINAL_RETRIES = 2;
 
@@ -271,6 +270,7 @@ export class Peer {
     }
     this.#ownership = "over";
     connection.close();
+    this.#connection = null;
   }
 
   /**

@@ -71,18 +71,22 @@ export class SideChannel {
   }
 
   /**
-   * Begins to watch.
+   * Begins to watch, unless that is over already.
    *
    * @param onReport called for each report of a running test
    * @param everyMs from one report to the next; `undefined`: as often as the daemon has it
+   * @returns when the daemon has been asked; never rejects
    */
-  watch(onReport: (report: ProgressReport) => void, everyMs?: number): void {
-    this.#watching = this.#watch(onReport, everyMs);
+  async watch(onReport: (report: ProgressReport) => void, everyMs?: number): Promise<void> {
+    if (this.#ending !== null) return;
+    const asked = this.connection.send({ name: "WATCH", ...everyMs !== undefined && { everyMs } });
+    this.#watching = this.#watch(asked, onReport);
+    await asked.catch(() => {}); // `#watch` has the same error
   }
 
-  async #watch(onReport: (report: ProgressReport) => void, everyMs?: number): Promise<void> {
+  async #watch(asked: Promise<void>, onReport: (report: ProgressReport) => void): Promise<void> {
     try {
-      await this.connection.send({ name: "WATCH", ...everyMs !== undefined && { everyMs } });
+      await asked;
       for (let received = await this.connection.receive(null); received.type === "progress";) {
         if (received.report !== null) onReport(received.report);
         received = await this.connection.receive(null);

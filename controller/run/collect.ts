@@ -16,7 +16,7 @@ import { pause, withDeadline } from "../../base/deadline.ts";
 import { wrongStamps, wrongWindow } from "../outcome/plausible.ts";
 import type { Peer, RawResult, ResultHead } from "../link/peer.ts";
 import { ResultStore } from "../store/result_store.ts";
-import { inLane, Semaphore } from "../../base/semaphore.ts";
+import { eachInLane, inLane, Semaphore } from "../../base/semaphore.ts";
 import { probesEach } from "./start.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
@@ -29,6 +29,8 @@ const REPORTS_PER_SECOND = 2_000;
 /** Results that are received at the same time, and after how long a slow one no longer counts as one of them. */
 const TRANSFERS = 128;
 const TRANSFER_LANE_MS = 250;
+/** After this a tester is asked for its progress beside the others that are: nobody waits for it. */
+const WATCH_LANE_MS = 50;
 /** Phases of a test after the measured one. */
 const AFTER_MEASURED = ["cooldown", "drain", "done"];
 
@@ -52,7 +54,9 @@ export async function collectAll(state: RunState, agreement: Agreement): Promise
   const shows = { store, lanes, turn: new Semaphore(state.parts.limits.handBytes) };
   const meters = state.targets.map((target) => collectTarget(state, target, agreement, shows));
   const everyMs = watchEveryMs(clients.length);
-  for (const client of clients) client.side?.watch((report) => passOn(state, client, report), everyMs);
+  void eachInLane(clients, state.parts.limits.parallel, WATCH_LANE_MS, async (client) => {
+    await client.side?.watch((report) => passOn(state, client, report), everyMs);
+  });
   const collected = clients.map((client) => collectClient(state, client, agreement, readers));
   state.halt = () => halt(state, clients, collected);
   await state.unlessStopped(Promise.all(collected));
@@ -171,6 +175,8 @@ async function collectClient(
     const after = await clockAfter(state, client);
     noteLinks(state, client, times.stamps, after, times.used);
     if (after !== null) await state.setClient(client.index, timing(client, times, agreement, after));
+    // Thousands of dialogues that are over are not to be kept to the end. Those of originals end in the original's order.
+    if (client.peer.has("form")) await client.peer.quit();
   });
 }
 
@@ -252,6 +258,7 @@ async function clockAfter(state: RunState, run: ClientRun | TargetRun): Promise<
   run.during = await run.keeper?.close() ?? [];
   run.keeper = null;
   const probes = run.side === null ? [] : await run.side.finish(probesAfter(state));
+  run.side = null;
   let after: OffsetInterval | null = null, sound = run.before?.consistent !== false;
   try {
     after = probes.length === 0 ? null : combineProbes(probes);

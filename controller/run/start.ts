@@ -7,7 +7,7 @@
 import { monotonicNowNs } from "../../ffi/mod.ts";
 import { combineProbes, offsetAt, type OffsetInterval } from "../link/clock_estimate.ts";
 import { pause } from "../../base/deadline.ts";
-import { inLane, Semaphore } from "../../base/semaphore.ts";
+import { eachInLane, inLane, Semaphore } from "../../base/semaphore.ts";
 import type { ClassRun, ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
 import { withComeback } from "./gather.ts";
@@ -61,12 +61,16 @@ export async function startAll(state: RunState): Promise<Agreement> {
   const agreed = clients.filter((client) => client.peer.has("at") && client.before !== null);
   const plain = clients.filter((client) => !agreed.includes(client));
   const startAgreed = (client: ClientRun) =>
-    state.clientStep(client, () => {
+    state.clientStep(client, async () => {
+      state.check();
       const at = beginOf(client.class, agreement);
-      return client.peer.start(at + offsetAt(at, client.before!, null).offsetNs);
+      await client.peer.start(at + offsetAt(at, client.before!, null).offsetNs);
     });
   const isFar = ({ class: { beginNs } }: ClientRun) => beginNs > FARTHEST_START_NS;
-  await state.unlessStopped(Promise.all(agreed.filter((each) => !isFar(each)).map(startAgreed)));
+  const { parallel } = state.parts.limits;
+  await state.unlessStopped(
+    eachInLane(agreed.filter((each) => !isFar(each)), parallel, LANE_MS, startAgreed),
+  );
   for (const client of agreed.filter(isFar)) {
     client.started = state.clientStep(client, async () => {
       const early = BigInt(client.class.beginNs - FARTHEST_START_NS);

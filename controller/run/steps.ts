@@ -8,12 +8,16 @@ import { messageOf } from "../../base/errors.ts";
 import { csvHeader } from "../../results/export/csv_row.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { collectAll } from "./collect.ts";
-import type { ClassRun } from "./participants.ts";
+import { eachInLane } from "../../base/semaphore.ts";
+import type { ClassRun, ClientRun, TargetRun } from "./participants.ts";
 import { startEvents } from "./events.ts";
 import { finishDocument } from "../outcome/run_document.ts";
 import { type RunState, Stopped } from "./run_state.ts";
 import { setUp } from "./set_up.ts";
 import { startAll } from "./start.ts";
+
+/** After this a daemon is taken leave of beside the others: what it waits for is no work of this machine. */
+const END_LANE_MS = 50;
 
 /**
  * Takes a run through its steps, to its end.
@@ -37,7 +41,7 @@ export async function runSteps(state: RunState, signal?: AbortSignal): Promise<R
     }
     await state.unlessStopped(printAll(state));
     state.phase("close", "closing");
-    await Promise.all([...state.clients, ...state.targets].map((run) => run.peer.quit()));
+    await eachPeer(state, (run) => run.peer.quit());
   } catch (error) {
     if (!(error instanceof Stopped)) {
       state.end(error instanceof Error ? error : new Error(messageOf(error)));
@@ -91,14 +95,19 @@ async function rowOf(
   };
 }
 
+/** What it takes to end a thousand dialogues at once is not little. */
+function eachPeer(state: RunState, end: (run: ClientRun | TargetRun) => Promise<void>): Promise<void> {
+  return eachInLane([...state.clients, ...state.targets], state.parts.limits.parallel, END_LANE_MS, end);
+}
+
 /** Ends every test that is still ours, and the controller's halves. Bounded; never throws. */
 async function cleanUp(state: RunState): Promise<void> {
   const { tests, targetHalves } = state.parts;
-  const ending = [...state.clients, ...state.targets].map(async (run) => {
+  const ending = eachPeer(state, async (run) => {
     run.side?.close();
     await run.keeper?.close();
     await run.peer.abort();
   });
   const closing = [...tests.map(({ half }) => half), ...targetHalves.values()].map((half) => half.close());
-  await Promise.allSettled([...ending, ...closing, ...state.endings]);
+  await Promise.allSettled([ending, ...closing, ...state.endings]);
 }

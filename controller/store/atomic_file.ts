@@ -40,20 +40,37 @@ async function replace(path: string, text: string | Iterable<string>): Promise<v
   }
 }
 
+/** What is written at once, in bytes. */
+const PIECE_BYTES = 128 * 1024;
+
 /**
- * Writes text to an open file.
+ * Writes text to an open file, through one buffer however much it is.
  *
  * @param file where to
  * @param text whole or in pieces
+ * @returns how many bytes it took
  * @throws {Error} of the file system
  */
 export async function writePieces(
   file: { write(bytes: Uint8Array): Promise<number> },
   text: string | Iterable<string>,
-): Promise<void> {
+): Promise<number> {
   const encoder = new TextEncoder();
+  const buffer = new Uint8Array(PIECE_BYTES);
+  let filled = 0, written = 0;
+  const flush = async () => {
+    for (let at = 0; at < filled;) at += await file.write(buffer.subarray(at, filled));
+    written += filled;
+    filled = 0;
+  };
   for (const piece of typeof text === "string" ? [text] : text) {
-    const bytes = encoder.encode(piece);
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    for (let rest = piece; rest !== "";) {
+      const { read, written: taken } = encoder.encodeInto(rest, buffer.subarray(filled));
+      filled += taken;
+      rest = rest.slice(read);
+      if (rest !== "") await flush();
+    }
   }
+  await flush();
+  return written;
 }

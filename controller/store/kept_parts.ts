@@ -46,8 +46,29 @@ class OnDisk implements KeptText {
   }
 }
 
-/** Gives a property that is kept, and knows where. */
-type Getter = (() => unknown) & { kept: KeptText };
+/** Where what is kept of a part can be read: a property beside the part's own. */
+const WHERE = Symbol("where");
+
+type Bulky = typeof BULKY[number];
+type Places = Partial<Record<Bulky, KeptText>>;
+
+/** Read what is kept. All testers share them: an object with getters of its own takes many times as much. */
+const GETTERS = new Map<PropertyKey, () => unknown>(BULKY.map((key) => [
+  key,
+  function (this: { [WHERE]: Places }) {
+    return JSON.parse(this[WHERE][key]!.text());
+  },
+]));
+
+function placesOf(part: object): Places {
+  return (part as { [WHERE]?: Places })[WHERE] ?? {};
+}
+
+/** Where a property is kept; `undefined` when it is in memory. */
+function placeOf<T extends object>(part: T, key: keyof T): KeptText | undefined {
+  const getter = Object.getOwnPropertyDescriptor(part, key)?.get;
+  return getter !== undefined && getter === GETTERS.get(key) ? placesOf(part)[key as Bulky] : undefined;
+}
 
 /** See the module. */
 export class KeptParts {
@@ -78,14 +99,15 @@ export class KeptParts {
    */
   keep(part: Partial<ClientResult>): Partial<ClientResult> {
     if (this.#file === null) return part;
+    const places: Places = {};
     for (const key of BULKY) {
       if (part[key] === undefined || part[key] === null) continue;
       const kept = this.#append(JSON.stringify(part[key]));
       if (kept === null) continue;
-      const get: Getter = Object.assign(() => JSON.parse(kept.text()), { kept });
-      Object.defineProperty(part, key, { configurable: true, enumerable: true, get });
+      places[key] = kept;
+      Object.defineProperty(part, key, { configurable: true, enumerable: true, get: GETTERS.get(key)! });
     }
-    return part;
+    return Object.defineProperty(part, WHERE, { configurable: true, value: places });
   }
 
   /**
@@ -123,8 +145,7 @@ export class KeptParts {
  * @returns `undefined` where JSON has nothing
  */
 export function jsonOf<T extends object>(part: T, key: keyof T): string | undefined {
-  const getter = Object.getOwnPropertyDescriptor(part, key)?.get as Partial<Getter> | undefined;
-  return getter?.kept?.text() ?? JSON.stringify(part[key]);
+  return placeOf(part, key)?.text() ?? JSON.stringify(part[key]);
 }
 
 /**
@@ -134,7 +155,12 @@ export function jsonOf<T extends object>(part: T, key: keyof T): string | undefi
  * @param part what is new
  */
 export function withPart<T extends object>(known: T, part: Partial<T>): T {
-  const both = { ...Object.getOwnPropertyDescriptors(known), ...Object.getOwnPropertyDescriptors(part) };
+  const both: PropertyDescriptorMap = {
+    ...Object.getOwnPropertyDescriptors(known),
+    ...Object.getOwnPropertyDescriptors(part),
+  };
+  const places = { ...placesOf(known), ...placesOf(part) };
+  if (WHERE in both) both[WHERE] = { configurable: true, value: places };
   return Object.defineProperties({}, both) as T;
 }
 
@@ -146,6 +172,7 @@ export function withPart<T extends object>(known: T, part: Partial<T>): T {
  * @param other another, or none
  */
 export function isSame<T extends object>(key: keyof T, one: T, other: T | undefined): boolean {
-  const [a, b] = [one, other ?? {}].map((part) => Object.getOwnPropertyDescriptor(part, key));
-  return a?.get === b?.get && (a?.get !== undefined || a?.value === b?.value);
+  if (other === undefined) return false;
+  const [a, b] = [placeOf(one, key), placeOf(other, key)];
+  return a === b && (a !== undefined || one[key] === other[key]);
 }

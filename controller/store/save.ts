@@ -33,9 +33,6 @@ const JOURNAL_LIMIT = 512 * 1024 * 1024;
 /** Room for the end of a run, in bytes: its verdict with reasons, and its row. */
 const END_BYTES = 64 * 1024;
 
-/** What is written at once, in characters. */
-const PIECE_CHARACTERS = 256 * 1024;
-
 /** How a run ended, for who has its journal alone. */
 interface End {
   /** Lines for clients and targets that the journal holds when nothing is missing. */
@@ -46,6 +43,9 @@ interface End {
   /** Of each class what cannot be summed up again. */
   classes?: Pick<ClassResult, "csv" | "csv_header" | "defaults" | "verdict" | "reasons">[];
 }
+
+/** How deep objects are written member by member: the document, `run`, what is in it. */
+const PIECED_DEPTH = 3;
 
 type Entry = { end: End } | { client: number; part: Partial<ClientResult> } | {
   target: number;
@@ -143,9 +143,8 @@ export class DocumentSaver {
     const file = await openOwnFile(this.#journalPath);
     try {
       await file.truncate();
-      const first = `${JSON.stringify(document)}\n`;
-      this.#endAt = new TextEncoder().encode(first).length;
-      await writePieces(file, [first, `${" ".repeat(END_BYTES - 1)}\n`]);
+      this.#endAt = await writePieces(file, [JSON.stringify(document), "\n"]);
+      await writePieces(file, `${" ".repeat(END_BYTES - 1)}\n`);
       return file;
     } catch (error) {
       file.close();
@@ -174,7 +173,10 @@ export class DocumentSaver {
       },
     };
     const text = JSON.stringify({ end });
-    if (new TextEncoder().encode(text).length >= END_BYTES) return await writePieces(file, `${text}\n`);
+    if (new TextEncoder().encode(text).length >= END_BYTES) {
+      await writePieces(file, [text, "\n"]);
+      return;
+    }
     await file.seek(this.#endAt, Deno.SeekMode.Start);
     await writePieces(file, text);
     await file.syncData();
@@ -200,7 +202,7 @@ export class DocumentSaver {
     const changes = this.#pending;
     this.#pending = [];
     this.#entries += changes.length; // Also when it fails: then it is seen that some are missing.
-    await writePieces(this.#journal!, gathered(changes.values().map(lineOf)));
+    await writePieces(this.#journal!, changes.values().map(lineOf));
     await this.#journal!.syncData();
   }
 }
@@ -216,22 +218,36 @@ export async function saveDocument(path: string, document: ResultDocument): Prom
   await writeFileAtomic(path, documentText(document));
 }
 
-/** What `JSON.stringify(document, null, 2)` gives, and a line end, in pieces: one for each client, one for each target. */
+/**
+ * What `JSON.stringify(document, null, 2)` gives, and a line end, in pieces: one for each client, each reason, and so on.
+ *
+ * @param document the document
+ */
 export function* documentText(document: ResultDocument): Generator<string> {
-  const text = (value: unknown, indent: string) =>
-    (JSON.stringify(value, null, 2) ?? "null").replaceAll("\n", `\n${indent}`);
-  let before = "{";
-  for (const [key, value] of Object.entries(document)) {
-    if (value === undefined) continue;
-    yield `${before}\n  ${JSON.stringify(key)}: `;
-    before = ",";
-    if (!Array.isArray(value) || value.length === 0) yield text(value, "  ");
-    else {
-      for (let n = 0; n < value.length; n++) yield `${n === 0 ? "[" : ","}\n    ${text(value[n], "    ")}`;
-      yield "\n  ]";
+  yield* pieces(document, "\n", PIECED_DEPTH);
+  yield "\n";
+}
+
+/** A value as JSON; its lists element by element, and objects down to a depth member by member. */
+function* pieces(value: unknown, line: string, depth: number): Generator<string> {
+  const inner = `${line}  `;
+  const text = (part: unknown) => (JSON.stringify(part, null, 2) ?? "null").replaceAll("\n", inner);
+  if (depth === 0 || typeof value !== "object" || value === null) {
+    yield (JSON.stringify(value, null, 2) ?? "null").replaceAll("\n", line);
+  } else if (Array.isArray(value)) {
+    for (let n = 0; n < value.length; n++) yield `${n === 0 ? "[" : ","}${inner}${text(value[n])}`;
+    yield value.length === 0 ? "[]" : `${line}]`;
+  } else {
+    let before = "{";
+    for (const key of Object.keys(value)) {
+      const member = (value as Record<string, unknown>)[key];
+      if (member === undefined) continue;
+      yield `${before}${inner}${JSON.stringify(key)}: `;
+      yield* pieces(member, inner, depth - 1);
+      before = ",";
     }
+    yield before === "{" ? "{}" : `${line}}`;
   }
-  yield "\n}\n";
 }
 
 /**
@@ -297,18 +313,6 @@ function lineOf({ role, n, part, was }: Change): string {
     return json === undefined ? [] : [`${JSON.stringify(key)}:${json}`];
   });
   return `{"${role}":${n},"part":{${fields.join(",")}}}\n`;
-}
-
-/** The same texts in larger pieces, so that few calls write them; never all at once. */
-function* gathered(texts: Iterable<string>): Generator<string> {
-  let piece = "";
-  for (const text of texts) {
-    piece += text;
-    if (piece.length < PIECE_CHARACTERS) continue;
-    yield piece;
-    piece = "";
-  }
-  if (piece !== "") yield piece;
 }
 
 function merge<T>(parts: T[], index: number, part: Partial<T>): void {
