@@ -126,18 +126,30 @@ function countsBytes({ engine }: ClientResult): boolean {
   return engine?.["series_unit"] === "byte";
 }
 
+/**
+ * Bits of one packet (or byte) of a tester's series that came back. The rates are of those that left within the measured phase,
+ * the series of all that were due in it: one is not the other's sum where packets left late.
+ */
+function bitsOfEach(client: ClientResult, length: number): number | null {
+  const { series = [], rates, pacing, metrics } = client;
+  const received = series.reduce((sum, { ok }) => sum + ok, 0);
+  if (rates === null || rates.received_bps === null || received === 0) return null;
+  if (countsBytes(client)) return 8;
+  const answers = metrics.find(({ name }) => name === "completed_rate")?.value ?? 0;
+  if (answers > 0) return rates.received_bps / answers;
+  // Of the others an answer is as large as what it answers.
+  const packets = pacing?.["achieved_pps"];
+  if (typeof packets === "number" && packets > 0 && rates.sent_bps !== null) return rates.sent_bps / packets;
+  return (rates.received_bps * length) / received;
+}
+
 /** A tester's intervals; none when it does not report when they were. */
 function slicesOf(client: ClientResult): Slice[] {
-  const { series, window, rates, counts } = client;
+  const { series, window, counts } = client;
   if (series === undefined || series.length < 2 || window === undefined) return [];
   const length = (window.end_ns - window.start_ns) / 1e9;
-  const received = series.reduce((sum, { ok }) => sum + ok, 0);
-  const bytes = countsBytes(client);
-  const perPacket = rates?.received_bps === null || rates === null || received === 0
-    ? null
-    : bytes
-    ? 8
-    : (rates.received_bps * length) / received;
+  const perPacket = bitsOfEach(client, length);
+  const isUncounted = countsBytes(client) && counts === null;
   return series.flatMap((point, n): Slice[] => {
     const start = window.start_ns + point.t_ns;
     const next = series[n + 1];
@@ -148,7 +160,7 @@ function slicesOf(client: ClientResult): Slice[] {
       end_ns: end,
       sent: point.sent,
       ok: point.ok,
-      lost: bytes && counts === null ? null : point.lost,
+      lost: isUncounted ? null : point.lost,
       mean_ns: point.mean_ns ?? null,
       max_ns: point.max_ns ?? null,
       times: point.times ?? null,

@@ -239,3 +239,19 @@ Deno.test("rates that are alike have not changed, not even by the last bits of a
   const { estimate, low, high } = effect!.received_bps!;
   assert.deepEqual([estimate, low, high], [0, 0, 0]);
 });
+
+Deno.test("what is due in a phase is what was received in it, though the last packets of the run left late", () => {
+  // 50 answers of 100 bytes in each 100 ms, as tshark would count them; the last two came when the measured phase was over.
+  const series = tester(new Array(90).fill(1 * MS)).series!.map((point) => ({ ...point, sent: 50, ok: 50 }));
+  const rates = { requested_bps: 4e5, sent_bps: 4498 * 800 / 9, received_bps: 4498 * 800 / 9 };
+  const active = { start_ns: 3e9, end_ns: 6e9 };
+  const metrics = [{ name: "completed_rate", value: 4498 / 9, unit: "1/s" }];
+  const pacing = { lateness: null, achieved_pps: 4498 / 9 };
+  for (const part of [{ metrics }, { pacing }]) {
+    const client = tester(new Array(90).fill(1 * MS), 0, { rates, series, ...part });
+    const [effect] = effectsOn("victim", [client], [{ name: "bulk", active }]);
+    for (const phase of [effect!.before!, effect!.during!]) {
+      assert.ok(Math.abs(phase.received_bps! - 400_000) < 1e-3, `${phase.received_bps}`);
+    }
+  }
+});
