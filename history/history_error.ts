@@ -51,7 +51,18 @@ export function wording<T>(path: string, work: () => T): T {
 
 function worded(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !("code" in error) || error.code !== "ERR_SQLITE_ERROR") return error;
+  if (isFolder(path)) {
+    return new HistoryError("foreign", `the history ${path} is a folder; name a file`, { cause: error });
+  }
   const [, code, text] = CAUSES.find(([pattern]) => pattern.test(error.message)) ??
     [null, "failed" as const, `failed: ${error.message}`];
   return new HistoryError(code, `the history ${path} ${text}`, { cause: error });
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false; // it cannot be reached, and the error at hand tells more
+  }
 }

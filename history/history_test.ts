@@ -129,6 +129,16 @@ Deno.test("what is newer, something else or damaged is refused with a sentence",
     /no history of ipbench/,
   );
   assert.throws(() => History.open(`${folder.path}/absent`, "read"), /cannot be opened/);
+  refused(folder.path, "foreign", /is a folder; name a file/);
+  const empty = folder.write("empty.sqlite", "");
+  assert.throws(
+    () => History.open(empty, "read"),
+    (error) =>
+      error instanceof HistoryError && error.code === "absent" &&
+      /there is no history in/.test(error.message),
+  );
+  History.open(empty, "write")[Symbol.dispose]();
+  History.open(empty, "read")[Symbol.dispose]();
 });
 
 /** The beginnings of the SHA-256 of the documents of `history_v1.sqlite.gz`, the newest first. */

@@ -72,11 +72,22 @@ export const BASES_VERSION = 2;
  * @throws {HistoryError} when it is absent, newer, damaged or something else.
  */
 export function openDatabase(path: string, write: boolean): DatabaseSync {
-  const database = wording(path, () => new DatabaseSync(path, { readOnly: !write }));
+  if (write || !isAtRest(path)) return open(path, write, path);
+  try {
+    return open(path, write, path);
+  } catch (error) {
+    if (!(error instanceof HistoryError && error.code === "failed")) throw error;
+    // In a folder that is read-only SQLite cannot make the file with which readers and writers agree; here nobody writes.
+    return open(path, write, new URL(`${toFileUrl(path)}?immutable=1`));
+  }
+}
+
+function open(path: string, write: boolean, place: string | URL): DatabaseSync {
+  const database = wording(path, () => new DatabaseSync(place, { readOnly: !write }));
   try {
     return wording(path, () => {
       database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA cache_size = -${CACHE_KIB}`);
-      check(path, database);
+      check(path, database, write);
       if (write) prepare(path, database);
       return database;
     });
@@ -86,13 +97,34 @@ export function openDatabase(path: string, write: boolean): DatabaseSync {
   }
 }
 
+/** Whether all that was written is in the file itself. */
+function isAtRest(path: string): boolean {
+  try {
+    return Deno.statSync(`${path}-wal`).size === 0;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}
+
+/** The file's address, in which `?`, `#` and `%` of its name are no part of an address. */
+function toFileUrl(path: string): string {
+  const whole = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+  return `file://${whole.split("/").map(encodeURIComponent).join("/")}`;
+}
+
 /** Refuses what this version cannot read. */
-function check(path: string, database: DatabaseSync): void {
+function check(path: string, database: DatabaseSync, write: boolean): void {
   const version = pragma(database, "user_version");
   const application = pragma(database, "application_id");
   const empty = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"] === 0;
   if (!empty && application !== APPLICATION_ID) {
     throw new HistoryError("foreign", `${path} is no history of ipbench; name another file`);
+  }
+  if (empty && !write) {
+    throw new HistoryError(
+      "absent",
+      `there is no history in ${path} yet; runs make it, or "ipbench history import"`,
+    );
   }
   if (version > MIGRATIONS.length) {
     throw new HistoryError(

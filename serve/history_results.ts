@@ -6,6 +6,7 @@
 
 import {
   History,
+  HistoryError,
   type MetricInfo,
   OBSERVATIONS,
   observationsOf,
@@ -150,7 +151,12 @@ export class HistoryResults implements Results {
 
   async #ask<T>(none: T, work: (history: History) => T): Promise<T> {
     if (!(await Deno.stat(this.path).then(() => true, () => false))) return none;
-    using history = History.open(this.path, "read");
-    return work(history);
+    try {
+      using history = History.open(this.path, "read");
+      return work(history);
+    } catch (error) {
+      if (error instanceof HistoryError && error.code === "absent") return none;
+      throw error;
+    }
   }
 }

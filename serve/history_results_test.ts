@@ -183,4 +183,6 @@ Deno.test("a history that is not there yet is empty", async () => {
     count: 0,
   });
   assert.equal(await results.read("a"), null);
+  const empty = new HistoryResults(folder.write("empty.sqlite", ""));
+  assert.deepEqual(await empty.list({ words: [], labels: {}, limit: 10, offset: 0 }), { runs: [], count: 0 });
 });

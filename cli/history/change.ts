@@ -8,7 +8,7 @@ import { historyRun } from "../../history/mod.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { readDocuments } from "../read_documents.ts";
 import { note } from "../terminal/io.ts";
-import { failing, readHistory, writeHistory } from "./open.ts";
+import { changeHistory, failing, readHistory, writeHistory } from "./open.ts";
 import { parseLabels } from "./recorder.ts";
 import { runOf, seriesOf } from "./show.ts";
 
@@ -40,7 +40,7 @@ export async function acceptChange(
   runId: string,
   options: { history?: string; reason: string },
 ): Promise<void> {
-  using history = await writeHistory(options.history);
+  using history = await changeHistory(options.history);
   const series = seriesOf(history, seriesId);
   const run = runOf(history, runId);
   if (!run.series.includes(series.id)) {
@@ -64,7 +64,7 @@ export async function annotateRun(
   if (text === undefined && Object.keys(labels).length === 0) {
     throw new ExitError(EXIT.USAGE, "give a note, or --label NAME=VALUE");
   }
-  using history = await writeHistory(options.history);
+  using history = await changeHistory(options.history);
   const run = runOf(history, id);
   failing(() => history.annotate(run.id, text, labels));
 }
@@ -74,11 +74,14 @@ export async function pruneRuns(
   options: { history?: string; before: string; documents?: true },
 ): Promise<void> {
   const time = Date.parse(options.before);
-  if (!Number.isFinite(time)) {
+  // What is no date of the calendar, or a word or number that the runtime takes for one, takes nothing out.
+  const isDate = Number.isFinite(time) && /^\d{4}-\d\d-\d\d/.test(options.before) &&
+    new Date(`${options.before.slice(0, 10)}T00:00Z`).toISOString().startsWith(options.before.slice(0, 10));
+  if (!isDate) {
     throw new ExitError(EXIT.USAGE, `--before ${options.before}: expected a date such as 2026-01-31`);
   }
   const before = new Date(time).toISOString();
-  using history = await writeHistory(options.history);
+  using history = await changeHistory(options.history);
   const count = failing(() => history.prune(before, options.documents === true));
   const what = options.documents === true ? "documents" : "runs";
   note(`ipbench: ${count} ${what} from before ${before.slice(0, 10)} taken out of ${history.path}`);

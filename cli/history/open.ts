@@ -10,22 +10,28 @@ import { historyPath } from "./recorder.ts";
 
 /** Opens a history to read. @throws {ExitError} when there is none, or it cannot be read. */
 export async function readHistory(given: string | undefined): Promise<History> {
-  const path = await pathOf(given);
-  const there = await Deno.stat(path).then(() => true, () => false);
-  if (!there) {
-    throw new ExitError(
-      EXIT.FAILED,
-      `there is no history ${path} yet; runs make it, or "ipbench history import"`,
-    );
-  }
-  return opened(path, "read");
+  return opened(await existing(given), "read");
 }
 
-/** Opens a history that is going to be changed. @throws {ExitError} when it cannot be. */
+/** Opens a history of which something is going to be changed. @throws {ExitError} when there is none, or it cannot be. */
+export async function changeHistory(given: string | undefined): Promise<History> {
+  return opened(await existing(given), "write");
+}
+
+/** Opens a history that is going to be written, a new one where there is none. @throws {ExitError} when it cannot be. */
 export async function writeHistory(given: string | undefined): Promise<History> {
   const path = await pathOf(given);
   await Deno.mkdir(path.replace(/[^/]*$/, "") || ".", { recursive: true, mode: 0o700 });
   return opened(path, "write");
+}
+
+async function existing(given: string | undefined): Promise<string> {
+  const path = await pathOf(given);
+  if (await Deno.stat(path).then(() => true, () => false)) return path;
+  throw new ExitError(
+    EXIT.FAILED,
+    `there is no history ${path} yet; runs make it, or "ipbench history import"`,
+  );
 }
 
 async function pathOf(given: string | undefined): Promise<string> {

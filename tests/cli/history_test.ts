@@ -180,3 +180,58 @@ Deno.test({
   assert.match(await read("whole"), /is whole: [1-7] runs/);
   assert.match(await read("again"), /8 there already|[1-7] taken in/);
 });
+
+Deno.test("what is no date takes nothing out, and what only changes a history makes none", async () => {
+  using folder = TemporaryFolder.make();
+  for (
+    const args of [["prune", "--before", "2026-01-01"], ["annotate", "abc", "note"], [
+      "ack",
+      "abc",
+      "p99",
+      "def",
+      "--reason",
+      "none",
+    ]]
+  ) {
+    const { code, stderr } = await ipbench(folder.path, ["history", ...args]);
+    assert.deepEqual([code, await isThere(`${folder.path}/ipbench`)], [1, false], stderr);
+    assert.match(stderr, /^ipbench: there is no history \S+ yet; /);
+  }
+  folder.write("one.json", makeDocument({ samples: 200, intervals: 2 }));
+  assert.equal((await ipbench(folder.path, ["history", "import", "one.json"])).code, 0);
+  for (const date of ["2030-02-31", "2030-13-01", "2030", "12", "tomorrow", ""]) {
+    const { code, stderr } = await ipbench(folder.path, ["history", "prune", "--before", date]);
+    assert.equal(code, 2, date);
+    assert.match(stderr, /expected a date such as 2026-01-31/);
+  }
+  assert.match((await ipbench(folder.path, ["history", "verify"])).stderr, /is whole: 1 runs/);
+});
+
+Deno.test({ name: "a history in a folder that is read-only is read", ignore: !hasNamespaces() }, async () => {
+  using folder = TemporaryFolder.make();
+  folder.write("one.json", makeDocument({ samples: 200, intervals: 2 }));
+  const path = `${folder.path}/a b?#%.sqlite`;
+  const made = await ipbench(folder.path, ["history", "import", "one.json", "--history", path]);
+  assert.equal(made.code, 0, made.stderr);
+  const program = programCommand("ipbench");
+  const readOnly = `mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"`;
+  const ask = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command("unshare", {
+      args: [
+        ...["-m", "--propagation", "private", "sh", "-c", readOnly, folder.path, program.path],
+        ...[...program.args, "history", ...args, "--history", path],
+      ],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+    return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  };
+  const list = await ask("list");
+  assert.equal(list.code, 0, list.text);
+  assert.match(list.text, / latency$/m);
+  const verified = await ask("verify");
+  assert.match(verified.text, /is whole: 1 runs/);
+  const written = await ask("import", "one.json");
+  assert.equal(written.code, 1);
+  assert.match(written.text, /cannot be (opened|written)/);
+});
