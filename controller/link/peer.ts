@@ -85,11 +85,6 @@ export class Peer {
     return this.greeting?.extensions.has(extension) === true;
   }
 
-  /** Whether the test slot of the daemon is ours. */
-  get owns(): boolean {
-    return this.#ownership === "taken";
-  }
-
   /**
    * Connects, reads the greeting and authenticates where that is asked for.
    *

@@ -238,14 +238,6 @@ export class Histogram {
     return values;
   }
 
-  /** How many values lie at or below a value's counter. */
-  countAtOrBelow(value: number): number {
-    const last = Math.min(this.indexOf(Math.max(0, value)), this.counts.length - 1);
-    let count = 0;
-    for (let i = 0; i <= last; i++) count += this.counts[i]!;
-    return count;
-  }
-
   /** Mean of the counters' middles. */
   mean(): number {
     let sum = 0;

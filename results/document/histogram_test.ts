@@ -46,7 +46,7 @@ Deno.test("counts above 2^32 stay exact", () => {
   other.add(histogram);
   assert.equal(other.total, 2 ** 35);
   assert.equal(other.valueAtPercentile(50), 1000);
-  assert.equal(other.countAtOrBelow(1000), 2 ** 34);
+  assert.deepEqual([...other.buckets()].map(({ count }) => count), [2 ** 34, 2 ** 34]);
 });
 
 Deno.test("a merged histogram is the histogram of the pooled values, counter for counter", () => {

@@ -31,7 +31,6 @@ struct meter {
 };
 
 #define METER_TICK_NS 100000000ull       /* between readings of the ring, and updates of the progress page */
-#define METER_COOLDOWN_MAX_S 600         /* the ring has to fit into memory */
 #define METER_STEAL_LIMIT 0.01           /* a share of CPU time taken by the hypervisor that makes a figure SUSPECT */
 
 int meter_setup(struct meter *m, const char *cpus, struct ipb_error *err);

@@ -133,6 +133,22 @@ struct ipb_engine *engine_run(struct ipb_args *args, const char *text, uint16_t 
 	return e;
 }
 
+struct ipb_engine *engine_run_spoiled(struct spoiler *s, const char *faults, uint32_t every, struct ipb_args *args, const char *text,
+                                      struct ipb_engine_result *r)
+{
+	spoiler_begin(s, faults, every, 0);
+	struct ipb_engine *e = engine_run(args, text, ipb_sock_port(s->fd));
+	spoiler_end(s);
+	ipb_engine_result(e, r);
+	return e;
+}
+
+void engine_close(struct ipb_engine *e, struct ipb_args *args)
+{
+	ipb_engine_close(e);
+	ipb_args_free(args);
+}
+
 const struct ipb_reason *reason_of(const struct ipb_engine_result *r, const char *code)
 {
 	for (uint32_t i = 0; i < r->reason_count; i++)

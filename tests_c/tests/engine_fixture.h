@@ -40,6 +40,12 @@ struct ipb_engine *engine_open_at(struct ipb_args *args, const char *text, const
 /* As engine_open, and runs it. */
 struct ipb_engine *engine_run(struct ipb_args *args, const char *text, uint16_t port);
 
+/* As engine_run against a spoiler on 127.0.0.1, from its begin to its end; the result goes to r. */
+struct ipb_engine *engine_run_spoiled(struct spoiler *s, const char *faults, uint32_t every, struct ipb_args *args, const char *text,
+                                      struct ipb_engine_result *r);
+
+void engine_close(struct ipb_engine *e, struct ipb_args *args);
+
 /* The reason of that code in a result, or NULL. */
 const struct ipb_reason *reason_of(const struct ipb_engine_result *r, const char *code);
 

@@ -24,7 +24,6 @@
 #include "ipb_sock.h"
 #include "ipb_track.h"
 
-#define IPB_ENGINE_FLOWS_MAX 1024u
 #define IPB_ENGINE_BATCH 64u             /* packets in one call at most */
 #define IPB_ENGINE_UDP_MAX 65507u
 #define IPB_ENGINE_TCP_MAX 65536u

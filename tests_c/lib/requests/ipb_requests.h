@@ -20,13 +20,10 @@
 #include "ipb_engine.h"
 #include "ipb_json.h"
 
-#define IPB_REQ_CONNECTIONS_MAX 10000u
-#define IPB_REQ_DEPTH_MAX 1024u
 #define IPB_REQ_OUT_MAX 262144u      /* requests outstanding on all connections */
 #define IPB_REQ_WAITING_MAX (1u << 18) /* requests that are due and wait for a free connection */
 #define IPB_REQ_SOURCES_MAX 64u      /* local addresses */
 #define IPB_REQ_BUFFER 65536u        /* bytes received at once */
-#define IPB_REQ_SIZE_MAX (16u << 20) /* bytes of a request or a response */
 #define IPB_REQ_INTERVALS_MAX 200u   /* points of the time series */
 #define IPB_REQ_REASONS_MAX 16
 

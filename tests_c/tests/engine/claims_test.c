@@ -29,15 +29,11 @@ static struct sample_result measured(void)
 	struct ipb_engine_result r;
 	int size;
 
-	spoiler_begin(&s, "drop", 1000000, 0);
-	struct ipb_engine *e = engine_run(&args, "socktype=udp,keep_samples=1,noise=0,warmup=0,cooldown=0.1,drain=0.1,bps=500k,samples=300",
-	                                  ipb_sock_port(s.fd));
-	spoiler_end(&s);
-	ipb_engine_result(e, &r);
+	struct ipb_engine *e = engine_run_spoiled(&s, "drop", 1000000, &args,
+	                                          "socktype=udp,keep_samples=1,noise=0,warmup=0,cooldown=0.1,drain=0.1,bps=500k,samples=300", &r);
 	assert_int_equal(latency_marshal_extended(&r, e, 1, 0, &result.bytes, &size), 0);
 	result.size = (size_t)size;
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 	return result;
 }
 

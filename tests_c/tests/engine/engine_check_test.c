@@ -26,8 +26,7 @@ static void run(int check, const char *faults, const char *size, uint64_t bad, c
 	assert_int_equal(reason != NULL, sentence != NULL);
 	if (sentence != NULL)
 		assert_non_null(strstr(reason->text, sentence));
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 static void every_reply_is_checked_and_a_plain_echo_is_named(void **state)

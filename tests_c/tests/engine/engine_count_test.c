@@ -30,16 +30,12 @@ static int compare_counts(const char *extra, int last)
 	char text[300];
 	uint64_t n[FAULT_KINDS], all[FAULT_KINDS];
 
-	spoiler_begin(&s, FAULTS, 5, 0);
 	snprintf(text, sizeof text, "socktype=udp,noise=0,drain=1,late=2,%s", extra);
-	struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
-	ipb_engine_result(e, &r);
-	spoiler_end(&s);
+	struct ipb_engine *e = engine_run_spoiled(&s, FAULTS, 5, &args, text, &r);
 	count_faults(&s, 0, e->track.next, all);
 	if (!last && (s.faults.packets != e->track.next || s.faults.counts[FAULT_REORDER] != all[FAULT_REORDER] ||
 	              reason_of(&r, "receive-drops") || reason_of(&r, "host-receive-errors"))) {
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 		return 0;
 	}
 	count_faults(&s, e->track.first, e->track.counts.sent, n);
@@ -55,8 +51,7 @@ static int compare_counts(const char *extra, int last)
 	assert_int_equal(r.response->count, r.counts.ok);
 	assert_int_equal(r.service->count, r.counts.ok);
 	assert_int_equal(r.lateness->count, r.counts.sent);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 	return 1;
 }
 
@@ -98,16 +93,12 @@ static void a_cut_reply_of_mixed_sizes_is_corrupt(void **state)
 	struct ipb_engine_result r;
 
 	(void)state;
-	spoiler_begin(&s, "truncate", 5, 0);
-	struct ipb_engine *e = engine_run(&args, "socktype=udp,sizes=\"16:7,200:4,1400:1\",bps=2M,noise=0,warmup=0,cooldown=0,duration=0.4",
-	                           ipb_sock_port(s.fd));
-	ipb_engine_result(e, &r);
-	spoiler_end(&s);
+	struct ipb_engine *e = engine_run_spoiled(&s, "truncate", 5, &args,
+	                                          "socktype=udp,sizes=\"16:7,200:4,1400:1\",bps=2M,noise=0,warmup=0,cooldown=0,duration=0.4", &r);
 	assert_true(s.faults.counts[FAULT_TRUNCATE] > 50);
 	assert_in_range(r.counts.corrupt + r.counts.lost, s.faults.counts[FAULT_TRUNCATE], UINT64_MAX);
 	assert_in_range(r.counts.ok, 1, s.faults.packets - s.faults.counts[FAULT_TRUNCATE]);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 static void several_flows_are_several_ports(void **state)
@@ -117,16 +108,12 @@ static void several_flows_are_several_ports(void **state)
 	struct ipb_engine_result r;
 
 	(void)state;
-	spoiler_begin(&s, "drop", 10, 0);
-	struct ipb_engine *e = engine_run(&args, "socktype=udp,noise=0,warmup=0,cooldown=0,bps=500k,duration=0.5,flows=5,drain=2",
-	                           ipb_sock_port(s.fd));
-	ipb_engine_result(e, &r);
-	spoiler_end(&s);
+	struct ipb_engine *e = engine_run_spoiled(&s, "drop", 10, &args,
+	                                          "socktype=udp,noise=0,warmup=0,cooldown=0,bps=500k,duration=0.5,flows=5,drain=2", &r);
 	assert_int_equal(s.ports, 5);
 	assert_int_equal(r.counts.lost, s.faults.counts[FAULT_DROP]);
 	assert_int_equal(r.counts.ok, r.counts.sent - r.counts.lost);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 int main(void)

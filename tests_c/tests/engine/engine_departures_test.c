@@ -224,8 +224,7 @@ static void run_way(size_t i, int watched)
 		assert_int_equal(ipb_engine_run(e, NULL), 0);
 	}
 	const uint64_t service = e->service.min_ns;
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 	/* More rounds can only find a shorter one: a crowded machine needs them. */
 	uint64_t least = UINT64_MAX;
 	for (int loop = 0; loop < LOOPS && least > service; loop++) {
@@ -281,8 +280,7 @@ static void no_frame_leaves_after_its_call_began(void **state)
 		print_message("# raw, %s: service %.1f us\n", engines[i], (double)e->service.min_ns / 1e3);
 		check_departures(e, 1);
 		assert_true(e->service.min_ns > 0);
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 

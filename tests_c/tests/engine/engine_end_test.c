@@ -145,8 +145,7 @@ static void a_tester_that_stood_still_looks_once_more(void **state)
 	if (r.broken)
 		fail_msg("%s: %s", e->failed_code, e->failed_text);
 	assert_int_equal(r.counts.ok + r.counts.late, r.counts.sent);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 /* A packet is lost, and the next one is due a second later; the last one of a burst is lost. */
@@ -160,16 +159,12 @@ static void a_loss_is_no_death(void **state)
 		struct ipb_args args;
 		struct ipb_engine_result r;
 		char text[200];
-		spoiler_begin(&s, "drop", 2, 0);
 		quiet_note();
 		snprintf(text, sizeof text, "socktype=udp,noise=0,warmup=0,cooldown=0,drain=0.2,late=0,%s", cases[i]);
-		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
-		spoiler_end(&s);
-		ipb_engine_result(e, &r);
+		struct ipb_engine *e = engine_run_spoiled(&s, "drop", 2, &args, text, &r);
 		assert_timely(!r.broken);
 		assert_timely(r.counts.lost == s.faults.counts[FAULT_DROP]); /* no reply is late with late=0: a slow one is lost */
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -189,12 +184,9 @@ static void missing_samples_are_loss_or_a_reason(void **state)
 		struct ipb_engine_result r;
 		struct ipb_json j;
 		char text[200];
-		spoiler_begin(&s, "drop", cases[i].drop_every, 0);
 		quiet_note();
 		snprintf(text, sizeof text, "socktype=udp,noise=0,warmup=0,cooldown=0,drain=0.2,late=0,%s", cases[i].args);
-		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
-		spoiler_end(&s);
-		ipb_engine_result(e, &r);
+		struct ipb_engine *e = engine_run_spoiled(&s, "drop", cases[i].drop_every, &args, text, &r);
 		assert_true(r.counts.ok > 0 && r.counts.ok < e->config.samples);
 		assert_timely(r.broken == cases[i].missing); /* an echo that has no processor looks like a dead one */
 		assert_int_equal(reason_of(&r, "samples-missing") != NULL, cases[i].missing);
@@ -208,8 +200,7 @@ static void missing_samples_are_loss_or_a_reason(void **state)
 		char *json = ipb_json_take(&j);
 		assert_non_null(strstr(json, text));
 		free(json);
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -239,8 +230,7 @@ static void stop_ends_it(void **state)
 	pthread_join(thread, NULL);
 	ipb_engine_result(e, &r);
 	assert_non_null(reason_of(&r, "stopped"));
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 	spoiler_end(&s);
 }
 

@@ -88,8 +88,7 @@ static void run(struct peer *p, const char *sizes, struct ipb_engine_result *r, 
 	ipb_engine_result(e, r);
 	*copy = *e;
 	r->reasons = copy->reasons;
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 	pthread_join(thread, NULL);
 	close(p->listener);
 }

@@ -80,8 +80,7 @@ static void a_silence_is_told_live_and_at_the_end(void **state)
 	/* It is told once it is unusual, and reported every 0.2 s. */
 	assert_timely(b.seen_ns > 250000000 && b.seen_ns < 700000000);
 	assert_int_equal(b.after_ns, 0);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 static void a_silence_ends_a_run_that_does_not_wait(void **state)
@@ -101,8 +100,7 @@ static void a_silence_ends_a_run_that_does_not_wait(void **state)
 	assert_true(e->outages.list.count >= 1);
 	const struct ipb_outage *last = &e->outages.list.kept[e->outages.list.count - 1];
 	assert_int_equal(last->first + last->packets, e->track.next);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 /* Shorter than max_outage: the run comes to its end, and does not call the target dead. */
@@ -119,8 +117,7 @@ static void still_dark_at_the_end(void **state)
 	assert_null(reason_of(&r, "target-died"));
 	const struct ipb_outage *last = &e->outages.list.kept[e->outages.list.count - 1];
 	assert_int_equal(last->first + last->packets, e->track.next);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 enum { THREADS = 3, FLOWS = 2, EACH = 400, STEP = 3000 };

@@ -33,21 +33,18 @@ static void an_echo_that_keeps_the_number_alone(void **state)
 		run("scramble", 0, sizes[i], &r, &e, &args);
 		assert_int_equal(r.counts.ok, 0);
 		assert_non_null(reason_of(&r, "number-alone"));
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 		snprintf(text, sizeof text, "%s,check=number", sizes[i]);
 		run("scramble", 0, text, &r, &e, &args);
 		assert_int_equal(r.counts.ok, PACKETS);
 		assert_int_equal(r.counts.corrupt + r.counts.lost + r.stray, 0);
 		assert_non_null(reason_of(&r, "checked-by-number"));
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 	run("", 0, "size=100,bps=160k,check=number", &r, &e, &args);
 	assert_int_equal(r.counts.ok, PACKETS);
 	assert_null(reason_of(&r, "checked-by-number"));
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 static void damage_is_no_silence(void **state)
@@ -62,8 +59,7 @@ static void damage_is_no_silence(void **state)
 	assert_int_equal(r.counts.lost, 0);
 	assert_non_null(reason_of(&r, "no-answers"));
 	assert_non_null(strstr(reason_of(&r, "no-answers")->text, "200 were damaged, 0 late, 0 lost"));
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 int main(void)

@@ -121,8 +121,7 @@ static void slow_target_is_excused(const char *extra, int rcvbuf, int blocks)
 	if (blocks && (e->blocked_ns < IPB_NS_PER_S / 5 || e->unaccepted == 0 || e->excused.count == 0))
 		fail_msg("%s: blocked for %llu ns, %llu excused, %llu not accepted", extra, (unsigned long long)e->blocked_ns,
 		         (unsigned long long)e->excused.count, (unsigned long long)e->unaccepted);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 	__atomic_store_n(&t.over, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	close(t.fd);
@@ -192,8 +191,7 @@ static void connections_that_nobody_serves_are_told(void **state)
 	char wanted[40];
 	snprintf(wanted, sizeof wanted, " the %llu packets", (unsigned long long)r.counts.lost);
 	assert_non_null(strstr(reason->text, wanted)); /* no other packet is lost over TCP */
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 	close(s.listener);
 }
 

@@ -54,8 +54,7 @@ static void a_stamped_round_trip_adds_up(void **state)
 	if (error > 1e-6 || error < -1e-6)
 		fail_msg("the parts' means are %.3f ns together, the whole's is %.3f ns", sum, user);
 	free(text);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 /* One in four packets is stamped, and a burst has four: each of them has its turn. With two flows, too. */
@@ -82,8 +81,7 @@ static void stamps_do_not_beat_with_bursts(void **state)
 		for (int i = 0; i < 4; i++)
 			assert_in_range(turns[i], all / 8, all / 2);
 		assert_in_range(e->track.next / e->layers.asked, 3, 5);
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -98,17 +96,13 @@ static void trains_are_a_reason(void **state)
 		struct ipb_args args;
 		struct ipb_engine_result r;
 		char text[200];
-		spoiler_begin(&s, "drop", 1000000, 0);
 		snprintf(text, sizeof text, "socktype=udp,engine=%s,noise=0,warmup=0,cooldown=0,drain=0.3,late=0,size=64,bps=819200,"
 		         "arrival=burst:16,duration=0.3", engines[gso]);
-		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
-		spoiler_end(&s);
-		ipb_engine_result(e, &r);
+		struct ipb_engine *e = engine_run_spoiled(&s, "drop", 1000000, &args, text, &r);
 		assert_int_equal(reason_of(&r, "trains") != NULL, gso);
 		assert_true(r.counts.sent > 100);
 		assert_int_equal(r.lateness->count, r.counts.sent);
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -129,8 +123,7 @@ static void a_narrow_interval_ends_the_measurement(void **state)
 	assert_true(r.median.low_ns <= r.median.estimate_ns && r.median.estimate_ns <= r.median.high_ns);
 	assert_true(r.median.half_share >= 0 && r.median.half_share < 1);
 	spoiler_end(&s);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 int main(void)

@@ -52,11 +52,8 @@ static void samples_have_the_rate_that_was_asked_for(void **state)
 		struct ipb_args args;
 		struct ipb_engine_result r;
 		char text[300];
-		spoiler_begin(&s, "drop", 1000000, 0);
 		snprintf(text, sizeof text, COMMON "%s", cases[k].args);
-		struct ipb_engine *e = engine_run(&args, text, ipb_sock_port(s.fd));
-		spoiler_end(&s);
-		ipb_engine_result(e, &r);
+		struct ipb_engine *e = engine_run_spoiled(&s, "drop", 1000000, &args, text, &r);
 		check_window(e, &r, 0);
 		assert_true(r.counts.sent >= e->config.samples);
 		assert_int_equal(r.window_end_ns - r.window_start_ns, r.counts.sent * cases[k].window_ns);
@@ -67,8 +64,7 @@ static void samples_have_the_rate_that_was_asked_for(void **state)
 		assert_true(r.received_bps <= cases[k].bps * (1 + 1e-9));
 		assert_true(e->missing >= -1e-9);
 		assert_null(reason_of(&r, "rate-exceeded"));
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -116,8 +112,7 @@ static void the_phase_ends_where_the_next_packet_is_due(void **state)
 		assert_int_equal(reason_of(&r, "stopped") != NULL, cases[k].stop);
 		assert_true(r.counts.sent > 5);
 		check_window(e, &r, cases[k].stop);
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -143,8 +138,7 @@ static void far_too_much_ends_in_time(void **state)
 	assert_true(r.counts.sent > 0);
 	assert_non_null(reason_of(&r, "packets-not-sent"));
 	assert_true(seconds < (double)ipb_engine_duration_ns(&e->config) / 1e9 + 0.5);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 /* How long the loop is held up, in nanoseconds. */
@@ -193,8 +187,7 @@ static void a_standstill_counts_where_it_was_measured(void **state)
 		/* The first two reach 100 ms into the phase, the last fills it; the timer may come late on a busy machine. */
 		assert_true(e->gaps.sum_ns >= (k == 2 ? 150000000u : 40000000u));
 		assert_non_null(reason_of(&r, "scheduling-gaps"));
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 	signal(SIGALRM, SIG_DFL);
 }

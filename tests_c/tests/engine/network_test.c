@@ -87,8 +87,7 @@ static void udp_takes_the_address_that_answers(void **state)
 			assert_non_null(strstr(why, "answered a probe"));
 			/* The window is where it would have been without probes. */
 			assert_true(e->measure_ns - e->start_ns <= 400000000);
-			ipb_engine_close(e);
-			ipb_args_free(&args);
+			engine_close(e, &args);
 		}
 }
 
@@ -107,8 +106,7 @@ static void when_none_answers_that_is_said(void **state)
 	member(e, "target_address", address, sizeof address);
 	assert_string_equal(address, "127.0.0.7:7007");
 	assert_non_null(strstr(why, "none answered"));
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 /* A first address that swallows packets costs a quarter of a second, one that rejects them nothing. */
@@ -160,8 +158,7 @@ static void the_interface_is_the_one_of_the_route(void **state)
 		snprintf(command, sizeof command, "ip route get %s %s %s | grep -q 'dev %s '", cases[i].host, *cases[i].device ? "oif" : "",
 		         cases[i].device, link);
 		assert_int_equal(system(command), 0);
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 

@@ -54,8 +54,7 @@ static void watch(uint32_t every)
 	assert_timely(within);
 	ipb_engine_result(e, &r);
 	assert_int_equal(read_field(&progress.lost), r.counts.lost);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 static void loss_is_shown_while_it_happens(void **state)

@@ -138,8 +138,7 @@ static void every_icmp_error_is_counted_and_ends_nothing(void **state)
 		assert_int_equal(result.refused, 0);
 		assert_int_equal(s.faults.packets, e->track.next);
 		assert_int_equal(result.counts.ok, result.counts.sent);
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -242,8 +241,7 @@ static void compare_outage(struct outage o, const char *engine)
 	assert_int_equal(r.counts.ok, r.counts.sent);
 	assert_int_equal(r.lateness->count, r.counts.sent);
 	assert_int_equal(ipb_trouble_count(&e->troubles, 0), 0);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 static void a_refused_packet_is_not_sent_and_ends_nothing(void **state)
@@ -281,8 +279,7 @@ static void without_df_long_packets_are_fragmented(void **state)
 		assert_int_equal(r.refused, 0);
 		assert_int_equal(r.counts.ok, r.counts.sent);
 		assert_int_equal(on_the_wire() - before, 4 * e->track.next); /* two fragments each way */
-		ipb_engine_close(e);
-		ipb_args_free(&args);
+		engine_close(e, &args);
 	}
 }
 
@@ -314,8 +311,7 @@ static void one_rejected_packet_is_no_death(void **state)
 	assert_int_equal(result.counts.sent, 5);
 	assert_int_equal(result.counts.lost, 2);
 	assert_int_equal(ipb_trouble_count(&e->troubles, 0), 1);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 int main(void)

@@ -49,11 +49,8 @@ static void both_forms_come_back(void **state)
 	int size;
 
 	(void)state;
-	spoiler_begin(&s, "drop", 50, 0);
-	struct ipb_engine *e = engine_run(&args, "socktype=udp,keep_samples=1,noise=0,warmup=0,cooldown=0.1,drain=0.5,bps=500k,samples=400",
-	                           ipb_sock_port(s.fd));
-	spoiler_end(&s);
-	ipb_engine_result(e, &r);
+	struct ipb_engine *e = engine_run_spoiled(&s, "drop", 50, &args,
+	                                          "socktype=udp,keep_samples=1,noise=0,warmup=0,cooldown=0.1,drain=0.5,bps=500k,samples=400", &r);
 	assert_true(r.counts.ok >= 400);
 
 	assert_int_equal(latency_marshal_original(&r, 400, &data, &size), 0);
@@ -88,8 +85,7 @@ static void both_forms_come_back(void **state)
 	latency_result_free(back);
 	torture(data, size);
 	free(data);
-	ipb_engine_close(e);
-	ipb_args_free(&args);
+	engine_close(e, &args);
 }
 
 int main(void)
