@@ -39,6 +39,18 @@ const VERSION = new RegExp(`^ipbenchd ${settings.version.replaceAll(".", "\\.")}
 
 const why = whyNoArm64();
 
+Deno.test("every test in C is tried on arm64, or has a reason of its own", () => {
+  const rooms = Array.from(Deno.readDirSync(`${ROOT}/tests_c/tests`)).filter(({ isDirectory }) =>
+    isDirectory
+  );
+  const sources = rooms.flatMap(({ name: room }) =>
+    Array.from(Deno.readDirSync(`${ROOT}/tests_c/tests/${room}`), ({ name }) => name)
+  ).flatMap((name) => /^(\w+_test)\.c$/.exec(name)?.[1] ?? []);
+  assert.deepEqual([...C_TESTS, CLOCK_TEST, ...Object.keys(LEFT_OUT)].toSorted(), sources.toSorted());
+  const reasons = Object.values(LEFT_OUT);
+  assert.equal(new Set(reasons).size, reasons.length);
+});
+
 Deno.test({ name: `arm64${why === null ? "" : `: ${why}`}`, ignore: why !== null }, async (t) => {
   const arm64 = await Arm64.find();
   await t.step("builds, all of it for that machine", () => build());
