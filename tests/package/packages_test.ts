@@ -210,6 +210,32 @@ async function tryScript(made: string, folder: string): Promise<void> {
   assert.match(await script("--prefix", "/opt/ipbench", "--remove"), /was changed: it stays/);
   const left = await must("find", [dest, "!", "-type", "d"]);
   assert.equal(left.trim(), options);
+  if (Deno.uid() === 0) await tryAsUser(folder, top);
+}
+
+/** Installs for somebody who is not root, from a folder with spaces in its name, where that one may write, and elsewhere. */
+async function tryAsUser(folder: string, top: string): Promise<void> {
+  const NOBODY = 65534;
+  const home = `${folder}/home`, spaced = `${folder}/a folder with spaces`;
+  await Deno.chmod(folder, 0o711);
+  await Deno.mkdir(home);
+  await Deno.chown(home, NOBODY, NOBODY);
+  await Deno.rename(`${folder}/${top}`, spaced);
+  const script = (...args: string[]) => {
+    const user = ["--clear-groups", `--reuid=${NOBODY}`, `--regid=${NOBODY}`];
+    return must("setpriv", [...user, "sh", `${spaced}/install.sh`, ...args], { DESTDIR: "" });
+  };
+  const options = "/etc/default/ipbenchd";
+  const isFree = !await Deno.stat(options).then(() => true, () => false);
+  const said = await script("--prefix", `${home}/.local`);
+  if (isFree) assert.match(said, /the service and \/etc\/default\/ipbenchd are for root/);
+  assert.match(await must(`${home}/.local/bin/ipbenchd`, ["--version"]), /^ipbenchd /);
+  await script("--prefix", `${home}/.local`, "--remove");
+  assert.equal(await must("find", [home, "!", "-type", "d"]), "");
+  await assert.rejects(
+    script("--prefix", "/usr/local"),
+    /\/usr\/local cannot be written to: be root, or name/,
+  );
 }
 
 /** The `.deb` in a Debian that has nothing but what every one has. */
