@@ -16,7 +16,8 @@ import {
 } from "../../ffi/mod.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { repeated } from "../repeated.ts";
-import { note, out } from "../terminal/io.ts";
+import { helpColumns, note, out, widthOf } from "../terminal/io.ts";
+import { wrapWords } from "../terminal/text.ts";
 
 interface Options {
   pluginDir?: string[];
@@ -39,8 +40,8 @@ export function register(program: Command): void {
         throw new ExitError(EXIT.FAILED, whyNot(name, found));
       }
       if (options.json === true) out(JSON.stringify(chosen, null, 2) + "\n");
-      else if (name === undefined) out(table(found, missingOf(found)));
-      else for (const plugin of chosen) out(describe(plugin));
+      else if (name === undefined) out(table(found, missingOf(found), widthOf(Deno.stdout)));
+      else for (const plugin of chosen) out(describe(plugin, helpColumns()));
     });
 }
 
@@ -78,12 +79,45 @@ export function whyNot(name: string, found: readonly Pick<PluginInfo, "name">[])
   return `no plugin is named ${name}${suggestion(name, [...new Set(found.map((plugin) => plugin.name))])}`;
 }
 
-/** Rows with columns of one width each, the last one free. */
-function align(rows: string[][]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const line = (row: string[]) =>
-    row.map((cell, i) => i === row.length - 1 ? cell : cell.padEnd(widths[i]!)).join("  ").trimEnd();
-  return rows.map((row) => line(row) + "\n").join("");
+/** Least columns for the last cell of a row; where there are fewer, it is not broken. */
+const LEAST_COLUMNS = 20;
+
+/** Rows with columns of one width each; the last one has what is left, and goes on below itself. */
+function align(rows: string[][], width: number): string {
+  const widths = rows[0]!.map((_, i) =>
+    i === rows[0]!.length - 1 ? 0 : Math.max(...rows.map((row) => row[i]!.length))
+  );
+  const before = widths.reduce((sum, each) => sum + each, 2 * (widths.length - 1));
+  const room = Math.max(LEAST_COLUMNS, width - before);
+  return rows.map((row) => {
+    const cells = row.slice(0, -1).map((cell, i) => `${cell.padEnd(widths[i]!)}  `).join("");
+    return `${hang(cells, row.at(-1)!, before, room)}\n`;
+  }).join("");
+}
+
+/** A text after others, broken between words, each further line as far to the right. */
+function hang(before: string, text: string, indent: number, room: number): string {
+  return wrapWords(text, room, 0).split("\n").map((line, i) =>
+    ((i === 0 ? before : " ".repeat(indent)) + line).trimEnd()
+  ).join("\n");
+}
+
+/** Widest column of names. */
+const NAME_COLUMNS = 22;
+
+/** Entries with a name before them: what kind of thing it is, and below that what it means. */
+function entries(
+  list: readonly { name: string; kind: readonly string[]; help: string }[],
+  width: number,
+): string {
+  const indent = 2 + Math.min(NAME_COLUMNS, Math.max(...list.map(({ name }) => name.length))) + 2;
+  const room = Math.max(LEAST_COLUMNS, width - indent);
+  return list.map(({ name, kind, help }) => {
+    const head = `  ${name}`.padEnd(indent - 2) + "  ";
+    const lines = [hang(head, kind.filter((part) => part !== "").join(", "), indent, room)];
+    if (help !== "") lines.push(hang(" ".repeat(indent), help, indent, room));
+    return `${lines.join("\n")}\n`;
+  }).join("");
 }
 
 /**
@@ -91,59 +125,77 @@ function align(rows: string[][]): string {
  *
  * @param plugins Those that there are.
  * @param missing Those that this build lacks: it says why.
+ * @param width Columns of a line.
  * @returns Lines, each with its line end.
  */
-export function table(plugins: readonly PluginInfo[], missing: readonly NeedyTest[]): string {
+export function table(plugins: readonly PluginInfo[], missing: readonly NeedyTest[], width: number): string {
   const rows = plugins.toSorted((a, b) => a.side.localeCompare(b.side) || a.name.localeCompare(b.name))
     .map((
       plugin,
     ) => [plugin.name, sidesOf(plugin).join(" or "), plugin.version ?? "-", plugin.origin, plugin.descr]);
   const lacking = missing.map(({ name, side, needs }) => [name, side, "-", "not here", `needs ${needs}`]);
-  return align([["NAME", "SIDE", "VERSION", "FROM", "DESCRIPTION"], ...rows, ...lacking]);
+  return align([["NAME", "SIDE", "VERSION", "FROM", "DESCRIPTION"], ...rows, ...lacking], width);
 }
 
-function describe(plugin: PluginInfo): string {
+/**
+ * One plugin with its arguments and figures.
+ *
+ * @param plugin The plugin.
+ * @param width Columns of a line.
+ * @returns Lines, each with its line end.
+ */
+export function describe(plugin: PluginInfo, width: number): string {
   const version = plugin.version === null ? "no version" : `version ${plugin.version}`;
-  const needsTarget = plugin.needsTarget === true ? ["needs a machine to test (--test-target)"] : [];
   const lines = [
     `${plugin.name}: ${sidesOf(plugin).join(" or ")} test, ${version}, from ${plugin.origin}`,
     plugin.descr,
-    ...needsTarget,
+    ...(plugin.needsTarget === true ? ["needs a machine to test (--test-target)"] : []),
     ...(plugin.defaultPort === 0 ? [] : [`default port: ${plugin.defaultPort}`]),
-    ...(plugin.csvHeader === null ? [] : [`columns: ${plugin.csvHeader}`]),
+    ...(plugin.csvHeader === null ? [] : [`columns: ${plugin.csvHeader.replaceAll(",", ", ")}`]),
     ...(plugin.missing.length === 0 ? [] : [`functions that are missing: ${plugin.missing.join(", ")}`]),
   ];
-  return lines.join("\n") + "\n" + describeOptions(plugin) + describeMetrics(plugin);
+  return lines.map((line) => `${wrapWords(line, width)}\n`).join("") + describeOptions(plugin, width) +
+    describeMetrics(plugin, width);
 }
 
-function describeMetrics({ metrics }: PluginInfo): string {
+/** How figures of several testers become one. */
+const TOTAL_WORDS: Partial<Record<PluginInfo["metrics"][number]["total"], string>> = {
+  sum: "summed up",
+  mean: "mean of the testers",
+  max: "largest of any tester",
+  min: "smallest of any tester",
+};
+const BETTER_WORDS: Partial<Record<PluginInfo["metrics"][number]["better"], string>> = {
+  more: "more is better",
+  less: "less is better",
+};
+
+function describeMetrics({ metrics }: PluginInfo, width: number): string {
   if (metrics.length === 0) return "";
-  const rows = metrics.map(({ name, unit, total, better, help }) => [
+  const list = metrics.map(({ name, unit, total, better, help }) => ({
     name,
-    unit === "" ? "-" : unit,
-    total === "none" ? "-" : total,
-    better === "unknown" ? "-" : better,
+    kind: [unit, TOTAL_WORDS[total] ?? "", BETTER_WORDS[better] ?? ""],
     help,
-  ]);
-  return `\nfigures beside the row:\n${align([["NAME", "UNIT", "TOTAL", "BETTER", "MEANING"], ...rows])}`;
+  }));
+  return `\nfigures beside the row:\n${entries(list, width)}`;
 }
 
-function describeOptions({ options }: PluginInfo): string {
-  if (options === null) return "a plugin as the original has them: it does not describe its arguments\n";
+function describeOptions({ options }: PluginInfo, width: number): string {
+  if (options === null) {
+    return wrapWords("a plugin as the original has them: it does not describe its arguments\n", width);
+  }
   if (options.length === 0) return "no arguments\n";
-  const rows = (controller: boolean) =>
-    options.filter((option) => option.controller === controller).map((option) => [
-      option.name,
-      option.type,
-      option.unit === "" ? "-" : option.unit,
-      option.default === "" ? "-" : option.default,
-      option.range === "" ? "-" : option.range,
-      option.help,
-    ]);
-  const header = ["NAME", "TYPE", "UNIT", "DEFAULT", "RANGE", "MEANING"];
   const parts = [[false, "arguments (--test-args):"], [true, "arguments on the controller:"]] as const;
   return parts.map(([controller, title]) => {
-    const part = rows(controller);
-    return part.length === 0 ? "" : `\n${title}\n${align([header, ...part])}`;
+    const list = options.filter((option) => option.controller === controller).map((option) => ({
+      name: option.name,
+      kind: [
+        option.type + (option.unit === "" ? "" : ` in ${option.unit}`),
+        option.range,
+        option.default === "" ? "" : `default ${option.default}`,
+      ],
+      help: option.help,
+    }));
+    return list.length === 0 ? "" : `\n${title}\n${entries(list, width)}`;
   }).join("");
 }

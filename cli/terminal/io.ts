@@ -6,7 +6,7 @@
 
 import { outputReason } from "../../base/errors.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { terminalText } from "./text.ts";
+import { terminalText, wrapWords } from "./text.ts";
 
 /** Columns that help and live lines count on when the terminal does not report them. */
 const DEFAULT_COLUMNS = 80;
@@ -76,9 +76,10 @@ export function err(text: string): void {
   }
 }
 
-/** Writes one line to stderr; control characters are escaped on a terminal. */
+/** Writes one line to stderr; on a terminal it is broken between words, and control characters are escaped. */
 export function note(line: string): void {
-  print(line + "\n");
+  const indent = line.length - line.trimStart().length + 2;
+  print(wrapWords(line, widthOf(Deno.stderr), indent) + "\n");
 }
 
 /** Writes text that came from elsewhere to stderr, as {@linkcode out} writes it to stdout. */

@@ -16,15 +16,21 @@ function columnsOf(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 
-/** Breaks lines between words, so that none is wider than a terminal; what follows a break is indented. */
-export function wrapWords(text: string, width: number): string {
+/**
+ * Breaks lines between words, so that none is wider than a terminal.
+ *
+ * @param text Lines.
+ * @param width Columns.
+ * @param indent How far what follows a break is indented.
+ */
+export function wrapWords(text: string, width: number, indent = 2): string {
   return text.split("\n").map((line) => {
     if (columnsOf(line) <= width) return line;
     const lines = [""];
     for (const word of line.match(/ *[^ ]+/g) ?? []) {
       const longer = lines.at(-1)! + word;
       if (columnsOf(longer) <= width || lines.at(-1) === "") lines[lines.length - 1] = longer;
-      else lines.push(`  ${word.trimStart()}`);
+      else lines.push(" ".repeat(indent) + word.trimStart());
     }
     return lines.join("\n");
   }).join("\n");

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { formatTime } from "../../base/figures.ts";
 import { canBeCut, commonShare } from "./common_window.ts";
 import type {
   ClientResult,
@@ -203,7 +204,7 @@ function judgeClient(
     else details.add("SUSPECT", "missing-client", client.error, host);
   }
   const isJudged = client.reasons?.some((reason) => reason.level === "INVALID") ?? false;
-  if (client.counts !== null) judgeCounts(details, client.counts, host, isJudged);
+  if (client.counts !== null) judgeCounts(details, client, client.counts, host, isJudged);
   // A plugin that gives reasons, be it none, has judged its own sending: it knows its limits and what its load allows.
   if (client.reasons === undefined) judgeRate(details, client, host, limits);
   if (client.clock !== null && client.clock.error_ns > limits.clockErrorSuspectNs) {
@@ -241,16 +242,36 @@ function judgeRate(
 }
 
 /** @param isJudged whether the plugin itself has given the reason: none is given twice */
-function judgeCounts(details: Details, counts: Counts, host: string, isJudged: boolean): void {
+function judgeCounts(
+  details: Details,
+  client: ClientResult,
+  counts: Counts,
+  host: string,
+  isJudged: boolean,
+): void {
   const sum = counts.ok + counts.lost + counts.late + counts.corrupt;
   if (sum !== counts.sent) {
     const text = `sent ${counts.sent} packets but accounts for ${sum} (ok, lost, late and corrupt together)`;
     details.add("INVALID", "accounting", text, host);
   }
-  if (counts.sent === 0) details.add("INVALID", "nothing-sent", "sent nothing in the measured phase", host);
-  else if (counts.ok === 0 && !isJudged) {
+  if (counts.sent === 0) {
+    if (client.reasons?.some(({ code }) => code === "nothing-sent")) return;
+    details.add("INVALID", "nothing-sent", whyNothing(client), host);
+  } else if (counts.ok === 0 && !isJudged) {
     details.add("INVALID", "no-answers", "got no good answer in the measured phase", host);
   }
+}
+
+/** A phase may be shorter than the time from one packet to the next. */
+function whyNothing({ pacing, metrics, window }: ClientResult): string {
+  const nothing = "sent nothing in the measured phase";
+  const rate = pacing?.requested_pps ?? metrics?.find(({ name }) => name === "requested_rate")?.value;
+  if (window == null || typeof rate !== "number" || !(rate > 0)) return nothing;
+  const seconds = (window.end_ns - window.start_ns) / 1e9;
+  if (rate * seconds >= 2) return nothing;
+  return `${nothing}: it took ${formatTime(seconds * 1e9)}, and at the rate asked for one is due every ${
+    formatTime(1e9 / rate)
+  }: ask for a longer duration or a higher rate`;
 }
 
 function judgeTarget(details: Details, target: TargetResult, host: string): void {

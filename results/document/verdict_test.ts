@@ -44,6 +44,25 @@ Deno.test("each cause gives its verdict and a sentence that names the host", () 
     ],
     [(d) => d.targets[0]!.error = "stop timed out", "target-error", /^sut.*timed out/, "INVALID"],
     [
+      (d) => {
+        const client = d.clients[0]!;
+        client.counts = { sent: 0, ok: 0, lost: 0, late: 0, corrupt: 0, duplicate: 0, reordered: 0 };
+        client.metrics = [{
+          name: "requested_rate",
+          value: 0.5,
+          unit: "1/s",
+          total: "sum",
+          better: "unknown",
+        }];
+        client.window = { start_ns: 1e9, end_ns: 1.5e9 };
+        client.reasons = [];
+        client.pacing = null;
+      },
+      "nothing-sent",
+      /sent nothing in the measured phase: it took 500 ms, .* every 2 s: ask for a longer duration or a higher rate/,
+      "INVALID",
+    ],
+    [
       (d) => d.clients[0]!.counts!.lost += 1,
       "accounting",
       /sent 1000 packets but accounts for 1001/,

@@ -35,7 +35,24 @@ Deno.test("plugins: every plugin with side, version and origin; one with its arg
   }
   const one = await runProgram("ipbench", ["plugins", "dummy"]);
   assert.match(one.stdout, /^dummy: client test, version 1\.0\.0/);
-  assert.match(one.stdout, /^seconds +float +s +5 +0\.\.3600 +How long the test takes\.$/m);
+  assert.match(
+    one.stdout,
+    /^ {2}seconds {2}float in s, 0\.\.3600, default 5\n {11}How long the test takes\.$/m,
+  );
+});
+
+Deno.test("plugins: no line of any plugin's is wider than 80 columns where there is no terminal", async () => {
+  const { stdout } = await runProgram("ipbench", ["plugins", "--json"]);
+  const plugins: { name: string; options: { name: string; help: string }[] }[] = JSON.parse(stdout);
+  assert.ok(plugins.length > 15);
+  for (const { name, options } of plugins) {
+    const shown = (await runProgram("ipbench", ["plugins", name])).stdout;
+    assert.deepEqual(shown.split("\n").filter((line) => line.length > 80), [], name);
+    const text = shown.replaceAll(/\s+/g, " ");
+    for (const option of options) {
+      assert.ok(text.includes(` ${option.name} `) && text.includes(option.help), option.name);
+    }
+  }
 });
 
 Deno.test("plugins: an unknown name is an error that says which there are; JSON for programs", async () => {

@@ -122,13 +122,27 @@ static void threads_json(struct ipb_json *j, const struct result *r)
 /* No attempt to send fails with this one: it is a sender's word for the end that it was asked for. */
 static int is_cut_off(const struct result *r) { return r->failure == ECANCELED; }
 
+/* A phase may be shorter than the time from one packet to the next. */
+static void nothing_sent(struct ipb_json *j, const struct result *r)
+{
+	const uint32_t threads = r->thread_count > 0 ? r->thread_count : 1;
+	const double every = r->requested_bps > 0 ? (double)r->size * 8 * threads / (double)r->requested_bps : 0;
+
+	if (every * 2 > (double)r->us / 1e6)
+		ipb_results_reason(j, 1, "nothing-sent", "sent nothing in the measured phase: it took %.3g s, and at the rate asked for a packet "
+		                   "is due every %.3g s%s: ask for a longer duration or a higher rate", (double)r->us / 1e6, every,
+		                   threads > 1 ? " on each thread" : "");
+	else
+		ipb_results_reason(j, 1, "nothing-sent", "sent nothing in the measured phase");
+}
+
 static void reasons(struct ipb_json *j, const struct result *r)
 {
 	char cause[128], who[160];
 
 	ipb_json_array(j, "reasons");
 	if (r->sends == 0)
-		ipb_results_reason(j, 1, "nothing-sent", "sent nothing in the measured phase");
+		nothing_sent(j, r);
 	if (r->given_up > 0)
 		ipb_results_reason(j, 0, "rate-not-reached",
 		                   "the tester could not send at %" PRIu64 " bit/s: it gave up %" PRIu64 " packets%s",

@@ -11,11 +11,19 @@ static const char *const directions[] = { "", "up", "down", "both" };
 
 void stream_row(const struct stream_test *t, char *to, size_t size)
 {
+	char up[32] = "", down[32] = "", retransmits[32] = "", lost[32] = "";
 	struct stream_figures f;
 
-	stream_figures(t, &f); /* the row of a test that was cut off has no word for what is not known: 0 */
-	snprintf(to, size, "%u,%.0f,%.0f,%llu,%llu", t->pump.count, isnan(f.up_bps) ? 0 : f.up_bps, isnan(f.down_bps) ? 0 : f.down_bps,
-	         (unsigned long long)f.retransmits, (unsigned long long)f.lost);
+	stream_figures(t, &f);
+	if (t->config.direction & IPB_UP && !isnan(f.up_bps))
+		snprintf(up, sizeof up, "%.0f", f.up_bps);
+	if (t->config.direction & IPB_DOWN && !isnan(f.down_bps))
+		snprintf(down, sizeof down, "%.0f", f.down_bps);
+	if (f.tcp_streams > 0)
+		snprintf(retransmits, sizeof retransmits, "%llu", (unsigned long long)f.retransmits);
+	if (f.has_udp)
+		snprintf(lost, sizeof lost, "%llu", (unsigned long long)f.lost);
+	snprintf(to, size, "%u,%s,%s,%s,%s", t->pump.count, up, down, retransmits, lost);
 }
 
 int stream_is_broken(const struct stream_test *t)

@@ -6,7 +6,9 @@
 #include "stream.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "ipb_plugin.h"
 
@@ -81,16 +83,23 @@ static int marshall(char **data, int *size, double running_time)
 	return status < 0 ? status : broken;
 }
 
-/* What the tester printed, as numbers; 0, or -1 when it is no such row. */
+/* What the tester printed, as numbers, NAN where there was none to print; 0, or -1 when it is no such row. */
 static int parse(const char *text, double columns[COLUMNS])
 {
-	char end;
-
-	if (sscanf(text, "%lf,%lf,%lf,%lf,%lf%c", &columns[0], &columns[1], &columns[2], &columns[3], &columns[4], &end) != COLUMNS)
-		return -1;
-	for (int i = 0; i < COLUMNS; i++)
-		if (!(columns[i] >= 0 && columns[i] <= 1e18))
+	for (int i = 0; i < COLUMNS; i++) {
+		const char last = i + 1 < COLUMNS ? ',' : '\0';
+		char *end = NULL;
+		columns[i] = NAN;
+		if (*text != last || i == 0) {
+			columns[i] = strtod(text, &end);
+			if (end == text || !(columns[i] >= 0 && columns[i] <= 1e18))
+				return -1;
+			text = end;
+		}
+		if (*text != last)
 			return -1;
+		text++;
+	}
 	return 0;
 }
 
@@ -108,16 +117,24 @@ static int unmarshall(char *input, int len, char **data, int *data_len)
 	return ipb_error(&err, "the result is no row of %d numbers", COLUMNS), ipb_plugin_fail();
 }
 
-/* All clients together: each column adds up. */
+/* All clients together: each column adds up, over those that know it. */
 static int output(struct client_data data[], int n)
 {
 	double sums[COLUMNS] = { 0 }, columns[COLUMNS];
+	int known[COLUMNS] = { 1 };
 
 	for (int i = 0; i < n; i++)
 		if (parse(ipb_report_text(&data[i]), columns) == 0)
 			for (int k = 0; k < COLUMNS; k++)
-				sums[k] += columns[k];
-	printf("%.0f,%.0f,%.0f,%.0f,%.0f\n", sums[0], sums[1], sums[2], sums[3], sums[4]);
+				if (!isnan(columns[k])) {
+					sums[k] += columns[k];
+					known[k] = 1;
+				}
+	for (int k = 0; k < COLUMNS; k++) {
+		if (known[k])
+			printf("%.0f", sums[k]);
+		putchar(k + 1 < COLUMNS ? ',' : '\n');
+	}
 	return 0;
 }
 

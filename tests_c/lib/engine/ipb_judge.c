@@ -289,11 +289,26 @@ static void judge_machine(struct ipb_engine *e)
 		                  (double)e->clock_error_ns / 1e6, length / 1e9);
 }
 
+/* A phase may be shorter than the time from one packet to the next. */
+static void nothing_sent(struct ipb_engine *e)
+{
+	const double seconds = (double)(e->end_ns - e->measure_ns) / 1e9, bits = e->config.sizes.mean * 8;
+	const double every = e->config.rate_bps > 0 ? bits / e->config.rate_bps : 0;
+
+	if (seconds < 2 * every)
+		ipb_engine_reason(e, 1, "nothing-sent", "sent nothing in the measured phase: it took %.3g s, and at the rate asked for a "
+		                  "packet is due every %.3g s: ask for a longer duration or a higher rate", seconds, every);
+	else
+		ipb_engine_reason(e, 1, "nothing-sent", "sent nothing in the measured phase");
+}
+
 static void no_answers(struct ipb_engine *e)
 {
 	const struct ipb_counts *c = &e->track.counts;
 
-	if (c->corrupt + c->late == 0)
+	if (c->sent == 0)
+		nothing_sent(e);
+	else if (c->corrupt + c->late == 0)
 		ipb_engine_reason(e, 1, "no-answers", "no packet of the measured phase was answered");
 	else
 		ipb_engine_reason(e, 1, "no-answers", "no packet of the measured phase came back well: %llu were damaged, %llu late, %llu "

@@ -237,6 +237,9 @@ char *ipb_requests_json(const struct ipb_requests_record *r, const struct ipbenc
 	return ipb_json_take(&j);
 }
 
+/* Of a rate in a row: one below 100 would be too coarse without them. */
+static int digits(double rate) { return rate < 100 && rate != (double)(uint64_t)rate ? 3 : 0; }
+
 int ipb_requests_print(const struct client_data data[], int n, uint32_t test, uint32_t metric_count, struct ipb_error *err)
 {
 	struct ipb_hist all = { 0 }, scratch = { 0 };
@@ -260,10 +263,15 @@ int ipb_requests_print(const struct client_data data[], int n, uint32_t test, ui
 		if (open_hist(&r.hists[RESPONSE], &scratch) == 0)
 			ipb_hist_merge(&all, &scratch);
 	}
-	if (status == 0)
-		printf("%.0f,%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.1f,%.1f,%.1f,%.1f\n", requested, completed,
-		       sum.sent, sum.ok, sum.lost, sum.late, sum.corrupt, all.count > 0 ? (double)all.min_ns / 1e3 : 0,
-		       (double)ipb_hist_percentile(&all, 50) / 1e3, (double)ipb_hist_percentile(&all, 99) / 1e3, (double)all.max_ns / 1e3);
+	if (status == 0) {
+		printf("%.*f,%.*f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, digits(requested), requested, digits(completed),
+		       completed, sum.sent, sum.ok, sum.lost, sum.late, sum.corrupt);
+		if (all.count > 0)
+			printf(",%.1f,%.1f,%.1f,%.1f\n", (double)all.min_ns / 1e3, (double)ipb_hist_percentile(&all, 50) / 1e3,
+			       (double)ipb_hist_percentile(&all, 99) / 1e3, (double)all.max_ns / 1e3);
+		else
+			printf(",,,,\n");
+	}
 	ipb_hist_free(&all);
 	ipb_hist_free(&scratch);
 	return status;

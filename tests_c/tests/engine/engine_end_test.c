@@ -23,6 +23,8 @@ static void a_silent_target_is_named(void **state)
 	engine_dies_as("target-silent", "socktype=udp,warmup=0.2,cooldown=5,bps=100k,samples=200", 1.3, ipb_sock_port(s.fd), &r);
 	/* 4 packets a second are too few to tell; a dead target is named all the same, and the cool-down is cut. */
 	engine_dies_as("no-answers", "socktype=udp,warmup=0,cooldown=20,bps=2048,duration=0.5", 0.5, ipb_sock_port(s.fd), &r);
+	/* A phase between two packets. */
+	engine_dies_as("nothing-sent", "socktype=udp,warmup=0.1,cooldown=0,bps=1000,duration=0.2", 0.2, ipb_sock_port(s.fd), &r);
 	spoiler_end(&s);
 }
 
