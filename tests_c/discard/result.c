@@ -128,7 +128,7 @@ static void nothing_sent(struct ipb_json *j, const struct result *r)
 	const uint32_t threads = r->thread_count > 0 ? r->thread_count : 1;
 	const double every = r->requested_bps > 0 ? (double)r->size * 8 * threads / (double)r->requested_bps : 0;
 
-	if (every * 2 > (double)r->us / 1e6)
+	if (!is_cut_off(r) && every * 2 > (double)r->us / 1e6)
 		ipb_results_reason(j, 1, "nothing-sent", "sent nothing in the measured phase: it took %.3g s, and at the rate asked for a packet "
 		                   "is due every %.3g s%s: ask for a longer duration or a higher rate", (double)r->us / 1e6, every,
 		                   threads > 1 ? " on each thread" : "");
