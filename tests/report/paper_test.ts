@@ -9,7 +9,15 @@ import { TemporaryFolder } from "../fixtures/folders.ts";
 import { isInstalled, runProgram } from "../util/mod.ts";
 
 const LOADS = [100e6, 300e6, 500e6, 800e6];
-const NAMES = ["throughput", "cpu", "cycles", "rtt-mean", "rtt-p99"];
+/** The figures, and what their numbers are called where they are not in the unit of the axis. */
+const COLUMNS = {
+  throughput: "received_bps",
+  cpu: "cpu_percent",
+  cycles: "cycles_per_packet",
+  "rtt-mean": "rtt_mean_ns",
+  "rtt-p99": "rtt_p99_ns",
+};
+const NAMES = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
 
 /** A folder as a sweep leaves it, of a system that needs so many cycles for a packet. */
 function sweep(folder: TemporaryFolder, name: string, slowdown: number, cycles: number): string {
@@ -53,13 +61,14 @@ Deno.test("folders of several systems become figures with their captions and whe
     }
     assert.match(read(`${name}.tex`), /\\addlegendentry\{seL4 \\& co\}[\s\S]*\\addlegendentry\{b\}/);
     const [header, ...rows] = read(`${name}.csv`).trim().split("\n");
-    assert.equal(header, `system,requested_bps,${name},lowest,highest`);
+    assert.equal(header, `system,requested_bps,${COLUMNS[name]},lowest,highest`);
     assert.equal(rows.length, 2 * LOADS.length);
   }
   // Numbers as they stand in the documents, in the unit of the axis.
   assert.match(read("cycles.tex"), /\n100 12 0 0\n/);
   assert.match(read("cycles.tex"), /\n800 31 0 0\n/);
   assert.match(read("cpu.csv"), /^b,800000000,250,250,250$/m);
+  assert.match(read("cycles.csv"), /,800000000,31000,31000,31000$/m);
   assert.match(read("captions.txt"), /^rtt-p99: 99th percentile of the round trip, latency/m);
 });
 

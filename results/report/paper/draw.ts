@@ -72,7 +72,7 @@ export function paperChart(figure: PaperFigure, caption: string): Chart {
       series,
     }),
     data: {
-      columns: ["system", "requested_bps", figure.name, "lowest", "highest"],
+      columns: ["system", "requested_bps", figure.column, "lowest", "highest"],
       rows: figure.curves.flatMap(({ label, points }) =>
         points.map(({ x, value, low, high }) => [label, x, value, low, high])
       ),

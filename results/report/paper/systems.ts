@@ -37,6 +37,8 @@ export interface PaperCurve {
 /** One figure of a paper, before it is drawn. */
 export interface PaperFigure {
   name: string;
+  /** Of the values in the CSV file, with their unit: that of the documents. */
+  column: string;
   title: string;
   /** Of the vertical axis, with its unit. */
   axis: string;
@@ -71,6 +73,7 @@ const FIGURES:
   readonly (Omit<PaperFigure, "curves"> & { pick: (point: ReportPoint) => number | null | undefined })[] = [
     {
       name: "throughput",
+      column: "received_bps",
       title: "Achieved over requested throughput",
       axis: "received, Mbit/s",
       scale: 1e6,
@@ -79,6 +82,7 @@ const FIGURES:
     },
     {
       name: "cpu",
+      column: "cpu_percent",
       title: "CPU use summed over cores",
       axis: "CPU, % of one core",
       scale: 1,
@@ -87,6 +91,7 @@ const FIGURES:
     },
     {
       name: "cycles",
+      column: "cycles_per_packet",
       title: "Cycles a packet",
       axis: "thousand cycles a packet",
       scale: 1e3,
@@ -95,6 +100,7 @@ const FIGURES:
     },
     {
       name: "rtt-mean",
+      column: "rtt_mean_ns",
       title: "Mean round trip",
       axis: "mean round trip, µs",
       scale: 1e3,
@@ -103,6 +109,7 @@ const FIGURES:
     },
     {
       name: "rtt-p99",
+      column: "rtt_p99_ns",
       title: "99th percentile of the round trip",
       axis: "p99 of the round trip, µs",
       scale: 1e3,
