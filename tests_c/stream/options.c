@@ -32,7 +32,7 @@ const struct ipbench_option stream_options[STREAM_OPTION_COUNT] = {
 	S("peer", "enum", "", "ipbench", "ipbench|discard|chargen|iperf3|iperf2",
 	  "What the target is: stream_target, one that discards (RFC 863) or sends (RFC 864) all it can, or an iperf server."),
 	S("port", "int", "", "0", "0..65535", "Port there; 0: the run's, or the peer's usual one (5205, 9, 19, 5201, 5001)."),
-	S("threads", "int", "", "0", "0..32", "Threads in each direction, among which the streams are spread; 0: as many as processors."),
+	S("threads", "int", "", "0", "0..32", "Threads in each direction, among which the streams are spread; 0: as many as processors, where BBR sends without bps one a stream up to 16."),
 	S("cpus", "string", "", "", "", "Processors of the threads in their order, 0-3 or 0;2, over again when there are more threads; not given: any."),
 	S("limit_cpu", "float", "", "95%", "1%..100%", "A thread or processor busier than this is a reason (SUSPECT)."),
 	S("limit_clock", "time", "s", "10ms", "0s..1s", "Error of the clocks' offset that is a reason (SUSPECT), above 1 % of the measured phase."),

@@ -31,7 +31,7 @@ static const struct ipbench_option options[] = {
 	{ "ip", "string", "", "", "", "Address to listen on; all addresses when not given.", 0, 0 },
 	{ "echo", "int", "", "0", "0..65535", "Port of an echo over UDP and TCP, for latency beside the streams; 0: none.", 0, 0 },
 	{ "mptcp", "bool", "", "0", "", "Take Multipath TCP, too, for stream's mptcp=1.", 0, 0 },
-	{ "threads", "int", "", "0", "0..32", "Threads of a transfer in each direction; 0: as many as processors.", 0, 0 },
+	{ "threads", "int", "", "0", "0..32", "Threads of a transfer in each direction; 0: as many as processors, where BBR sends without a rate one a stream up to 16.", 0, 0 },
 	{ "cpus", "string", "", "", "", "Processors of these threads in their order, 0-3 or 0;2, over again when there are more threads; not given: any.", 0, 0 },
 	{ "streams", "bool", "", "1", "", "Take bulk transfers of stream; 0: only the other services that are named.", 0, 0 },
 	IPERF3_SERVICE_OPTIONS,

@@ -21,6 +21,9 @@
 #include "ipb_tcpinfo.h"
 
 #define IPB_PUMP_WORKERS_MAX 32          /* threads, in each direction */
+/* BBR sends each stream at the rate that it has seen. Where streams take turns in a thread, that is the rate of the turns, and a
+ * timer's interrupt for each segment keeps them to it. So streams that send by BBR as fast as it goes have a thread each, up to so many. */
+#define IPB_PUMP_WORKERS_BBR 16
 #define IPB_PUMP_WAKE_MS 50              /* how often an idle thread checks whether it is to stop */
 #define IPB_PUMP_SAMPLE_NS 100000000ull  /* between two readings of TCP_INFO */
 #define IPB_PUMP_SAMPLES 512u            /* of a stream that are kept at most */
@@ -95,7 +98,7 @@ struct ipb_pump_config {
 	const struct ipb_pump_format *format; /* UDP; NULL: ours */
 	uint64_t begin_ns, window_start_ns, window_end_ns; /* CLOCK_MONOTONIC */
 	uint64_t length_ns;        /* senders stop so long after begin_ns, whatever becomes of the owner */
-	uint32_t threads;          /* in each direction; 0: as many as processors */
+	uint32_t threads;          /* in each direction; 0: as many as processors, or see IPB_PUMP_WORKERS_BBR */
 	uint32_t cpu_count;        /* processors of the threads, in turn; 0: any */
 	int cpus[IPB_PUMP_WORKERS_MAX];
 };

@@ -1,11 +1,14 @@
 /* What a pump needs before it starts: memory, sockets, threads; see ipb_pump.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "ipb_pump_private.h"
 
@@ -85,11 +88,37 @@ static uint32_t processors(void)
 	return n < 1 ? 1 : n > IPB_PUMP_WORKERS_MAX ? IPB_PUMP_WORKERS_MAX : (uint32_t)n;
 }
 
-/* Streams of one direction, spread over as many workers as were asked for, or as there are processors. */
+/* Whether the senders' congestion control is BBR, of whichever version. Of streams that are not open yet it is the system's. */
+static int sends_by_bbr(const struct ipb_pump *p)
+{
+	char name[IPB_HELLO_CC_MAX] = "";
+	socklen_t size = sizeof name;
+	int fd = -1;
+
+	for (uint32_t i = 0; fd < 0 && i < p->count; i++)
+		fd = p->streams[i].sends ? p->streams[i].fd : -1;
+	const int own = fd < 0 ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+	const int known = getsockopt(fd < 0 ? own : fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0;
+	if (own >= 0)
+		close(own);
+	return known && strncmp(name, "bbr", 3) == 0;
+}
+
+static uint32_t threads_of(const struct ipb_pump *p, int sends)
+{
+	const struct ipb_pump_config *c = &p->config;
+	const uint32_t n = processors();
+
+	if (c->threads > 0)
+		return c->threads;
+	return n < IPB_PUMP_WORKERS_BBR && sends && !c->udp && c->bps <= 0 && sends_by_bbr(p) ? IPB_PUMP_WORKERS_BBR : n;
+}
+
+/* Streams of one direction, spread over that many workers at most. */
 static int make_workers(struct ipb_pump *p, int sends)
 {
 	struct ipb_stream **mine = calloc(p->count, sizeof(void *));
-	uint32_t n = 0, most = p->config.threads > 0 ? p->config.threads : processors();
+	uint32_t n = 0, most = threads_of(p, sends);
 
 	if (mine == NULL)
 		return -1;

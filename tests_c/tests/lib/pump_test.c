@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -304,10 +306,85 @@ static void datagrams_are_told_apart(void **state)
 	close(ends[0]);
 }
 
+static uint32_t processors(void)
+{
+	cpu_set_t mine;
+
+	assert_int_equal(sched_getaffinity(0, sizeof mine, &mine), 0);
+	return (uint32_t)CPU_COUNT(&mine);
+}
+
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+static int socket_with(int udp, const char *cc)
+{
+	const int fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	if (udp || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Threads of so many streams in each direction, of which every thread has the same number or one less. */
+static void prepared(struct ipb_pump_config config, const char *cc, uint32_t streams, uint32_t senders, uint32_t receivers)
+{
+	uint32_t each[2 * IPB_PUMP_WORKERS_MAX] = { 0 };
+	struct ipb_pump_use use;
+	struct ipb_pump p;
+
+	assert_int_equal(ipb_pump_init(&p, 2 * streams, &err), 0);
+	config.size = 2000;
+	p.config = config;
+	for (uint32_t i = 0; i < 2 * streams; i++) {
+		p.streams[i].fd = socket_with(config.udp, cc);
+		p.streams[i].sends = i < streams;
+	}
+	assert_int_equal(ipb_pump_prepare(&p, &err), 0);
+	ipb_pump_use(&p, &use);
+	if (use.threads != senders + receivers)
+		fail_msg("%u streams up and down by %s have %u threads, not %u and %u", streams, cc, use.threads, senders, receivers);
+	for (uint32_t i = 0; i < 2 * streams; i++)
+		each[p.streams[i].thread]++;
+	for (uint32_t i = 0; i < use.threads; i++) {
+		const uint32_t n = i < senders ? senders : receivers;
+		assert_true(each[i] == streams / n || each[i] == (streams + n - 1) / n);
+		assert_int_equal(use.thread[i].sends, i < senders);
+	}
+	ipb_pump_free(&p);
+}
+
+static void threads_are_as_many_as_pay(void **state)
+{
+	const uint32_t few = least(processors(), IPB_PUMP_WORKERS_MAX), many = few > IPB_PUMP_WORKERS_BBR ? few : IPB_PUMP_WORKERS_BBR;
+	const struct ipb_pump_config fast = { .copy = 1 }, paced = { .copy = 1, .bps = 20e6 }, udp = { .udp = 1 };
+	const int bbr = socket_with(0, "bbr");
+
+	(void)state;
+	for (uint32_t streams = 1; streams <= 40; streams += 3) {
+		const uint32_t n = least(streams, few);
+		prepared(fast, "reno", streams, n, n);
+		prepared(udp, "", streams, n, n);
+		prepared(paced, "reno", streams, n, n);
+		if (bbr < 0) /* this kernel lacks it */
+			continue;
+		prepared(fast, "bbr", streams, least(streams, many), n);
+		prepared(paced, "bbr", streams, n, n);
+	}
+	prepared((struct ipb_pump_config){ .copy = 1, .threads = 3 }, "reno", 8, 3, 3);
+	prepared((struct ipb_pump_config){ .copy = 1, .threads = IPB_PUMP_WORKERS_MAX }, "reno", 8, 8, 8);
+	if (bbr >= 0) {
+		prepared((struct ipb_pump_config){ .copy = 1, .threads = 2 }, "bbr", 8, 2, 2);
+		close(bbr);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(a_busy_thread_is_seen), cmocka_unit_test(a_thread_that_waits_is_seen),
 		                            cmocka_unit_test(threads_wait_for_the_start),
+		                            cmocka_unit_test(threads_are_as_many_as_pay),
 		                            cmocka_unit_test(jitter_is_rfc_3550s),
 		                            cmocka_unit_test(datagrams_are_told_apart) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
