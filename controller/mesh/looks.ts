@@ -14,7 +14,7 @@ export function better(a: MeshPair, b: MeshPair): MeshPair {
     min_ns: Math.min(a.delay.min_ns, b.delay.min_ns),
     p50_ns: Math.min(a.delay.p50_ns, b.delay.p50_ns),
     p99_ns: Math.min(a.delay.p99_ns, b.delay.p99_ns),
-    max_ns: Math.max(a.delay.max_ns, b.delay.max_ns),
+    max_ns: Math.min(a.delay.max_ns, b.delay.max_ns),
   };
   const rate = a.rate_bps === null || b.rate_bps === null
     ? a.rate_bps ?? b.rate_bps
