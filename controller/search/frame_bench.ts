@@ -11,6 +11,7 @@ import { summarize } from "../../results/document/histogram.ts";
 import { mergeHistograms } from "../../results/document/histogram_codec.ts";
 import type { RunnerContext } from "../run/runner.ts";
 import { removeArgs, setTestArg } from "../../base/args.ts";
+import { formatShare } from "../../base/figures.ts";
 import { formatNanoseconds } from "../../base/values.ts";
 import { backToBack, longestBurst } from "./back_to_back.ts";
 import { type Carrier, type FrameSize, framesPerSecond, fullLoad } from "./frames.ts";
@@ -226,7 +227,7 @@ export class FrameBench {
     const rate = load === null ? null : framesPerSecond(load, size);
     this.#report(
       size.frame,
-      `throughput ${rate === null ? "none" : Math.round(rate)} frames/s (${result.stop.code})`,
+      `${rate === null ? "no throughput" : `throughput ${Math.round(rate)} frames/s`} (${result.stop.code})`,
     );
     return {
       load,
@@ -266,6 +267,7 @@ export class FrameBench {
 
   async #loss(run: RunDescription, size: FrameSize, full: number): Promise<LossPoint[]> {
     const { trialSeconds, shape } = this.#options;
+    let brief = "";
     return await lossCurve(
       full,
       async (load) => {
@@ -275,10 +277,15 @@ export class FrameBench {
           description,
           (document) => readOutcome(document, load, trialSeconds, this.#options.strict),
         );
-        return "unknown" in trial ? trial : { lossRatio: trial.outcome.trial.lossRatio };
+        if (!("unknown" in trial)) return { lossRatio: trial.outcome.trial.lossRatio };
+        brief = trial.brief;
+        return { unknown: trial.unknown };
       },
-      (point) =>
-        this.#report(size.frame, `${point.percent}% of the line: loss ${point.loss_ratio ?? point.reason}`),
+      ({ percent, loss_ratio: loss }) =>
+        this.#report(
+          size.frame,
+          `${percent}% of the line: ${loss === null ? brief : `loss ${formatShare(loss)}`}`,
+        ),
     );
   }
 
@@ -329,7 +336,7 @@ export class FrameBench {
       return await validTrial(description, read, context);
     } catch (error) {
       if (error instanceof TrialError && error.kind === "invalid") {
-        return { unknown: `INVALID: ${error.message}` };
+        return { unknown: `INVALID: ${error.message}`, brief: `INVALID (${error.brief})` };
       }
       throw error;
     }

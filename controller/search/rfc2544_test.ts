@@ -137,9 +137,11 @@ Deno.test("a target as fast as the line is regular at 100 %", async () => {
 });
 
 Deno.test("what the testers cannot do is noted, not made up", async () => {
+  const lines: string[] = [];
   const document = await runRfc2544(
     options({ frames: [512], tests: new Set(["latency", "loss", "burst"]), burstRepeat: 1 }),
     {
+      onLine: (text) => lines.push(text),
       run: (description) =>
         Promise.resolve(fakeDocument(description, { verdict: "INVALID", code: "send-lateness" })),
       clock: new FakeClock(),
@@ -155,6 +157,7 @@ Deno.test("what the testers cannot do is noted, not made up", async () => {
     "latency: not measured, there is no throughput to measure it at",
     "back-to-back: repetition 1: INVALID: send-lateness",
   ]);
+  assert.ok(lines.includes("512-byte frames: 100% of the line: INVALID (send-lateness)"), lines.join("\n"));
 });
 
 Deno.test("failing runs end it with their reason; an interruption says so", async () => {

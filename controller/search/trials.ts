@@ -6,6 +6,7 @@
 
 import type { RunDescription } from "../../config/run_description.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
+import { groupReasons } from "../../results/document/reason_groups.ts";
 import type { RunnerContext } from "../run/runner.ts";
 import type { Outcome } from "./measure.ts";
 
@@ -27,8 +28,16 @@ export interface GoodTrial {
 export class TrialError extends Error {
   override readonly name = "TrialError";
 
-  /** @param kind Whether it was the tester, a failing run, or somebody pressing Ctrl-C. */
-  constructor(readonly kind: "invalid" | "failed" | "interrupted", message: string) {
+  /**
+   * @param kind Whether it was the tester, a failing run, or somebody pressing Ctrl-C.
+   * @param message Why, with all figures.
+   * @param brief What the reasons are cases of, such as "send-lateness"; else the message.
+   */
+  constructor(
+    readonly kind: "invalid" | "failed" | "interrupted",
+    message: string,
+    readonly brief: string = message,
+  ) {
     super(message);
   }
 }
@@ -46,6 +55,7 @@ export async function validTrial(
   context: TrialContext,
 ): Promise<GoodTrial> {
   let last: Outcome = { kind: "interrupted" };
+  let why: [message: string, brief?: string] = [""];
   for (let attempt = 0; attempt < context.attempts; attempt++) {
     if (context.signal?.aborted === true) break;
     const document = await context.run(
@@ -58,9 +68,12 @@ export async function validTrial(
     await context.keep?.(document);
     if (outcome.kind === "valid") return { outcome, document };
     last = outcome;
+    // Several testers have the same reasons.
+    const details = outcome.reasons === document.run.reasons ? document.run.details : undefined;
+    why = details === undefined
+      ? [outcome.reasons.join("; ")]
+      : [groupReasons(details).join("; "), [...new Set(details.map(({ code }) => code))].join(", ")];
   }
-  if (last.kind === "invalid" || last.kind === "failed") {
-    throw new TrialError(last.kind, last.reasons.join("; "));
-  }
+  if (last.kind === "invalid" || last.kind === "failed") throw new TrialError(last.kind, ...why);
   throw new TrialError("interrupted", "interrupted");
 }

@@ -30,7 +30,8 @@ export function meshPage(document: MeshDocument, title: string): string {
   const { hosts, pairs, started, rounds, interrupted, findings, both } = document;
   const sentences = meshSentences(document);
   const named = findings.length > 0;
-  const verdict = interrupted ? "INVALID" : named ? "SUSPECT" : "VALID";
+  const spoilt = pairs.some(({ verdict }) => verdict === "INVALID");
+  const verdict = interrupted ? "INVALID" : named || spoilt ? "SUSPECT" : "VALID";
   const text = `${hosts.length} hosts, ${pairs.length} directions in ${rounds} rounds${
     both ? ", both directions at once" : ""
   }`;

@@ -128,12 +128,16 @@ export function meshLines(document: MeshDocument, columns: number): string[] {
 /** What was found, a sentence each; what could not be measured. */
 export function meshSentences({ findings, summary, hosts, pairs }: MeshDocument): string[] {
   const missing = pairs.filter(({ delay, rate_bps }) => delay === null && rate_bps === null);
+  const spoilt = pairs.filter((pair) => pair.verdict === "INVALID" && !missing.includes(pair));
   return [
     ...findings.map(({ sentence }) => sentence),
     ...summary,
     ...hosts.flatMap(({ name, failed }) =>
       failed === undefined ? [] : [`${name} took part no longer: ${failed}`]
     ),
+    ...spoilt.length === 0 ? [] : [
+      `${spoilt.length} of ${pairs.length} directions are INVALID: their testers could not measure them well`,
+    ],
     ...missing.length === 0 ? [] : [`${missing.length} of ${pairs.length} directions were not measured`],
   ];
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { MeshDocument } from "./document.ts";
 import { parseMesh } from "./document.ts";
 import { meshPage } from "./page.ts";
-import { meshLines, meshRows, threeCharacters } from "./table.ts";
+import { meshLines, meshRows, meshSentences, threeCharacters } from "./table.ts";
 
 function documentOf(count: number): MeshDocument {
   const hosts = Array.from({ length: count }, (_, n) => ({
@@ -88,6 +88,19 @@ Deno.test("the page escapes names, marks what was named, and shows what is missi
   assert.equal(page.match(/class="h\d named"/g)?.length, 4);
   assert.ok(page.includes("not measured"));
   assert.ok(!/<script/.test(page));
+});
+
+Deno.test("that testers could not measure is told, on the page in its colour, too", () => {
+  const mesh = documentOf(4);
+  mesh.findings = [];
+  assert.match(meshPage(mesh, "mesh"), /class="verdict VALID"/);
+  mesh.pairs[1]!.verdict = "INVALID";
+  Object.assign(mesh.pairs[2]!, { verdict: "INVALID", delay: null, rate_bps: null });
+  assert.deepEqual(meshSentences(mesh).slice(-2), [
+    "1 of 12 directions are INVALID: their testers could not measure them well",
+    "1 of 12 directions were not measured",
+  ]);
+  assert.match(meshPage(mesh, "mesh"), /class="verdict SUSPECT"/);
 });
 
 Deno.test("one row a direction", () => {

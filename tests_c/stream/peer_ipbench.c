@@ -1,6 +1,7 @@
 /* peer=ipbench: stream_target; see ipb_hello.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -203,8 +204,13 @@ static int open_session(struct stream_test *t, struct ipb_error *err)
 	struct ipb_welcome w;
 
 	t->control = ipb_sock_connect(c->host, c->port, SOCK_STREAM, &o, err);
-	if (t->control < 0)
-		return -1;
+	if (t->control < 0) {
+		char why[IPB_ERROR_SIZE];
+		snprintf(why, sizeof why, "%s", ipb_error_text(err));
+		return strstr(why, strerror(ECONNREFUSED)) == NULL ? -1 :
+		       ipb_error(err, "%.800s (start \"ipbench sink\" there, or run stream_target with --target-test; peer= is for "
+		                 "other servers, such as iperf3)", why);
+	}
 	t->address.size = sizeof t->address.storage;
 	if (getpeername(t->control, (struct sockaddr *)&t->address.storage, &t->address.size) < 0)
 		return ipb_error_errno(err, errno, "cannot connect to %s", c->host);
