@@ -155,7 +155,7 @@ function send(state: DialogueState, command: Command): DialogueStep {
 
 function refuse(state: DialogueState, name: CommandName): never {
   const busy = state.awaiting === null ? "" : `, while ${state.awaiting} is not answered`;
-  throw new ProtocolError("state", `${name} cannot be said in the state ${state.phase}${busy}`);
+  throw new ProtocolError("state", `${name} cannot be sent in the state ${state.phase}${busy}`);
 }
 
 function receive(state: DialogueState, token: ReplyToken): DialogueStep {

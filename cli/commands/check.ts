@@ -181,8 +181,8 @@ async function findDaemon(
     const { status, greeting } = await askStatus(address, access, true);
     if (status === null) {
       return role === "target"
-        ? { ok: true, text: `${greeting.peer}, does not tell its status` }
-        : { ok: false, text: "does not tell its status, as every tester does; is that an ipbench daemon?" };
+        ? { ok: true, text: `${greeting.peer}, does not report its status` }
+        : { ok: false, text: "does not report its status, as every tester does; is that an ipbench daemon?" };
     }
     if (status.role !== role) return { ok: false, text: `is a ${status.role} daemon, a ${role} is needed` };
     if (status.pid !== null) {

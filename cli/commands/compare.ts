@@ -153,7 +153,7 @@ async function compare(left: string[], right: string[], options: Options): Promi
     if (!comparison.rows.some((row) => row.metric.name === condition.metric.name)) {
       throw new ExitError(
         EXIT.USAGE,
-        `--fail-if "${condition.text}": no point tells ${condition.metric.label} on both sides`,
+        `--fail-if "${condition.text}": no point has ${condition.metric.label} on both sides`,
       );
     }
   }

@@ -39,7 +39,7 @@ export function register(program: Command): void {
 
 async function statusOf(address: Address, access: DaemonAccess): Promise<DaemonLine> {
   const { status, greeting } = await askStatus(address, access, false);
-  if (status === null) return { ok: true, text: `does not tell its status  ${greeting.peer}` };
+  if (status === null) return { ok: true, text: `does not report its status  ${greeting.peer}` };
   const doing = status.pid === null
     ? "idle"
     : describeTest(status.pid, await askReport(address, access, greeting), new Date());

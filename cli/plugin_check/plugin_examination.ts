@@ -159,7 +159,7 @@ export class Examination {
     const limitMs = expectedNs === null || expectedNs === 0n ? Infinity : Number(expectedNs) / 1e6;
     if (Math.min(tookMs, RUN_MS) > limitMs + SLACK_MS) {
       const limit = `${limitMs / 1000} s`;
-      this.#report("wrong", `start went on for more than ${limit}, the most that expected_duration told`);
+      this.#report("wrong", `start went on for more than ${limit}, the most that expected_duration gave`);
     }
     this.#progress();
     return true;
@@ -170,7 +170,7 @@ export class Examination {
     const { phase = "idle", ...figures } = this.#host.progress() ?? {};
     const told = phase !== "idle" || Object.values(figures).some((figure) => figure !== 0);
     if (told) this.#report("ok", `progress: phase ${phase} at the end`);
-    else this.#report("note", "it tells no progress while it runs");
+    else this.#report("note", "it reports no progress while it runs");
   }
 
   /** Marshalls, reads the bytes again and prints them. @returns the bytes; `null` when that failed */

@@ -56,7 +56,7 @@ function cardLine({ nic }: TuningFacts): string {
     typeof mtu === "number" ? `MTU ${mtu}` : null,
     nic.node === null ? null : `NUMA node ${nic.node}`,
   ].filter((part) => part !== null);
-  return `${nic.name}: ${parts.length === 0 ? "its driver says nothing" : parts.join(", ")}`;
+  return `${nic.name}: ${parts.length === 0 ? "its driver reports nothing" : parts.join(", ")}`;
 }
 
 function changeLines(gains: string, { what, now, command }: Change): string[] {

@@ -47,7 +47,7 @@ export async function openReception(
     onRefused: (sentence) => {
       told++;
       if (told <= MAX_TOLD_REFUSALS) warn(sentence);
-      if (told === MAX_TOLD_REFUSALS) warn("further ones that are refused are not told one by one");
+      if (told === MAX_TOLD_REFUSALS) warn("further refusals are not reported one by one");
     },
   });
   if (prover === null && !/^(127\.|\[::1\])/.test(reception.address)) {

@@ -41,7 +41,7 @@ export function wrongStamps(stamps: ResultStamps | null, known: KnownTimes): str
   const { toldNs, sinceStartNs } = known;
   if (toldNs === null) return "the result has stamps of an agreed start, and there was none";
   if (plannedNs !== toldNs) {
-    return `the result is of a start that was planned for ${plannedNs} ns of the daemon's clock, and it was told ${toldNs}`;
+    return `the result is of a start that was planned for ${plannedNs} ns of the daemon's clock, and START named ${toldNs}`;
   }
   if (actualNs < plannedNs - SLACK_NS || endedNs > plannedNs + sinceStartNs + SLACK_NS) {
     const [from, to] = [actualNs - plannedNs, endedNs - plannedNs].map((ns) => (Number(ns) / 1e9).toFixed(3));

@@ -248,7 +248,9 @@ function noteInvalid(state: RunState, peer: Peer, valid: boolean, reasons: reado
   state.reasons.push({
     level: "INVALID",
     code: "invalid-data",
-    text: `the ${peer.name.role === "client" ? "tester" : "target"} said that its data is not valid (221)`,
+    text: `the ${
+      peer.name.role === "client" ? "tester" : "target"
+    } reported that its data are not valid (221)`,
     host: state.hostOf(peer),
   });
 }

@@ -173,7 +173,7 @@ export class FrameBench {
       const made = await this.#trial(trial.description, trial.read);
       const found = "unknown" in made ? null : trial.of(made.document);
       if (found === null) {
-        const why = "unknown" in made ? made.unknown : "the test does not tell when packets were lost";
+        const why = "unknown" in made ? made.unknown : "the test does not report when packets were lost";
         record.notes.push(`${test}: ${why}`);
         continue;
       }

@@ -296,12 +296,12 @@ function judgeSinks(details: Details, document: Judged, nameOf: NameOf): void {
     details.add("INVALID", "nothing-arrived", `none of the ${sent} packets that were sent arrived`, host);
   } else if (known > sent) {
     const text =
-      `heard of ${known} packets sent, but the testers sent ${sent}: others' are among its figures`;
+      `knows of ${known} packets sent, but the testers sent ${sent}: others' are among its figures`;
     details.add("SUSPECT", "foreign-packets", text, host);
   } else {
     const lost = (100 * (1 - arrived / sent)).toFixed(2);
     const senders = sumOf(sinks, "senders") ?? 0;
-    const text = `heard of ${known} of the ${sent} packets that ${document.clients.length} testers sent ` +
+    const text = `knows of ${known} of the ${sent} packets that ${document.clients.length} testers sent ` +
       `(from ${senders} senders), so its loss is too low: ${arrived} arrived, ${lost} % were lost`;
     details.add("SUSPECT", "loss-not-seen", text, host);
   }
@@ -343,7 +343,7 @@ function judgeWindow(
     const share = commonShare(client, common);
     if (client.rates === null || share >= limits.commonWindowSuspect || canBeCut(client, common)) continue;
     const text = `all testers measured together during ${(100 * share).toFixed(0)} % of its time only, ` +
-      "and it does not tell what its rates were then";
+      "and it does not report what its rates were then";
     details.add("SUSPECT", "common-window", text, nameOf(client));
   }
 }

@@ -154,7 +154,7 @@ Deno.test("a loss that the sink cannot see is computed from what the testers sen
   assert.equal(half.verdict, "SUSPECT");
   assert.match(
     half.reasons[0]!,
-    /^sut: heard of 100 of the 200 packets .*from 1 senders.* 50\.00 % were lost$/,
+    /^sut: knows of 100 of the 200 packets .*from 1 senders.* 50\.00 % were lost$/,
   );
   const none = judged([100], { packets: 0, senders: 0, measured_sent: 0, measured_received: 0 });
   assert.equal(none.verdict, "INVALID");

@@ -116,14 +116,14 @@ for (const reply of ["200 OK", "400 ERROR", "500 SYNTAX ERROR"]) {
         ...["--target-test", "cpu_target_lukem", "--target-test-port", port],
       ]);
     const good = await run(String(tester.port));
-    assert.match(good.stdout, /^ok {6}target .* ipbench-1\.0, does not tell its status$/m);
+    assert.match(good.stdout, /^ok {6}target .* ipbench-1\.0, does not report its status$/m);
     assert.deepEqual([good.code, good.stderr], [0, "ipbench: this could run\n"]);
     // A tester that cannot tell is none.
     const bad = await run(port);
-    assert.match(bad.stdout, /^WRONG {3}client .* does not tell its status, as every tester does/m);
+    assert.match(bad.stdout, /^WRONG {3}client .* does not report its status, as every tester does/m);
     assert.equal(bad.code, 1);
     const status = await runProgram("ipbench", ["status", `127.0.0.1:${port}`]);
-    assert.match(status.stdout, /does not tell its status {2}ipbench-1\.0$/m);
+    assert.match(status.stdout, /does not report its status {2}ipbench-1\.0$/m);
     assert.equal(status.code, 0);
     listener.close();
     await served;

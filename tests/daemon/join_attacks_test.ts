@@ -95,7 +95,7 @@ Deno.test("garbage, silence, half a line, a wrong proof and a second daemon of o
     const { code, stderr } = await run;
     assert.equal(code, 0, stderr);
     assert.match(stderr, /was refused: the secret is not the one of this run/);
-    assert.match(stderr, /further ones that are refused are not told one by one/);
+    assert.match(stderr, /further refusals are not reported one by one/);
     assert.ok(stderr.split("\n").length < 40, stderr);
     for (const daemon of [first, second]) assert.equal(await daemon.end(15_000), 0, daemon.log.join(" | "));
     await dripping;

@@ -108,7 +108,7 @@ Deno.test("examples/two_classes.xml: a row of each test and what sink printed, a
       metrics.filter(({ name }) => name === "sent_packets").map(({ value }) => value)
     );
     const counted = document.classes![1]!.metrics!.find(({ name }) => name === "measured_sent")!;
-    assert.equal(counted.value, sent[0]! + sent[1]!, "sink heard of what both sent");
+    assert.equal(counted.value, sent[0]! + sent[1]!, "sink knows of what both sent");
   });
 });
 
