@@ -67,7 +67,9 @@ export class DocumentSaver {
   #opening: Promise<Deno.FsFile> | null = null;
   #clients: ClientResult[] = [];
   #targets: TargetResult[] = [];
-  #pending: Change[] = [];
+  /** How often it was called for, and how many of these calls have had their parts written. */
+  #asked = 0;
+  #served = 0;
   #writing: Promise<void> | null = null;
   /** Where in the journal the room for the end is. */
   #endAt = 0;
@@ -94,25 +96,35 @@ export class DocumentSaver {
   }
 
   async #append(document: ResultDocument): Promise<void> {
-    for (const client of renewed(this.#clients, document.clients)) {
-      const part = document.clients[client]!;
-      this.#pending.push({ role: "client", n: client, part, was: this.#clients[client] });
-      this.#clients[client] = part;
-    }
-    for (const target of renewed(this.#targets, document.targets)) {
-      const part = document.targets[target]!;
-      this.#pending.push({ role: "target", n: target, part, was: this.#targets[target] });
-      this.#targets[target] = part;
-    }
-    // Those that come while one is being written go together with the next.
-    while (this.#pending.length > 0) {
+    const own = ++this.#asked;
+    // Those that come while one is being written are looked for, and written, together with the next.
+    while (this.#served < own) {
       if (this.#writing === null) {
-        this.#writing = this.#flush().finally(() => {
+        const asked = this.#asked;
+        this.#writing = this.#flush(this.#changes(document)).then(() => {
+          this.#served = asked;
+        }).finally(() => {
           this.#writing = null;
         });
       }
       await this.#writing;
     }
+  }
+
+  /** What is new since the last call. */
+  #changes(document: ResultDocument): Change[] {
+    const found: Change[] = [];
+    for (const n of renewed(this.#clients, document.clients)) {
+      const part = document.clients[n]!;
+      found.push({ role: "client", n, part, was: this.#clients[n] });
+      this.#clients[n] = part;
+    }
+    for (const n of renewed(this.#targets, document.targets)) {
+      const part = document.targets[n]!;
+      found.push({ role: "target", n, part, was: this.#targets[n] });
+      this.#targets[n] = part;
+    }
+    return found;
   }
 
   /**
@@ -198,9 +210,8 @@ export class DocumentSaver {
     );
   }
 
-  async #flush(): Promise<void> {
-    const changes = this.#pending;
-    this.#pending = [];
+  async #flush(changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return;
     this.#entries += changes.length; // Also when it fails: then it is seen that some are missing.
     await writePieces(this.#journal!, changes.values().map(lineOf));
     await this.#journal!.syncData();

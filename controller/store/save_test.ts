@@ -91,6 +91,24 @@ Deno.test("parts that come in together are written together, each once", () =>
     await saver.finish(document);
   }));
 
+Deno.test("an update returns when its part is in the journal, however many others there are", () =>
+  inFolder(async (path) => {
+    const document = newDocument(DESCRIPTION, 3n, new Date(0));
+    const saver = new DocumentSaver(path);
+    await saver.update(document);
+    const updates = Array.from({ length: 20 }, async (_, n) => {
+      for (let turn = 0; turn < 3 * n; turn++) await Promise.resolve();
+      if (n % 3 === 0) await new Promise((resolve) => setTimeout(resolve, n / 5));
+      const mark = `part ${n},`;
+      const { peer } = document.clients[n % 2]!;
+      document.clients[n % 2] = { ...document.clients[n % 2]!, peer: `${peer ?? ""}${mark}` };
+      await saver.update(document);
+      assert.ok(Deno.readTextFileSync(`${path}.journal`).includes(mark), mark);
+    });
+    await Promise.all(updates);
+    await saver.finish(document);
+  }));
+
 Deno.test("nothing to recover is said as such", () =>
   inFolder(async (path) => {
     await assert.rejects(recoverDocument(path), Deno.errors.NotFound);
