@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatDate, formatRate, formatShare, formatTime } from "../../base/figures.ts";
+import { formatCount, formatDate, formatRate, formatShare, formatTime } from "../../base/figures.ts";
 import type { ResultDocument, Verdict } from "../document/document.ts";
 import { sectionedPage, sectionsOf } from "../report/html.ts";
 import { type Fragment, html, type Markup, table } from "../report/markup.ts";
@@ -95,7 +95,7 @@ function phaseTable(phases: readonly QuickPhase[]): Markup {
     "What was found",
     [
       { name: "Load" },
-      ...["Up", "Down", "Round trip", "95 %", "Full queue adds", "Round trips a minute", "Lost", "CPU there"]
+      ...["Up", "Down", "Round trip", "95 %", "Full adds", "Trips/min", "Lost", "CPU there"]
         .map(
           (name) => ({ name, numeric: true }),
         ),
@@ -108,7 +108,7 @@ function phaseTable(phases: readonly QuickPhase[]): Markup {
       time(each.rtt?.median_ns),
       time(each.rtt?.p95_ns),
       time(each.full_ns),
-      each.rpm === null ? "–" : String(Math.round(each.rpm)),
+      each.rpm === null ? "–" : formatCount(Math.round(each.rpm)),
       each.loss === null ? "–" : formatShare(each.loss),
       each.cpu === null ? "–" : `${(100 * each.cpu).toFixed(0)} %`,
       html`<span class="tag ${each.verdict}">${each.verdict}</span>`,

@@ -74,7 +74,7 @@ footer{color:var(--muted);font-size:.825rem;padding-top:.5rem;padding-bottom:2.5
 @media (max-width:680px){.wide{display:none}.narrow{display:block}.plot .narrow svg{max-width:420px}
 .stacked thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .stacked,.stacked tbody{display:block}.stacked tr{display:block;padding:.5rem .75rem;border-bottom:1px solid var(--line)}
-.stacked tr:last-child{border-bottom:0}.stacked td,.stacked td:first-child{display:flex;justify-content:space-between;gap:1.25rem;
+.stacked tr:last-child{border-bottom:0}.stacked td:empty{display:none!important}.stacked td,.stacked td:first-child{display:flex;justify-content:space-between;gap:1.25rem;
 border:0;padding:.12rem 0;text-align:right;white-space:normal;min-width:0;max-width:none}
 .stacked td:first-child{font-weight:600}.stacked td::before{content:attr(data-name);color:var(--muted);flex:none;font-weight:400}
 main,header .in,footer{padding:0 .85rem}figure{padding:.85rem .6rem .6rem}figcaption,.legend,figure details{padding:0 .3rem}

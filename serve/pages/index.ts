@@ -75,14 +75,13 @@ function resultsSection({ title, runs, count }: Listing, query: URLSearchParams,
     html`<a href="/runs/${id}">${name}</a>`,
     started === "" ? "–" : formatDate(started),
     verdict !== "" && html`<span class="tag ${verdict}">${verdict}</span>`,
-    [
-      labelLinks(labels),
+    html`<span>${labelLinks(labels)}${
       series.map((each) =>
         html`
           <a href="/series/${each}">series</a>
         `
-      ),
-    ],
+      )
+    }</span>`,
     single && choice("a", id, name),
     single && choice("b", id, name),
   ]);

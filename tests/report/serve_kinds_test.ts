@@ -14,7 +14,7 @@ import { startPages } from "../../cli/serving/page_server.ts";
 import { CHROMIUM, CHROMIUM_FLAGS, hasChromium } from "../fixtures/browser.ts";
 import { makeDocument } from "../fixtures/documents.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
-import { emptyCharts, overlaps, pageWidth } from "../fixtures/page_checks.js";
+import { cutVerdicts, emptyCharts, overlaps, pageWidth } from "../fixtures/page_checks.js";
 import { quickDocument, quickPhase, quickTrips } from "../fixtures/quick.ts";
 import { makeRfc2544, makeSearch } from "../fixtures/searches.ts";
 
@@ -116,6 +116,11 @@ async function look(browser: Browser, url: string, width: number, colorScheme: "
         .getBoundingClientRect();
       return height;
     })
+  );
+  const cut = await page.evaluate(cutVerdicts);
+  assert.ok(
+    width < 1000 || cut === 0,
+    `${where}: ${cut} tables have a verdict that cannot be seen without scrolling`,
   );
   assert.ok(tags.every((height) => height < 30), `${where}: a verdict is broken into lines`);
   return page;
