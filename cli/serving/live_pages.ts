@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type RunDescription, testsOf } from "../../config/run_description.ts";
+import { NO_TARGET, type RunDescription, testsOf } from "../../config/run_description.ts";
 import type { ProgressEvent } from "../../controller/run/progress.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 import { variable } from "../../ffi/mod.ts";
@@ -84,11 +84,15 @@ export async function openLivePages(
  */
 export function titleOf(description: RunDescription, configPath?: string): string {
   const tests = testsOf(description).map(({ name, test }) => name === "" ? test : `${name} (${test})`);
-  const targets = [...new Set(description.clients.map(({ target }) => target))];
-  const to = targets.length === 1 ? `to ${targets[0]}` : `to ${targets.length} targets`;
-  return `${tests.join(", ")} ${to}${
-    configPath === undefined || configPath === "-" ? "" : `, ${configPath}`
-  }`;
+  const targets = [...new Set(description.clients.map(({ target }) => target))].filter((target) =>
+    target !== NO_TARGET
+  );
+  const to = targets.length === 0
+    ? ""
+    : targets.length === 1
+    ? ` to ${targets[0]}`
+    : ` to ${targets.length} targets`;
+  return `${tests.join(", ")}${to}${configPath === undefined || configPath === "-" ? "" : `, ${configPath}`}`;
 }
 
 /** A server of this run alone. */

@@ -23,7 +23,7 @@ ${
       (_, n) => `.h${n}{background:color-mix(in srgb,var(--bad-ink,#a61b1b) ${n * 13}%,var(--card))}`,
     ).join("")
   }.heat .named{outline:2px solid var(--bad-ink,#a61b1b);font-weight:700}.heat .none{color:var(--muted)}
-@media (min-width:681px){.stacked td:first-child{min-width:5rem}.stacked td:last-child{min-width:14rem}}`;
+@media (min-width:681px){.stacked td:first-child{min-width:6.5rem}.stacked td:last-child{min-width:12rem}}`;
 
 /** The whole page. */
 export function meshPage(document: MeshDocument, title: string): string {
