@@ -14,6 +14,15 @@ export function messageOf(error: unknown): string {
 }
 
 /**
+ * Whether a connection was reset before it was accepted, as by a port scan: nobody else has to wait for that.
+ *
+ * @param error What accept threw.
+ */
+export function isGoneBeforeAccept(error: unknown): boolean {
+  return error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted;
+}
+
+/**
  * Why nothing can be written to the standard output.
  *
  * @param error What the write threw.

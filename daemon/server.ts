@@ -6,7 +6,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import { pause, within } from "../base/deadline.ts";
-import { messageOf } from "../base/errors.ts";
+import { isGoneBeforeAccept, messageOf } from "../base/errors.ts";
 import { socketAddress } from "../protocol/mod.ts";
 import type { CertifiedConnection } from "./link/certified_connection.ts";
 import { CertifiedListener } from "./link/certified_listener.ts";
@@ -154,6 +154,11 @@ export class Server {
         if (this.#sessions.size >= this.#options.maxConnections) await setImmediate();
       } catch (error) {
         if (this.#closing) return;
+        if (isGoneBeforeAccept(error)) {
+          log.debug("a connection was gone before it was accepted");
+          await setImmediate();
+          continue;
+        }
         log.error("cannot accept a connection: {why}", { why: String(error) });
         await pause(ACCEPT_PAUSE_MS);
       }

@@ -6,9 +6,10 @@
  * @module
  */
 
+import { setImmediate } from "node:timers/promises";
 import { type ByteStream, type Channel, Channels } from "../../base/channels.ts";
 import { pause, within } from "../../base/deadline.ts";
-import { messageOf } from "../../base/errors.ts";
+import { isGoneBeforeAccept, messageOf } from "../../base/errors.ts";
 import { readFirstLine, writeText } from "../../base/first_line.ts";
 import { withKeepalive } from "../../ffi/machine/keepalive.ts";
 import { VERSION } from "../../ffi/self/version.ts";
@@ -192,9 +193,10 @@ export class Reception {
       let raw: Accepted;
       try {
         raw = await this.#listener.accept();
-      } catch {
+      } catch (error) {
         if (this.#closed) return;
-        await pause(ACCEPT_PAUSE_MS); // Too many open files, perhaps; those that prove nothing go.
+        if (isGoneBeforeAccept(error)) await setImmediate();
+        else await pause(ACCEPT_PAUSE_MS); // Too many open files, perhaps; those that prove nothing go.
         continue;
       }
       this.#unproven.set(raw, performance.now());
