@@ -95,7 +95,7 @@ Deno.test("--version of both programs is one line on stdout", async () => {
     assert.match(
       stdout,
       new RegExp(
-        `^${name} \\d+\\.\\d+\\.\\d+ \\((deno-compile|launcher|source), Deno [\\d.]+, plugin interface 1\\.3, linux-\\w+\\)\\n$`,
+        `^${name} \\d+\\.\\d+\\.\\d+ \\((deno-compile|launcher|source), Deno [\\d.]+, plugin interface 1\\.4, linux-\\w+\\)\\n$`,
       ),
     );
   }
