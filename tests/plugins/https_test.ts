@@ -144,7 +144,9 @@ Deno.test({ name: "where TLS fails it is said why (nginx-light, openssl)", ignor
       const result = await run(port, `${fresh},${args}`, wrap === undefined ? undefined : [...wrap]);
       const { sent, ok, lost } = result.counts;
       assert.deepEqual([ok, lost], [0, sent]);
-      assert.equal(figure(result, "other_failures"), sent);
+      // One that is being connected when the run ends has not failed yet.
+      const failed = figure(result, "other_failures")!;
+      assert.ok(failed <= sent && failed >= sent - 1, `${failed} of ${sent}`);
       const reason = result.reasons.find(({ code }) => code === "target-unreachable");
       assert.match(reason?.text ?? JSON.stringify(result.reasons), said);
     });

@@ -145,6 +145,17 @@ function byChronyc(wrap: string[]): number | null {
   return 1e9 * (Math.abs(Number(fields[4])) + Number(fields[10]) / 2 + Number(fields[11]));
 }
 
+/** Waits until chronyd's bound is steady: its first samples are few, and it goes up and down with each. */
+async function settled(wrap: string[]): Promise<void> {
+  let latest: number | null = null;
+  await until("chronyd has settled", SYNC_WITHIN_MS, async () => {
+    const earlier = latest;
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    latest = byChronyc(wrap);
+    return earlier !== null && latest !== null && Math.abs(latest - earlier) < 0.01 * earlier;
+  });
+}
+
 const noChrony = !hasNamespaces() || !isInstalled("chronyd") || !isInstalled("python3");
 
 Deno.test({
@@ -153,14 +164,7 @@ Deno.test({
   fn: () =>
     withChrony({ line: "bindcmdaddress /", wrap: (link) => link.wrap }, async (link, far) => {
       const wrap = link.wrap;
-      // Its first samples are few, and its bound goes up and down with each.
-      let latest: number | null = null;
-      await until("chronyd has settled", SYNC_WITHIN_MS, async () => {
-        const earlier = latest;
-        await new Promise((resolve) => setTimeout(resolve, 1_100));
-        latest = byChronyc(wrap);
-        return earlier !== null && latest !== null && Math.abs(latest - earlier) < 0.01 * earlier;
-      });
+      await settled(wrap);
       /** Between what chronyc said before and after it. */
       const isBetween = async <T>(work: () => Promise<T>, errorOf: (found: T) => number, over = 1) => {
         const before = byChronyc(wrap)!;
@@ -204,10 +208,10 @@ Deno.test({
     const inside = (link: Veth) => [...link.wrap, "unshare", "-m", "sh", "-c", own, "sh"];
     await withChrony({ line: lines, wrap: inside }, async (_link, far) => {
       const wrap = ["nsenter", "-t", `${far.pid}`, "-m", "-n"];
-      await until("chronyd follows", SYNC_WITHIN_MS, () => byChronyc(wrap) !== null);
-      const stamp = await sender(wrap);
-      assert.deepEqual([stamp.clock_by, stamp.synchronized], ["chrony", true]);
-      assert.ok(stamp.clock_error_ns >= 0.9 * OFFSET_NS && stamp.clock_error_ns <= 1.5 * OFFSET_NS);
+      await settled(wrap);
+      const { clock_by, synchronized, clock_error_ns } = await sender(wrap);
+      assert.deepEqual([clock_by, synchronized], ["chrony", true]);
+      assert.ok(clock_error_ns >= 0.9 * OFFSET_NS && clock_error_ns <= 1.5 * OFFSET_NS, `${clock_error_ns}`);
       assert.equal(
         asked([...wrap, "ls", "/run/chrony"]).includes("ipbench"),
         false,
