@@ -31,6 +31,7 @@ const PACKAGES: [name: string, probe: string][] = [
   ["openssl", "command -v openssl"],
   ["python3", "command -v python3"],
   ["tshark", "command -v tshark"],
+  ["poppler-utils", "command -v pdftotext"],
   ["ethtool", "command -v ethtool"],
   ["strace", "command -v strace"],
   ["libcap2-bin", "command -v setcap"],
