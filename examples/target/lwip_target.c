@@ -4,12 +4,16 @@
  *
  *     gcc -O2 -I/usr/include/lwip -o lwip_target lwip_target.c ipbench_target.c -llwip -lpthread
  *     ip tuntap add dev tap0 mode tap; ip addr add 10.93.0.1/24 dev tap0; ip link set tap0 up
- *     PRECONFIGURED_TAPIF=tap0 ./lwip_target 10.93.0.2
+ *     ./lwip_target tap0 10.93.0.2
  *
  * SPDX-License-Identifier: MIT
  */
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,14 +21,13 @@
 #include "lwip/tcp.h"
 #include "lwip/tcpip.h"
 #include "lwip/udp.h"
-#include "netif/tapif.h"
 
 #include "ipbench_target.h"
 
 #define ECHO_PORT 1235
 #define CONTROL_PORT 1237
 
-/* Everything below runs in lwIP's own thread. */
+/* Everything below runs in lwIP's own thread, but for main and what it calls. */
 static struct ipbench_target target;
 static struct tcp_pcb *controller; /* one connection after another */
 static uint64_t packets, bytes;
@@ -135,6 +138,64 @@ static err_t connected(void *context, struct tcp_pcb *pcb, err_t err)
 
 static struct netif interface;
 static ip4_addr_t own_address;
+static int tap;
+
+/* The tap device's driver. lwIP's own (tapif) takes frames into PBUF_POOL, whose buffers are too small for a whole frame in
+ * Debian's library: it would write beyond them. */
+#define MTU 1500
+#define FRAME (MTU + SIZEOF_ETH_HDR)
+
+static int open_tap(const char *name)
+{
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+
+	tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (tap < 0)
+		return 0;
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	return ioctl(tap, TUNSETIFF, &request) == 0;
+}
+
+static err_t frame_out(struct netif *netif, struct pbuf *p)
+{
+	char frame[FRAME];
+	const u16_t length = pbuf_copy_partial(p, frame, sizeof frame, 0);
+
+	(void)netif;
+	return write(tap, frame, length) == length ? ERR_OK : ERR_IF;
+}
+
+static err_t tap_init(struct netif *netif)
+{
+	static const u8_t address[ETH_HWADDR_LEN] = { 0x02, 'i', 'p', 'b', 0, 1 };
+
+	netif->name[0] = 't';
+	netif->name[1] = 'p';
+	netif->output = etharp_output;
+	netif->linkoutput = frame_out;
+	netif->mtu = MTU;
+	netif->hwaddr_len = sizeof address;
+	memcpy(netif->hwaddr, address, sizeof address);
+	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP;
+	return ERR_OK;
+}
+
+/* Gives lwIP's thread the frames as they come, until the device is gone. */
+static void frames_in(void)
+{
+	char frame[FRAME];
+	ssize_t length;
+
+	while ((length = read(tap, frame, sizeof frame)) > 0) {
+		struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
+
+		if (p == NULL)
+			continue;
+		pbuf_take(p, frame, (u16_t)length);
+		if (interface.input(p, &interface) != ERR_OK)
+			pbuf_free(p);
+	}
+}
 
 static void ready(void *context)
 {
@@ -142,9 +203,8 @@ static void ready(void *context)
 	struct udp_pcb *udp = udp_new();
 	struct tcp_pcb *tcp = tcp_new();
 
-	(void)context;
 	IP4_ADDR(&mask, 255, 255, 255, 0);
-	netif_add(&interface, &own_address, &mask, IP4_ADDR_ANY4, NULL, tapif_init, tcpip_input);
+	netif_add(&interface, &own_address, &mask, IP4_ADDR_ANY4, NULL, tap_init, tcpip_input);
 	netif_set_default(&interface);
 	netif_set_up(&interface);
 	netif_set_link_up(&interface);
@@ -154,16 +214,26 @@ static void ready(void *context)
 	tcp_accept(tcp_listen(tcp), connected);
 	printf("ready: UDP port %d, control on TCP port %d\n", ECHO_PORT, CONTROL_PORT);
 	fflush(stdout);
+	sys_sem_signal(context);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 2 || !ip4addr_aton(argv[1], &own_address)) {
-		fprintf(stderr, "usage: PRECONFIGURED_TAPIF=tap0 %s ADDRESS\n", argv[0]);
+	sys_sem_t begun;
+
+	if (argc != 3 || !ip4addr_aton(argv[2], &own_address)) {
+		fprintf(stderr, "usage: %s TAP ADDRESS\n", argv[0]);
 		return 2;
 	}
+	if (!open_tap(argv[1])) {
+		perror(argv[1]);
+		return 1;
+	}
 	target.ops = (struct ipbench_target_ops){ .cycles = cycles, .report = report, .begin = begin };
-	tcpip_init(ready, NULL);
-	for (;;)
-		pause();
+	sys_sem_new(&begun, 0);
+	tcpip_init(ready, &begun);
+	sys_sem_wait(&begun);
+	frames_in();
+	perror(argv[1]);
+	return 1;
 }
