@@ -15,6 +15,8 @@ export interface Frame {
 }
 
 const MAGIC = 0x49504231; // "IPB1"
+/** Of a call of `start`, whose body is the instant: C acts on it as soon as it has been read (`ipbench_host_read`). */
+const START_MAGIC = 0x49504253; // "IPBS"
 const PREFIX_BYTES = 12;
 const EMPTY = new Uint8Array(0);
 
@@ -24,7 +26,10 @@ const EMPTY = new Uint8Array(0);
  * @returns the frame, as one block so that it can go out in one write
  * @throws {RangeError} when a part is longer than its limit
  */
-export function encodeFrame(header: Record<string, unknown>, body: Uint8Array = EMPTY): Uint8Array {
+export function encodeFrame(
+  header: Record<string, unknown>,
+  body: Uint8Array = EMPTY,
+): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(JSON.stringify(header));
   if (text.length > MAX_HEADER_BYTES || body.length > MAX_BODY_BYTES) {
     throw new RangeError(
@@ -33,7 +38,7 @@ export function encodeFrame(header: Record<string, unknown>, body: Uint8Array = 
   }
   const frame = new Uint8Array(PREFIX_BYTES + text.length + body.length);
   const view = new DataView(frame.buffer);
-  view.setUint32(0, MAGIC);
+  view.setUint32(0, header.call === "start" ? START_MAGIC : MAGIC);
   view.setUint32(4, text.length);
   view.setUint32(8, body.length);
   frame.set(text, PREFIX_BYTES);
@@ -84,7 +89,10 @@ export class FrameReader {
   /** Makes room for what a prefix announces. */
   #begin(): Uint8Array {
     const view = new DataView(this.#prefix.buffer);
-    if (view.getUint32(0) !== MAGIC) throw new RangeError("the bytes are no message: wrong magic");
+    const magic = view.getUint32(0);
+    if (magic !== MAGIC && magic !== START_MAGIC) {
+      throw new RangeError("the bytes are no message: wrong magic");
+    }
     const headerBytes = view.getUint32(4);
     const bodyBytes = view.getUint32(8);
     if (headerBytes > MAX_HEADER_BYTES || bodyBytes > MAX_BODY_BYTES) {

@@ -170,8 +170,9 @@ export class PluginHost {
   }
 
   async #start(atNs: bigint | undefined): Promise<StartReport> {
-    const request = { atNs: (atNs ?? 0n).toString() };
-    const { header } = await this.#call("start", "start", null, request);
+    const instant = new Uint8Array(8);
+    new DataView(instant.buffer).setBigInt64(0, atNs ?? 0n);
+    const { header } = await this.#call("start", "start", null, {}, instant);
     const report: StartReport = {
       ok: header.status === 0,
       status: Number(header.status),

@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../base/errors.ts";
+import { ChildStdin } from "./child_stdin.ts";
 import { PluginError, type PluginErrorCode } from "./errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "./frame.ts";
 import type { HostDeadlines } from "./limits.ts";
@@ -68,7 +69,7 @@ export class PluginProcess {
   subject = "the plugin";
 
   #child: Deno.ChildProcess;
-  #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #stdin: ChildStdin;
   #pending = new Map<number, Pending>();
   #lastId = 0;
   #end: PluginError | null = null;
@@ -103,8 +104,7 @@ export class PluginProcess {
       });
     }
     this.pid = this.#child.pid;
-    this.#writer = this.#child.stdin.getWriter();
-    this.#writer.closed.catch(() => {}); // a dead process shows through `exited`
+    this.#stdin = new ChildStdin(this.#child);
     const messages = this.#readMessages();
     const lines = this.#readStderr();
     this.exited = this.#watch(messages, lines);
@@ -119,7 +119,7 @@ export class PluginProcess {
   call(kind: CallKind, header: Record<string, unknown>, body?: Uint8Array): Promise<Frame> {
     if (this.#end !== null) return Promise.reject(this.#ended(kind));
     const id = ++this.#lastId;
-    let frame: Uint8Array;
+    let frame: Uint8Array<ArrayBuffer>;
     try {
       frame = encodeFrame({ ...header, id }, body);
     } catch (cause) {
@@ -131,7 +131,7 @@ export class PluginProcess {
         ? null
         : setTimeout(() => this.#expire(id, kind), kind.deadlineMs);
       this.#pending.set(id, { call: kind.call, code: kind.code, resolve, reject, timer });
-      this.#writer.write(frame).catch(() => {}); // likewise
+      this.#stdin.write(frame);
     });
   }
 
@@ -200,7 +200,7 @@ export class PluginProcess {
     const end: ProcessEnd = { code: status.signal === null ? status.code : null, signal: status.signal };
     this.#end ??= new PluginError("crash", "", describeEnd(end));
     this.#rejectAll();
-    await this.#writer.abort().catch(() => {});
+    await this.#stdin.close();
     this.#cancelReaders();
     return end;
   }

@@ -95,7 +95,11 @@ export const HOST_START = {
   start_sec: 24,
   start_usec: 32,
   status: 40,
+  armed: 44,
 } as const;
+
+/** Value of `armed`. */
+export const ARMED = 1;
 
 /** `struct timeval`. */
 export const TIMEVAL = { size: 16, sec: 0, usec: 8 } as const;

@@ -22,6 +22,10 @@ const symbols = {
   ipbench_host_progress: { parameters: ["buffer"], result: "i32" },
   // int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
   ipbench_host_start: { parameters: ["pointer", "buffer"], result: "i32", nonblocking: true },
+  // void ipbench_host_go(struct ipbench_host_start *s, int64_t at_ns)
+  ipbench_host_go: { parameters: ["buffer", "i64"], result: "void" },
+  // int64_t ipbench_host_read(int fd, void *buffer, uint64_t size, struct ipbench_host_start *armed)
+  ipbench_host_read: { parameters: ["i32", "buffer", "u64", "buffer"], result: "i64" },
   // int ipbench_host_stop(void *plugin_stop_fn, int64_t at_ns, struct timeval *stamp, int32_t *status)
   ipbench_host_stop: { parameters: ["pointer", "i64", "buffer", "buffer"], result: "i32" },
   // int ipbench_host_capture_begin(void)

@@ -23,6 +23,7 @@ import { pinTarget, resolveTarget } from "./target.ts";
 
 const EXIT_PARENT_GONE = 0;
 const EXIT_CANNOT_START = 70;
+const STDIN = 0;
 /** What `ps` shows of this process; the test's name follows. */
 const TITLE = "ipbench: plugin";
 
@@ -62,13 +63,18 @@ class Server {
 
   /** Serves one call; `start`, `stop` at an instant and `environment` are answered later, all others before this returns. */
   async serve({ header, body }: Frame): Promise<void> {
-    if (header.call === "start") return void this.#answer(header.id, this.#start(header));
+    if (header.call === "start") return void this.#answer(header.id, this.#start(body));
     if (header.call === "stop" && header.atNs !== "0") {
       return void this.#answer(header.id, this.#stopAt(header));
     }
     if (header.call === "environment") return void this.#answer(header.id, this.#environment(header));
     await this.#answer(header.id, this.#dispatch(header, body));
-    if (header.call === "setup") await this.#plugin?.rehearse();
+    if (header.call === "setup") this.#plugin?.arm();
+  }
+
+  /** @returns what `ipbench_host_read` may start; `null` when nothing is waiting for that */
+  ready(): Uint8Array<ArrayBuffer> | null {
+    return this.#plugin?.ready() ?? null;
   }
 
   async #answer(id: unknown, work: Promise<Reply>): Promise<void> {
@@ -179,8 +185,9 @@ class Server {
     return { fields: { info: open.info, progressFd: this.#plugin.progressFd } };
   }
 
-  async #start(header: Record<string, unknown>): Promise<Reply> {
-    const { status, actualNs, endedNs, error } = await this.#loaded().start(BigInt(String(header.atNs)));
+  async #start(body: Uint8Array): Promise<Reply> {
+    const atNs = new DataView(body.buffer, body.byteOffset, body.byteLength).getBigInt64(0);
+    const { status, actualNs, endedNs, error } = await this.#loaded().start(atNs);
     return { fields: { status, actualNs: actualNs.toString(), endedNs: endedNs.toString(), error } };
   }
 
@@ -278,9 +285,16 @@ export async function main(args: string[]): Promise<number> {
   const server = new Server(library, out, parent);
   const frames = new FrameReader();
   const buffer = new Uint8Array(256 * 1024);
-  for (;;) {
+  /** Waits for the parent's next bytes; `null` at their end. */
+  const read = async (): Promise<number | null> => {
+    if (server.isWorking) return await Deno.stdin.read(buffer);
     // Where this thread has nothing else to do it waits in the call itself: that of another thread would have to wake it.
-    const count = server.isWorking ? await Deno.stdin.read(buffer) : Deno.stdin.readSync(buffer);
+    const armed = frames.held === 0 ? server.ready() : null;
+    const count = Number(library.symbols.ipbench_host_read(STDIN, buffer, BigInt(buffer.length), armed));
+    return count > 0 ? count : null;
+  };
+  for (;;) {
+    const count = await read();
     if (count === null) return EXIT_PARENT_GONE;
     for (const frame of frames.push(buffer.subarray(0, count))) await server.serve(frame);
   }

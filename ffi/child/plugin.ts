@@ -9,7 +9,7 @@ import type { TestSetup } from "../../base/test_setup.ts";
 import { PluginError, type PluginErrorCode } from "../errors.ts";
 import { LINKS_BYTES, MAX_BODY_BYTES, MAX_OUTPUT_BYTES, MAX_RESULTS_BYTES } from "../limits.ts";
 import type { PluginInfo, Side } from "../plugin_info.ts";
-import { CLIENT_DATA, HOST_START, TIMEVAL, TYPE_CLIENT, TYPE_TARGET } from "../structs.ts";
+import { ARMED, CLIENT_DATA, HOST_START, TIMEVAL, TYPE_CLIENT, TYPE_TARGET } from "../structs.ts";
 import { INTERFACE_MAJOR } from "../self/version.ts";
 import { callable, mutableCopy, PointerCell } from "./call.ts";
 import { HostStruct } from "./host_struct.ts";
@@ -52,6 +52,8 @@ export class Plugin {
   #startStruct = new Uint8Array(HOST_START.size);
   #waiting = new InstantWait();
   #stopStamp = new Uint8Array(TIMEVAL.size);
+  /** The call of `start` that waits for its word, or is under way. */
+  #armed: Promise<number> | null = null;
   #started = false;
   #running = false;
   #stopped = false;
@@ -118,16 +120,39 @@ export class Plugin {
     if (status !== 0 && this.#isExtended) throw this.#failed("setup", "setup_controller", status);
   }
 
-  /** Calls `start` on another thread, at an instant of CLOCK_MONOTONIC, or at once for 0. */
+  /**
+   * Has another thread go the way of {@linkcode Plugin.start} up to the plugin's `start`, and wait there for its word:
+   * what is made or compiled when it is first used is there when the test starts.
+   */
+  arm(): void {
+    if (this.#functions.start !== undefined) this.#armed ??= this.#arm(this.#functions.start);
+  }
+
+  #arm(start: Deno.PointerObject): Promise<number> {
+    this.#startStruct.fill(0);
+    new DataView(this.#startStruct.buffer).setInt32(HOST_START.armed, ARMED, true);
+    return this.#library.symbols.ipbench_host_start(start, this.#startStruct);
+  }
+
+  /** @returns what `ipbench_host_go` takes to start the test that is armed, which is ready for that; `null`: there is none */
+  ready(): Uint8Array<ArrayBuffer> | null {
+    if (this.#armed === null || this.#running) return null;
+    this.#host.clearError();
+    return this.#startStruct;
+  }
+
+  /** Calls `start` on another thread, at an instant of CLOCK_MONOTONIC, or at once for 0; where C has not done so already. */
   async start(atNs: bigint): Promise<Started> {
     const start = this.#function("start", "start");
     if (this.#running) throw new PluginError("start", "start", "the test is running already");
+    const call = this.#armed ??= this.#arm(start);
     this.#running = true;
     this.#stopped = false;
-    const call = this.#callAt(start, atNs);
+    this.#library.symbols.ipbench_host_go(this.#startStruct, atNs);
     // Beside it, as it takes a quarter of a millisecond. A machine that does not report its links runs tests all the same.
     this.#library.symbols.ipbench_host_links_begin(this.side === "client" ? 1 : 0);
     const called = await call;
+    this.#armed = null;
     this.#running = false;
     if (called !== 0) throw new PluginError("start", "start", `cannot call start: errno ${-called}`);
     this.#started = true;
@@ -139,21 +164,6 @@ export class Plugin {
       endedNs: view.getBigInt64(HOST_START.ended_ns, true),
       error: status === 0 ? "" : this.#failed("start", "start", status).message,
     };
-  }
-
-  /**
-   * Goes the way of {@linkcode Plugin.start} up to the plugin, which is not called: what is made or compiled when it is first
-   * used is there when the test starts.
-   */
-  async rehearse(): Promise<void> {
-    if (!this.#running) await this.#callAt(null, 0n);
-  }
-
-  #callAt(start: Deno.PointerValue, atNs: bigint): Promise<number> {
-    this.#host.clearError();
-    this.#startStruct.fill(0);
-    new DataView(this.#startStruct.buffer).setBigInt64(HOST_START.at_ns, atNs, true);
-    return this.#library.symbols.ipbench_host_start(start, this.#startStruct);
   }
 
   /** Calls `stop`, at once; a stop at an instant that is waited for is this one then. */

@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { encodeFrame } from "../../ffi/frame.ts";
 import * as structs from "../../ffi/structs.ts";
 import { PROGRESS_BYTES } from "../../ffi/plugin_info.ts";
 
@@ -37,6 +38,7 @@ Deno.test("structs: every offset and size is the C compiler's", async () => {
     }\n
       printf("progress %zu\\n", sizeof(struct ipbench_progress));
       printf("interface %u %u\\n", IPBENCH_EXT_MAJOR, IPBENCH_EXT_MINOR);
+      printf("start %u %u %u\\n", IPBENCH_HOST_ARMED, IPBENCH_HOST_START_MAGIC, IPBENCH_HOST_PREFIX_BYTES);
       return 0; }\n`;
     await Deno.writeTextFile(`${folder}/offsets.c`, source);
     const includes = ["-I", `${projectRoot()}/tests_c/include`, "-I", `${projectRoot()}/tests_c/libipbench`];
@@ -48,6 +50,9 @@ Deno.test("structs: every offset and size is the C compiler's", async () => {
       Object.entries(structs[name]).map(([field, value]) => `${name}.${field} ${value}`)
     );
     ours.push(`progress ${PROGRESS_BYTES}`, `interface ${INTERFACE_MAJOR} ${INTERFACE_MINOR}`);
+    const start = encodeFrame({ call: "start" });
+    const prefix = new DataView(start.buffer);
+    ours.push(`start ${structs.ARMED} ${prefix.getUint32(0)} ${start.length - prefix.getUint32(4)}`);
     assert.deepEqual(printed.trim().split("\n"), ours);
   } finally {
     await Deno.remove(folder, { recursive: true });

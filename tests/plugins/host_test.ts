@@ -257,3 +257,32 @@ Deno.test("host: from the message to the plugin's start it is a matter of micros
     assert.ok(late[0]! < 20, `the quickest of ${late.join(" ")} ms`); // bench/ measures it, this only sees that it is not a timer
   });
 });
+
+Deno.test("host: a test is started once, and again when it has ended; each reports its own error", async () => {
+  await hosted({}, async ({ host }) => {
+    await host.load("dummy", "client");
+    await host.setup({ ...CLIENT, args: "seconds=0.2" });
+    const first = host.start({});
+    const refused = await errorOf(host.start({ atNs: 1n }));
+    assert.equal(describe(refused), "start start: the test is running already");
+    const { endedNs } = await first;
+    assert.ok((await host.start({})).actualNs > endedNs); // nothing was set up in between
+    assert.equal((await host.marshall()).valid, true);
+  });
+});
+
+Deno.test("host: calls that the pipe has no room for keep their order", async () => {
+  await hosted({}, async ({ host }) => {
+    await host.load("dummy", "client");
+    Deno.kill(host.pid, "SIGSTOP");
+    const others = Array.from({ length: 2000 }, (_, i) => i + 1); // nothing is there to print of these: a long message
+    const texts = Array.from({ length: 1500 }, (_, i) => String(i));
+    const printed = texts.map((text, i) => {
+      const taken = host.unmarshall(0, true, new TextEncoder().encode(`${text}\0`));
+      const output = host.output(i % 50 === 0 ? [0, ...others] : [0]);
+      return Promise.all([output, taken]).then(([output]) => output);
+    });
+    Deno.kill(host.pid, "SIGCONT");
+    assert.deepEqual(await Promise.all(printed), texts.map((text) => `DUMMY RETURNED: ${text}\n`));
+  });
+});

@@ -50,6 +50,13 @@ IPBENCH_EXPORT const char *ipbench_pinned_target(void);
 #define IPBENCH_HOST_LINKS_MAX 800        /* bytes of what links did, at least 20 changes; it goes into a line of the protocol */
 #define IPBENCH_HOST_CAPTURE_MAX (64ll << 20) /* bytes of output that are kept */
 
+#define IPBENCH_HOST_ARMED 1
+
+/* The first bytes of a message that calls start (ffi/frame.ts): this, the lengths of its header and of its body, and behind the
+ * header the body: at_ns. All of them big-endian. */
+#define IPBENCH_HOST_START_MAGIC 0x49504253u /* "IPBS" */
+#define IPBENCH_HOST_PREFIX_BYTES 12
+
 /* What ipbench_host_start is given and gives back. 48 bytes. */
 struct ipbench_host_start {
 	int64_t at_ns;      /* in: CLOCK_MONOTONIC to start at; 0 or past: at once */
@@ -58,7 +65,7 @@ struct ipbench_host_start {
 	int64_t start_sec;  /* out: the plugin's own stamp */
 	int64_t start_usec;
 	int32_t status;     /* out: what start returned */
-	int32_t pad;
+	int32_t armed;      /* IPBENCH_HOST_ARMED: wait for ipbench_host_go first; it becomes 0 */
 };
 
 /* Prepares a child for somebody else's code: dies with its parent (SIGKILL), leads its own process group, gains no
@@ -88,9 +95,17 @@ IPBENCH_EXPORT int ipbench_host_memfd(const char *name, const void *data, uint64
 /* A zeroed page for struct ipbench_progress, mapped shared until the process ends. Returns the descriptor, or -errno. */
 IPBENCH_EXPORT int ipbench_host_progress(struct ipbench_progress **map);
 
-/* Waits for s->at_ns, then calls a plugin's start. To be called on a thread of its own, which gains no privileges by
- * exec from then on. 0, or -errno when start was not called. */
+/* Waits for ipbench_host_go when s is armed, then for s->at_ns, then calls a plugin's start. To be called on a thread of its
+ * own, which gains no privileges by exec from then on. 0, or -errno when start was not called. */
 IPBENCH_EXPORT int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s);
+
+/* Lets an ipbench_host_start that is armed go on, with this at_ns; one that is not armed stays as it is. */
+IPBENCH_EXPORT void ipbench_host_go(struct ipbench_host_start *s, int64_t at_ns);
+
+/* read(2) of at most size bytes, waiting as long as it takes. When they begin with a whole message that calls start, that is
+ * done with `armed` (NULL: nothing to start) before this returns: the caller, to whom the message is news, has a longer way.
+ * The number of bytes, 0 at the end, or -errno. */
+IPBENCH_EXPORT int64_t ipbench_host_read(int fd, void *buffer, uint64_t size, struct ipbench_host_start *armed);
 
 /* Waits for at_ns of CLOCK_MONOTONIC (0 or past: not at all), then calls a plugin's stop on this thread. 0, what stop
  * returned in *status; or -EINVAL, -ERANGE when at_ns is more than IPBENCH_HOST_STOP_WAIT_NS away: the caller, who can

@@ -1,7 +1,10 @@
 /* A child's own process: limits, standard streams, start at an instant; see libipbench.h.  SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -117,6 +120,60 @@ static void wait_until(int64_t at_ns)
 		ipb_clock_relax();
 }
 
+/* A futex: to wake a thread that waits is then one system call, and costs nothing when none does. */
+static void wait_for_go(const struct ipbench_host_start *s)
+{
+	while (__atomic_load_n(&s->armed, __ATOMIC_ACQUIRE) == IPBENCH_HOST_ARMED)
+		syscall(SYS_futex, &s->armed, FUTEX_WAIT_PRIVATE, IPBENCH_HOST_ARMED, NULL, NULL, 0);
+}
+
+void ipbench_host_go(struct ipbench_host_start *s, int64_t at_ns)
+{
+	if (s == NULL || __atomic_load_n(&s->armed, __ATOMIC_RELAXED) != IPBENCH_HOST_ARMED)
+		return;
+	s->at_ns = at_ns;
+	__atomic_store_n(&s->armed, 0, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &s->armed, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint64_t big_endian(const uint8_t *bytes, int count)
+{
+	uint64_t value = 0;
+
+	for (int i = 0; i < count; i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+/* Does what a message asks that calls start, when it is one and all there. */
+static void go_as_told(const uint8_t *message, uint64_t size, struct ipbench_host_start *armed)
+{
+	if (size < IPBENCH_HOST_PREFIX_BYTES || big_endian(message, 4) != IPBENCH_HOST_START_MAGIC)
+		return;
+	const uint64_t body = IPBENCH_HOST_PREFIX_BYTES + big_endian(message + 4, 4);
+
+	if (big_endian(message + 8, 4) == sizeof armed->at_ns && body + sizeof armed->at_ns <= size)
+		ipbench_host_go(armed, (int64_t)big_endian(message + body, sizeof armed->at_ns));
+}
+
+int64_t ipbench_host_read(int fd, void *buffer, uint64_t size, struct ipbench_host_start *armed)
+{
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		const ssize_t count = read(fd, buffer, size);
+
+		if (count < 0 && errno == EAGAIN)
+			poll(&readable, 1, -1);
+		else if (count < 0 && errno != EINTR)
+			return -errno;
+		else if (count >= 0) {
+			go_as_told(buffer, (uint64_t)count, armed);
+			return count;
+		}
+	}
+}
+
 int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
 {
 	int (*start)(struct timeval *) = (int (*)(struct timeval *))plugin_start_fn;
@@ -128,6 +185,7 @@ int ipbench_host_start(void *plugin_start_fn, struct ipbench_host_start *s)
 	int status = give_up();
 	if (status < 0)
 		return status;
+	wait_for_go(s);
 	if (s->at_ns > IPBENCH_HOST_SPIN_NS)
 		wait_until(s->at_ns);
 	__atomic_store_n(&s->actual_ns, (int64_t)ipb_now_ns(), __ATOMIC_RELEASE);

@@ -73,61 +73,6 @@ static void ticks_of_a_microsecond(void **state)
 	assert_true(first == tick_rate);
 }
 
-static int instant_start(struct timeval *stamp)
-{
-	stamp->tv_sec = 5;
-	stamp->tv_usec = 6;
-	return 7;
-}
-
-static void starts_at_the_instant(void **state)
-{
-	struct ipbench_host_start s = { .at_ns = (int64_t)ipbench_host_now_ns(1) + 20000000 };
-	struct ipbench_host_start now = { .at_ns = 0 };
-
-	(void)state;
-	assert_int_equal(ipbench_host_start((void *)instant_start, &s), 0);
-	assert_true(s.actual_ns >= s.at_ns);
-	assert_true(s.ended_ns >= s.actual_ns);
-	assert_int_equal(s.status, 7);
-	assert_int_equal(s.start_sec, 5);
-	assert_int_equal(s.start_usec, 6);
-	assert_int_equal(ipbench_host_start((void *)instant_start, &now), 0);
-	assert_true(now.actual_ns > s.ended_ns);
-	assert_int_equal(ipbench_host_start(NULL, &s), -EINVAL);
-}
-
-static int64_t stopped_ns;
-
-static int instant_stop(struct timeval *stamp)
-{
-	stopped_ns = (int64_t)ipbench_host_now_ns(1);
-	stamp->tv_sec = 8;
-	return 9;
-}
-
-static void stops_at_the_instant(void **state)
-{
-	int64_t at_ns = (int64_t)ipbench_host_now_ns(1) + 20000000;
-	struct timeval stamp = { 0 };
-	int32_t status = 0;
-
-	(void)state;
-	assert_int_equal(ipbench_host_stop((void *)instant_stop, at_ns, &stamp, &status), 0);
-	assert_true(stopped_ns >= at_ns);
-	assert_int_equal(status, 9);
-	assert_int_equal(stamp.tv_sec, 8);
-	stopped_ns = 0;
-	assert_int_equal(ipbench_host_stop((void *)instant_stop, 0, &stamp, &status), 0);
-	assert_true(stopped_ns > at_ns);
-	stopped_ns = 0;
-	at_ns = (int64_t)ipbench_host_now_ns(1) + 2 * IPBENCH_HOST_STOP_WAIT_NS;
-	assert_int_equal(ipbench_host_stop((void *)instant_stop, at_ns, &stamp, &status), -ERANGE);
-	assert_int_equal(ipbench_host_stop((void *)instant_stop, INT64_MAX, &stamp, &status), -ERANGE);
-	assert_int_equal(ipbench_host_stop(NULL, 0, &stamp, &status), -EINVAL);
-	assert_int_equal(stopped_ns, 0);
-}
-
 static void memory_files(void **state)
 {
 	static const char data[] = "some bytes";
@@ -361,9 +306,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(processes), /* first: after others this process has nothing to give up */
 		cmocka_unit_test(tokens), cmocka_unit_test(socket_options), cmocka_unit_test(ticks_of_a_microsecond),
-		cmocka_unit_test(starts_at_the_instant), cmocka_unit_test(stops_at_the_instant), cmocka_unit_test(memory_files),
-		cmocka_unit_test(output_is_captured), cmocka_unit_test(targets), cmocka_unit_test(interfaces),
-		cmocka_unit_test(libraries),
+		cmocka_unit_test(memory_files), cmocka_unit_test(output_is_captured), cmocka_unit_test(targets),
+		cmocka_unit_test(interfaces), cmocka_unit_test(libraries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
