@@ -121,10 +121,14 @@ export const LIMITS: Readonly<Limits> = {
 export const JOIN_MS = 10_000;
 
 /**
- * Connections that have proved nothing yet, fewest and most where open files have room for them: as many as daemons are
- * expected, which may all come at once. The oldest of more goes once it has been there for a moment.
+ * Connections that have proved nothing yet: as many as open files have room for between the fewest and the most, or as daemons are
+ * expected, which may all come at once. Of more, an address that has more than its share of them loses its oldest after a moment;
+ * where none has, the oldest of all goes, which had longer.
  */
 export const MIN_UNPROVEN = 256;
+export const MANY_UNPROVEN = 4_096;
+export const UNPROVEN_SOURCE_SHARE = 1 / 8;
+export const UNPROVEN_CROWD_STAY_MS = 250;
 export const UNPROVEN_STAY_MS = 2_000;
 
 /** Pause after an error of accept, such as too many open files. */

@@ -6,7 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../base/errors.ts";
 import { type DaemonRole, MAX_JOIN_INDEX } from "../protocol/mod.ts";
-import { type Cidr, isLoopback, parseCidr } from "./access/cidr.ts";
+import { type Cidr, isLoopback, parseCidr } from "../base/network/cidr.ts";
 import { type AllowedTarget, parseAllowedTarget } from "./access/guests.ts";
 import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, MAX_RESULT_BYTES, MAX_TEST_MS } from "./limits.ts";
 

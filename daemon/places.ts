@@ -16,7 +16,7 @@ export type Standing =
 
 /** What the choice needs to know of a connection. */
 export interface Tenant {
-  /** Who is behind it, as far as its address shows: see `sourceOf` in access/cidr.ts. */
+  /** Who is behind it, as far as its address shows: see `sourceOf` in base/network/cidr.ts. */
   readonly source: string;
   /** `null`: it owns the running test, and is never closed for others. */
   readonly standing: Standing | null;

@@ -10,7 +10,7 @@ import { isGoneBeforeAccept, messageOf } from "../base/errors.ts";
 import { socketAddress } from "../protocol/mod.ts";
 import type { CertifiedConnection } from "./link/certified_connection.ts";
 import { CertifiedListener } from "./link/certified_listener.ts";
-import { type Cidr, isInRanges, sourceOf } from "./access/cidr.ts";
+import { type Cidr, isInRanges, sourceOf } from "../base/network/cidr.ts";
 import { Connection, type RawConnection } from "./link/connection.ts";
 import { withKeepalive } from "../ffi/machine/keepalive.ts";
 import { ACCEPT_PAUSE_MS, MAX_LINGERING, TICK_MS, TLS_HANDSHAKE_MS } from "./limits.ts";

@@ -21,7 +21,7 @@ import {
   type ResultStamps,
   socketAddress,
 } from "../protocol/mod.ts";
-import { sourceOf } from "./access/cidr.ts";
+import { sourceOf } from "../base/network/cidr.ts";
 import type { Connection } from "./link/connection.ts";
 import { SlotBusyError, TestError } from "./failure.ts";
 import type { Refusal } from "./access/guard.ts";

@@ -7,7 +7,7 @@
 import type { RunDescription } from "../../config/run_description.ts";
 import type { DaemonAccess } from "../link/daemon_access.ts";
 import { readPem } from "../link/read_access.ts";
-import { MAX_TOLD_REFUSALS, MIN_UNPROVEN, OTHER_FILES } from "../limits.ts";
+import { MANY_UNPROVEN, MAX_TOLD_REFUSALS, MIN_UNPROVEN, OTHER_FILES } from "../limits.ts";
 import { Reception } from "./reception.ts";
 
 /**
@@ -43,7 +43,7 @@ export async function openReception(
     tls: await readCertificate(listen.tls),
     prover,
     expected,
-    maxUnproven: Math.min(Math.max(MIN_UNPROVEN, joining), limit - files + MIN_UNPROVEN),
+    maxUnproven: Math.min(Math.max(MANY_UNPROVEN, joining), limit - files + MIN_UNPROVEN),
     onRefused: (sentence) => {
       told++;
       if (told <= MAX_TOLD_REFUSALS) warn(sentence);

@@ -27,7 +27,8 @@ import {
   socketAddress,
 } from "../../protocol/mod.ts";
 import { ConnectionError } from "../link/connection_error.ts";
-import { ACCEPT_PAUSE_MS, JOIN_MS, UNPROVEN_STAY_MS } from "../limits.ts";
+import { ACCEPT_PAUSE_MS, JOIN_MS } from "../limits.ts";
+import { Unproven } from "./unproven.ts";
 
 /** Where and whom to expect. */
 export interface ReceptionOptions {
@@ -75,8 +76,7 @@ export class Reception {
   readonly #options: ReceptionOptions;
   readonly #listener: Listener;
   readonly #places: Readonly<Record<DaemonRole, Place[]>>;
-  /** Those that have proved nothing yet, oldest first, with when they came. */
-  readonly #unproven = new Map<Accepted, number>();
+  readonly #unproven: Unproven<Accepted>;
   readonly #accepting: Promise<void>;
   #closed = false;
   /** Why nobody is taken any more. */
@@ -85,6 +85,7 @@ export class Reception {
   private constructor(options: ReceptionOptions, listener: Listener) {
     this.#options = options;
     this.#listener = listener;
+    this.#unproven = new Unproven(options.maxUnproven);
     const places = (role: DaemonRole) =>
       Array.from({ length: options.expected[role] }, (_, index): Place => ({
         ...{ role, index, arrival: null, channels: null },
@@ -173,7 +174,7 @@ export class Reception {
   async close(): Promise<void> {
     this.#closed = true;
     closeQuietly(this.#listener);
-    for (const raw of this.#unproven.keys()) closeQuietly(raw);
+    for (const raw of this.#unproven) closeQuietly(raw);
     for (const { channels, arrived } of [...this.#places.tester, ...this.#places.target]) {
       if (channels instanceof Channels) channels.close();
       arrived.resolve(null);
@@ -189,7 +190,6 @@ export class Reception {
 
   async #accept(): Promise<void> {
     while (!this.#closed) {
-      await this.#makeRoom();
       let raw: Accepted;
       try {
         raw = await this.#listener.accept();
@@ -199,18 +199,22 @@ export class Reception {
         else await pause(ACCEPT_PAUSE_MS); // Too many open files, perhaps; those that prove nothing go.
         continue;
       }
-      this.#unproven.set(raw, performance.now());
+      this.#unproven.add(raw, performance.now());
       void this.#receive(raw);
+      await this.#makeRoom();
     }
   }
 
-  /** Waits until one more may come; the oldest of those that have proved nothing goes for it after a while. */
+  /** While there is one too many of those that have proved nothing, waits until one may be sent away, and does so. */
   async #makeRoom(): Promise<void> {
-    while (this.#unproven.size >= this.#options.maxUnproven && !this.#closed) {
-      const [oldest, since] = this.#unproven.entries().next().value!;
-      const left = since + UNPROVEN_STAY_MS - performance.now();
-      if (left > 0) await pause(Math.min(left, ACCEPT_PAUSE_MS / 10));
-      else this.#drop(oldest);
+    for (let next = this.#unproven.leaver(); next !== null && !this.#closed; next = this.#unproven.leaver()) {
+      const left = next.atMs - performance.now();
+      if (left > 0) {
+        await pause(Math.min(left, ACCEPT_PAUSE_MS / 10));
+        continue;
+      }
+      this.#drop(next.one);
+      await setImmediate(); // However many come, what others have sent is read.
     }
   }
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { sourceOf } from "./cidr.ts";
+import { sourceOf } from "../../base/network/cidr.ts";
 import {
   AUTH_FIRST_DELAY_MS,
   AUTH_FORGET_MS,

@@ -5,7 +5,7 @@
  * @module
  */
 import type { PluginInfo } from "../../ffi/mod.ts";
-import { ADDRESS_BITS, type Cidr, isInRanges, parseAddress, parseCidr } from "./cidr.ts";
+import { ADDRESS_BITS, type Cidr, isInRanges, parseAddress, parseCidr } from "../../base/network/cidr.ts";
 import type { SlotHost } from "../spare.ts";
 
 /** Arguments that disturb others on this machine, or name its files. */
