@@ -19,6 +19,10 @@ const JOURNAL = ".journal";
 const FOLDER_LIMIT = 100_000;
 /** Names examined in one folder. */
 const NAMES_LIMIT = 1_000_000;
+/** Folders of a folder in which its own documents may be. */
+const PARTS = ["points", "trials"];
+/** How deep folders within folders are looked through. */
+const DEPTH_LIMIT = 4;
 /** Other files of ours that a folder may hold beside result documents. */
 const OTHER_FORMAT = /^\s*\{\s*"format"\s*:\s*"(ipbench-(?!result\/)[a-z0-9-]+\/\d+)"/;
 
@@ -88,7 +92,8 @@ async function unfinished(path: string, label = path + JOURNAL): Promise<ReadRes
 }
 
 /**
- * Lists the files that {@linkcode readDocuments} reads, and journals of runs that have not come to their end.
+ * Lists the files that {@linkcode readDocuments} reads, and journals of runs that have not come to their end; those of folders
+ * within a folder, too, such as one of each sweep.
  *
  * @param paths Files and folders.
  */
@@ -97,15 +102,40 @@ export async function* documentFiles(
 ): AsyncGenerator<{ file: string; label: string }> {
   for (const path of paths) {
     const info = await Deno.stat(path).catch(() => null);
-    if (info?.isDirectory === true) yield* filesOf(path);
+    if (info?.isDirectory === true) yield* filesBelow(path, "", DEPTH_LIMIT);
     else yield { file: path, label: path };
   }
+}
+
+/** Files of a folder and of those in it, but not of hidden ones. */
+async function* filesBelow(
+  folder: string,
+  prefix: string,
+  depth: number,
+): AsyncGenerator<{ file: string; label: string }> {
+  for await (const { file, label } of filesOf(folder)) yield { file, label: prefix + label };
+  if (depth === 0) return;
+  const names: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (isDirectory && !name.startsWith(".") && !PARTS.includes(name)) names.push(name);
+    }
+  } catch {
+    return; // it is gone, or not to be read, which its files have said
+  }
+  for (const name of names.sort(byName)) {
+    yield* filesBelow(`${folder}/${name}`, `${prefix}${name}/`, depth - 1);
+  }
+}
+
+function byName(a: string, b: string): number {
+  return a.localeCompare(b, "en", { numeric: true });
 }
 
 /** Files of a folder that may be documents, by name. */
 async function* filesOf(folder: string): AsyncGenerator<{ file: string; label: string }> {
   let count = 0;
-  for (const sub of ["", "points/", "trials/"]) {
+  for (const sub of ["", ...PARTS.map((name) => `${name}/`)]) {
     const names: string[] = [];
     try {
       for await (const entry of Deno.readDir(`${folder}/${sub}`)) {
@@ -117,7 +147,7 @@ async function* filesOf(folder: string): AsyncGenerator<{ file: string; label: s
       yield { file: `${folder}/${sub}`, label: `${folder}/${sub}` };
       continue;
     }
-    for (const name of names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }))) {
+    for (const name of names.sort(byName)) {
       if (++count > FOLDER_LIMIT) return;
       yield { file: `${folder}/${sub}${name}`, label: `${sub}${name}` };
     }

@@ -96,7 +96,6 @@ export class HistoryResults implements Results {
     });
   }
 
-  /** The page of what is more than one run: a search, a mesh, a quick look; `null`: it is none of those. */
   async page(id: string): Promise<string | null> {
     const text = await this.#ask(null, (history) => history.document(id));
     const run = await this.#ask(undefined, (history) => history.list({ id, limit: 1 })[0]);

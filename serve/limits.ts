@@ -68,5 +68,7 @@ export const LAST_MS = 2_000;
 
 /** Documents of folders that are listed. */
 export const MAX_LISTED = 10_000;
+/** Files of folders that are looked into. */
+export const MAX_LOOKED_AT = 50_000;
 /** Runs on one side of a comparison. */
 export const MAX_COMPARED = 200;

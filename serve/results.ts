@@ -37,6 +37,8 @@ export interface Results {
   /** The latest first, and how many there are of that kind. */
   list(wanted: Wanted): Promise<{ runs: ListedRun[]; count: number }>;
   has(id: string): Promise<boolean>;
-  /** `null`: there is none of that number any more, or it cannot be read. */
+  /** `null`: there is no single run of that number any more, or it cannot be read. */
   read(id: string): Promise<NamedResult | null>;
+  /** The page of what is more than one run: a search, a mesh, a quick look, a sweep; `null`: it is none of those. */
+  page(id: string): Promise<string | null>;
 }

@@ -99,8 +99,10 @@ export class PageServer {
     if (kind === "runs" && rest === undefined) {
       const found = await this.#read(id);
       if (found !== null) return page(withWayBack(await makeReport([found], { title: found.file })));
-      const kept = await history?.page(id) ?? null;
-      if (kept !== null) return page(withWayBack(kept));
+      for (const source of results) {
+        const kept = await source.page(id);
+        if (kept !== null) return page(withWayBack(kept));
+      }
     }
     if (kind === "series" && rest === undefined) {
       const { metric, part } = wantedOfSeries(query);

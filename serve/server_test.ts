@@ -35,6 +35,7 @@ const RESULTS: Results = {
     Promise.resolve(
       id === "a" || id === "b" ? { file: `${id}.json`, document: makeDocument({ samples: 200 }) } : null,
     ),
+  page: () => Promise.resolve(null),
 };
 
 function serving(results: Results[] = [RESULTS]) {

@@ -114,10 +114,11 @@ async function look(what: QuickOptions): Promise<QuickDocument> {
 }
 
 async function writeReport(document: QuickDocument, report: Output): Promise<void> {
+  if (Object.keys(document.documents).length === 0) {
+    return note(labelled("warning", `${report.name}: nothing was measured that could be drawn`));
+  }
   const { quickPage } = await import("../../results/quick/page.ts");
-  const page = quickPage(document, `ipbench quick ${document.host ?? "over loopback"}`);
-  if (page === null) note(labelled("warning", `${report.name}: nothing was measured that could be drawn`));
-  else await report.write(page);
+  await report.write(quickPage(document, `ipbench quick ${document.host ?? "over loopback"}`));
 }
 
 function statusOf({ verdict, interrupted }: QuickDocument, strict: boolean): number {

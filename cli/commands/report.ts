@@ -6,7 +6,6 @@
 import type { Command } from "commander";
 import { messageOf } from "../../base/errors.ts";
 import { csvRow } from "../../results/export/csv_file.ts";
-import type { ReportModel } from "../../results/report/model.ts";
 import type { Section } from "../../results/report/html.ts";
 import type { SearchViews } from "../../results/search/parse.ts";
 import { colourRegular, colourVerdict } from "../terminal/colours.ts";
@@ -14,7 +13,8 @@ import { EXIT, ExitError } from "../exit.ts";
 import { note, out, widthOf } from "../terminal/io.ts";
 import { wrapWords } from "../terminal/text.ts";
 import { drawFigures, writeFiles } from "../paper/figures.ts";
-import { readBounded, readDocuments } from "../read_documents.ts";
+import { defaultTitle, gather } from "../input/gather.ts";
+import { readBounded } from "../read_documents.ts";
 import { writeWhole } from "../result_files.ts";
 import { SEARCH_FILE } from "../trial_files.ts";
 
@@ -155,7 +155,7 @@ async function searchText(
 /** Who ran the trials that a folder keeps, and with what. */
 async function trialSections(folder: string): Promise<Section[]> {
   const { sectionsOf } = await import("../../results/report/html.ts");
-  const model = await gather([folder], undefined);
+  const model = await gather([folder]);
   const wanted = new Set(["warnings", "testers", "targets", "environment", "configuration", "unread"]);
   return sectionsOf(model).filter(({ id }) => wanted.has(id));
 }
@@ -188,26 +188,6 @@ async function drawMesh([path, ...more]: string[], options: Options): Promise<bo
     if (!(cause instanceof MeshError)) throw cause;
     throw new ExitError(EXIT.FAILED, `${path}: ${cause.message}`, { cause });
   }
-}
-
-/** Figures of a paper: a system for each path. */
-async function gather(paths: string[], title: string | undefined): Promise<ReportModel> {
-  const { ReportBuilder } = await import("../../results/report/model.ts");
-  const builder = new ReportBuilder();
-  for await (const result of readDocuments(paths)) {
-    if ("document" in result) builder.add(result.document, result.file);
-    else builder.addError(result.file, result.error);
-  }
-  return builder.build(title ?? defaultTitle(paths));
-}
-
-/** The name of what is reported on: a file without its ending, or a folder. */
-function defaultTitle(paths: readonly string[]): string {
-  const names = paths.slice(0, 3).map((path) =>
-    path.replace(/\/+$/, "").split("/").at(-1)!.replace(/\.json$/, "")
-  );
-  const title = names.map((name) => name === "." || name === "" ? "Results" : name).join(", ");
-  return paths.length > 3 ? `${title} and ${paths.length - 3} more` : title;
 }
 
 async function deliver(where: string | true, text: string): Promise<void> {

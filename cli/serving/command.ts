@@ -22,9 +22,10 @@ import { note } from "../terminal/io.ts";
 const HELP = `
 Shows runs of this user on this machine while they go on (rate, loss and
 percentiles of every tester, less than a second old), what was measured before
-(the history as runs and as series over time), and the result documents of files
-and folders; each run as its report, and comparisons. Every page has an address
-that can be sent to somebody who may read it. Nothing can be changed there.
+(the history as runs and as series over time), and the documents of files and
+folders (runs, searches, meshes, quick looks, sweeps), each with its report; and
+comparisons. Every page has an address that can be sent to somebody who may read
+it. Nothing can be changed there.
 
 It listens on this machine alone; to be reached from elsewhere it needs a token
 (readers open http://HOST:PORT/?token=TOKEN once), a certificate for TLS, or

@@ -1,20 +1,19 @@
 /**
- * Result documents of files and folders, for pages: listed by their beginnings, read when somebody wants to see one.
+ * Documents of files and folders, for pages: listed by their beginnings, read when somebody wants to see one.
  *
  * @module
  */
 
+import { basename, dirname, resolve } from "node:path";
 import type { NamedResult } from "../../results/answers.ts";
-import { MAX_LISTED } from "../../serve/limits.ts";
+import { keptPage } from "../../serve/kept_page.ts";
+import { MAX_LISTED, MAX_LOOKED_AT } from "../../serve/limits.ts";
 import type { ListedRun, Results, Wanted } from "../../serve/results.ts";
-import { documentFiles, readDocuments } from "../read_documents.ts";
+import { gather } from "../input/gather.ts";
+import { documentFiles, readBounded, readDocuments } from "../read_documents.ts";
+import { type DocumentFacts, factsOf } from "./document_facts.ts";
 
-/** Bytes of a document in which its number, its time and its verdict stand. */
-const HEAD_BYTES = 4096;
-const HEAD =
-  /"run"\s*:\s*\{\s*"id"\s*:\s*"([0-9A-Za-z_-]{1,64})"\s*,\s*"started"\s*:\s*"([^"\\]{1,40})"\s*,\s*"ended"\s*:\s*"[^"\\]{0,40}"\s*,\s*"verdict"\s*:\s*"(VALID|SUSPECT|INVALID)"/;
-
-interface Listed extends ListedRun {
+interface Listed extends ListedRun, Pick<DocumentFacts, "kind"> {
   path: string;
 }
 
@@ -42,13 +41,14 @@ export class FolderResults implements Results {
 
   async #look(): Promise<Listed[]> {
     const found = new Map<string, Listed>();
+    let lookedAt = 0;
     for await (const { file, label } of documentFiles(this.paths)) {
-      if (found.size >= MAX_LISTED) break;
+      if (found.size >= MAX_LISTED || ++lookedAt > MAX_LOOKED_AT) break;
       const listed = await this.#headOf(file, label);
       if (listed !== null) found.set(listed.id, listed);
     }
     this.#listed = found;
-    return [...found.values()].sort((a, b) => a.started < b.started ? 1 : -1);
+    return [...found.values()].sort((a, b) => a.started < b.started ? 1 : a.started > b.started ? -1 : 0);
   }
 
   async has(id: string): Promise<boolean> {
@@ -57,41 +57,61 @@ export class FolderResults implements Results {
   }
 
   async read(id: string): Promise<NamedResult | null> {
-    if (!await this.has(id)) return null;
-    const { path, name } = this.#listed.get(id)!;
+    const listed = await this.#get(id);
+    if (listed === null || !listed.single) return null;
+    const { path, name } = listed;
     for await (const result of readDocuments([path])) {
       if ("document" in result) return { file: name, document: result.document };
     }
     return null;
   }
 
-  async #headOf(path: string, name: string): Promise<Listed | null> {
+  async page(id: string): Promise<string | null> {
+    const listed = await this.#get(id);
+    if (listed === null || listed.single) return null;
+    const { path, name, kind } = listed;
+    if (kind === "whole") return await keptPage(await readBounded(path), name);
+    const model = await gather([dirname(path)], name);
+    // Of a sweep that has just begun there is nothing to be seen.
+    return model.points.length === 0
+      ? null
+      : (await import("../../results/report/html.ts")).reportHtml(model);
+  }
+
+  async #get(id: string): Promise<Listed | null> {
+    return await this.has(id) ? this.#listed.get(id)! : null;
+  }
+
+  async #headOf(path: string, label: string): Promise<Listed | null> {
     try {
-      using file = await Deno.open(path, { read: true });
-      const { size, mtime, isFile } = await file.stat();
+      const { size, mtime, isFile } = await Deno.stat(path);
       if (!isFile) return null;
       const key = `${path} ${size} ${mtime?.getTime()}`;
       const known = this.#heads.get(key);
       if (known !== undefined) return known;
-      const head = new Uint8Array(HEAD_BYTES);
-      const got = await file.read(head) ?? 0;
-      const found = HEAD.exec(new TextDecoder().decode(head.subarray(0, got)));
-      const unfinished = path.endsWith(".journal");
-      const listed: Listed | null = found === null ? null : {
-        id: found[1]!,
-        name: unfinished ? `${name} (not finished)` : name,
-        started: found[2]!,
-        verdict: unfinished ? "" : found[3] as ListedRun["verdict"],
-        labels: {},
-        series: [],
-        single: true,
-        path,
-      };
-      if (this.#heads.size > 2 * MAX_LISTED) this.#heads.clear();
+      const facts = await factsOf(path);
+      const listed = facts === null ? null : listedOf(facts, path, label);
+      if (this.#heads.size > 2 * MAX_LOOKED_AT) this.#heads.clear();
       this.#heads.set(key, listed);
       return listed;
     } catch {
       return null; // gone, or not to be read: it is no result then
     }
   }
+}
+
+function listedOf({ kind, what, id, started, verdict }: DocumentFacts, path: string, label: string): Listed {
+  // The file of a sweep has the same name in each folder.
+  const name = kind === "folder" ? basename(dirname(resolve(path))) : label;
+  return {
+    id,
+    name: what === null ? name : `${name} (${what})`,
+    started,
+    verdict,
+    labels: {},
+    series: [],
+    single: kind === "result",
+    kind,
+    path,
+  };
 }

@@ -45,19 +45,17 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The whole page.
+ * The whole page; where nothing was measured it says why.
  *
  * @param look What was found.
  * @param title Its heading.
- * @returns `null`: nothing was measured
  */
-export function quickPage(look: QuickLook, title: string): string | null {
+export function quickPage(look: QuickLook, title: string): string {
   const builder = new ReportBuilder();
   for (const [phase, document] of Object.entries(look.documents)) {
     if (document !== undefined) builder.add(document, PHASES[phase] ?? phase);
   }
   const model = builder.build(title);
-  if (model.points.length === 0) return null;
   const { verdict, phases, findings, missing, host, started } = look;
   const sentences = [...findings.map(({ text }) => text), ...missing];
   const where = host === null
@@ -79,7 +77,7 @@ export function quickPage(look: QuickLook, title: string): string | null {
     `,
     [
       { id: "found", title: "What was found", short: "Found", body: phaseTable(phases) },
-      ...sectionsOf(model),
+      ...model.points.length === 0 ? [] : sectionsOf(model),
     ],
     html`
       Written by ipbench from a document of version ${look.ipbench

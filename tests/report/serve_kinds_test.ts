@@ -1,9 +1,10 @@
 /**
- * Pages of what the history has beside single runs, in a real browser: a search, RFC 2544's benchmarks, a mesh, a quick look, and
- * the series of each. Skipped where Debian's chromium is not installed.
+ * Pages of what is more than a single run, in a real browser: a search, RFC 2544's benchmarks, a mesh, a quick look, and the series of
+ * each, from the history; the same and a sweep from files. Skipped where Debian's chromium is not installed.
  */
 import assert from "node:assert/strict";
 import { type Browser, chromium } from "playwright-core";
+import { newIndex } from "../../controller/sweep/sweep_index.ts";
 import { parseGoal } from "../../controller/search/goal.ts";
 import { History, meshRun, pointsOf, quickRun, rfc2544Run, searchRun } from "../../history/mod.ts";
 import { findOutliers } from "../../results/mesh/findings.ts";
@@ -11,8 +12,10 @@ import type { MeshDocument, MeshPair } from "../../results/mesh/document.ts";
 import { HistoryResults } from "../../serve/history_results.ts";
 import { LiveRuns } from "../../serve/live_runs.ts";
 import { startPages } from "../../cli/serving/page_server.ts";
+import { FolderResults } from "../../cli/serving/served_results.ts";
 import { CHROMIUM, CHROMIUM_FLAGS, hasChromium } from "../fixtures/browser.ts";
 import { makeDocument } from "../fixtures/documents.ts";
+import { fakeDescription } from "../fixtures/fake_run.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { cutVerdicts, emptyCharts, overlaps, pageWidth } from "../fixtures/page_checks.js";
 import { quickDocument, quickPhase, quickTrips } from "../fixtures/quick.ts";
@@ -63,8 +66,15 @@ function mesh(): MeshDocument {
   };
 }
 
-/** A history of one of each, and what the pages of each have to show first. */
-async function fill(path: string): Promise<{ id: string; answers: RegExp[]; figure: RegExp }[]> {
+/** One of each that is shown. */
+interface Kind {
+  id: string;
+  answers: RegExp[];
+  figure: RegExp;
+}
+
+/** A history of one of each and files of the same, and what the pages of each have to show first. */
+async function fill(path: string, folder: TemporaryFolder): Promise<Kind[]> {
   const result = makeDocument({ samples: 500, intervals: 5 });
   const identity = pointsOf(result).points[0]!.identity;
   const search = searchRun(await makeSearch({ seed: 1, capacity: 200e6 }, parseGoal("ndr")), identity);
@@ -80,7 +90,14 @@ async function fill(path: string): Promise<{ id: string; answers: RegExp[]; figu
   }));
   const all = meshRun(mesh());
   using history = History.open(path, "write");
-  for (const run of [search, frames, look, all]) history.add(run);
+  for (const run of [search, frames, look, all]) {
+    history.add(run);
+    // As programs write them, and one as a person's tool might.
+    folder.write(
+      `files/lab/${run.kind}.json`,
+      JSON.stringify(JSON.parse(run.text), null, run === all ? 0 : 1) + "\n",
+    );
+  }
   return [
     { id: search.id, answers: [/ndr/, /Mbit\/s/], figure: /^ndr/ },
     { id: frames.id, answers: [/64 bytes/, /frames\/s/], figure: /^throughput.64 / },
@@ -126,6 +143,72 @@ async function look(browser: Browser, url: string, width: number, colorScheme: "
   return page;
 }
 
+/** A sweep of two points in a folder of its own, and a run of which a log of its events is there. */
+function writeRuns(folder: TemporaryFolder): void {
+  const plan = { axes: [{ arg: "bps", values: ["1M", "2M"] }], repeat: 1, shuffleSeed: null, split: false };
+  const started = "2026-11-29T06:00:00.000Z";
+  const about = { id: "5eeb", started, ipbench: { version: "1.0.0", build: "test" } };
+  const settings = { until: [], retry: 0, cooldownSeconds: 0 };
+  const index = newIndex(plan, fakeDescription(""), { ...about, settings });
+  index.sweep.ended = "2026-11-29T06:01:00.000Z";
+  index.points.forEach((point, n) => {
+    const document = makeDocument({ samples: 300, seed: n + 1, bps: (n + 1) * 1e6 });
+    document.run.id = `90147${n}`;
+    document.run.verdict = n === 0 ? "SUSPECT" : "VALID";
+    Object.assign(point, { status: "done", file: `${point.id}.json`, verdict: document.run.verdict });
+    folder.write(`files/curves/${point.id}.json`, document);
+  });
+  folder.write("files/curves/index.json", JSON.stringify(index, null, 1));
+  const document = makeDocument({ samples: 300 });
+  document.run.id = "109";
+  const begin = { event: "begin", format: "ipbench-events/1", run: "109" };
+  folder.write(
+    "files/log.json",
+    `${JSON.stringify(begin)}\n${JSON.stringify({ event: "result", ...document })}\n`,
+  );
+}
+
+/** The list of a folder with folders in it, each name in it with its page. */
+async function lookAtFiles(browser: Browser, folder: TemporaryFolder, kinds: readonly Kind[]): Promise<void> {
+  writeRuns(folder);
+  const results = [new FolderResults([`${folder.path}/files`])];
+  const runs = new LiveRuns();
+  const server = await startPages({ host: "127.0.0.1", port: 0 }, { runs, results, history: null }, {});
+  try {
+    const list = await look(browser, server.url, 1280, "light");
+    const rows = (await list.locator("tbody tr").allInnerTexts()).map((row) =>
+      row.replaceAll(/\s+/g, " ").trim()
+    );
+    const names = [
+      /^curves \(sweep\) .* SUSPECT/,
+      /^curves\/point-0001\.json .* SUSPECT/,
+      /^curves\/point-0002\.json .* VALID/,
+      /^lab\/mesh\.json \(mesh\) .* SUSPECT/,
+      /^lab\/quick\.json \(quick look\) .* VALID/,
+      /^lab\/rfc2544\.json \(RFC 2544\) .* VALID/,
+      /^lab\/search\.json \(search\) .* VALID/,
+      /^log\.json .* VALID/,
+    ];
+    assert.equal(rows.length, names.length, rows.join("\n"));
+    for (const name of names) {
+      assert.equal(rows.filter((row) => name.test(row)).length, 1, `${name}: ${rows.join("\n")}`);
+    }
+    assert.equal(await list.locator("input[name=a]").count(), 3, "single runs can be compared");
+    for (const { id, answers } of kinds) {
+      const page = await look(browser, `${server.url}runs/${id}`, 390, "light");
+      for (const words of answers) assert.match(await page.locator(".verdict").first().innerText(), words);
+      await page.close();
+    }
+    const sweep = await look(browser, `${server.url}runs/5eeb`, 1280, "dark");
+    assert.match(await sweep.locator("h1").innerText(), /^curves/);
+    assert.match(await sweep.locator("main").innerText(), /2 runs/);
+    assert.equal(await (await fetch(`${server.url}runs/109/known`)).text(), "true");
+    await (await look(browser, `${server.url}runs/109`, 1280, "light")).close();
+  } finally {
+    await server.close();
+  }
+}
+
 Deno.test(
   {
     name: "pages of searches, meshes and quick looks",
@@ -136,7 +219,7 @@ Deno.test(
   async () => {
     using folder = TemporaryFolder.make();
     const path = `${folder.path}/history.sqlite`;
-    const kinds = await fill(path);
+    const kinds = await fill(path, folder);
     const history = new HistoryResults(path);
     const runs = new LiveRuns();
     const server = await startPages(
@@ -174,6 +257,7 @@ Deno.test(
         await list.locator("td a", { hasText: /^(quick|mesh|search|rfc2544)/ }).count(),
         kinds.length,
       );
+      await lookAtFiles(browser, folder, kinds);
     } finally {
       await browser.close();
       await server.close();

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { makeDocument } from "../../tests/fixtures/documents.ts";
+import { TemporaryFolder } from "../../tests/fixtures/folders.ts";
+import { quickDocument } from "../../tests/fixtures/quick.ts";
+import { FolderResults } from "./served_results.ts";
+
+const ALL = { words: [], labels: {}, limit: 100, offset: 0 };
+
+async function namesIn(paths: readonly string[]): Promise<string[]> {
+  return (await new FolderResults(paths).list(ALL)).runs.map(({ name }) => name).sort();
+}
+
+function documentOf(id: string) {
+  const document = makeDocument({ samples: 20, intervals: 2 });
+  document.run.id = id;
+  return document;
+}
+
+Deno.test("folders in a folder are looked through, hidden ones are not", async () => {
+  using folder = TemporaryFolder.make();
+  folder.write("a.json", documentOf("1"));
+  folder.write("day1/night/b.json", documentOf("2"));
+  folder.write("day1/points/c.json", documentOf("3"));
+  folder.write(".cache/d.json", documentOf("4"));
+  folder.write("1/2/3/4/5/e.json", documentOf("5"));
+  assert.deepEqual(await namesIn([folder.path]), ["a.json", "day1/night/b.json", "day1/points/c.json"]);
+});
+
+Deno.test("what is damaged, or none of ours, is not listed and harms nothing else", async () => {
+  using folder = TemporaryFolder.make();
+  const good = JSON.stringify(quickDocument());
+  for (
+    const [n, text] of [
+      "",
+      "[]",
+      "{}",
+      good.slice(0, -100),
+      good.replace("phases", "stages"),
+      '{"format":"ipbench-mesh/1","hosts":[],"pairs":7}',
+      '{"format":"ipbench-search/1","search":{"id":"../../etc/passwd","started":"x","ended":"x"},"goals":[],"load":{},"test":{},"ipbench":{}}',
+      '{"format":"ipbench-rfc2544/1","run":{"id":7}}',
+      '{"format":"ipbench-sweep/1","points":[]}',
+      '{"event":"begin","run":"5"}\n{"event":"phase"}\n',
+    ].entries()
+  ) folder.write(`${n}.json`, text);
+  folder.write("good.json", good);
+  assert.deepEqual(await namesIn([folder.path, `${folder.path}/absent.json`]), ["good.json (quick look)"]);
+});
+
+Deno.test("a document that has changed is read again", async () => {
+  using folder = TemporaryFolder.make();
+  const results = new FolderResults([folder.write("look.json", quickDocument())]);
+  const [before] = (await results.list(ALL)).runs;
+  folder.write("look.json", quickDocument({ verdict: "INVALID", host: "another.example" }));
+  const [after] = (await results.list(ALL)).runs;
+  assert.deepEqual([before!.verdict, after!.verdict], ["VALID", "INVALID"]);
+  assert.match((await results.page(after!.id))!, /another\.example/);
+  assert.equal(await results.page(before!.id), null);
+  assert.equal(await results.read(after!.id), null, "it is no single run");
+});
