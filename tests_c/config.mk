@@ -41,3 +41,7 @@ CFLAGS += -std=gnu11 -ffp-contract=off -fPIC -fvisibility=hidden -Wall -Wextra -
 CPPFLAGS += -I$(TESTS_C)/include $(addprefix -I,$(wildcard $(TESTS_C)/lib/*/)) -D_GNU_SOURCE
 LDFLAGS += $(SANITIZE) $(STRIP)
 IPB_LIB := $(OBJ)/lib/libipb.a
+# $(call depend,FILE.d…): what each object was made from. A source that is no more where it was, and that VPATH finds
+# elsewhere, is compiled again: its file would ask for the old place.
+depend = $(eval FORCE:)$(foreach file,$(wildcard $(1)),$(eval $(call depend_on,$(file))))
+depend_on = $(if $(wildcard $(firstword $(filter %.c,$(file <$(1))))),include $(1),$(1:.d=.o): FORCE)

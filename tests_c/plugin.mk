@@ -39,4 +39,4 @@ FORCE:
 clean:
 	rm -rf $(OUT) $(OBJ)/$(NAME)
 .PHONY: all clean FORCE
--include $(OBJS:.o=.d)
+$(call depend,$(OBJS:.o=.d))
