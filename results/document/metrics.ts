@@ -26,7 +26,7 @@ export function describeMetrics(metrics: readonly Metric[], known: readonly Metr
 /**
  * Adds up the figures of a run: those of all testers, then those of the targets of each test.
  *
- * A figure that only one of them reports is as it is. One of several is left out where its test does not declare how it
+ * A figure that only one of them reports is as it is. A mean is weighted where each of them has a weight. One of several is left out where its test does not declare how it
  * adds up, where the units differ, or where one of them lacks it.
  *
  * @param test Name of the testers' test.
@@ -59,7 +59,8 @@ function addUp(test: string, parts: readonly { metrics: readonly Metric[] }[]): 
     const [first] = metrics;
     if (first === undefined || metrics.length !== parts.length) return [];
     const value = totalOf(metrics);
-    return value === null ? [] : [{ ...first, value, test, of: metrics.length }];
+    const { weight: _, ...rest } = first;
+    return value === null ? [] : [{ ...rest, value, test, of: metrics.length }];
   });
 }
 
@@ -67,13 +68,13 @@ function totalOf([first, ...others]: readonly Metric[]): number | null {
   if (first === undefined) return null;
   if (others.length === 0) return first.value;
   if (others.some(({ unit, total }) => unit !== first.unit || total !== first.total)) return null;
-  const values = [first, ...others].map(({ value }) => value);
-  const sum = values.reduce((all, value) => all + value, 0);
+  const all = [first, ...others], values = all.map(({ value }) => value);
+  const sum = values.reduce((so, value) => so + value, 0);
   switch (first.total) {
     case "sum":
       return sum;
     case "mean":
-      return sum / values.length;
+      return meanOf(all);
     case "max":
       return values.reduce((most, value) => Math.max(most, value));
     case "min":
@@ -82,4 +83,16 @@ function totalOf([first, ...others]: readonly Metric[]): number | null {
     case undefined:
       return null;
   }
+}
+
+/** By their weights, where each of them has one: a share of many packets counts for more than one of few. */
+function meanOf(metrics: readonly Metric[]): number | null {
+  const known = metrics.every(({ weight }) => weight !== undefined);
+  let sum = 0, whole = 0;
+  for (const { value, weight } of metrics) {
+    const counts = known ? weight ?? 0 : 1;
+    sum += counts * value;
+    whole += counts;
+  }
+  return whole > 0 ? sum / whole : null;
 }

@@ -40,6 +40,28 @@ Deno.test("figures of several testers become one as their test says", () => {
   });
 });
 
+Deno.test("a share of several testers is that of all their packets together", () => {
+  const of = (lost: number, sent: number, weight: number | undefined = sent): { metrics: Metric[] } => ({
+    metrics: [{
+      name: "loss",
+      value: 100 * lost / sent,
+      unit: "%",
+      total: "mean",
+      ...weight >= 0 && { weight },
+    }],
+  });
+  const loss = (...parts: { metrics: Metric[] }[]) => {
+    const [total] = totalMetrics("mine", parts, []);
+    assert.equal(total?.weight, undefined);
+    return total?.value;
+  };
+  assert.equal(loss(of(90, 9_000), of(50, 1_000)), 100 * 140 / 10_000);
+  assert.equal(loss(of(90, 9_000), of(50, 1_000), of(0, 90_000)), 100 * 140 / 100_000);
+  assert.equal(loss(of(90, 9_000), of(50, 1_000, -1)), 3, "a weight that one of them lacks is none");
+  assert.equal(loss(of(1, 4)), 25);
+  assert.equal(loss(of(1, 4, 0), of(1, 2, 0)), undefined);
+});
+
 Deno.test("a single tester's figures are the run's, described or not", () => {
   const [first, second] = totalMetrics("mine", [part({ rate: 5, own: 6 })], []);
   assert.deepEqual([first?.value, second?.value, second?.total], [5, 6, undefined]);

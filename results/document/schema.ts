@@ -64,6 +64,8 @@ export const metric = open({
   name: text,
   value: number,
   unit: text,
+  /** Of how many (packets, streams) it is the mean or the share: what it counts for in a mean of several. */
+  weight: v.exactOptional(amount),
   /** As its test declares; missing where it does not. */
   total: v.optional(v.picklist(TOTALS)),
   better: v.optional(v.picklist(BETTER)),

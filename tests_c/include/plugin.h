@@ -99,7 +99,7 @@ struct ipbench_option {
 enum ipbench_total {
 	IPBENCH_TOTAL_NONE = 0, /* it does not: each is shown by itself */
 	IPBENCH_TOTAL_SUM = 1,
-	IPBENCH_TOTAL_MEAN = 2, /* each counts the same */
+	IPBENCH_TOTAL_MEAN = 2, /* by `weight` of the figures in `results`, where each has one; else each counts the same */
 	IPBENCH_TOTAL_MAX = 3,
 	IPBENCH_TOTAL_MIN = 4
 };

@@ -18,13 +18,15 @@ static void percentile(struct ipb_json *j, const char *name, const struct ipb_hi
 
 static void lost_metrics(struct ipb_json *j, const struct direction_counts *c, uint64_t sent)
 {
+	const double all = (double)sent, arrived = all - (double)c->lost_forward;
+
 	ipb_results_metric(j, "lost_forward", (double)c->lost_forward, "packets");
 	ipb_results_metric(j, "lost_backward", (double)c->lost_backward, "packets");
 	ipb_results_metric(j, "lost_unknown", (double)c->lost_unknown, "packets");
 	if (sent > 0 && c->lost_unknown == 0) {
-		ipb_results_metric(j, "loss_forward", 100 * (double)c->lost_forward / (double)sent, "%");
-		if (sent > c->lost_forward)
-			ipb_results_metric(j, "loss_backward", 100 * (double)c->lost_backward / (double)(sent - c->lost_forward), "%");
+		ipb_results_mean(j, "loss_forward", 100 * (double)c->lost_forward / all, "%", all);
+		if (arrived > 0)
+			ipb_results_mean(j, "loss_backward", 100 * (double)c->lost_backward / arrived, "%", arrived);
 	}
 	ipb_results_metric(j, "duplicate_forward", (double)c->duplicate_forward, "packets");
 	ipb_results_metric(j, "duplicate_backward", (double)c->duplicate_backward, "packets");
@@ -58,7 +60,7 @@ static void clocks(const struct stamp_session *s, struct ipb_json *j)
 	ipb_json_uint(j, "anchor_error_ns", anchor_error_ns);
 	ipb_json_uint(j, "session", s->settings.ssid);
 	if (s->sync.synchronized && s->sync_after.synchronized)
-		ipb_json_uint(j, "own_error_ns", worse->error_ns + anchor_error_ns);
+		ipb_json_uint(j, "own_error_ns", worse->error_ns + anchor_error_ns + (uint64_t)llabs(s->moved_ns));
 	else
 		ipb_json_null(j, "own_error_ns");
 	if (s->replies > 0 && s->unsynchronized + s->bad_estimate == 0)

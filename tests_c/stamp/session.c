@@ -260,6 +260,7 @@ void stamp_find_kind(struct stamp_session *s)
 	struct ipb_stamp_reply r;
 
 	ipb_sync_read(&s->sync_after);
+	s->moved_ns = ipb_clock_realtime_offset_ns(s->clock, NULL) - s->anchor_ns;
 	if (s->stateless >= 0) {
 		snprintf(s->kind_why, sizeof s->kind_why, "as argument reflector says");
 		return;

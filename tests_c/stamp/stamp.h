@@ -63,6 +63,7 @@ struct stamp_session {
 	int kernel;
 	int64_t anchor_ns;           /* UTC less the engine's clock, as this machine sees it when the run begins */
 	uint64_t anchor_error_ns;
+	int64_t moved_ns;            /* how far UTC less the engine's clock has moved when the run ends */
 	struct ipb_sync sync, sync_after;
 	uint16_t estimate;
 	uint32_t base;               /* bytes of a base packet */

@@ -57,11 +57,11 @@ void stream_counts(const struct stream_figures *f, struct ipb_json *j)
 static void tcp_metrics(const struct stream_figures *f, struct ipb_json *j)
 {
 	ipb_results_metric(j, "retransmits", (double)f->retransmits, "");
-	ipb_results_metric(j, "rtt", f->rtt_ms, "ms");
+	ipb_results_mean(j, "rtt", f->rtt_ms, "ms", f->tcp_streams);
 	ipb_results_metric(j, "rtt_max", f->rtt_max_ms, "ms");
-	ipb_results_metric(j, "busy", 100 * f->busy, "%");
-	ipb_results_metric(j, "receiver_limited", 100 * f->rwnd_limited, "%");
-	ipb_results_metric(j, "send_buffer_limited", 100 * f->sndbuf_limited, "%");
+	ipb_results_mean(j, "busy", 100 * f->busy, "%", f->tcp_streams);
+	ipb_results_mean(j, "receiver_limited", 100 * f->rwnd_limited, "%", f->tcp_streams);
+	ipb_results_mean(j, "send_buffer_limited", 100 * f->sndbuf_limited, "%", f->tcp_streams);
 }
 
 static void use_metrics(const struct ipb_pump_use *u, const char *who, struct ipb_json *j)
@@ -98,7 +98,7 @@ static void metrics(const struct stream_test *t, const struct stream_figures *f,
 		tcp_metrics(f, j);
 	if (f->has_udp) {
 		if (f->datagrams_sent > 0)
-			ipb_results_metric(j, "loss", 100 * (double)f->lost / (double)f->datagrams_sent, "%");
+			ipb_results_mean(j, "loss", 100 * (double)f->lost / (double)f->datagrams_sent, "%", (double)f->datagrams_sent);
 		ipb_results_metric(j, "jitter", f->jitter_ms, "ms");
 		ipb_results_metric(j, "duplicates", (double)f->duplicate, "");
 		ipb_results_metric(j, "reordered", (double)f->reordered, "");

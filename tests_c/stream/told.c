@@ -57,6 +57,6 @@ void stream_told_metrics(const struct stream_test *t, const struct stream_told *
 	ipb_results_metric(j, "peer_datagrams", (double)packets, "");
 	ipb_results_metric(j, "peer_lost", (double)lost, "");
 	if (packets > 0)
-		ipb_results_metric(j, "peer_loss", 100 * (double)lost / (double)packets, "%");
+		ipb_results_mean(j, "peer_loss", 100 * (double)lost / (double)packets, "%", (double)packets);
 	ipb_results_metric(j, "peer_jitter", jitter * 1e3, "ms");
 }

@@ -9,12 +9,24 @@
 #define COARSE_LENGTH 4608u /* of the layout up to IPB_HIST_HIGHEST */
 #define TIMES_BYTES (64u + COARSE_LENGTH * 5)
 
-void ipb_results_metric(struct ipb_json *j, const char *name, double value, const char *unit)
+static void open_metric(struct ipb_json *j, const char *name, double value, const char *unit)
 {
 	ipb_json_object(j, NULL);
 	ipb_json_string(j, "name", name);
 	ipb_json_number(j, "value", value);
 	ipb_json_string(j, "unit", unit);
+}
+
+void ipb_results_metric(struct ipb_json *j, const char *name, double value, const char *unit)
+{
+	open_metric(j, name, value, unit);
+	ipb_json_end_object(j);
+}
+
+void ipb_results_mean(struct ipb_json *j, const char *name, double value, const char *unit, double weight)
+{
+	open_metric(j, name, value, unit);
+	ipb_json_number(j, "weight", weight);
 	ipb_json_end_object(j);
 }
 

@@ -10,6 +10,9 @@
 /* A figure, inside of the array "metrics". */
 void ipb_results_metric(struct ipb_json *j, const char *name, double value, const char *unit);
 
+/* One that is a mean or a share of so many (packets, streams): several testers' become the run's by these weights. */
+void ipb_results_mean(struct ipb_json *j, const char *name, double value, const char *unit, double weight);
+
 /* Why the result is SUSPECT or, with invalid, INVALID, inside of the array "reasons": a sentence of at most 1023 bytes. */
 void ipb_results_reason(struct ipb_json *j, int invalid, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
