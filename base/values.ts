@@ -41,16 +41,20 @@ export function requireNumber(text: string): number {
   return value;
 }
 
+/** The longest time that anything here may take, in seconds: a week. Timers hold no more than 24 days. */
+export const LONGEST_SECONDS = 604_800;
+
 /**
  * Reads a time; a bare number means seconds.
  *
  * @returns Seconds.
- * @throws {UnitError} when it is no time, or negative.
+ * @throws {UnitError} when it is no time, negative, or longer than a week.
  */
 export function requireSeconds(text: string): number {
   const value = parseSeconds(text);
   if (value === null) throw new UnitError(`"${text}" is no time; expected such as 500ms, 2s or 1min`);
   if (value < 0) throw new UnitError(`"${text}" is negative; a time starts at 0`);
+  if (value > LONGEST_SECONDS) throw new UnitError(`"${text}" is too long; a week (168h) is the most`);
   return value;
 }
 

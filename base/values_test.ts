@@ -45,6 +45,8 @@ Deno.test("kinds are kept apart", () => {
   assert.equal(requireSeconds("500ms"), 0.5);
   assert.throws(() => requireSeconds("10M"), UnitError);
   assert.throws(() => requireSeconds("-1s"), UnitError);
+  assert.equal(requireSeconds("168h"), 604_800);
+  assert.throws(() => requireSeconds("1e30"), /"1e30" is too long; a week \(168h\) is the most/);
   assert.equal(requireShare("0.5%"), 0.005);
   assert.equal(requireShare("0.005"), 0.005);
   assert.throws(() => requireShare("101%"), UnitError);

@@ -298,13 +298,44 @@ Deno.test("nothing to run", () => {
   ]);
 });
 
+Deno.test("an argument that is given twice counts once, and is named", () => {
+  const warnings = (line: CommandLine, text?: string) =>
+    buildDescription(line, text === undefined ? null : parseConfigFile(text, "f.xml")).warnings;
+  assert.deepEqual(warnings({ ...SIMPLE, testArgs: 'rate=1,size=9,rate=2, "rate=3"' }), [
+    '--test-args: argument rate is given 3 times, and the last one counts: "rate=3"',
+  ]);
+  assert.deepEqual(warnings({ ...SIMPLE, testArgs: "rate=1 rate=2", originalSpelling: true }), [
+    "--test-args: argument rate is given 2 times, and the last one counts: rate=2",
+  ]);
+  assert.deepEqual(warnings({ ...SIMPLE, testArgs: "rate=1,rates=2" }), []);
+  assert.deepEqual(
+    warnings(
+      {},
+      `<ipbench><test name="n" target="t" args="a=1,b,b"><client hostname="c"/><client hostname="d"/>
+<client hostname="e" test_args="a=1,a=2"/></test>
+<target_test name="m" args="x=1,x=2"><target hostname="f"/></target_test></ipbench>`,
+    ),
+    [
+      "f.xml:1:46: argument b is given 2 times, and the last one counts: b",
+      "f.xml:2:33: argument a is given 2 times, and the last one counts: a=2",
+      "f.xml:3:29: argument x is given 2 times, and the last one counts: x=2",
+    ],
+  );
+});
+
 Deno.test("wrong options are named", () => {
   assert.deepEqual(errorsOf({ ...SIMPLE, port: "x", timeout: "soon", require: "most", untilCi: "2" }), [
     '--port: "x" is not a port; expected a number from 1 to 65535',
     '--timeout: "soon" is not a time; expected such as 90, 90s, 2min',
     '--require: "most" is not "all", a number of clients, or a share such as 90%',
-    '--until-ci: "2" is not a relative half width; expected such as 0.02 or 2%',
+    '--until-ci: "2" is not a share of the mean; expected such as 0.02 or 2%',
   ]);
+  for (const timeout of ["1e30", "169h"]) {
+    assert.deepEqual(errorsOf({ ...SIMPLE, timeout }), [
+      `--timeout: "${timeout}" is too long; a week (168h) is the most`,
+    ]);
+  }
+  assert.equal(buildDescription({ ...SIMPLE, timeout: "168h" }, null).description.timeoutSeconds, 604_800);
   assert.deepEqual(errorsOf({ ...SIMPLE, requireSecret: true }), [
     "--require-secret: there is no secret; give the file that holds it with --secret-file",
   ]);

@@ -8,16 +8,19 @@ import { tlsOf } from "./command_line.ts";
 import type { Checker, Sourced } from "./inherit.ts";
 import { parseRequire } from "./require.ts";
 import type { RunDescription, RunEventDescription } from "./run_description.ts";
+import { LONGEST_SECONDS } from "../base/values.ts";
 import { parseSeconds, parseShare } from "../base/units.ts";
 
 /** The longest time that the run may take, in seconds. */
 export function readTimeout(source: Sourced | undefined, checker: Checker): number | null {
   if (source === undefined) return null;
   const seconds = parseSeconds(source.text);
-  if (seconds !== null && seconds > 0) return seconds;
+  if (seconds !== null && seconds > 0 && seconds <= LONGEST_SECONDS) return seconds;
   checker.complain(
     source.where,
-    `${JSON.stringify(source.text)} is not a time; expected such as 90, 90s, 2min`,
+    seconds !== null && seconds > 0
+      ? `${JSON.stringify(source.text)} is too long; a week (168h) is the most`
+      : `${JSON.stringify(source.text)} is not a time; expected such as 90, 90s, 2min`,
   );
   return null;
 }
@@ -38,12 +41,12 @@ export function readRequire(source: Sourced | undefined, clients: number, checke
   return text;
 }
 
-/** The relative half width of the confidence interval to reach, such as 0.02. */
+/** How narrow the whole confidence interval of the mean is to become, as a share of the mean, such as 0.02. */
 export function readUntilCi(source: Sourced | undefined, checker: Checker): number | null {
   if (source === undefined) return null;
   const share = parseShare(source.text);
   if (share !== null && share > 0 && share < 1) return share;
-  const message = `${JSON.stringify(source.text)} is not a relative half width; expected such as 0.02 or 2%`;
+  const message = `${JSON.stringify(source.text)} is not a share of the mean; expected such as 0.02 or 2%`;
   checker.complain(source.where, message);
   return null;
 }

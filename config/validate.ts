@@ -6,6 +6,7 @@
  */
 
 import { parseQuantity } from "../base/units.ts";
+import { LONGEST_SECONDS } from "../base/values.ts";
 import * as v from "valibot";
 import { ConfigError } from "./config_error.ts";
 import {
@@ -70,7 +71,11 @@ const required = v.pipe(
   ),
 );
 const timeoutSeconds = v.nullable(
-  v.pipe(v.number("expected seconds"), v.gtValue(0, "expected more than 0 seconds")),
+  v.pipe(
+    v.number("expected seconds"),
+    v.gtValue(0, "expected more than 0 seconds"),
+    v.maxValue(LONGEST_SECONDS, `expected at most ${LONGEST_SECONDS} seconds`),
+  ),
 );
 const untilCi = v.nullable(v.pipe(
   v.number("expected a fraction"),

@@ -19,16 +19,24 @@ double ipb_student_975(uint32_t df)
 	       (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n);
 }
 
-double ipb_batch_half_width(const double *values, const double *weights, uint32_t n, double *mean)
+static double weighted_mean(const double *values, const double *weights, uint32_t n, double *total)
 {
-	double sum = 0, total = 0, spread = 0;
+	double sum = 0;
 
+	*total = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		double w = weights != NULL ? weights[i] : 1;
 		sum += w * values[i];
-		total += w;
+		*total += w;
 	}
-	*mean = total > 0 ? sum / total : 0;
+	return *total > 0 ? sum / *total : 0;
+}
+
+double ipb_batch_half_width(const double *values, const double *weights, uint32_t n, double *mean)
+{
+	double total, spread = 0;
+
+	*mean = weighted_mean(values, weights, n, &total);
 	if (n < 2 || !(total > 0))
 		return HUGE_VAL;
 	for (uint32_t i = 0; i < n; i++) {
@@ -36,4 +44,17 @@ double ipb_batch_half_width(const double *values, const double *weights, uint32_
 		spread += w * w * (values[i] - *mean) * (values[i] - *mean);
 	}
 	return ipb_student_975(n - 1) * sqrt(spread / (n - 1) / n);
+}
+
+double ipb_batch_correlation(const double *values, const double *weights, uint32_t n)
+{
+	double total, mean = weighted_mean(values, weights, n, &total), before = 0, together = 0, squares = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		double away = (weights != NULL ? weights[i] : 1) * (values[i] - mean);
+		together += before * away;
+		squares += away * away;
+		before = away;
+	}
+	return squares > 0 ? together / squares : 0;
 }

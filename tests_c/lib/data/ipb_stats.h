@@ -20,4 +20,7 @@ double ipb_student_975(uint32_t df);
  * observations each batch holds. *mean is the weighted mean. */
 double ipb_batch_half_width(const double *values, const double *weights, uint32_t n, double *mean);
 
+/* How alike successive batches are, -1 to 1: the correlation of each with the next. 0 when all are the same. */
+double ipb_batch_correlation(const double *values, const double *weights, uint32_t n);
+
 #endif

@@ -124,12 +124,9 @@ static void check_measuring(struct ipb_engine *e, uint64_t now_ns)
 		check_agreed_end(e, now_ns);
 		return;
 	}
-	if (e->config.until_ci > 0 && now_ns >= e->until_ci_due_ns) {
-		e->until_ci_due_ns = now_ns + IPB_UNTIL_CI_NS;
-		if (ipb_engine_mean_half_width(e) * 2 <= e->config.until_ci) {
-			end_measuring_now(e, now_ns);
-			return;
-		}
+	if (e->config.until_ci > 0 && ipb_engine_is_narrow(e, now_ns)) {
+		end_measuring_now(e, now_ns);
+		return;
 	}
 	if (e->config.duration_ns != 0) {
 		if (now_ns >= e->end_ns)

@@ -43,7 +43,8 @@ struct ipb_sum {
 	double sum_ns;
 };
 
-#define IPB_UNTIL_CI_NS 250000000ull /* how often until_ci is checked */
+#define IPB_UNTIL_CI_NS 250000000ull /* how often until_ci is checked at most, */
+#define IPB_UNTIL_CI_STEP 4u         /* and how much longer the measured phase has become by the next time: a quarter */
 
 #define IPB_LATE_SPANS 65536u      /* of the measured phase */
 #define IPB_LATE_SPAN_LEAST_NS 100000u
@@ -363,9 +364,9 @@ static inline double ipb_engine_seconds(const struct ipb_engine *e)
 }
 double ipb_engine_rate_slack(const struct ipb_engine_config *c, double seconds);
 void ipb_engine_confidence(struct ipb_engine *e);
-/* Half of the mean's interval as a share of the mean; HUGE_VAL when there are too few batches: of one engine, … */
-double ipb_engine_mean_half_width(const struct ipb_engine *e);
-/* … or of count intervals that hold the round trips of several. */
-double ipb_engine_sums_half_width(const struct ipb_sum *sums, uint32_t count);
+/* until_ci: whether the mean is known well enough, as far as it is time to look. */
+int ipb_engine_is_narrow(struct ipb_engine *e, uint64_t now_ns);
+/* The same of count intervals that hold the round trips of several, which have measured for so long. *wait_ns: until the next look. */
+int ipb_engine_sums_are_narrow(const struct ipb_sum *sums, uint32_t count, double share, uint64_t measured_ns, uint64_t *wait_ns);
 void ipb_engine_progress(struct ipb_engine *e, uint64_t now_ns);
 #endif

@@ -8,6 +8,7 @@
 
 #define SCAN_STEP 512 /* histogram buckets scanned for one progress report */
 #define NOISE_GAP_NS 2000u
+#define UNTIL_CI_BATCHES 25u /* at least: arrivals at random may leave some of IPB_BATCHES without a round trip at first */
 #define EDGE_SHARE 0.1 /* of the samples at least must be on both sides of where the median's spread is counted */
 
 /* Consecutive intervals of the series, joined into at most IPB_BATCHES batches of about as many samples. */
@@ -55,25 +56,36 @@ static void make_batches(const struct ipb_engine *e, struct batches *b, int64_t 
 	end_batches(b);
 }
 
-static double mean_half_width(const struct batches *b)
+/* Whether the whole interval of the mean is narrower than that share of it. Whoever looks often finds it narrow by chance at some
+ * time: the first look waits for nearly all batches, and the phase has to become longer by a quarter until the next one. Batches
+ * that are like those before them are too short for what disturbs the target: then the interval is narrower than it should be. */
+static int is_narrow(const struct batches *b, double share, uint64_t measured_ns, uint64_t *wait_ns)
 {
 	double mean;
 
-	if (b->count < IPB_BATCHES_MIN)
-		return HUGE_VAL;
-	double half = ipb_batch_half_width(b->sum, b->weight, b->count, &mean);
-	return mean > 0 ? half / mean : HUGE_VAL;
+	*wait_ns = IPB_UNTIL_CI_NS;
+	if (b->count < UNTIL_CI_BATCHES)
+		return 0;
+	if (measured_ns / IPB_UNTIL_CI_STEP > *wait_ns)
+		*wait_ns = measured_ns / IPB_UNTIL_CI_STEP;
+	const double half = ipb_batch_half_width(b->sum, b->weight, b->count, &mean);
+	return half * 2 <= share * mean && ipb_batch_correlation(b->sum, b->weight, b->count) <= 1 / sqrt(b->count);
 }
 
-double ipb_engine_mean_half_width(const struct ipb_engine *e)
+int ipb_engine_is_narrow(struct ipb_engine *e, uint64_t now_ns)
 {
 	struct batches b;
+	uint64_t wait_ns;
 
+	if (now_ns < e->until_ci_due_ns)
+		return 0;
 	make_batches(e, &b, -1);
-	return mean_half_width(&b);
+	const int narrow = is_narrow(&b, e->config.until_ci, now_ns > e->measure_ns ? now_ns - e->measure_ns : 0, &wait_ns);
+	e->until_ci_due_ns = now_ns + wait_ns;
+	return narrow;
 }
 
-double ipb_engine_sums_half_width(const struct ipb_sum *sums, uint32_t count)
+int ipb_engine_sums_are_narrow(const struct ipb_sum *sums, uint32_t count, double share, uint64_t measured_ns, uint64_t *wait_ns)
 {
 	struct batches b = { 0 };
 
@@ -83,7 +95,7 @@ double ipb_engine_sums_half_width(const struct ipb_sum *sums, uint32_t count)
 		if (sums[i].ok > 0)
 			add_interval(&b, sums[i].ok, sums[i].sum_ns);
 	end_batches(&b);
-	return mean_half_width(&b);
+	return is_narrow(&b, share, measured_ns, wait_ns);
 }
 
 /* How much the share of samples up to a bucket's end varies from batch to batch, carried to a share of one half. -1

@@ -262,8 +262,12 @@ static int is_narrow(struct ipb_team *t, uint64_t now_ns)
 			t->sums[k].sum_ns += t->members[i].engine->told_sums[k].sum_ns;
 		}
 	t->asked = 0;
-	t->ask_due_ns = now_ns + IPB_UNTIL_CI_NS;
-	return ipb_engine_sums_half_width(t->sums, t->sum_count) * 2 <= t->whole.until_ci;
+	const uint64_t measure_ns = t->members[0].engine->measure_ns;
+	uint64_t wait_ns;
+	const int narrow = ipb_engine_sums_are_narrow(t->sums, t->sum_count, t->whole.until_ci,
+	                                              now_ns > measure_ns ? now_ns - measure_ns : 0, &wait_ns);
+	t->ask_due_ns = now_ns + wait_ns;
+	return narrow;
 }
 
 static int ends_by_samples(const struct ipb_team *t) { return t->whole.duration_ns == 0; }

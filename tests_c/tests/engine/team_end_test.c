@@ -44,24 +44,30 @@ static void samples_are_collected_together(void **state)
 	end_team(&t);
 }
 
-/* One half of the mean's interval, as a share of it: 30 batches of one round trip each, by hand: Student's t with 29 degrees of freedom
+/* The mean's interval, as a share of it: 30 batches of one round trip each, by hand: Student's t with 29 degrees of freedom
  * is 2.0452, the deviation of 1 … 30 is 8.803, their mean 15.5. */
 static void the_interval_is_that_of_all_threads(void **state)
 {
-	struct ipb_sum rising[30], falling[30], both[30];
+	struct ipb_sum rising[30], mixed[30], both[30];
+	const double whole = 2 * 2.0452 * 8.803 / sqrt(30) / 15.5;
+	uint64_t wait_ns;
 
 	(void)state;
 	for (uint32_t i = 0; i < 30; i++) {
 		rising[i] = (struct ipb_sum){ 1, i + 1 };
-		falling[i] = (struct ipb_sum){ 1, 30 - i };
+		mixed[i] = (struct ipb_sum){ 1, i % 2 == 0 ? 30 - i : i }; /* 30, 1, 28, 3 … */
 		both[i] = (struct ipb_sum){ 2, 31 };
 	}
-	const double expected = 2.0452 * 8.803 / sqrt(30) / 15.5;
-	assert_true(fabs(ipb_engine_sums_half_width(rising, 30) / expected - 1) < 1e-3);
-	assert_true(fabs(ipb_engine_sums_half_width(falling, 30) / expected - 1) < 1e-3);
-	assert_true(ipb_engine_sums_half_width(both, 30) == 0);
-	assert_true(isinf(ipb_engine_sums_half_width(both, 9)));
-	assert_true(isinf(ipb_engine_sums_half_width(both, 0)));
+	assert_true(ipb_engine_sums_are_narrow(mixed, 30, whole * 1.001, 0, &wait_ns));
+	assert_false(ipb_engine_sums_are_narrow(mixed, 30, whole * 0.999, 0, &wait_ns));
+	assert_false(ipb_engine_sums_are_narrow(rising, 30, whole * 1.001, 0, &wait_ns)); /* it depends on the batches' length */
+	assert_true(ipb_engine_sums_are_narrow(both, 30, 1e-9, 0, &wait_ns));
+	assert_true(ipb_engine_sums_are_narrow(both, 25, 1e-9, 0, &wait_ns));
+	assert_false(ipb_engine_sums_are_narrow(both, 24, 1, 8 * IPB_NS_PER_S, &wait_ns));
+	assert_int_equal(wait_ns, 250000000);
+	assert_false(ipb_engine_sums_are_narrow(both, 0, 1, 0, &wait_ns));
+	assert_false(ipb_engine_sums_are_narrow(mixed, 30, 0, 8 * IPB_NS_PER_S, &wait_ns));
+	assert_int_equal(wait_ns, 2 * IPB_NS_PER_S); /* a quarter more */
 }
 
 /* The mean's interval decides for all at one instant, whether a length or a number of samples was the most; what is in the document
@@ -103,8 +109,9 @@ static void all_end_when_the_mean_is_known(void **state)
 		}
 		assert_int_equal(ok, t.r.counts.ok);
 		assert_timely(asked > 0.9 * (double)ok);
-		const double half = ipb_engine_sums_half_width(all, first->interval_count);
-		assert_true(fabs((t.r.mean.high_ns - t.r.mean.estimate_ns) / t.r.mean.estimate_ns - half) < 1e-9);
+		const double half = (t.r.mean.high_ns - t.r.mean.estimate_ns) / t.r.mean.estimate_ns;
+		uint64_t wait_ns;
+		assert_false(ipb_engine_sums_are_narrow(all, first->interval_count, half * 2 * (1 - 1e-9), length_ns, &wait_ns));
 		assert_timely(half * 2 <= 1.5);
 		free(all);
 		end_team(&t);
