@@ -17,8 +17,13 @@ const TARGET_FAULTS: ReadonlySet<string> = new Set([
   "nothing-arrived",
 ]);
 
+/** Whether that reason is the target's doing. */
+export function isFaultOfTarget(code: string): boolean {
+  return TARGET_FAULTS.has(code);
+}
+
 /** True when a run is INVALID, and each reason for it is the target's doing. */
 export function isTargetFault(document: ResultDocument): boolean {
   const invalid = (document.run.details ?? []).filter((reason) => reason.level === "INVALID");
-  return invalid.length > 0 && invalid.every((reason) => TARGET_FAULTS.has(reason.code));
+  return invalid.length > 0 && invalid.every((reason) => isFaultOfTarget(reason.code));
 }

@@ -7,6 +7,9 @@
 
 import type { BackToBack } from "../../results/search/rfc2544_document.ts";
 
+/** A target that forwards so much of the full rate forwards all of it: loads are whole bit/s. */
+const LINE_RATE_SHARE = 0.9999;
+
 /** Sends one burst of so many frames; true when all came back. */
 export type BurstProbe = (frames: number) => Promise<boolean>;
 
@@ -39,9 +42,14 @@ export async function longestBurst(probe: BurstProbe, max: number, resolution: n
  * @param bursts Longest burst of each repetition; at least one.
  * @param max Longest burst that was allowed.
  * @param fullRate The line's full frame rate, frames/s.
- * @param throughput The target's throughput, frames/s; it forwards that fast while a burst fills its buffer.
+ * @param throughput The target's throughput, frames/s; it forwards that fast while a burst fills its buffer. `null`: not known.
  */
-export function backToBack(bursts: number[], max: number, fullRate: number, throughput: number): BackToBack {
+export function backToBack(
+  bursts: number[],
+  max: number,
+  fullRate: number,
+  throughput: number | null,
+): BackToBack {
   const average = bursts.reduce((sum, burst) => sum + burst, 0) / bursts.length;
   const squares = bursts.reduce((sum, burst) => sum + (burst - average) ** 2, 0);
   const implied = average / fullRate;
@@ -53,6 +61,8 @@ export function backToBack(bursts: number[], max: number, fullRate: number, thro
     stddev: bursts.length < 2 ? 0 : Math.sqrt(squares / (bursts.length - 1)),
     limited: bursts.some((burst) => burst >= max),
     implied_buffer_seconds: implied,
-    corrected_buffer_seconds: Math.max(0, implied - implied * Math.min(1, throughput / fullRate)),
+    corrected_buffer_seconds: throughput === null || throughput >= LINE_RATE_SHARE * fullRate
+      ? null
+      : implied - implied * throughput / fullRate,
   };
 }

@@ -316,7 +316,7 @@ export class FrameBench {
       else record.notes.push(`back-to-back: repetition ${i + 1}: ${unknown}`);
     }
     if (bursts.length === 0) return;
-    const throughput = record.throughput?.frames_per_second ?? 0;
+    const throughput = record.throughput?.frames_per_second ?? null;
     record.back_to_back = backToBack(bursts, max * testers, record.full_frames_per_second, throughput);
     this.#report(record.frame, `bursts of ${Math.round(record.back_to_back.average)} frames without loss`);
   }

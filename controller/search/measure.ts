@@ -9,7 +9,7 @@ import type { ClientResult, Counts, ResultDocument } from "../../results/documen
 import { hostNames } from "../../results/document/host_names.ts";
 import { sendersOf } from "../../base/senders.ts";
 import { divide, getArg, removeArgs, setTestArg } from "../../base/args.ts";
-import { isTargetFault } from "../outcome/target_fault.ts";
+import { isFaultOfTarget, isTargetFault } from "../outcome/target_fault.ts";
 import { exceeds, type Trial } from "./classify.ts";
 import type { SearchGoal } from "./goal.ts";
 
@@ -119,8 +119,7 @@ export function readOutcome(
   const trial: Trial = {
     load,
     seconds,
-    // A target that gave way ended the trial early: what came back until then is no point in its favour.
-    lossRatio: gaveWay ? 1 : (due - counts.ok) / due,
+    lossRatio: gaveWay ? lossAfterFault(document) : (due - counts.ok) / due,
     receivedLoad: share === null ? null : load * share,
     latency: { response, service },
   };
@@ -182,6 +181,24 @@ export function totalCounts(document: ResultDocument): Counts | null {
 function heldUp(document: ResultDocument): string[] {
   const reasons = (document.run.details ?? []).filter((reason) => reason.code === "link-full");
   return reasons.map(({ host, text }) => host === undefined ? text : `${host}: ${text}`);
+}
+
+/**
+ * The loss of a trial in which the target gave way, which ended it early for those testers that noticed. To them everything that they
+ * were to send was lost: what came back until then is no point in its favour. The others have counted what they lost.
+ */
+function lossAfterFault(document: ResultDocument): number {
+  let asked = 0, lost = 0, anyFault = false;
+  for (const { rates, counts, reasons, pacing } of sendersOf(document.clients)) {
+    const share = rates?.requested_bps ?? null;
+    if (share === null || counts === null) return 1;
+    const due = counts.sent + Number(pacing?.["unaccepted"] ?? 0);
+    const isFault = reasons?.some(({ level, code }) => level === "INVALID" && isFaultOfTarget(code)) ?? false;
+    anyFault ||= isFault;
+    asked += share;
+    lost += isFault || due === 0 ? share : share * (due - counts.ok) / due;
+  }
+  return anyFault && asked > 0 ? lost / asked : 1;
 }
 
 /** Packets that never left because the target's TCP window was full: it did not carry them. */

@@ -68,11 +68,30 @@ Deno.test("frame sizes become payloads that make them", () => {
   ]);
 });
 
-Deno.test("the full rate is the line's: 1,488,095 frames of 64 bytes a second at 1 Gbit/s", () => {
-  const size = { frame: 64, size: 60 };
-  assert.equal(Math.floor(framesPerSecond(fullLoad(1e9, size), size)), 1_488_095);
-  const large = { frame: 1518, size: 1472 };
-  assert.equal(Math.floor(framesPerSecond(fullLoad(1e9, large), large)), 81_274);
+Deno.test("the full rate is the line's, as RFC 2544, appendix B, has it for 10 Mbit/s", () => {
+  const rates = {
+    64: 14_880,
+    128: 8_445,
+    256: 4_528,
+    512: 2_349,
+    768: 1_586,
+    1024: 1_197,
+    1280: 961,
+    1518: 812,
+  };
+  for (const [frame, rate] of Object.entries(rates)) {
+    for (const carrier of ["raw", "udp4"] as const) {
+      const size = frameSize(Number(frame), carrier)!;
+      assert.equal(Math.floor(framesPerSecond(fullLoad(10e6, size), size)), rate, `${frame}, ${carrier}`);
+    }
+  }
+  const of = (line: number, frame: number) => {
+    const size = frameSize(frame, "udp4")!;
+    return Math.floor(framesPerSecond(fullLoad(line, size), size));
+  };
+  const lines = [100e6, 1e9, 10e9, 100e9];
+  assert.deepEqual(lines.map((line) => of(line, 64)), [148_809, 1_488_095, 14_880_952, 148_809_523]);
+  assert.deepEqual(lines.map((line) => of(line, 1518)), [8_127, 81_274, 812_743, 8_127_438]);
 });
 
 Deno.test("the longest burst is found within the resolution", async () => {
@@ -91,8 +110,15 @@ Deno.test("buffer times are those of RFC 9004", () => {
   assert.deepEqual([found.average, found.min, found.max, found.limited], [100, 90, 110, false]);
   assert.ok(Math.abs(found.stddev - Math.sqrt(200)) < 1e-9);
   assert.ok(Math.abs(found.implied_buffer_seconds - 0.1) < 1e-12);
-  assert.ok(Math.abs(found.corrected_buffer_seconds - 0.05) < 1e-12);
-  assert.equal(backToBack([1000], 1000, 1000, 1000).limited, true);
+  assert.ok(Math.abs(found.corrected_buffer_seconds! - 0.05) < 1e-12);
+  const whole = backToBack([1000], 1000, 1000, 999.99);
+  assert.deepEqual([whole.limited, whole.implied_buffer_seconds], [true, 1]);
+  assert.equal(whole.corrected_buffer_seconds, null, "forwarded at the full rate, nothing is kept");
+  assert.equal(
+    backToBack([90, 110], 1000, 1000, null).corrected_buffer_seconds,
+    null,
+    "no throughput was measured",
+  );
 });
 
 Deno.test("the loss curve goes down in tenths until two trials in a row lose nothing", async () => {

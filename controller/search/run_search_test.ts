@@ -76,6 +76,18 @@ Deno.test("a document is read as what it is", () => {
   assert.equal(kind({ counts: null }), "failed");
   const died = readOutcome(fakeDocument(base, { verdict: "INVALID", code: "target-died", lost: 10 }), 1e6, 1);
   assert.equal(died.kind === "valid" ? died.trial.lossRatio : null, 1);
+  // Of two testers the target answered one.
+  const halfDead = fakeDocument(fakeDescription("bps=1M", "bps=3M"), {
+    verdict: "INVALID",
+    code: "target-silent",
+  });
+  for (const [n, client] of halfDead.clients.entries()) {
+    client.rates!.requested_bps = [1e6, 3e6][n]!;
+    client.counts = { ...client.counts!, sent: [10, 300][n]!, ok: [5, 297][n]! };
+    client.reasons = n > 0 ? [] : [{ level: "INVALID", code: "target-silent", text: "" }];
+  }
+  const half = readOutcome(halfDead, 4e6, 1);
+  assert.equal(half.kind === "valid" ? half.trial.lossRatio : null, 0.25 + 0.75 * 0.01);
   const full = fakeDocument(base, { sent: 900 });
   full.clients[0]!.pacing = { lateness: null, unaccepted: 100 };
   const held = readOutcome(full, 1e6, 1);

@@ -34,8 +34,11 @@ export interface BackToBack {
   limited: boolean;
   /** Seconds of traffic at the full rate that the target's buffer seems to hold. */
   implied_buffer_seconds: number;
-  /** The same, without the frames that were forwarded while the burst came in. */
-  corrected_buffer_seconds: number;
+  /**
+   * The same, without the frames that were forwarded while the burst came in (RFC 9004, section 6.4). `null` where the throughput is
+   * not known, and where it is the full rate: then nothing is kept in a buffer, and its size does not show.
+   */
+  corrected_buffer_seconds: number | null;
 }
 
 /** One point of the curve. */

@@ -71,7 +71,7 @@ function frameTable({ frames, one_way: oneWay }: ShownRfc2544): Markup {
           formatTime(times?.max_ns),
           formatShare(loss?.[0]?.loss_ratio),
           burst === null ? "–" : `${burst.limited ? "≥ " : ""}${formatCount(burst.average)}`,
-          burst === null ? "–" : formatTime(burst.corrected_buffer_seconds * 1e9),
+          bufferText(burst),
           throughput !== null && regularTag(throughput.regular, throughput.stop.text),
         ];
       }),
@@ -154,6 +154,11 @@ function parameters({ parameters: all }: ShownRfc2544): Markup {
     [{ name: "Parameter" }, n("Value")],
     Object.entries(all).map(([name, value]): Fragment[] => [name.replaceAll("_", " "), digits(value, 6)]),
   );
+}
+
+function bufferText(burst: ShownFrame["back_to_back"]): string {
+  const seconds = burst?.corrected_buffer_seconds ?? null;
+  return seconds === null ? "–" : `${burst?.limited === true ? "≥ " : ""}${formatTime(seconds * 1e9)}`;
 }
 
 /** A header and a row a frame size, for a CSV. */

@@ -42,6 +42,7 @@ export function rfc2544Table(document: ShownRfc2544, width = Infinity): string {
 function row(record: ShownFrame): string[] {
   const { throughput, latency, loss, back_to_back: burst } = record;
   const response = latency?.response ?? null;
+  const buffer = burst?.corrected_buffer_seconds;
   const time = (ns: number | undefined) => ns === undefined ? NONE : formatNanoseconds(ns);
   const rate = throughput?.frames_per_second ?? null;
   const share = throughput?.percent_of_line ?? null;
@@ -57,7 +58,7 @@ function row(record: ShownFrame): string[] {
     time(response?.max_ns),
     percent(loss?.[0]?.loss_ratio ?? null),
     burst === null ? NONE : `${burst.limited ? ">=" : ""}${formatQuantity(burst.average, 5)}`,
-    burst === null ? NONE : formatNanoseconds(burst.corrected_buffer_seconds * 1e9),
+    buffer == null ? NONE : `${burst?.limited === true ? ">=" : ""}${formatNanoseconds(buffer * 1e9)}`,
   ];
 }
 

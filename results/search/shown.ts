@@ -134,7 +134,7 @@ export const shownRfc2544 = v.object({
           average: number,
           min: number,
           max: number,
-          corrected_buffer_seconds: number,
+          corrected_buffer_seconds: maybe,
         }),
       ),
       recovery: v.exactOptional(v.nullable(v.object({
