@@ -66,7 +66,7 @@ function rangeOver(rounds: ComparedClock, { startNs, endNs }: Span): Range | nul
   for (const [index, after] of rounds.entries()) {
     const before = rounds[index - 1];
     if (before === undefined) continue;
-    for (const at of meetings(before, after)) {
+    for (const at of [...meetings(before, after), (before.atNs + after.atNs) / 2n]) {
       if (at > startNs && at < endNs && at >= before.atNs && at <= after.atNs) add(at, [before, after]);
     }
   }
@@ -74,8 +74,8 @@ function rangeOver(rounds: ComparedClock, { startNs, endNs }: Span): Range | nul
 }
 
 /**
- * Between two comparisons least is known where what the earlier one leaves possible meets what the later one does: of the
- * lower ends, and of the upper ends.
+ * Between two comparisons that do not contradict each other least is known where what the earlier one leaves possible meets what
+ * the later one does: of the lower ends, and of the upper ends.
  */
 function meetings(before: OffsetInterval, after: OffsetInterval): bigint[] {
   const middle = (before.atNs + after.atNs) / 2n;

@@ -261,14 +261,15 @@ async function clockAfter(state: RunState, run: ClientRun | TargetRun): Promise<
   run.keeper = null;
   const probes = run.side === null ? [] : await run.side.finish(probesAfter(state));
   run.side = null;
-  let after: OffsetInterval | null = null, sound = run.before?.consistent !== false;
+  let after: OffsetInterval | null = null, sound = true;
   try {
     after = probes.length === 0 ? null : combineProbes(probes);
     run.after = after;
-    if (after !== null) sound &&= after.consistent && (run.before === null || roundsAgree(run.before, after));
   } catch {
     sound = false;
   }
+  const rounds = [run.before, ...run.during, after].filter((round) => round !== null);
+  sound &&= rounds.every((round, n) => round.consistent && (n === 0 || roundsAgree(rounds[n - 1]!, round)));
   if (!sound) {
     state.reasons.push({
       level: "SUSPECT",

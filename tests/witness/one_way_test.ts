@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { ClientResult } from "../../results/document/document.ts";
+import type { ClientResult, TargetResult } from "../../results/document/document.ts";
 import { PythonPeer, type Relayed } from "../fixtures/peers/stamp/peers.ts";
 import { drive, drivenRow } from "../fixtures/driven.ts";
 import { runConfig } from "../fixtures/run_config.ts";
@@ -64,12 +64,17 @@ class Lab implements AsyncDisposable {
     readonly port: number,
   ) {}
 
-  static async make(): Promise<Lab> {
+  static async make({ monotonicNs = MONOTONIC_SHIFT_NS, synced = false } = {}): Promise<Lab> {
     const link = Veth.make("o") ?? assert.fail("no namespace");
     const folder = await Deno.makeTempDir({ prefix: "ipbench-one-way-" });
     const tester = await TestDaemon.start({ ip: link.nearAddress });
-    const wrap = [...link.wrap, "python3", `${NETWORK}/other_time.py`, String(MONOTONIC_SHIFT_NS)];
-    const env = { LD_PRELOAD: await shiftLibrary(folder), IPBENCH_TEST_REAL_SHIFT_NS: String(REAL_SHIFT_NS) };
+    const wrap = [...link.wrap, "python3", `${NETWORK}/other_time.py`, String(monotonicNs)];
+    const env = {
+      LD_PRELOAD: await shiftLibrary(folder),
+      IPBENCH_TEST_REAL_SHIFT_NS: String(REAL_SHIFT_NS),
+      IPBENCH_TEST_REAL_SHIFT_FILE: `${folder}/step`,
+      ...synced && { IPBENCH_TEST_SYNCED_US: String(OWN_ERROR_NS / 1000) },
+    };
     const target = await TestDaemon.start({ role: "target", ip: link.farAddress, wrap, env });
     return new Lab(link, folder, tester, target, freePort());
   }
@@ -78,7 +83,8 @@ class Lab implements AsyncDisposable {
   async run(
     options: Record<string, unknown>,
     args = ARGS,
-  ): Promise<{ client: ClientResult; relayed: Relayed; shift: bigint }> {
+    { stepNs = 0, stamps = "user" } = {},
+  ): Promise<{ client: ClientResult; target: TargetResult; relayed: Relayed; shift: bigint }> {
     const { link, tester, target } = this;
     await using relay = await PythonPeer.relay(
       link.farAddress,
@@ -93,14 +99,19 @@ class Lab implements AsyncDisposable {
       clients: [{ host: tester.host, port: tester.port, testTarget: link.farAddress }],
       targets: [{
         test: "stamp_reflector",
-        args: `port=${this.port},stamps=user`,
+        args: `port=${this.port},stamps=${stamps}`,
         host: target.host,
         port: target.port,
       }],
-    });
+    }, stepNs === 0 ? [] : ["--event", `0.2s=echo ${stepNs} > ${this.folder}/step`]);
     const [client] = document.clients;
     assert.ok(client !== undefined && client.error === undefined, stderr);
-    return { client, relayed: await relay.seen(), shift: BigInt(client.one_way?.forward?.offset_ns ?? "0") };
+    return {
+      client,
+      target: document.targets[0]!,
+      relayed: await relay.seen(),
+      shift: BigInt(client.one_way?.forward?.offset_ns ?? "0"),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,6 +166,43 @@ Deno.test({
   if (Deno.env.has("IPBENCH_ONE_WAY_RUNS")) console.error(`${outside} of ${RUNS}\n${lines.join("\n")}`);
 });
 
+for (const seconds of [1, -1]) {
+  Deno.test({
+    name:
+      `clocks ${seconds} s apart, and one that is stepped by that in the middle, are noticed (python3, gcc)`,
+    ignore,
+  }, async () => {
+    const stepNs = seconds * 1e9;
+    await using lab = await Lab.make({ monotonicNs: stepNs, synced: true });
+    const stamps = seconds > 0 ? "user" : "kernel";
+    const { client, target, relayed } = await lab.run(
+      { forward_ms: FORWARD_MS, backward_ms: BACKWARD_MS, far_shift_ns: REAL_SHIFT_NS },
+      ARGS,
+      { stepNs, stamps },
+    );
+    const reason = target.reasons?.find(({ code }) => code === "clock-step")?.text ?? "";
+    const moved = Number(/moved by (-?[\d.]+) ms/.exec(reason)?.[1]);
+    assert.ok(Math.abs(moved - 1000 * seconds) < 1, `${reason} ${JSON.stringify(target.reasons)}`);
+    // The clock that the reflector is synchronized by is another one from then on, and it says so in its answers.
+    const [least, most] = relayed.claimed ?? assert.fail("its answers claim nothing");
+    assert.ok(least >= OWN_ERROR_NS && least < 10 * OWN_ERROR_NS, `${least}`);
+    assert.ok(most >= 0.999e9 && most < 1.01e9, `${most}`);
+    assert.equal(client.one_way?.clocks, "compared");
+    for (const way of ["forward", "backward"] as const) {
+      const delay = client.latency?.[way] ?? null,
+        about = client.one_way?.[way],
+        bound = about?.error_ns ?? 0;
+      const truth = measuredOf(client, relayed[way]);
+      if (delay === null) {
+        assert.match(about?.reason ?? "", /more than the median delay|further below nothing/);
+      } else {assert.ok(
+          Math.abs(delay.p50_ns - truth.p50) < bound + STAMPS_NS,
+          `${way}: ${delay.p50_ns}, ${truth.p50} ± ${bound}`,
+        );}
+    }
+  });
+}
+
 Deno.test({
   name: "loss of each way is told apart exactly: 3 % on the way out, 1 % on the way back (python3, gcc)",
   ignore,
@@ -171,6 +219,12 @@ Deno.test({
     ["lost_forward", "lost_backward", "lost_unknown"].map((name) => figure(client, name)),
     [measured(relayed.lost_forward), measured(relayed.lost_backward), 0],
   );
+  // What the shares of several testers are weighted by.
+  const weights = client.metrics.flatMap(({ name, weight }) => weight === undefined ? [] : [[name, weight]]);
+  assert.deepEqual(Object.fromEntries(weights), {
+    loss_forward: sent,
+    loss_backward: sent - measured(relayed.lost_forward),
+  });
   assert.equal(client.counts!.lost, measured(relayed.lost_forward) + measured(relayed.lost_backward));
 });
 

@@ -39,7 +39,9 @@ static int want(int fd, int level4, int option4, int level6, int option6)
 static void read_sync(struct server *s)
 {
 	ipb_sync_watch_get(&s->watch, &s->sync);
-	s->reflector.estimate = ipb_stamp_estimate(s->sync.synchronized, s->reflector.format.ptp, s->sync.error_ns + s->anchor_error_ns);
+	/* Whoever keeps the clock speaks of the clock as it is now. */
+	s->reflector.estimate = ipb_stamp_estimate(s->sync.synchronized, s->reflector.format.ptp,
+	                                           s->sync.error_ns + s->anchor_error_ns + (uint64_t)llabs(s->moved_ns));
 	s->reflector.source = !s->sync.synchronized              ? IPB_STAMP_SOURCE_LOCAL
 	                      : s->sync.by == IPB_SYNC_PTP4L ? IPB_STAMP_SOURCE_PTP
 	                                                     : IPB_STAMP_SOURCE_NTP;
@@ -188,13 +190,19 @@ void server_run(struct server *s)
 	while (b != NULL && !ipb_stop_asked(s->stop)) {
 		const int n = recvmmsg(s->fd, b->messages, SERVER_BATCH, MSG_WAITFORONE, NULL);
 		const uint64_t now = ipb_clock_now(&s->clock);
+		if (now >= real_due) {
+			const int64_t moved = s->moved_ns;
+			real_offset = ipb_clock_realtime_offset_ns(&s->clock, NULL);
+			real_due = now + SERVER_REAL_NS;
+			s->moved_ns = real_offset - s->anchor_ns;
+			if (llabs(s->moved_ns) > llabs(s->moved_most_ns))
+				s->moved_most_ns = s->moved_ns;
+			if (llabs(s->moved_ns - moved) > SERVER_STEP_NS)
+				sync_due = 0; /* what is claimed changes at once */
+		}
 		if (now >= sync_due) {
 			read_sync(s);
 			sync_due = now + SERVER_SYNC_NS;
-		}
-		if (now >= real_due) {
-			real_offset = ipb_clock_realtime_offset_ns(&s->clock, NULL);
-			real_due = now + SERVER_REAL_NS;
 		}
 		for (int i = 0; i < n; i++)
 			answer(s, b, i, (int64_t)now + s->anchor_ns, real_offset);

@@ -18,6 +18,8 @@
 #define SERVER_SYNC_NS 1000000000ull /* how often it is asked what is known of the clock */
 #define SERVER_REAL_NS 20000000ull   /* how often the offset of the kernel's stamps is read again */
 
+#define SERVER_STEP_NS 100000        /* a real-time clock that is further from where it was has been set */
+
 struct server {
 	int fd;
 	int kernel;                /* stamps of arrivals are the kernel's */
@@ -27,6 +29,8 @@ struct server {
 	struct ipb_clock clock;
 	int64_t anchor_ns;         /* its time stamps less CLOCK_MONOTONIC; stays as it is */
 	uint64_t anchor_error_ns;
+	int64_t moved_ns;          /* the real-time clock has been moved since, by so much at present, */
+	int64_t moved_most_ns;     /* and by so much at most; it does not change by itself: both clocks are slewed alike */
 	struct ipb_sync_watch watch;
 	struct ipb_sync sync;
 	const struct ipb_stop *stop;

@@ -201,6 +201,10 @@ static char *figures(uint64_t dropped)
 	if (atomic_load(&server.failed) > 0)
 		ipb_results_reason(&j, 0, "reflector-send", "%" PRIu64 " answers could not be sent, and count as lost on the way back",
 		                   atomic_load(&server.failed));
+	if (llabs(server.moved_most_ns) > SERVER_STEP_NS)
+		ipb_results_reason(&j, 0, "clock-step", "the reflector's real-time clock was moved by %.3f ms during the run%s",
+		                   (double)server.moved_most_ns / 1e6,
+		                   server.kernel ? ": stamps of the kernel are of that clock, and some may be wrong by as much" : "");
 	ipb_json_end_array(&j);
 	write_clock(&j);
 	ipb_json_end_object(&j);
