@@ -202,7 +202,7 @@ async function run(named: string | undefined, options: RunCommandOptions): Promi
   reportOutcome(document, options, reported, problem === null);
   await recorder.add(document);
   await live?.close(document);
-  await telemetry?.finish();
+  await telemetry?.finish(document);
   problems.push(await events?.finish(document).then(() => null, (error) => error) ?? null);
   if (slurm?.failure) throw new ExitError(EXIT.FAILED, slurm.failure);
   const status = exitStatus(document, options.strict ?? false, description.originalSpelling);

@@ -80,7 +80,7 @@ Deno.test("testers are summed up by class, percentiles are the largest, and what
     ok: 16,
     lost: 2,
     bad: 2,
-    received_bps: 200,
+    received_bps: 100, // what is done receives no more
     sent_bps: null,
     worst_p50_ns: null,
     worst_p99_ns: 7,
@@ -89,6 +89,30 @@ Deno.test("testers are summed up by class, percentiles are the largest, and what
     dark_ns: 0,
   });
   assert.deepEqual([other?.class, other?.failed, other?.reporting, other?.sent], ["bulk", 1, 0, null]);
+});
+
+Deno.test("at the end the result's figures count, and no counter falls", () => {
+  const document = makeDocument({ clients: 1 });
+  const [client] = document.clients;
+  const tallies = new Tallies(document);
+  const peer: PeerName = { role: "client", index: 0, host: "127.0.0.1", port: 1 };
+  const { sent, ok, lost, late, corrupt } = client!.counts!;
+  const reported = {
+    ...NO_PROGRESS,
+    sent: sent - 5,
+    ok: ok + 1,
+    lost: lost + 9,
+    bad: 0,
+    rateBps: 7,
+    p99Ns: 1,
+  };
+  tallies.take({ kind: "progress", peer, progress: reported });
+  tallies.take({ kind: "result", peer, valid: true, bytes: 1 });
+  tallies.settle(document);
+  const [sum] = tallies.sums();
+  assert.deepEqual([sum?.sent, sum?.ok, sum?.lost, sum?.bad], [sent, ok + 1, lost, late + corrupt]);
+  const { p99_ns, max_ns } = client!.latency!.response!;
+  assert.deepEqual([sum?.worst_p99_ns, sum?.max_ns, sum?.received_bps], [p99_ns, max_ns, 0]);
 });
 
 Deno.test("a sum of which one tester does not know its part is null, not too small", () => {

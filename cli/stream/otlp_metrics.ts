@@ -137,9 +137,14 @@ export class OtlpMetrics implements RunWatcher {
     this.#tallies?.take(event);
   }
 
-  /** Sends what there is still; bounded, never rejects. */
-  async finish(): Promise<void> {
+  /**
+   * Sends what there is still; bounded, never rejects.
+   *
+   * @param document The result, whose figures are the last ones.
+   */
+  async finish(document: Pick<ResultDocument, "clients">): Promise<void> {
     if (this.#provider === null) return;
+    this.#tallies?.settle(document);
     const last = this.#provider.shutdown().catch((error) => this.#cannotSend(error));
     if (!(await within(last, LAST_WITHIN_MS))) this.#cannotSend(new Error("the last of them are not taken"));
   }

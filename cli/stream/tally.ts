@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TestProgress } from "../../base/test_progress.ts";
+import { NO_PROGRESS, type TestProgress } from "../../base/test_progress.ts";
 import type { PeerName, ProgressEvent } from "../../controller/run/progress.ts";
 import type { ResultDocument } from "../../results/document/document.ts";
 
@@ -85,8 +85,31 @@ export class Tallies {
     if (state === undefined) return;
     state.peer = event.peer; // whoever dials in has its name from then on
     if (event.kind === "progress") state.progress = event.progress;
-    else if (event.kind === "result") state.outcome = "done";
-    else if (event.kind === "error") state.outcome = "failed";
+    else if (event.kind === "result") end(state, "done");
+    else if (event.kind === "error") end(state, "failed");
+  }
+
+  /** Takes the figures of the result in place of those that were reported last, which are up to 0.2 s older than the end. */
+  settle({ clients }: Pick<ResultDocument, "clients">): void {
+    for (const [index, { counts, latency }] of clients.entries()) {
+      const state = this.#testers[index];
+      if (state === undefined || counts === null) continue;
+      const before = state.progress ?? NO_PROGRESS;
+      const { response = null } = latency ?? {};
+      state.progress = {
+        ...before,
+        sent: atLeast(before.sent, counts.sent),
+        ok: atLeast(before.ok, counts.ok),
+        lost: counts.lost,
+        bad: atLeast(before.bad, counts.late + counts.corrupt),
+        ...response !== null && {
+          p50Ns: response.p50_ns,
+          p99Ns: response.p99_ns,
+          p999Ns: response.p999_ns,
+          maxNs: response.max_ns,
+        },
+      };
+    }
   }
 
   /** All of them together; of several classes one tally each, because figures of different tests do not add up. */
@@ -102,6 +125,25 @@ export class Tallies {
       ...sumUp(states),
     }));
   }
+}
+
+/** What has ended sends and receives no more. */
+function end(state: TesterState, outcome: "done" | "failed"): void {
+  state.outcome = outcome;
+  const { progress } = state;
+  if (progress === null) return;
+  const none = (rate: number | null) => rate === null ? null : 0;
+  state.progress = {
+    ...progress,
+    rateBps: none(progress.rateBps),
+    sentBps: none(progress.sentBps),
+    darkNs: 0,
+  };
+}
+
+/** A counter that has been read only grows. */
+function atLeast(before: number | null, after: number): number {
+  return Math.max(before ?? 0, after);
 }
 
 function sumUp(states: readonly TesterState[]): Tally {

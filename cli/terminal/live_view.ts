@@ -139,7 +139,9 @@ export class LiveView {
       { text: `${done}/${clients.length} done`, rank: 1 },
     ];
     if (this.#schedule === null) parts.push({ text: plainText(this.#phase), rank: 0 });
-    const rate = rateOf(known);
+    // What has ended sends no more, unless all has: then the last rate stays in the line.
+    const running = clients.filter(({ outcome }) => outcome === "").flatMap(({ progress }) => progress ?? []);
+    const rate = rateOf(running.length > 0 ? running : known);
     if (rate !== null && known.some((p) => (p.sent ?? p.rateBps ?? 0) > 0 || (p.sentBps ?? 0) > 0)) {
       parts.push({ text: rate, rank: 3 });
       // A test to which nothing comes back has no loss to report.

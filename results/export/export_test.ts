@@ -70,6 +70,11 @@ Deno.test("Prometheus' labels tell every run apart, and two that they cannot are
   const text = prometheusText(sources([udp, tcp]));
   assert.match(text, /ipbench_verdict\{[^}]*size="64",socktype="tcp",testers="2",under_test="10\.0\.0\.9"\}/);
   assert.match(text, /ipbench_verdict\{[^}]*socktype="udp"/);
+  const long = "x".repeat(200); // what differs behind that is cut off
+  assert.throws(
+    () => prometheusText(sources([made(`start=${long}1`), made(`start=${long}2`)])),
+    /^SameSeriesError/,
+  );
   assert.throws(
     () => prometheusText(sources([udp, tcp, made("socktype=udp,bps=50M")])),
     /^SameSeriesError: 0\.json and 2\.json have the same test/,

@@ -26,8 +26,7 @@ class Families {
     if (value === null || value === undefined || !Number.isFinite(value)) return;
     const family = this.#families.get(name) ?? { help, type, lines: new Map() };
     this.#families.set(name, family);
-    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`).join(",");
-    family.lines.set(`${name}${suffix}{${pairs}}`, value);
+    family.lines.set(`${name}${suffix}{${pairsOf(labels)}}`, value);
   }
 
   toString(): string {
@@ -37,6 +36,10 @@ class Families {
       }\n`
     ).join("");
   }
+}
+
+function pairsOf(labels: Labels): string {
+  return Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`).join(",");
 }
 
 function escapeLabel(text: string): string {
@@ -67,7 +70,7 @@ export function prometheusText(
     for (const [n, point] of reportPoints(document, file).entries()) {
       const { document: part } = views[n]!;
       const labels = { ...labelsOf(part, point), ...runLabel ? { run: point.id } : {} };
-      const key = JSON.stringify(labels);
+      const key = pairsOf(labels); // as they are written: long arguments are cut off there
       const other = seen.get(key);
       if (other !== undefined) {
         throw new SameSeriesError(
