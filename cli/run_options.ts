@@ -8,6 +8,8 @@ import { repeated } from "./repeated.ts";
 import { type Command, Option } from "commander";
 import { type CommandLine, OPTION_NAMES, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { buildDescription, type Described } from "../config/build_description.ts";
+import { ConfigError } from "../config/config_error.ts";
+import { placed } from "../config/places.ts";
 import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
 import { decodeConfig } from "../config/xml/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -164,6 +166,11 @@ export async function describeRun(
   const own = new Set([...clients, ...targets].flatMap(({ secretFile }) => secretFile ?? []));
   for (const path of own) {
     if (!options.secretFile?.some((text) => text.endsWith(`=${path}`))) warnOfReaders(path);
+  }
+  if ([...clients, ...targets].some(({ secretFile, tlsCa }) => Boolean(secretFile ?? tlsCa))) {
+    const { findKeyMistakes } = await import("../controller/link/read_access.ts");
+    const mistakes = await findKeyMistakes(described.description);
+    if (mistakes.length > 0) throw new ConfigError(placed(mistakes, described.places));
   }
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
   return { ...described, sweep: file?.sweep ?? null };

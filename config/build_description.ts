@@ -13,7 +13,7 @@ import type { ConfigFile } from "./config_file.ts";
 import { type KeyFiles, parseHostFiles, strayHosts, typedKeys } from "./hosts/host_files.ts";
 import { readGates } from "./gates.ts";
 import { attribute, Checker, option } from "./inherit.ts";
-import { inOrder, note, type Places } from "./places.ts";
+import { inOrder, note, type Places, repeatedArgs } from "./places.ts";
 import { readExpected, readListen } from "./join/expected.ts";
 import { readClients, readTargets, type Sources } from "./read_daemons.ts";
 import type { ClassDescription, ClientDescription, RunDescription } from "./run_description.ts";
@@ -102,7 +102,7 @@ export function buildDescription(line: CommandLine, file: ConfigFile | null): De
   }
   const problems = [...(file?.problems ?? []), ...checker.problems];
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
-  return { description, places, warnings: warningsOf(line, file, description) };
+  return { description, places, warnings: warningsOf(line, file, description, places) };
 }
 
 function hasClients(test: ConfigElement | null): boolean {
@@ -176,7 +176,12 @@ function complainNoTest(checker: Checker, file: ConfigFile | null): void {
   }
 }
 
-function warningsOf(line: CommandLine, file: ConfigFile | null, description: RunDescription): string[] {
+function warningsOf(
+  line: CommandLine,
+  file: ConfigFile | null,
+  description: RunDescription,
+  places: Places,
+): string[] {
   const warnings = [...file?.warnings ?? []];
   const inFile = attribute(file?.test ?? null, "name");
   if (
@@ -185,6 +190,7 @@ function warningsOf(line: CommandLine, file: ConfigFile | null, description: Run
   ) {
     warnings.push(`--test ${line.test} has no effect: ${file?.file} names the test "${inFile.text}"`);
   }
+  warnings.push(...repeatedArgs(description, places));
   const some = [description, ...description.classes ?? []];
   const follows = some.some(({ controllerArgs }) => /(^|,)with_cpu_target\b/.test(controllerArgs));
   if (follows && description.targets.length === 0) {

@@ -72,6 +72,28 @@ export function ownKeys(element: ConfigElement | null): OwnKeys {
   };
 }
 
+/**
+ * @param path The daemon's path in the description.
+ * @param section What it stands in.
+ * @param typed Its keys on the command line, which go before those of the section.
+ * @param element The daemon.
+ * @returns Where its keys are named, by their paths in the description.
+ */
+export function keyPlaces(
+  path: string,
+  section: ConfigElement | null,
+  typed: OwnKeys,
+  element: ConfigElement | null,
+): Record<string, Sourced | undefined> {
+  const place = (key: "secretFile" | "tlsCa", name: string) =>
+    attribute(element, name) ??
+      (typed[key] === undefined ? attribute(section, name) : { text: "", where: OPTION_NAMES[key] });
+  return {
+    [`${path}.secretFile`]: place("secretFile", "secret_file"),
+    [`${path}.tlsCa`]: place("tlsCa", "tls_ca"),
+  };
+}
+
 /** Checks texts and collects what is wrong, each problem once however many clients inherit it. */
 export class Checker {
   readonly problems: Problem[] = [];

@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { Position, Problem } from "./config_error.ts";
+import { splitArgs } from "../base/args.ts";
+import { formatProblem, type Position, type Problem } from "./config_error.ts";
 import type { Sourced } from "./inherit.ts";
+import type { RunDescription } from "./run_description.ts";
 
 /** Where texts of a description were written, by their paths in it, such as "clients[0].args". */
 export type Places = Map<string, Sourced>;
@@ -52,4 +54,32 @@ export function inOrder(problems: readonly Problem[]): Problem[] {
     if (p !== null && q !== null) return p.line - q.line || p.column - q.column;
     return rank(a.where) - rank(b.where);
   });
+}
+
+/**
+ * Finds arguments that are given more than once, of which the tests, as the original's, take the last without a word.
+ *
+ * @param description A run.
+ * @param places Where its texts come from.
+ * @returns Sentences with their places.
+ */
+export function repeatedArgs(
+  { clients, targets, originalSpelling }: Pick<RunDescription, "clients" | "targets" | "originalSpelling">,
+  places: Places,
+): string[] {
+  const texts = [
+    ...clients.map(({ args }, n) => [`clients[${n}].args`, args] as const),
+    ...targets.map(({ args }, n) => [`targets[${n}].args`, args] as const),
+  ];
+  const problems = texts.flatMap(([where, args]) => {
+    const values = Map.groupBy(splitArgs(args, originalSpelling === true), ({ name }) => name);
+    return [...values].filter(([, all]) => all.length > 1).map(([name, all]): Problem => ({
+      where,
+      message: `argument ${name} is given ${all.length} times, and the last one counts: ${
+        all.at(-1)!.text.trim()
+      }`,
+      argument: name,
+    }));
+  });
+  return placed(problems, places).map(formatProblem);
 }

@@ -18,7 +18,7 @@ import type { ConfigFile } from "./config_file.ts";
 import type { OwnKeys } from "./hosts/host_files.ts";
 import type { Expected, Share } from "./join/expected.ts";
 import { IndexMap } from "./join/map.ts";
-import { attribute, type Checker, option, ownKeys, type Sourced } from "./inherit.ts";
+import { attribute, type Checker, keyPlaces, option, ownKeys, type Sourced } from "./inherit.ts";
 import { MAX_CLIENTS, MAX_TARGETS } from "./limits.ts";
 import { type NamedClient, pairUp } from "./pairs.ts";
 import { note, type Places } from "./places.ts";
@@ -108,7 +108,11 @@ function readTesters(
     noteTwice("client", address, where, seen, checker, group?.name);
     const path = `clients[${clients.length}]`;
     const missing = { text: NO_TARGET, where: test?.position ?? "--test-target" };
-    note(places, { [`${path}.target`]: target ?? missing, [`${path}.args`]: args });
+    note(places, {
+      [`${path}.target`]: target ?? missing,
+      [`${path}.args`]: args,
+      ...keyPlaces(path, test, own(address), element),
+    });
     const client: ClientDescription = {
       ...address,
       target: target === undefined ? NO_TARGET : checker.host(target),
@@ -215,6 +219,7 @@ export function readTargets(
     }
     const target = { index: targets.length, does };
     noteTwice("target", address, element?.position ?? host.where, seen, checker, group, target);
+    note(places, keyPlaces(`targets[${targets.length}]`, section, own(address), element));
     targets.push({
       ...address,
       ...testOf(name, args, controllerArgs),

@@ -6,6 +6,7 @@
 
 import { messageOf } from "../../base/errors.ts";
 import { type Address, formatAddress } from "../../config/address.ts";
+import type { Problem } from "../../config/config_error.ts";
 import type { OwnKeys } from "../../config/hosts/host_files.ts";
 import type { RunDescription } from "../../config/run_description.ts";
 import { createProver, type Prover, secretFromFile } from "../../protocol/mod.ts";
@@ -44,6 +45,36 @@ export async function readAccess(files: KeyFiles, limits: Limits): Promise<Daemo
     requireSecret: files.requireSecret ?? false,
     own: await readOwn(files.tls, [...files.clients ?? [], ...files.targets ?? []]),
   };
+}
+
+/**
+ * Finds keys of single daemons that cannot be used.
+ *
+ * @param files their paths
+ * @returns problems whose `where` is a path in the run description, such as "clients[0].secretFile"
+ */
+export async function findKeyMistakes({ clients = [], targets = [] }: KeyFiles): Promise<Problem[]> {
+  const read = new Map<string, Promise<unknown>>();
+  const problems: Problem[] = [];
+  const attempt = async (
+    where: string,
+    file: string | null | undefined,
+    how: (file: string) => Promise<unknown>,
+  ) => {
+    if (file === undefined || file === null) return;
+    try {
+      await once(read, file, how);
+    } catch (error) {
+      problems.push({ where, message: messageOf(error) });
+    }
+  };
+  for (const [role, daemons] of Object.entries({ clients, targets })) {
+    for (const [index, { secretFile, tlsCa }] of daemons.entries()) {
+      await attempt(`${role}[${index}].secretFile`, secretFile, readSecret);
+      await attempt(`${role}[${index}].tlsCa`, tlsCa, (file) => readPem("the certificates", file));
+    }
+  }
+  return problems;
 }
 
 /** The keys of those daemons that have some of their own; each file is read once. All are shown the same certificate. */

@@ -100,6 +100,19 @@ Deno.test("a run of daemons with different secrets, in the configuration or on t
     const bad = await runProgram("ipbench", ["run", await lab("", own("one")), ...typed]);
     assert.equal(bad.code, 1, "what stands at a client in the file comes first");
     assert.match(bad.stderr, new RegExp(`client 127\\.0\\.0\\.1:${two.port}: `));
+    await Deno.writeTextFile(`${folder}/empty`, "");
+    const missing = await runProgram("ipbench", ["run", await lab(own("gone"), own("empty"))]);
+    assert.equal(missing.code, 2, missing.stderr);
+    assert.match(
+      missing.stderr,
+      /lab\.xml:3:\d+: cannot use the secret file \S*\/gone: .*(No such|not found)/,
+    );
+    assert.match(missing.stderr, /lab\.xml:4:\d+: cannot use the secret file \S*\/empty: /);
+    const named = await runProgram("ipbench", [
+      ...["run", await lab("", ""), "--secret-file", `127.0.0.1:${two.port}=${folder}/gone`],
+    ]);
+    assert.equal(named.code, 2, named.stderr);
+    assert.match(named.stderr, /--secret-file: cannot use the secret file \S*\/gone: /);
     await Deno.chmod(`${folder}/two`, 0o644);
     const warned = await runProgram("ipbench", ["check", await lab(own("one"), own("two"))]);
     assert.match(warned.stderr, /warning: the secret file .*\/two can be read by others/);
