@@ -168,6 +168,24 @@ Deno.test({
   assert.ok(result.reasons?.some(({ code }) => code === "stamp-hmac"));
 });
 
+Deno.test({
+  name:
+    "authenticated answers of an earlier run, sent again before each answer, are used for nothing (RFC 8972, section 6)",
+  ignore,
+}, async () => {
+  await using peer = await PythonPeer.reflector("127.0.0.1", { key: KEY, replay: true });
+  const result = await measured(`${SHORT},auth=1,key=${KEY}`, peer.port);
+  const { counted } = await peer.seen();
+  assert.equal(figure(result.metrics, "changed"), counted[0]);
+  const { counts } = result;
+  assert.ok(counts !== null && counts.sent >= 100, JSON.stringify(counts));
+  assert.deepEqual({ ...counts }, { ...counts, ok: counts.sent, lost: 0, late: 0, corrupt: 0, duplicate: 0 });
+  for (const name of ["lost_forward", "lost_backward", "duplicate_backward", "implausible_turnaround"]) {
+    assert.equal(figure(result.metrics, name), 0, name);
+  }
+  assert.ok(result.reasons?.some(({ code }) => code === "stamp-replay"));
+});
+
 /** Reads packets as scapy's own module for STAMP does; a line of hexadecimal digits each, senders' first. */
 const SCAPY = `import json, logging, sys
 logging.disable(50)

@@ -124,7 +124,8 @@ static enum ipb_reply session_read(void *state, const uint8_t *packet, uint32_t 
 	*number = (following - back) * flows + flow;
 	if (next - *number <= STAMP_ECHO_RING && s->echo[*number & (STAMP_ECHO_RING - 1)] != (uint32_t)s->now.sender_stamp) {
 		s->changed++;
-		return IPB_REPLY_CORRUPT;
+		/* Under a right HMAC nothing is damaged: it answers a packet of another run, and was sent again. */
+		return s->settings.authenticated ? IPB_REPLY_STRAY : IPB_REPLY_CORRUPT;
 	}
 	return IPB_REPLY_OK;
 }
@@ -240,6 +241,10 @@ void stamp_judge(struct stamp_session *s)
 	if (s->forged > 0)
 		ipb_engine_reason(e, 0, "stamp-hmac", "%llu answers had a wrong HMAC, and nothing of them was used: has the reflector "
 		                  "the same key?", (unsigned long long)s->forged);
+	if (s->settings.authenticated && s->changed > 0)
+		ipb_engine_reason(e, 0, "stamp-replay", "%llu answers with a right HMAC do not have the time stamp of the packet with their "
+		                  "number, and nothing of them was used: somebody sends answers of earlier runs again, or the reflector does not "
+		                  "repeat time stamps", (unsigned long long)s->changed);
 	if (s->implausible > 0)
 		ipb_engine_reason(e, 0, "stamp-turnaround", "%llu answers say that the reflector had their packet for longer than the "
 		                  "round trip, or for less than nothing: their time there was not subtracted", (unsigned long long)s->implausible);

@@ -94,6 +94,7 @@ static int open_streams(struct stream_test *t, struct ipb_error *err)
 	for (uint32_t i = 0; i < c->streams; i++)
 		fds[i] = -1;
 	t->pump.config.format = c->udp ? &format : NULL;
+	t->pump.config.rejection_ends = 1; /* there is no control connection */
 	status = c->udp ? open_udp(t, found, fds, err) : open_tcp(t, found, n, fds, err);
 	for (uint32_t i = 0; i < c->streams; i++) { /* the pump closes what there is */
 		t->pump.streams[i].fd = fds[i];

@@ -23,6 +23,7 @@
 #define IPERF2_UDP_MIN 40       /* zeros up to here, where newer servers read settings */
 #define IPERF2_LAST_TRIES 10    /* how often the last datagram is sent, */
 #define IPERF2_LAST_MS 250      /* and how long each of them waits for the report */
+#define IPERF2_REJECTIONS 3     /* of them rejected in a row, after which nobody listens */
 
 /* Writes the settings that ask a server to send for so long (10 ms to 248 days, in steps of 10 ms) to our port. */
 void iperf2_ask_back(uint8_t to[IPERF2_SETTINGS], uint16_t port, uint64_t length_ns);

@@ -96,6 +96,7 @@ struct ipb_pump_config {
 	double bps;                /* of each stream that sends; 0: all that goes */
 	uint64_t session;          /* UDP: what our datagrams carry */
 	const struct ipb_pump_format *format; /* UDP; NULL: ours */
+	int rejection_ends;        /* UDP: an ICMP error is all that shows that nobody listens, and ends the stream */
 	uint64_t begin_ns, window_start_ns, window_end_ns; /* CLOCK_MONOTONIC */
 	uint64_t length_ns;        /* senders stop so long after begin_ns, whatever becomes of the owner */
 	uint32_t threads;          /* in each direction; 0: as many as processors, or see IPB_PUMP_WORKERS_BBR */

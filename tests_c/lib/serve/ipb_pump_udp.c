@@ -92,7 +92,17 @@ void ipb_pump_udp_close(struct ipb_pump_worker *w)
 static int is_passing(int error)
 {
 	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == EPERM || error == EHOSTUNREACH ||
-	       error == ENETUNREACH || error == ENETDOWN;
+	       error == ENETUNREACH || error == ENETDOWN || error == EMSGSIZE;
+}
+
+/* What an ICMP error about an earlier datagram leaves for the next call: anybody may have sent it, and that call sent and received
+ * nothing. Whether the peer is gone shows elsewhere. */
+static int is_rejection(const struct ipb_pump *p, int error)
+{
+	if (p->config.rejection_ends)
+		return 0;
+	return error == ECONNREFUSED || error == ENOPROTOOPT || error == EPROTO || error == EACCES || error == EOPNOTSUPP ||
+	       error == EHOSTDOWN || error == ENONET;
 }
 
 int ipb_pump_udp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t count)
@@ -119,6 +129,8 @@ int ipb_pump_udp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t 
 		s->udp.no_trains = 1;
 		return 0;
 	}
+	if (n < 0 && is_rejection(p, errno))
+		return 0;
 	if (n < 0 && is_passing(errno)) {
 		s->udp.refused += measured && errno != EAGAIN && errno != EINTR ? count : 0;
 		return 0;
@@ -200,7 +212,7 @@ int ipb_pump_udp_receive(struct ipb_pump_worker *w, struct ipb_stream *s)
 	for (int i = 0; i < TRAINS; i++)
 		b->messages[i].msg_hdr.msg_controllen = CONTROL;
 	const int n = recvmmsg(s->fd, b->messages, TRAINS, MSG_WAITFORONE, NULL);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED))
+	if (n < 0 && (is_passing(errno) || errno == ECONNREFUSED || is_rejection(w->pump, errno)))
 		return 0; /* a datagram of ours that was refused does not end what the peer sends */
 	if (n < 0)
 		return ipb_pump_end(w, s, errno);

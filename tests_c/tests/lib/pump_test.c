@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -306,6 +307,45 @@ static void datagrams_are_told_apart(void **state)
 	close(ends[0]);
 }
 
+/* A sender whose datagrams are rejected for a while, by the ICMP errors of a port that nobody has. */
+static void a_rejected_datagram_ends_no_stream(void **state)
+{
+	struct ipb_sock_options o = { .rcvbuf = 1 << 20, .dscp = -1 };
+
+	(void)state;
+	for (int ends_it = 0; ends_it <= 1; ends_it++) {
+		struct ipb_pump p;
+		uint8_t got[1500];
+		int ends[2], fd = -1;
+		connected(SOCK_DGRAM, ends);
+		const uint16_t port = (uint16_t)ipb_sock_port(ends[1]);
+		close(ends[1]);
+		assert_int_equal(ipb_pump_init(&p, 1, &err), 0);
+		struct ipb_stream *s = &p.streams[0];
+		*s = (struct ipb_stream){ .fd = ends[0], .sends = 1 };
+		configure(&p, 0, 30);
+		p.config.udp = 1;
+		p.config.size = 1000;
+		p.config.bps = 8e6;
+		p.config.rejection_ends = ends_it;
+		assert_int_equal(ipb_pump_start(&p, &err), 0);
+		for (int i = 0; i < 5000 && ipb_pump_bytes(&p, 1) < 100000 && atomic_load(&s->over) == IPB_PUMP_RUNS; i++)
+			usleep(1000);
+		assert_int_equal(atomic_load(&s->over), ends_it ? IPB_PUMP_BROKEN : IPB_PUMP_RUNS);
+		if (!ends_it) { /* somebody has the port now, and gets what is sent */
+			assert_true((fd = ipb_sock_listen("127.0.0.1", port, SOCK_DGRAM, &o, &err)) >= 0);
+			for (int i = 0; i < 5000 && recv(fd, got, sizeof got, MSG_DONTWAIT) != 1000; i++)
+				usleep(1000);
+			assert_int_equal(recv(fd, got, sizeof got, 0), 1000);
+			close(fd);
+		}
+		ipb_pump_stop(&p);
+		assert_int_equal(s->error, ends_it ? ECONNREFUSED : 0);
+		assert_int_equal(s->udp.refused, 0);
+		ipb_pump_free(&p);
+	}
+}
+
 static uint32_t processors(void)
 {
 	cpu_set_t mine;
@@ -386,6 +426,7 @@ int main(void)
 		                            cmocka_unit_test(threads_wait_for_the_start),
 		                            cmocka_unit_test(threads_are_as_many_as_pay),
 		                            cmocka_unit_test(jitter_is_rfc_3550s),
-		                            cmocka_unit_test(datagrams_are_told_apart) };
+		                            cmocka_unit_test(datagrams_are_told_apart),
+		                            cmocka_unit_test(a_rejected_datagram_ends_no_stream) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
