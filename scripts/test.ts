@@ -4,7 +4,7 @@
  *     deno task test [--all] [PART…] [--filter TEXT]
  *
  * Parts: check (formatting, lint, types, import rules), build, c (C tests under ASan and UBSan, with --all under TSan, too),
- * fuzz (each libFuzzer target for IPBENCH_FUZZ_SECONDS: 2, with --all 20), compile (deno compile as far as it goes here),
+ * fuzz (each libFuzzer target for IPBENCH_FUZZ_SECONDS: 2, with --all 10), compile (deno compile as far as it goes here),
  * unit, process. Without --all, compile, fuzz and what is heavy of process are left out. The last line counts what passed,
  * failed and was skipped.
  *
@@ -130,7 +130,7 @@ async function fuzz(): Promise<Count> {
     print(`fuzzing: skipped, it needs ${absent.join(" and ")}`);
     return { passed: 0, failed: 0, skipped: 1 };
   }
-  const seconds = Deno.env.get("IPBENCH_FUZZ_SECONDS") ?? (all ? "20" : "2");
+  const seconds = Deno.env.get("IPBENCH_FUZZ_SECONDS") ?? (all ? "10" : "2");
   const args = [...MAKE, "fuzz", `FUZZ_SECONDS=${seconds}`];
   const { code, output } = await run("make", args, { env: environment, deadlineMs: PART_DEADLINE_MS });
   const lines = output.split("\n").filter((line) => /^(ok|not ok) |error:/.test(line));

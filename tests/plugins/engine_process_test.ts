@@ -76,8 +76,8 @@ async function exactly(attempt: () => Promise<[DrivenResult, EchoCounts]>): Prom
   }
 }
 
-const EXACT = "bps=25.6M,size=64,duration=1,warmup=0.3,cooldown=0.3,drain=3,late=2";
-const ECHO_ARGS = ["--every", String(EVERY), "--faults", FAULTS, "--delay-ms", "3500"];
+const EXACT = "bps=25.6M,size=64,duration=1,warmup=0.3,cooldown=0.3,drain=1,late=1";
+const ECHO_ARGS = ["--every", String(EVERY), "--faults", FAULTS, "--delay-ms", "1500"];
 
 for (const engine of ["socket", "mmsg", "gso"]) {
   Deno.test(`counts equal the echo's exactly at 50,000 packets/s over UDP (${engine})`, async () => {
@@ -207,12 +207,12 @@ Deno.test({ name: rawTest, ignore: !hasNamespaces() }, async (t) => {
 
 Deno.test("a tester stopped for half a second shows it in the response time and in the verdict, not in the service time", async () => {
   const echo = await FaultyEcho.start(["--every", "0"]);
-  const args = "socktype=udp,bps=1.024M,size=64,duration=5,warmup=0.5,cooldown=0.2,noise=0";
+  const args = "socktype=udp,bps=1.024M,size=64,duration=3,warmup=0.5,cooldown=0.2,noise=0";
   const seen: string[] = [];
   // Other programs' time slices delay replies, too: a crowded machine gets more pairs.
   for (let left = 5; left > 0; left--) {
     const quiet = await resultOf(driven("127.0.0.1", echo.port, args));
-    const stopped = await stoppedRun("127.0.0.1", echo.port, args, 2500, 500);
+    const stopped = await stoppedRun("127.0.0.1", echo.port, args, 1500, 500);
     const { response, service } = stopped.latency;
     assert.ok(response.p99_ns >= 400e6, `response p99 ${response.p99_ns} ns`);
     const codes = stopped.reasons.map((reason) => reason.code);
