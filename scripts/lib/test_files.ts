@@ -26,13 +26,13 @@ export interface FilesOptions {
 
 /** What takes long, and whose kind is tried in smaller numbers by what is left: with `--all` only. */
 const HEAVY = namesIn({
-  cli: "deploy|events|keys|library_example|quick|readme_session|silent_daemon|telemetry",
+  cli: "deploy|events|keys|library_example|mesh|quick|quick_hosts|readme_session|silent_daemon|telemetry",
   clusters: "kubernetes|remote_shells|slurm",
   daemon: "faults|fuzz|join|lockout|operations|secure|silence|tls_clients",
   faults: "crash|interrupted|matrix_link|original_daemon|output_place|result_lock",
   package: "arm64|packages",
   plugins:
-    "engine_process|forward_outage|https|iperf2|iperf3_peer|nfs|requests|run|stamp|target_words|tools|tools_check|threads|tutorial|wrappers",
+    "engine_process|forward_outage|https|iperf2|iperf3_peer|nfs|requests|requests_peers|run|stamp|target_words|tools|tools_check|threads|tutorial|wrappers",
   report: "browser|serve|serve_crowd|serve_kinds",
   run:
     "classes|clock|completions_shells|full_disk|lab_script|labs|limits|mesh|private_lab|raw|scale|search_bucket|" +
@@ -51,12 +51,7 @@ const MEASURES = namesIn({
     "recovery|standstill|stream|targets|times|xdp",
 });
 /** Tests that need the machine for themselves for another reason: they fill a disk, or flood a daemon. */
-const ALONE = namesIn({
-  daemon: "fuzz|lockout",
-  faults: "matrix",
-  plugins: "nfs",
-  run: "full_disk|sweep_resume",
-});
+const ALONE = namesIn({ daemon: "lockout", faults: "matrix", plugins: "nfs", run: "full_disk" });
 
 /** Of those that need the machine: without `--all` these try so little that they run beside others. */
 const SMALL_WITHOUT_ALL = namesIn({ faults: "matrix" });
@@ -72,6 +67,8 @@ const SIDE_BY_SIDE = 2 * navigator.hardwareConcurrency;
 const FILE_DEADLINE_MS = 1_800_000;
 /** A share of the processors that work of somebody else may have beside tests that measure. */
 const QUIET_BELOW = 0.2;
+/** How long the processors are watched to know it. */
+const WATCH_MS = 500;
 /** How long the machine is given to become quiet. */
 const QUIET_WITHIN_MS = 30_000;
 /**
@@ -218,7 +215,7 @@ export function countTests(code: number, output: string): Count {
 async function busyShare(): Promise<number> {
   const end = performance.now() + QUIET_WITHIN_MS;
   for (;;) {
-    const busy = await processorBusy(1_000);
+    const busy = await processorBusy(WATCH_MS);
     if (busy < QUIET_BELOW || performance.now() > end) return busy;
   }
 }

@@ -5,55 +5,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Counts, Metric, Rates, Summary } from "../../results/document/document.ts";
 import { drive, drivenRow, peakOf } from "../fixtures/driven.ts";
 import { Nginx } from "../fixtures/peers/nginx.ts";
 import { EchoProcess } from "../fixtures/peers/echo_process.ts";
-import { runConfig } from "../fixtures/run_config.ts";
+import { figuresOf, hasHttp, QUIET, type Result, run, withStreamTarget } from "./requests/runs.ts";
 import { near } from "../fixtures/samples.ts";
 import { Veth } from "../fixtures/network/veth.ts";
-import { freePort, hasNamespaces, isInstalled, projectRoot, sleep, TestDaemon, until } from "../util/mod.ts";
+import { hasNamespaces, sleep, until } from "../util/mod.ts";
 
-interface Result {
-  counts: Counts;
-  rates: Rates;
-  metrics: Metric[];
-  latency: { response: Summary; service: Summary; connect?: Summary; first_byte?: Summary };
-  pacing: { due: number; unsent: number };
-  engine: { connections: number; depth: number; local_addresses: number };
-  reasons: { level: string; code: string; text: string }[];
-}
-
-const QUIET = "wait=sleep,limits=shared,warmup=0,cooldown=0";
 const ECHO_PORT = 7;
-const hasHttp = isInstalled("nginx") && isThere(`${projectRoot()}/build/plugins/http.so`);
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-const figuresOf = ({ metrics }: Result) =>
-  Object.fromEntries(metrics.map(({ name, value }) => [name, value])) as Record<string, number>;
-
-function run(
-  plugin: string,
-  port: number,
-  args: string,
-  wrap?: string[],
-): Promise<{ result: Result; row: string[] }> {
-  const child = drive({
-    plugin,
-    target: "127.0.0.1",
-    port,
-    args: `${QUIET},${args}`,
-    ...wrap === undefined ? {} : { wrap },
-  });
-  return drivenRow<Result>(child);
-}
 
 Deno.test({
   name: "http counts what nginx's access log has (nginx-light, libhttp-parser-dev)",
@@ -112,41 +72,6 @@ Deno.test(
     const { response, service } = result.latency;
     assert.ok(response.p99_ns > 250e6 && response.p90_ns > 50e6, JSON.stringify(response));
     assert.ok(service.max_ns > 250e6 && service.p99_ns < 200e6, JSON.stringify(service));
-  },
-);
-
-Deno.test(
-  { name: "http to a server that goes: dead or silent in the middle (nginx-light)", ignore: !hasHttp },
-  async (t) => {
-    const load = "rate=100,duration=20,connections=4,drain=0.5,late=0.2";
-    for (const kept of [1, 0]) {
-      const which = kept === 1 ? "kept connections" : "a connection each";
-      await t.step(`it dies, ${which}`, async () => {
-        const server = await Nginx.start("hello");
-        const running = run("http", server.port, `${load},kept=${kept}`);
-        await sleep(1500);
-        await server[Symbol.asyncDispose]();
-        const { result } = await running;
-        const { sent, ok, lost } = result.counts;
-        assert.ok(ok > 0 && lost > 0 && sent === ok + lost, JSON.stringify(result.counts));
-        assert.match(JSON.stringify(result.reasons), /"INVALID","code":"target-died"/);
-        assert.ok(figuresOf(result).refused! > 0, JSON.stringify(result.metrics));
-      });
-      await t.step(`it stands still, ${which}`, async () => {
-        await using server = await Nginx.start("hello");
-        const worker = server.worker();
-        const running = run("http", server.port, `${load},kept=${kept}`);
-        await sleep(1500);
-        Deno.kill(worker, "SIGSTOP");
-        try {
-          const { result } = await running;
-          assert.match(JSON.stringify(result.reasons), /"INVALID","code":"target-(died|silent)"/);
-          assert.ok(figuresOf(result).timed_out! > 0, JSON.stringify(result.metrics));
-        } finally {
-          Deno.kill(worker, "SIGCONT");
-        }
-      });
-    }
   },
 );
 
@@ -266,48 +191,6 @@ Deno.test({ name: "rr's requests are those that the echo counts", ignore: !hasNa
   }
 });
 
-Deno.test("rr and connections run by daemons, and two testers add up", async (t) => {
-  await using one = await TestDaemon.start();
-  await using two = await TestDaemon.start();
-  await using echo = await EchoProcess.start();
-  for (const test of ["rr", "connections"]) {
-    await t.step(test, async () => {
-      const { document, stdout, stderr } = await runConfig({
-        test,
-        args: `${QUIET},rate=100,duration=1,connections=4`,
-        testPort: echo.port,
-        clients: [{ host: one.host, port: one.port }, { host: two.host, port: two.port }],
-        targets: [],
-      });
-      assert.equal(document.run.failed, undefined, stderr);
-      assert.equal(document.total!.counts!.ok, 200);
-      const rate = document.total!.metrics!.find(({ name }) => name === "completed_rate")!;
-      assert.equal(rate.of, 2);
-      near(rate.value, 200, 20, "completed_rate");
-      const row = stdout.trim().split("\n").at(-1)!.split(",").map(Number);
-      assert.deepEqual([row[0], row[2], row[3]], [200, 200, 200]);
-      assert.ok(document.clients[0]!.series!.length > 5);
-    });
-  }
-});
-
-async function withStreamTarget(
-  seconds: number,
-  body: (port: number) => Promise<void>,
-): Promise<Record<string, number>> {
-  const port = freePort();
-  const args = `port=${port},ip=127.0.0.1`;
-  const target = drive({ plugin: "stream_target", target: "", port: 0, args, seconds });
-  const counted = drivenRow<Result>(target);
-  counted.catch(() => {});
-  await until("stream_target listens", 10_000, () => {
-    const hex = port.toString(16).toUpperCase().padStart(4, "0");
-    return Deno.readTextFileSync("/proc/net/tcp").includes(`:${hex} 00000000:0000 0A`);
-  });
-  await body(port);
-  return figuresOf((await counted).result);
-}
-
 Deno.test("rr gets responses of other sizes from stream_target, which counts the same", async (t) => {
   for (const [proto, response, connections] of [["tcp", 50_000, 4], ["udp", 20_000, 1]] as const) {
     await t.step(proto, async () => {
@@ -331,33 +214,6 @@ Deno.test("rr gets responses of other sizes from stream_target, which counts the
       );
     });
   }
-});
-
-Deno.test("rr over UDP asks stream_target from several addresses, and tells why it cannot", async (t) => {
-  await t.step("bind", async () => {
-    const figures = await withStreamTarget(3, async (port) => {
-      const { result } = await run(
-        "rr",
-        port,
-        `proto=udp,peer=ipbench,rate=300,duration=0.5,connections=6,response=9,"bind=127.0.0.7;127.0.0.8;127.0.0.9"`,
-      );
-      assert.deepEqual([result.counts.sent, result.counts.ok], [150, 150]);
-    });
-    assert.deepEqual([figures.request_connections, figures.responses], [3, 150]);
-  });
-  await t.step("an echo is no stream_target", async () => {
-    await using echo = await EchoProcess.start();
-    await assert.rejects(
-      () => run("rr", echo.port, "proto=udp,peer=ipbench,duration=0.2"),
-      /the target gave no welcome for requests over UDP; is it stream_target\?/,
-    );
-  });
-  await t.step("nobody is there", async () => {
-    await assert.rejects(
-      () => run("rr", freePort(), "proto=udp,peer=ipbench,duration=0.2"),
-      /takes no connection \(TCP\) beside requests over UDP; is it stream_target\?.*refused/s,
-    );
-  });
 });
 
 Deno.test(
