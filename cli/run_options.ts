@@ -16,6 +16,7 @@ import { EXIT, ExitError } from "./exit.ts";
 import { expandHosts } from "./input/host_words.ts";
 import { readBytes, reasonOf } from "./input/read_bytes.ts";
 import { note } from "./terminal/io.ts";
+import { plainText } from "./terminal/text.ts";
 import { completeKeys, warnOfReaders } from "./secret.ts";
 
 /** The options as commander gives them. */
@@ -46,7 +47,9 @@ const HOW = "How it runs:";
 export function addRunOptions(command: Command): Command {
   const add = (group: string, flags: string, text: string, edit?: (option: Option) => Option) => {
     const made = new Option(flags, text).helpGroup(group);
-    command.addOption(edit === undefined ? made : edit(made));
+    if (edit !== undefined) edit(made);
+    else if (made.required) made.argParser(lastOf(made.long!));
+    command.addOption(made);
   };
   const many = (option: Option) => option.argParser(repeated);
   add(WHAT, "--config <file>", "the configuration (the same as naming it as argument)");
@@ -101,6 +104,16 @@ export function addRunOptions(command: Command): Command {
   add(HOW, "--require-secret", "refuse daemons that ask for no secret, instead of a warning");
   for (const option of tls) command.addOption(option);
   return command;
+}
+
+/** Of an option that is given twice the last one counts, as the original has it, but not without a word. */
+function lastOf(name: string): (value: string, before: string | undefined) => string {
+  return (value, before) => {
+    if (before !== undefined) {
+      note(`ipbench: warning: ${name} is given more than once, and the last one counts: ${plainText(value)}`);
+    }
+    return value;
+  };
 }
 
 /**

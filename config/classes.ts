@@ -171,7 +171,9 @@ export function readClassArguments(
         `there is no class "${owner}"${suggestion(owner, names) || `; there are ${names.join(", ")}`}`,
       );
     } else if (/["\r\n]/.test(value)) complain(`"${text}": the value holds a quote or a line break`);
-    else found.set(owner, [...found.get(owner) ?? [], { name, value }]);
+    else if (found.get(owner)?.some((other) => other.name === name)) {
+      complain(`${owner}.${name} is given twice`);
+    } else found.set(owner, [...found.get(owner) ?? [], { name, value }]);
   }
   return found;
 }

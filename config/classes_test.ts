@@ -148,6 +148,9 @@ Deno.test("the command line says of which class an argument is", () => {
     ],
   );
   const plain = '<ipbench><test name="latency" target="t"><client hostname="a"/></test></ipbench>';
+  assert.deepEqual(errorsOf(TWO, { class: ["bulk.bps=1", "bulk.size=9", "victim.bps=1", "bulk.bps=2"] }), [
+    "--class: bulk.bps is given twice",
+  ]);
   assert.deepEqual(errorsOf(plain, { class: ["a.b=1"] }), [
     "--class: the configuration has no classes; --test-args gives arguments",
   ]);

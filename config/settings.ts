@@ -62,12 +62,13 @@ export function readEvents(texts: readonly string[], checker: Checker): RunEvent
   return texts.flatMap((text) => {
     const [, time = "", command = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
     const seconds = parseSeconds(time.trim());
-    if (seconds !== null && seconds >= 0 && command.trim() !== "") {
+    if (seconds !== null && seconds >= 0 && seconds <= LONGEST_SECONDS && command.trim() !== "") {
       return [{ seconds, command: command.trim() }];
     }
-    const message = `${
-      JSON.stringify(text)
-    } is no time and command; expected such as "5s=ip link set eth1 down"`;
+    const wrong = seconds !== null && seconds > LONGEST_SECONDS
+      ? "is too late; a week (168h) is the most"
+      : 'is no time and command; expected such as "5s=ip link set eth1 down"';
+    const message = `${JSON.stringify(text)} ${wrong}`;
     checker.complain("--event", message);
     return [];
   });

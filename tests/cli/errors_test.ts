@@ -45,6 +45,15 @@ const WRONG: [args: string[], stderr: string][] = [
   [["deploy", "--bin", "/x;reboot", "h"], 'ipbench: --bin: "/x;reboot" is not a plain absolute path\n'],
   [["deploy", "h;reboot"], 'ipbench: "h;reboot" is not a host\n'],
   [
+    ["run", "-a", "x=1", "--timeout", "5", "--test-args", "x=2", "--timeout", "1e30", "--event", "1e30=true"],
+    "ipbench: warning: --test-args is given more than once, and the last one counts: x=2\n" +
+    "ipbench: warning: --timeout is given more than once, and the last one counts: 1e30\n" +
+    'ipbench: --timeout: "1e30" is too long; a week (168h) is the most\n' +
+    'ipbench: --event: "1e30=true" is too late; a week (168h) is the most\n' +
+    "ipbench: nothing to run: give a configuration file, or --test NAME and --client HOST\n" +
+    'ipbench: no client to run the test; add <client hostname="…"/> or --client HOST\n',
+  ],
+  [
     ["completions", "tcsh"],
     `ipbench: command-argument value 'tcsh' is invalid for argument 'shell'. Allowed choices are bash, zsh, fish.\n${
       after("ipbench completions")
