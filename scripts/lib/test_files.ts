@@ -48,7 +48,7 @@ const MEASURES = namesIn({
   run: "classes|lab_script|mesh|scale|search_bucket|whole",
   witness:
     "clock|counts|cpu|effect|events|forward_throughput|full_link|inject|interface|machine|mptcp|one_way|outage|rates|" +
-    "recovery|standstill|stream|targets|times|xdp",
+    "recovery|standstill|stream|targets|times",
 });
 /** Tests that need the machine for themselves for another reason: they fill a disk, or flood a daemon. */
 const ALONE = namesIn({ daemon: "lockout", faults: "matrix", plugins: "nfs", run: "full_disk" });
