@@ -6,8 +6,19 @@
  */
 
 import { pause } from "../base/deadline.ts";
-import { EVERY_MANY_MS, EVERY_MS, KEEPALIVE_MS, MANY_PEERS, READER_STALL_MS } from "./limits.ts";
+import { EVERY_MS, KEEPALIVE_MS, READER_STALL_MS } from "./limits.ts";
+import type { LiveState } from "./live_state.ts";
 import type { LiveRuns } from "./live_runs.ts";
+
+const encoder = new TextEncoder();
+/** States that have been made into events: all readers get the same one. */
+const events = new WeakMap<LiveState, Uint8Array>();
+
+function eventOf(state: LiveState): Uint8Array {
+  const event = events.get(state) ?? encoder.encode(`retry: 2000\ndata: ${JSON.stringify(state)}\n\n`);
+  events.set(state, event);
+  return event;
+}
 
 /**
  * The events of a run.
@@ -24,7 +35,6 @@ export function liveEvents(
   onEnd: () => void,
   stallMs = READER_STALL_MS,
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
   let version = -1, first = true, over = false, sentMs = -Infinity;
   let stall: ReturnType<typeof setTimeout> | undefined;
   const end = () => {
@@ -35,9 +45,8 @@ export function liveEvents(
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       clearTimeout(stall);
-      const known = runs.get(id);
-      const every = (known?.state.peers.length ?? 0) > MANY_PEERS ? EVERY_MANY_MS : EVERY_MS;
-      await pause(sentMs + every - performance.now());
+      // Shorter than the pace of states, so that none that comes early has to wait.
+      await pause(sentMs + EVERY_MS / 2 - performance.now());
       await runs.changed(id, version, KEEPALIVE_MS);
       if (over) return;
       const now = runs.get(id, first);
@@ -46,9 +55,7 @@ export function liveEvents(
         return controller.close();
       }
       const isNew = now.version !== version;
-      controller.enqueue(
-        encoder.encode(isNew ? `retry: 2000\ndata: ${JSON.stringify(now.state)}\n\n` : ": still here\n\n"),
-      );
+      controller.enqueue(isNew ? eventOf(now.state) : encoder.encode(": still here\n\n"));
       first = false;
       version = now.version;
       sentMs = performance.now();

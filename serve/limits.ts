@@ -30,11 +30,11 @@ export const MAX_URL = 4_096;
 /** Longest token, in characters. */
 export const MAX_TOKEN = 256;
 
-/** Between two states of a run that a reader is sent. */
-export const EVERY_MS = 500;
-/** The same of a run with more than {@linkcode MANY_PEERS} testers and targets. */
-export const EVERY_MANY_MS = 1_000;
-export const MANY_PEERS = 100;
+/**
+ * Between two states of a run. Each one costs the browser of a reader a frame, on what may be the testers' processors. Testers
+ * report every 200 ms: what is seen is less than a second old.
+ */
+export const EVERY_MS = 750;
 /** A reader that has taken nothing of what it is sent for so long is dropped. */
 export const READER_STALL_MS = 10_000;
 /** A reader receives something at least that often, so that both ends know that the other one is there. */
@@ -48,10 +48,10 @@ export const MAX_NOTES = 100;
 export const MAX_CONSOLE = 50;
 /** Longest text of anything in a run's state, in characters. */
 export const MAX_TEXT = 500;
-/** Points of each curve of a run: one a second for the last ten minutes. */
-export const MAX_POINTS = 600;
+/** Points of each curve of a run: one for each state of the last ten minutes. The page's script has both, too. */
+export const MAX_POINTS = 800;
 /** Between two of them. */
-export const POINT_MS = 1_000;
+export const POINT_MS = EVERY_MS;
 
 /** Runs of other processes that are followed at the same time. */
 export const MAX_FEEDS = 32;

@@ -56,7 +56,7 @@ export class LiveRun {
     else if (event.kind === "result") peer.outcome = event.valid ? "done" : "invalid";
     else if (event.kind === "error") peer.outcome = "failed";
     else {
-      peer.progress = shownOf(event.progress);
+      peer.progress = event.progress;
       peer.phase = event.progress.phase;
     }
   }
@@ -120,7 +120,10 @@ export class LiveRun {
       phase: this.#phase,
       startMs: this.#startMs,
       expectedMs: this.#expectedMs,
-      peers: all.slice(0, MAX_PEERS).map((peer) => ({ ...peer })),
+      peers: all.slice(0, MAX_PEERS).map((peer) => ({
+        ...peer,
+        progress: peer.progress && shownOf(peer.progress),
+      })),
       more: Math.max(0, all.length - MAX_PEERS),
       notes: [...this.#notes],
       ...this.#lines.length === 0 ? {} : { console: [...this.#lines] },

@@ -119,7 +119,7 @@ export class PageServer {
     const { runs, results, history } = this.pages;
     const wanted = wantedOf(query.get("q") ?? "");
     const at = Number(query.get("page") ?? 1);
-    const offset = Number.isInteger(at) && at > 1 ? (at - 1) * ROWS : 0;
+    const offset = at > 1 && Number.isSafeInteger(at * ROWS) ? (at - 1) * ROWS : 0;
     const listings = await Promise.all(results.map(async (source) => ({
       title: source.title,
       ...await source.list({ ...wanted, limit: ROWS, offset }),

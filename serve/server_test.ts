@@ -17,8 +17,9 @@ function stateOf(title = EVIL): LiveState {
 /** Two documents, "a" and "b". */
 const RESULTS: Results = {
   title: EVIL,
-  list: () =>
-    Promise.resolve({
+  list: async ({ offset }) => {
+    assert.ok(Number.isSafeInteger(offset), `rows from ${offset}`);
+    return await Promise.resolve({
       runs: ["a", "b"].map((id) => ({
         id,
         name: id + EVIL,
@@ -29,7 +30,8 @@ const RESULTS: Results = {
         single: true,
       })),
       count: 2,
-    }),
+    });
+  },
   has: (id) => Promise.resolve(id === "a" || id === "b"),
   read: (id) =>
     Promise.resolve(
@@ -71,6 +73,7 @@ Deno.test("every page has a policy that lets nothing in, and no text of a docume
       "/compare?a=a&b=b",
       "/runs/nothing",
       "/?q=%22%3E%3Cscript%3E",
+      "/?page=1e308",
     ]
   ) {
     const answer = await get(path);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { MAX_CONNECTIONS, READER_STALL_MS, WATCH_MS } from "../../serve/limits.ts";
 import { until } from "../../tests/util/mod.ts";
 import { serveHttp } from "./http_server.ts";
@@ -92,6 +93,9 @@ Deno.test("a reader that goes or takes nothing ends the body that it is sent", a
 
 Deno.test("a reader that takes nothing of a long page is cut off, and one that takes it slowly is not", async () => {
   const bytes = 64 << 20;
+  const warnings: string[] = [];
+  const warn = (warning: Error) => void warnings.push(warning.message);
+  process.on("warning", warn);
   const server = await serveHttp(
     HERE,
     null,
@@ -123,7 +127,10 @@ Deno.test("a reader that takes nothing of a long page is cut off, and one that t
     const got = await readUntil(silent, bytes, 0);
     assert.ok(got < bytes, `${got} bytes came to one that took none for ${performance.now() - begin} ms`);
     assert.ok(await taken >= 8 << 20, "the slow one");
+    // Such as of listeners that are left behind, one more each time that a reader is waited for.
+    assert.deepEqual(warnings, []);
   } finally {
+    process.off("warning", warn);
     await server.close();
   }
 });

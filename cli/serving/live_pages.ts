@@ -56,7 +56,7 @@ export async function openLivePages(
       // With the first event it is known which run it is.
       show();
       if (own !== null) note(`ipbench: this run: ${own.url}live/${live.state(0).id}`);
-      timer = setInterval(show, EVERY_MS / 2);
+      timer = setInterval(show, EVERY_MS);
     },
     partial: (document) => live.partial(document, Date.now()),
     line: (name, text) => live.line(name, text, Date.now()),

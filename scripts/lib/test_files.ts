@@ -33,7 +33,7 @@ const HEAVY = namesIn({
   package: "arm64|packages",
   plugins:
     "engine_process|forward_outage|https|iperf2|iperf3_peer|nfs|requests|requests_peers|run|stamp|target_words|tools|tools_check|threads|tutorial|wrappers",
-  report: "browser|serve|serve_crowd|serve_kinds",
+  report: "browser|serve|serve_crowd|serve_kinds|serve_live",
   run:
     "classes|clock|completions_shells|full_disk|lab_script|labs|limits|mesh|private_lab|raw|scale|search_bucket|" +
     "search_examples|service_filter|sweep_examples|sweep_resume|terminal_live|wrapper_examples",

@@ -1,4 +1,5 @@
 // Fills the pages of runs that go on. Runs in the browser as it is; every text goes in as text, never as HTML.
+// The browser may share its processors with the testers: nothing is drawn but what has changed and can be seen.
 
 const $ = (id) => document.getElementById(id);
 const MINUS = "–";
@@ -37,11 +38,27 @@ function fill(parent, items, make, update) {
   });
 }
 
+/** Sets the text of an element. Its text node stays: another one has to be laid out anew. */
 function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.firstChild === null) element.append(text);
+  else if (element.firstChild.data !== text) element.firstChild.data = text;
+}
+
+/** Sets a property, unless it is so: the browser takes anything that is set for a change. */
+function set(element, name, value) {
+  if (element[name] !== value) element[name] = value;
+}
+
+function setAttribute(element, name, text) {
+  if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
 const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
+
+/** Units of a curve's drawing from left to right, about as many as it has pixels. */
+const WIDE = 300;
+/** As in limits.ts: between two points of a curve, and how many it has, ten minutes of them. */
+const POINT_MS = 750, MAX_POINTS = 800;
 
 /** Curves of a class: what is drawn, from which part of a point, in which words. */
 const CURVES = [
@@ -62,7 +79,7 @@ function makeClass() {
     label.textContent = name;
     caption.append(label, document.createElement("b"));
     const drawing = svg("svg");
-    drawing.setAttribute("viewBox", "0 0 300 100");
+    drawing.setAttribute("viewBox", `0 0 ${WIDE} 100`);
     drawing.setAttribute("preserveAspectRatio", "none");
     drawing.setAttribute("role", "img");
     drawing.append(svg("polyline"));
@@ -74,24 +91,30 @@ function makeClass() {
 
 function updateClass(box, { name, points, now }) {
   setText(box.firstElementChild, name);
-  box.firstElementChild.hidden = name === "";
+  set(box.firstElementChild, "hidden", name === "");
+  const from = points.at(0)?.[0] ?? 0, last = points.at(-1)?.[0] ?? 1, to = Math.max(last, from + 10_000);
+  // Less than a pixel more is not to be seen.
+  const isDrawn = last - box.drawnMs < (to - from) / WIDE;
+  if (!isDrawn) box.drawnMs = last;
   [...box.lastElementChild.children].forEach((figure, i) => {
     const { part, before, text } = CURVES[i];
-    const known = points.filter((point) => point[part] !== null);
     const value = now === null ? null : now[part];
     const first = before === undefined || value === null || now[before] === null
       ? ""
       : `${text(now[before])}, `;
     setText(figure.querySelector("b"), value === null ? MINUS : first + text(value));
+    if (isDrawn) return;
+    const known = points.filter((point) => point[part] !== null);
     const most = Math.max(...known.map((point) => point[part]), 0);
-    const from = points.at(0)?.[0] ?? 0, to = Math.max(points.at(-1)?.[0] ?? 1, from + 10_000);
-    const place = ([at], y) => `${(300 * (at - from) / (to - from)).toFixed(1)},${y.toFixed(1)}`;
-    figure.querySelector("polyline").setAttribute(
+    const place = ([at], y) => `${(WIDE * (at - from) / (to - from)).toFixed(1)},${y.toFixed(1)}`;
+    setAttribute(
+      figure.querySelector("polyline"),
       "points",
       known.map((point) => place(point, most === 0 ? 98 : 98 - 94 * point[part] / most)).join(" "),
     );
     const range = known.length === 0 ? "nothing yet" : `highest ${text(most)}`;
-    figure.querySelector("svg").setAttribute(
+    setAttribute(
+      figure.querySelector("svg"),
       "aria-label",
       `${figure.querySelector("span").textContent}: ${range}`,
     );
@@ -112,6 +135,22 @@ function sumsOf(peers, atMs) {
 
 const HEADS = [...document.querySelectorAll("#peers th")].map((head) => head.textContent);
 
+/** Rows in view, or nearly so. Of a table that is longer than this the figures of others are filled in when they come there. */
+const seen = new Set();
+const FEW_ROWS = 50;
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) {
+      seen.add(target);
+      fillRow(target, target.peer);
+    } else seen.delete(target);
+  }
+}, { rootMargin: "50%" });
+/** Paper shows all rows. */
+addEventListener("beforeprint", () => {
+  for (const row of document.querySelectorAll("#peers tbody tr")) fillRow(row, row.peer);
+});
+
 function makeRow() {
   const row = document.createElement("tr");
   HEADS.forEach((name, i) => {
@@ -119,11 +158,20 @@ function makeRow() {
     cell.dataset.name = name;
     if (i > 1) cell.className = "n";
   });
+  watcher.observe(row);
   return row;
 }
 
-function updateRow(row, { role, name, class: of, phase, outcome, progress }) {
-  row.className = outcome;
+/** A row as a whole, so that its figures are of the time that stands in it. */
+function updateRow(row, peer) {
+  const { phase, outcome } = row.peer ?? {};
+  row.peer = peer;
+  const isDue = row.parentElement.rows.length <= FEW_ROWS || seen.has(row);
+  if (isDue || phase !== peer.phase || outcome !== peer.outcome) fillRow(row, peer);
+}
+
+function fillRow(row, { role, name, class: of, phase, outcome, progress }) {
+  set(row, "className", outcome);
   const p = progress, loss = p === null ? null : lossOf([p]);
   const dark = p !== null && p.darkNs > 0 && outcome === "" ? `, dark for ${duration(p.darkNs)}` : "";
   const known = (ns) => !p?.[ns] ? MINUS : duration(p[ns]);
@@ -152,12 +200,32 @@ function updateRow(row, { role, name, class: of, phase, outcome, progress }) {
 function follow(main) {
   const curves = new Map();
   const source = new EventSource(`/live/${main.dataset.run}/events`);
+  let latest = null;
   const add = (name, point) => {
     const points = curves.get(name) ?? [];
     curves.set(name, points);
-    if (points.length > 0 && point[0] - points.at(-1)[0] < 900) return;
+    if (points.length > 0 && point[0] - points.at(-1)[0] < 0.9 * POINT_MS) return;
     points.push(point);
-    if (points.length > 600) points.shift();
+    if (points.length > MAX_POINTS) points.shift();
+  };
+  /** The classes of a state, whose sums become points of their curves. */
+  const classesOf = ({ peers, atMs, ended }) => {
+    const testers = Map.groupBy(peers.filter(({ role }) => role === "client"), (peer) => peer.class);
+    return [...testers].map(([name, own]) => {
+      const now = sumsOf(own, atMs);
+      if (now !== null && ended === null) add(name, now);
+      return { name, now, points: curves.get(name) ?? [] };
+    });
+  };
+  const show = (state, classes) => {
+    // First what asks how the page is laid out, before anything changes that.
+    showConsole(state);
+    fill($("classes"), classes, makeClass, updateClass);
+    fill($("peers").tBodies[0], state.peers, makeRow, updateRow);
+    set($("more"), "hidden", state.more === 0);
+    setText($("more"), `and ${state.more} more, which are not shown`);
+    showNotes(state);
+    showTime(state);
   };
   source.onopen = () => $("offline").hidden = true;
   source.onerror = () =>
@@ -165,29 +233,32 @@ function follow(main) {
   source.onmessage = ({ data }) => {
     const state = JSON.parse(data);
     for (const [name, points] of Object.entries(state.curves ?? {})) curves.set(name, points);
-    const testers = state.peers.filter(({ role }) => role === "client");
-    const names = [...new Set(testers.map((peer) => peer.class))];
-    const classes = names.map((name) => {
-      const now = sumsOf(testers.filter((peer) => peer.class === name), state.atMs);
-      if (now !== null && state.ended === null) add(name, now);
-      return { name, now, points: curves.get(name) ?? [] };
-    });
-    fill($("classes"), classes, makeClass, updateClass);
-    fill($("peers").tBodies[0], state.peers, makeRow, updateRow);
-    $("more").hidden = state.more === 0;
-    setText($("more"), `and ${state.more} more, which are not shown`);
-    showNotes(state);
-    showConsole(state);
-    showTime(state);
+    latest = [state, classesOf(state)];
+    // Nobody looks at a page in the background, but its title says when the run has ended.
+    if (!document.hidden) show(...latest);
     if (state.ended !== null) {
       main.dataset.ended = "yes";
       source.close();
       showEnd(state);
     }
   };
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && latest !== null) show(...latest);
+  });
+}
+
+/** What lists have shown, by their ids. */
+const shown = new Map();
+
+function isNew(id, lines) {
+  const text = JSON.stringify(lines);
+  const isOther = shown.get(id) !== text;
+  shown.set(id, text);
+  return isOther;
 }
 
 function showNotes({ notes }) {
+  if (!isNew("notes", notes)) return;
   $("nothing").hidden = notes.length > 0;
   fill($("notes"), notes.toReversed(), () => document.createElement("li"), (item, { atMs, level, text }) => {
     item.className = level === "error" || level === "INVALID" ? "bad" : "";
@@ -197,7 +268,7 @@ function showNotes({ notes }) {
 
 /** The latest lines of attached consoles, the newest last and in view unless somebody has scrolled back. */
 function showConsole({ console: lines = [] }) {
-  if (lines.length === 0) return;
+  if (lines.length === 0 || !isNew("lines", lines)) return;
   $("console").hidden = false;
   const box = $("lines").parentElement;
   const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 4;
@@ -212,8 +283,8 @@ function showTime({ phase, beganMs, atMs, startMs, expectedMs, ended }) {
   setText($("phase"), phase);
   const ran = startMs === null || atMs < startMs ? null : atMs - startMs;
   const known = expectedMs !== null && expectedMs > 0 && ran !== null;
-  $("progress").hidden = !known || ended !== null;
-  if (known) $("progress").value = Math.min(1, ran / expectedMs);
+  set($("progress"), "hidden", !known || ended !== null);
+  if (known) set($("progress"), "value", Math.min(1, ran / expectedMs));
   setText(
     $("time"),
     known && ended === null
@@ -255,6 +326,7 @@ async function linkReport(id, place, tries) {
 
 /** The list of runs on the first page. */
 async function list(runs) {
+  if (document.hidden) return document.addEventListener("visibilitychange", () => list(runs), { once: true });
   try {
     const states = await (await fetch("/live.json")).json();
     fill(runs, states, () => {
