@@ -1,6 +1,6 @@
 /**
- * A history of 10,000 runs: how long a list and a check take with the built program, and how large the file is. Prints
- * Markdown, and fails when an aim is missed.
+ * A history of 10,000 runs: how long a list and a check take with the built program, when its pages first appear in Debian's Chromium
+ * (where that is installed), and how large the file is. Prints Markdown, and fails when an aim is missed.
  *
  *     deno run -A bench/history.ts [--runs 10000] [--repetitions 5] [--documents DIR]
  *
@@ -9,14 +9,17 @@
  *
  * @module
  */
+import { chromium } from "playwright-core";
 import { History, historyRun } from "../history/mod.ts";
 import { parseDocument } from "../results/document/parse.ts";
+import { CHROMIUM, CHROMIUM_FLAGS, hasChromium } from "../tests/fixtures/browser.ts";
 import { makeDocument } from "../tests/fixtures/documents.ts";
-import { programCommand, seededNormal } from "../tests/util/mod.ts";
+import { freePort, programCommand, seededNormal, until } from "../tests/util/mod.ts";
+import { median } from "./figures.ts";
 import { option } from "./option.ts";
 
 /** Aims, for 10,000 runs. */
-const LIST_MS = 300, CHECK_MS = 2_000, FILE_MB = 200;
+const LIST_MS = 300, CHECK_MS = 2_000, FILE_MB = 200, PAINT_MS = 1_000;
 /** Series that the runs are of: loads of a sweep, sizes. */
 const SERIES = 100;
 /** Documents that are simulated in full; the others have their figures. */
@@ -91,6 +94,49 @@ async function time(...args: string[]): Promise<number> {
   return all.sort((a, b) => a - b)[repetitions >> 1]!;
 }
 
+/** When pages of `ipbench serve` first appear, from the click on, in ms: the middle of so many times each. */
+async function paints(): Promise<[what: string, ms: number][]> {
+  const { path: program, args } = programCommand("ipbench");
+  const port = String(freePort());
+  await using server = new Deno.Command(program, {
+    args: [...args, "serve", "--listen", port, "--history", path],
+    env: { XDG_RUNTIME_DIR: folder },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const url = `http://127.0.0.1:${port}/`;
+  const textOf = (address: string) => fetch(address).then((answer) => answer.text(), () => "");
+  const first = await until("pages", 60_000, async () => (await textOf(url)) || undefined);
+  const run = /href="\/(runs\/[^"]+)"/.exec(first)![1]!;
+  const series = /href="\/(series\/[^"]+)"/.exec(await textOf(`${url}series`))![1]!;
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+  try {
+    const found: [string, number][] = [];
+    for (const [what, address] of [["the list", ""], ["a series", series], ["a run", run]] as const) {
+      for (const width of [1280, 390]) {
+        const all: number[] = [];
+        for (let n = 0; n < repetitions; n++) {
+          const page = await browser.newPage({ viewport: { width, height: 900 } });
+          await page.goto(url + address);
+          all.push(
+            await until(
+              "the first paint",
+              60_000,
+              () => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime),
+            ),
+          );
+          await page.close();
+        }
+        found.push([`first paint of ${what} at ${width} pixels`, median(all)]);
+      }
+    }
+    return found;
+  } finally {
+    await browser.close();
+    server.kill("SIGTERM");
+  }
+}
+
 const folder = await Deno.makeTempDir({ prefix: "ipbench-bench-" });
 const path = `${folder}/history.sqlite`;
 let failed = false;
@@ -102,6 +148,9 @@ try {
     ["history list", await time("list"), "ms", LIST_MS],
     ["history series", await time("series"), "ms", null],
     ["history check", await time("check"), "ms", CHECK_MS],
+    ...(hasChromium() ? await paints() : []).map(([what, ms]) =>
+      [what, ms, "ms", PAINT_MS] as (typeof lines)[0]
+    ),
     ["size of the file", (await Deno.stat(path)).size / 1e6, "MB", FILE_MB],
   ];
   console.log(

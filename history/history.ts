@@ -13,6 +13,7 @@ import {
   type Ack,
   conditions,
   likeText,
+  loadOf,
   type Row,
   type RunEntry,
   type RunFilter,
@@ -178,6 +179,12 @@ export class History implements Disposable {
       ...[`${likeText(filter.id ?? "")}%`, filter.test ?? null, filter.test ?? null],
     );
     return rows.map(seriesOf);
+  }
+
+  /** The load of each series, by its number. */
+  loads(): Map<string, Pick<SeriesEntry, "loadBps" | "load">> {
+    const rows = this.#all("SELECT id, load_bps, load FROM series");
+    return new Map(rows.map((row) => [String(row["id"]), loadOf(row)]));
   }
 
   /**

@@ -151,6 +151,13 @@ export function runOf(row: Row): Omit<RunEntry, "series"> {
   };
 }
 
+export function loadOf(row: Row): Pick<SeriesEntry, "loadBps" | "load"> {
+  return {
+    load: JSON.parse(text(row, "load")),
+    loadBps: row["load_bps"] === null ? null : Number(row["load_bps"]),
+  };
+}
+
 export function seriesOf(row: Row): SeriesEntry {
   const json = <T>(name: string): T => JSON.parse(text(row, name));
   return {
@@ -160,8 +167,7 @@ export function seriesOf(row: Row): SeriesEntry {
     test: text(row, "test"),
     class: optional(row, "class"),
     args: json("args"),
-    load: json("load"),
-    loadBps: row["load_bps"] === null ? null : Number(row["load_bps"]),
+    ...loadOf(row),
     testers: json<Machine[]>("testers"),
     targets: json<Machine[]>("targets"),
     runs: Number(row["runs"]),

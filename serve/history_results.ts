@@ -7,9 +7,11 @@
 import {
   History,
   HistoryError,
+  loadText,
   type MetricInfo,
   OBSERVATIONS,
   observationsOf,
+  type RunEntry,
   type SeriesEntry,
   type SeriesRun,
   testText,
@@ -51,6 +53,16 @@ function answerOf(metrics: readonly MetricInfo[]): MetricInfo | null {
   return metrics[0] ?? null;
 }
 
+/** Runs and what they are called: their tests, with the load where there is one alone. */
+function named(history: History, runs: RunEntry[]): [string, RunEntry][] {
+  const loads = history.loads();
+  return runs.map((run) => {
+    const load = run.series.length === 1 ? loads.get(run.series[0]!) : undefined;
+    const parts = [testText(run), load === undefined ? "" : loadText(load)];
+    return [parts.filter((part) => part !== "").join(", "), run];
+  });
+}
+
 /** See the module. The file is opened for each question, so that it may come later, or be replaced. */
 export class HistoryResults implements Results {
   readonly title = "History";
@@ -68,9 +80,9 @@ export class HistoryResults implements Results {
     const text = all.length === 0 ? undefined : all.join(" ");
     return this.#ask({ runs: [], count: 0 }, (history) => ({
       count: history.count({ text, labels: others }),
-      runs: history.list({ text, labels: others, limit, offset }).map((run) => ({
+      runs: named(history, history.list({ text, labels: others, limit, offset })).map(([name, run]) => ({
         id: run.id,
-        name: testText(run),
+        name,
         started: run.started,
         verdict: run.verdict,
         labels: {

@@ -101,9 +101,13 @@ Deno.test("of a long series the latest runs are drawn, all are listed, and chang
   }
 });
 
-Deno.test("runs are found by labels, commits and words", async () => {
+Deno.test("runs are found by labels, commits and words, and told apart by load and time", async () => {
   using folder = TemporaryFolder.make();
   const get = serving(folder);
+  const { text } = await get("/");
+  assert.match(text, /href="\/runs\/00000003">latency, 100 Mbit\/s by 2 testers<\/a>/);
+  const boxes = [...text.matchAll(/name="a"[^>]*aria-label="([^"]*)"/g)].map(([, label]) => label);
+  assert.equal(new Set(boxes).size, RUNS, "each box has a name of its own");
   const count = async (q: string) => {
     const { text } = await get(`/?${new URLSearchParams({ q })}`);
     return Number(/(\d+) runs?\./.exec(text)![1]);

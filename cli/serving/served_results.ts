@@ -17,6 +17,9 @@ interface Listed extends ListedRun, Pick<DocumentFacts, "kind"> {
   path: string;
 }
 
+/** Files that are looked into at the same time. */
+const AT_ONCE = 32;
+
 /** See the module. Only what was listed can be read: an address holds a run's number and never a path. */
 export class FolderResults implements Results {
   /** Beginnings that have been read, by path, size and time. */
@@ -41,12 +44,18 @@ export class FolderResults implements Results {
 
   async #look(): Promise<Listed[]> {
     const found = new Map<string, Listed>();
+    let heads: Promise<Listed | null>[] = [];
+    const take = async () => {
+      for (const listed of await Promise.all(heads)) if (listed !== null) found.set(listed.id, listed);
+      heads = [];
+    };
     let lookedAt = 0;
     for await (const { file, label } of documentFiles(this.paths)) {
       if (found.size >= MAX_LISTED || ++lookedAt > MAX_LOOKED_AT) break;
-      const listed = await this.#headOf(file, label);
-      if (listed !== null) found.set(listed.id, listed);
+      heads.push(this.#headOf(file, label));
+      if (heads.length === AT_ONCE) await take();
     }
+    await take();
     this.#listed = found;
     return [...found.values()].sort((a, b) => a.started < b.started ? 1 : a.started > b.started ? -1 : 0);
   }

@@ -37,6 +37,7 @@ nav a{display:block;padding:.65rem .5rem;color:var(--muted);text-decoration:none
 nav a:hover,nav a:focus{color:var(--ink)}
 a{color:var(--link)}
 :focus-visible{outline:2px solid var(--c1);outline-offset:2px;border-radius:4px}
+nav a:focus-visible{outline-offset:-2px}
 section{margin:2.25rem 0}
 h2{font-size:1.2rem;margin:0 0 .85rem;letter-spacing:-.005em}
 h3{font-size:1rem;margin:0 0 .25rem;overflow-wrap:anywhere}

@@ -82,8 +82,8 @@ function resultsSection({ title, runs, count }: Listing, query: URLSearchParams,
         `
       )
     }</span>`,
-    single && choice("a", id, name),
-    single && choice("b", id, name),
+    single && choice("a", id, `${name}, ${formatDate(started)}`),
+    single && choice("b", id, `${name}, ${formatDate(started)}`),
   ]);
   const comparable = runs.some(({ single }) => single);
   return html`

@@ -174,7 +174,7 @@ export function seriesPage(shown: ShownSeries, query: URLSearchParams): string {
                 formatDate(run.started),
                 value === undefined ? "–" : figureText(metric!, value),
                 html`<span class="tag ${run.verdict}">${run.verdict}</span>`,
-                [`${commitText(run)} `, labelLinks(run.labels), run.note],
+                html`<span>${commitText(run)} ${labelLinks(run.labels)} ${run.note}</span>`,
                 ...comparable ? [choice("a", run.id, run.id), choice("b", run.id, run.id)] : [],
               ];
             }),

@@ -9,7 +9,7 @@ export const STYLE = `
 .runs{list-style:none;margin:0;padding:0;display:grid;gap:.5rem}
 .runs li{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.6rem .9rem;overflow-wrap:anywhere}
 .search{display:flex;flex-wrap:wrap;gap:.5rem;align-items:end;margin:0 0 .75rem}
-input:not([type]),button,select{max-width:100%;font:inherit;color:inherit;background:var(--card);border:1px solid var(--axis);border-radius:8px;padding:.3rem .7rem}
+input:not([type]),button,select{max-width:100%;font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--axis);border-radius:8px;padding:.3rem .7rem}
 button{cursor:pointer}input[type=checkbox]{width:1.25rem;height:1.25rem;margin:0;accent-color:var(--c1)}
 progress{width:100%;height:.6rem;accent-color:var(--c1)}
 .brand a{color:inherit}
