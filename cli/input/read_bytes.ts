@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { MAX_CONFIG_BYTES } from "../../config/limits.ts";
 
 /**
@@ -30,13 +31,7 @@ async function readLimited(stream: ReadableStream<Uint8Array>): Promise<Uint8Arr
     size += chunk.length;
     if (size > MAX_CONFIG_BYTES) break;
   }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return Buffer.concat(chunks);
 }
 
 /** Why a file could not be read or written, in words. */
