@@ -230,7 +230,8 @@ Deno.test({
 
 /** Runs against a reflector in Python through the relay, the tester's clock said to be right to 20 µs. */
 async function synchronized(
-  claim: { error_ns: number; shift_ns: number; synced?: boolean },
+  claim: { error_ns: number; shift_ns: number; synced?: boolean; step?: [number, number] },
+  [forward_ms, backward_ms] = [FORWARD_MS, BACKWARD_MS],
 ): Promise<ClientResult> {
   const folder = await Deno.makeTempDir({ prefix: "ipbench-one-way-" });
   try {
@@ -241,8 +242,8 @@ async function synchronized(
     await using tester = await TestDaemon.start({ env });
     await using reflector = await PythonPeer.reflector("127.0.0.1", { synced: true, ...claim });
     await using relay = await PythonPeer.relay("127.0.0.1", ["127.0.0.1", reflector.port], {
-      forward_ms: FORWARD_MS,
-      backward_ms: BACKWARD_MS,
+      forward_ms,
+      backward_ms,
       far_shift_ns: claim.shift_ns,
     });
     const { document, stderr } = await runConfig({
@@ -295,6 +296,13 @@ Deno.test({
     assert.deepEqual([latency?.forward, latency?.backward], [null, null]);
     assert.match(one_way?.forward?.reason ?? "", /below nothing/);
     assert.match(one_way?.backward?.reason ?? "", /below nothing/);
+  });
+  await t.step("stepped by 10 ms in the middle, which is less than any delay", async () => {
+    const claim = { error_ns: 100_000, shift_ns: 0 };
+    const stepOf = ({ reasons }: ClientResult) => reasons?.find(({ code }) => code === "clock-step")?.text;
+    const text = stepOf(await synchronized({ ...claim, step: [200, 10_000_000] }, [50, 40])) ?? "no reason";
+    assert.ok(Math.abs(Number(/moved by ([\d.]+) ms/.exec(text)?.[1]) - 10) < 1, text);
+    assert.equal(stepOf(await synchronized(claim, [50, 40])), undefined);
   });
   await t.step("not synchronized", async () => {
     const { one_way } = await synchronized({ error_ns: 10_000, shift_ns: 0, synced: false });

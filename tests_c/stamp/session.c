@@ -143,6 +143,7 @@ static void record_ways(struct stamp_session *s, uint64_t number, int64_t forwar
 
 	ipb_oneway_record(&s->forward, forward);
 	ipb_oneway_record(&s->backward, backward);
+	stamp_steps_add(&s->steps, forward, backward);
 	if (last->known && number == last->number + s->config->flows) {
 		jitter(&s->forward_jitter, forward - last->forward);
 		jitter(&s->backward_jitter, backward - last->backward);
@@ -248,6 +249,9 @@ void stamp_judge(struct stamp_session *s)
 	if (s->implausible > 0)
 		ipb_engine_reason(e, 0, "stamp-turnaround", "%llu answers say that the reflector had their packet for longer than the "
 		                  "round trip, or for less than nothing: their time there was not subtracted", (unsigned long long)s->implausible);
+	if (s->unsynchronized == 0 && (uint64_t)llabs(s->steps.moved_ns) > e->config.limits.clock_step_ns)
+		ipb_engine_reason(e, 0, "clock-step", "the reflector's clock was moved by %.3f ms during the run: so much longer were all "
+		                  "packets on one way, and so much shorter on the other", (double)s->steps.moved_ns / 1e6);
 	if (s->zero_ssid > 0 && s->settings.zero_ssid_ends)
 		ipb_engine_reason(e, 1, "stamp-zero-ssid", "the reflector does not know session identifiers, and zero_ssid=end was asked for");
 	if (s->heard.integrity + s->heard.forged > 0)

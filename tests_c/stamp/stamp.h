@@ -14,9 +14,9 @@
 #include "ipb_hist.h"
 #include "ipb_layers.h"
 #include "ipb_oneway.h"
-#include "ipb_sync.h"
 #include "ipb_stamp.h"
 #include "ipb_sync.h"
+#include "steps.h"
 
 #define STAMP_ECHO_RING (1u << 20) /* packets whose time is remembered, to be held against what comes back */
 #define STAMP_PROBE_TRIES 3
@@ -76,6 +76,7 @@ struct stamp_session {
 	struct ipb_oneway forward, backward;
 	struct stamp_jitter forward_jitter, backward_jitter;
 	struct stamp_last *last;     /* one a flow */
+	struct stamp_steps steps;
 	struct stamp_far far[IPB_LAYERS_PENDING];
 	struct ipb_hist turnaround;
 	struct ipb_stamp_heard heard;

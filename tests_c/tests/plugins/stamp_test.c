@@ -1,4 +1,4 @@
-/* link: stamp/directions.o */
+/* link: stamp/directions.o stamp/steps.o */
 /* STAMP's times, error estimates, HMACs and TLVs, and the ways on which packets are lost.  SPDX-License-Identifier: MIT */
 #include "unit.h"
 
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../stamp/directions.h"
+#include "../../stamp/steps.h"
 #include "ipb_bytes.h"
 #include "ipb_hmac.h"
 #include "ipb_rng.h"
@@ -322,9 +323,38 @@ static void sessions_are_bounded(void **state)
 	ipb_stamp_reflector_close(&r);
 }
 
+/* 1,000 packets of 40 and 30 ms, up to 2 ms longer by chance; from the 500th on the far clock is ahead by so much, and the ways
+ * are longer by so much. */
+static int64_t stepped(int64_t clock_ns, int64_t forward_ns, int64_t backward_ns)
+{
+	struct stamp_steps s = { 0 };
+	struct ipb_rng r;
+
+	ipb_rng_seed(&r, 7);
+	for (uint32_t i = 0; i < 1000; i++) {
+		const int64_t jitter = (int64_t)(2e6 * ipb_rng_unit(&r)), other = (int64_t)(2e6 * ipb_rng_unit(&r)), after = i >= 500;
+		stamp_steps_add(&s, 40000000 + jitter + after * (clock_ns + forward_ns), 30000000 + other + after * (backward_ns - clock_ns));
+	}
+	return s.moved_ns;
+}
+
+static void steps_are_told_from_paths(void **state)
+{
+	(void)state;
+	assert_in_range(llabs(stepped(10000000, 0, 0) - 10000000), 0, 200000);
+	assert_in_range(llabs(stepped(-10000000, 0, 0) + 10000000), 0, 200000);
+	assert_in_range(llabs(stepped(3600000000000, 0, 0) - 3600000000000), 0, 200000);
+	/* By chance the least delays change a little. */
+	assert_in_range(llabs(stepped(0, 0, 0)), 0, 300000);
+	assert_in_range(llabs(stepped(0, 10000000, 0)), 0, 300000);
+	assert_in_range(llabs(stepped(0, 10000000, 10000000)), 0, 300000);
+	assert_in_range(llabs(stepped(0, 10000000, -5000000)), 0, 300000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(steps_are_told_from_paths),
 		cmocka_unit_test(ntp_times),
 		cmocka_unit_test(ptp_times),
 		cmocka_unit_test(error_estimates),
