@@ -1,9 +1,13 @@
-/** Packets that the machine under test rejects by nftables, with each kind of ICMP error that it knows: each costs itself. */
+/**
+ * Packets that the machine under test rejects by nftables, with each kind of ICMP error that it knows: each costs itself. And errors
+ * that a stranger forges about packets that are answered: they cost nothing.
+ */
 import assert from "node:assert/strict";
 import { drive, drivenRow } from "../fixtures/driven.ts";
 import { FaultyEcho } from "../fixtures/peers/faulty_echo.ts";
 import { Veth } from "../fixtures/network/veth.ts";
-import { hasNamespaces, isInstalled } from "../util/mod.ts";
+import { firstLine } from "../fixtures/first_line.ts";
+import { hasNamespaces, isInstalled, kill, projectRoot } from "../util/mod.ts";
 
 interface Result {
   counts: { sent: number; ok: number; lost: number };
@@ -106,3 +110,42 @@ Deno.test(
     }
   },
 );
+
+Deno.test({
+  name: "an ICMP error forged about each datagram costs none that is answered (root, python3)",
+  ignore: !hasNamespaces() || !isInstalled("python3"),
+}, async (t) => {
+  const echo = await FaultyEcho.start(["--ip", "127.0.0.1", "--every", "0"]);
+  try {
+    for (
+      const [plugin, args] of [["latency", ARGS], [
+        "rr",
+        "proto=udp,rate=200,duration=0.4,connections=4",
+      ]] as const
+    ) {
+      await t.step(plugin, async () => {
+        const forger = new Deno.Command("python3", {
+          args: [`${projectRoot()}/tests/fixtures/witness/icmp_forger.py`, String(echo.port)],
+          stdin: "piped",
+          stdout: "piped",
+        }).spawn();
+        try {
+          const [first, rest] = forger.stdout.tee();
+          const text = new Response(rest).text();
+          assert.equal(await firstLine({ stdout: first } as Deno.ChildProcess), "ready");
+          const child = drive({ plugin, target: "127.0.0.1", port: echo.port, args });
+          const { counts } = (await drivenRow<Result>(child)).result;
+          await forger.stdin.close();
+          const [, forged] = (await text).trim().split("\n");
+          assert.ok(Number(forged) >= counts.sent, `${forged} were forged, ${counts.sent} sent`);
+          assert.deepEqual([counts.ok, counts.lost], [counts.sent, 0]);
+          assert.ok(counts.sent > 0);
+        } finally {
+          kill(forger.pid, "SIGKILL");
+        }
+      });
+    }
+  } finally {
+    await echo.end();
+  }
+});

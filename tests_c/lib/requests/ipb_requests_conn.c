@@ -17,6 +17,7 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 #define EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define UDP_TRIES 4 /* sends of a datagram: an ICMP error about an earlier one makes the next call fail */
 #define HOLD_NS 1000000u /* a closed loop that cannot connect tries so often */
 
 void ipb_req_fail(struct ipb_requests *r, const char *code, const char *format, ...)
@@ -118,6 +119,17 @@ void ipb_req_conn_lose(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t 
 	r->slots[slot].answered = 0;
 	ipb_req_lost(r, &r->slots[slot], why);
 	ipb_req_freed(r, slot);
+}
+
+/* UDP: an ICMP error, which anybody may have sent, about a request that may be answered all the same. It counts if that is not. */
+void ipb_req_conn_rejected(struct ipb_requests *r, struct ipb_req_conn *k, int error)
+{
+	uint32_t slot = k->head;
+
+	while (slot != k->to_send && r->slots[slot].rejected > 0)
+		slot = r->slots[slot].next;
+	if (slot != k->to_send)
+		r->slots[slot].rejected = (uint8_t)(ipb_req_kind_of(r, error) + 1);
 }
 
 /* A connection is gone, and with it all that was out on it. */
@@ -229,6 +241,7 @@ static int flush(struct ipb_requests *r, uint32_t c)
 	struct ipb_req_conn *k = &r->conns[c];
 	const uint32_t size = r->config.request_size;
 	const uint8_t *bytes = r->config.request;
+	int tries = 0;
 
 	while (k->to_send != IPB_REQ_NONE) {
 		struct ipb_req_slot *s = &r->slots[k->to_send];
@@ -244,6 +257,10 @@ static int flush(struct ipb_requests *r, uint32_t c)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN || (r->config.udp && errno == ENOBUFS)))
 			return 0;
+		if (n < 0 && r->config.udp && ++tries < UDP_TRIES) {
+			ipb_req_conn_rejected(r, k, errno);
+			continue;
+		}
 		if (n < 0) {
 			enum ipb_req_failure why = ipb_req_kind_of(r, errno);
 			if (r->config.udp)
@@ -262,6 +279,7 @@ static int flush(struct ipb_requests *r, uint32_t c)
 		if (k->offset < size)
 			continue;
 		k->offset = 0;
+		tries = 0;
 		k->to_send = s->next;
 		s->written = 1;
 		if (r->config.no_response) {
@@ -296,7 +314,7 @@ int ipb_req_begin(struct ipb_requests *r, uint32_t slot, uint64_t due_ns, int qu
 	s->start_ns = ipb_req_tick(r);
 	s->number++;
 	s->busy = 1;
-	s->written = s->answered = 0;
+	s->written = s->answered = s->rejected = 0;
 	append(r, k, slot);
 	ipb_req_started(r, s, queued ? s->start_ns : due_ns);
 	if (k->state != IPB_REQ_DOWN)
@@ -365,6 +383,11 @@ void ipb_req_event(struct ipb_requests *r, uint32_t c, uint32_t events)
 		ipb_req_conn_receive(r, c, events);
 }
 
+static enum ipb_req_failure why_lost(const struct ipb_req_slot *s)
+{
+	return s->rejected > 0 ? (enum ipb_req_failure)(s->rejected - 1) : IPB_REQ_TIMED_OUT;
+}
+
 void ipb_req_sweep(struct ipb_requests *r, uint32_t count)
 {
 	const uint64_t most_ns = r->config.drain_ns + r->config.late_ns;
@@ -375,7 +398,7 @@ void ipb_req_sweep(struct ipb_requests *r, uint32_t count)
 		while (k->head != IPB_REQ_NONE && r->now_ns > r->slots[k->head].start_ns &&
 		       r->now_ns - r->slots[k->head].start_ns > most_ns) {
 			if (r->config.udp)
-				ipb_req_conn_lose(r, k, k->head, IPB_REQ_TIMED_OUT);
+				ipb_req_conn_lose(r, k, k->head, why_lost(&r->slots[k->head]));
 			else
 				ipb_req_conn_fail(r, c, IPB_REQ_TIMED_OUT);
 		}

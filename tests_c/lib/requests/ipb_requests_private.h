@@ -18,6 +18,7 @@ struct ipb_req_slot {
 	uint32_t next;
 	uint32_t number;    /* UDP: of the request that is out, or was */
 	uint8_t busy, written, answered;
+	uint8_t rejected;   /* UDP: an ICMP error came that may be about it, of this kind, counted from 1 */
 };
 
 struct ipb_req_conn {
@@ -122,6 +123,7 @@ void ipb_req_conn_close(struct ipb_requests *r, uint32_t c, int abort);
 void ipb_req_conn_take_out(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot);
 /* One request is lost; the connection is gone, and with it all that was out on it; the oldest request has its response. */
 void ipb_req_conn_lose(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot, enum ipb_req_failure why);
+void ipb_req_conn_rejected(struct ipb_requests *r, struct ipb_req_conn *k, int error);
 void ipb_req_conn_fail(struct ipb_requests *r, uint32_t c, enum ipb_req_failure why);
 void ipb_req_conn_finish(struct ipb_requests *r, uint32_t c, int corrupt, int last);
 enum ipb_req_failure ipb_req_kind_of(struct ipb_requests *r, int error);

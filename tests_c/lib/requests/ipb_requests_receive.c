@@ -99,8 +99,7 @@ void ipb_req_conn_receive(struct ipb_requests *r, uint32_t c, uint32_t events)
 			return;
 		ipb_req_tick(r);
 		if (n < 0 && udp) {
-			if (k->head != IPB_REQ_NONE)
-				ipb_req_conn_lose(r, k, k->head, ipb_req_kind_of(r, errno));
+			ipb_req_conn_rejected(r, k, errno);
 			continue;
 		}
 		if (n < 0) {
