@@ -54,6 +54,13 @@ export function refusal(request: Request, { token, names, tls }: GuardOptions): 
       `this server is not called ${host.slice(0, 100)}: start it with --name to allow that\n`,
     );
   }
+  // Pictures and frames of a page of somebody else cannot show anything of this server, but would have it work while tests run.
+  if (
+    request.headers.get("sec-fetch-site") === "cross-site" &&
+    request.headers.get("sec-fetch-dest") !== "document"
+  ) {
+    return plain(403, "pages of others may link here, and nothing else\n");
+  }
   if (token === null) return null;
   const url = new URL(request.url);
   const given = url.searchParams.get("token");
@@ -62,7 +69,8 @@ export function refusal(request: Request, { token, names, tls }: GuardOptions): 
     url.searchParams.delete("token");
     const secure = tls ? "; Secure" : "";
     return plain(303, "", {
-      location: url.pathname + url.search,
+      // What begins with two slashes would be the name of another server.
+      location: url.pathname.replace(/^\/+/, "/") + url.search,
       "set-cookie": `${COOKIE}=${token}; Path=/; HttpOnly; SameSite=Strict${secure}`,
     });
   }

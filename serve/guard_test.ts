@@ -29,6 +29,17 @@ Deno.test("over HTTP/2, where there is no header Host, the name is in the addres
   assert.equal(status("https://evil.example/"), 421);
 });
 
+Deno.test("pages of others may link here, and have no work done for a picture or a frame", () => {
+  const status = (site: string, dest: string) =>
+    ask("127.0.0.1", { headers: { "sec-fetch-site": site, "sec-fetch-dest": dest } })?.status ?? null;
+  assert.equal(status("cross-site", "document"), null);
+  assert.equal(status("same-origin", "empty"), null);
+  assert.equal(status("none", "document"), null);
+  for (const dest of ["image", "iframe", "script", "empty"]) {
+    assert.equal(status("cross-site", dest), 403, dest);
+  }
+});
+
 Deno.test("pages are read and nothing else", () => {
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
     assert.equal(ask("127.0.0.1", { method })?.status, 405, method);
@@ -42,6 +53,8 @@ Deno.test("a token comes as a link once, then as a cookie, or as a header", () =
   assert.equal(ask("127.0.0.1", { token, path: "/?token=wrong" })?.status, 401);
   const sent = ask("127.0.0.1", { token, path: `/live/a?x=1&token=${TOKEN}` })!;
   assert.deepEqual([sent.status, sent.headers.get("location")], [303, "/live/a?x=1"]);
+  const away = ask("127.0.0.1", { token, path: `//evil.example/?token=${TOKEN}` })!;
+  assert.equal(away.headers.get("location"), "/evil.example/");
   const cookie = sent.headers.get("set-cookie")!;
   assert.match(cookie, /; HttpOnly; SameSite=Strict$/);
   assert.equal(ask("127.0.0.1", { token, headers: { cookie: `a=b; ${cookie.split(";")[0]}` } }), null);
