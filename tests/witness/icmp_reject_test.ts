@@ -137,8 +137,8 @@ Deno.test({
           const { counts } = (await drivenRow<Result>(child)).result;
           await forger.stdin.close();
           const [, forged] = (await text).trim().split("\n");
-          assert.ok(Number(forged) >= counts.sent, `${forged} were forged, ${counts.sent} sent`);
-          assert.deepEqual([counts.ok, counts.lost], [counts.sent, 0]);
+          assert.ok(Number(forged) > 0, forged);
+          assert.deepEqual([counts.ok, counts.lost], [counts.sent, 0], JSON.stringify(counts));
           assert.ok(counts.sent > 0);
         } finally {
           kill(forger.pid, "SIGKILL");
