@@ -206,9 +206,28 @@ void ipb_header_renumber(const struct ipb_header *h, uint8_t *packets, size_t st
 	}
 }
 
+/* memcmp, whose masked vectors for few bytes (glibc's, with AVX-512) took an AMD EPYC a twentieth of the time in which a frame of 64
+ * bytes goes there and back. */
+static int are_same(const uint8_t *a, const uint8_t *b, uint32_t size)
+{
+	uint64_t x, y, differ = 0;
+
+	if (size > 64)
+		return memcmp(a, b, size) == 0;
+	for (uint32_t i = 0; size < 8 && i < size; i++)
+		differ |= a[i] ^ b[i];
+	for (uint32_t i = 0; size >= 8 && i < size; i += 8) {
+		const uint32_t at = i + 8 <= size ? i : size - 8; /* the last word begins in the one before */
+		memcpy(&x, a + at, 8);
+		memcpy(&y, b + at, 8);
+		differ |= x ^ y;
+	}
+	return differ == 0;
+}
+
 static int pattern_holds(const struct ipb_header *h, const uint8_t *packet, uint32_t from, uint32_t size)
 {
-	return size <= from || (size <= h->largest && memcmp(packet + from, h->pattern + from, size - from) == 0);
+	return size <= from || (size <= h->largest && are_same(packet + from, h->pattern + from, size - from));
 }
 
 /* What is behind a packet of that size is none of it, where frames may be padded. */
