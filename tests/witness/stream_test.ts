@@ -224,6 +224,7 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
         1e-6,
         "loss",
       );
+      assert.equal(result.metrics.find(({ name }) => name === "loss")!.weight, counts!.sent);
     } finally {
       link.unshape();
     }
