@@ -5,7 +5,10 @@
  * `--warmup` seconds to come to rest. Prints Markdown; fails when the middle ratio of the p99s is above the aim and the first
  * quartile above 1. Needs `dist/`; nothing else should run on the machine.
  *
- *     deno run -A bench/page.ts [--pairs 20] [--seconds 5] [--warmup 3] [--testers 2] [--readers 1] [--with chromium|events] [--bps 1M]
+ *     deno run -A bench/page.ts [--pairs 20] [--seconds 5] [--warmup 3] [--testers 2] [--readers 1] [--with chromium|events] [--bps 1M] [--apart 1]
+ *
+ * With --apart the testers have processor 0 for themselves, and everything else processor 1, as where controller and browser
+ * are on a machine of their own.
  *
  * @module
  */
@@ -14,6 +17,7 @@ import { parseDocument } from "../results/document/parse.ts";
 import { CHROMIUM, CHROMIUM_FLAGS } from "../tests/fixtures/browser.ts";
 import { EchoProcess } from "../tests/fixtures/peers/echo_process.ts";
 import { freePort, programCommand, TestDaemon } from "../tests/util/mod.ts";
+import { run } from "./command.ts";
 import { median, quartiles } from "./figures.ts";
 import { option } from "./option.ts";
 
@@ -27,6 +31,7 @@ const testers = Number(option("testers", "2"));
 const readers = Number(option("readers", "1"));
 const reader = option("with", "chromium");
 const bps = option("bps", "1M");
+const apart = option("apart", "") !== "";
 
 /** Lateness of the testers in one run, in ns: of several the worst. */
 interface Lateness {
@@ -43,9 +48,11 @@ type Read = (address: string, n: number, ended: Promise<unknown>) => Promise<num
 await using stack = new AsyncDisposableStack();
 const folder = await Deno.makeTempDir({ prefix: "ipbench-bench-" });
 stack.defer(() => Deno.remove(folder, { recursive: true }));
+if (apart) await run("taskset", "-a", "-p", "-c", "1", String(Deno.pid));
 const echo = stack.use(await EchoProcess.start());
+const wrap = apart ? ["taskset", "-c", "0"] : [];
 const daemons = await Promise.all(
-  Array.from({ length: testers }, async () => stack.use(await TestDaemon.start())),
+  Array.from({ length: testers }, async () => stack.use(await TestDaemon.start({ wrap }))),
 );
 const read: Read = reader === "events" ? readEvents : await pageReader(stack);
 
