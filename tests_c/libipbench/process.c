@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ipb_bytes.h"
 #include "ipb_clock.h"
 #include "libipbench.h"
 
@@ -136,24 +137,15 @@ void ipbench_host_go(struct ipbench_host_start *s, int64_t at_ns)
 	syscall(SYS_futex, &s->armed, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-static uint64_t big_endian(const uint8_t *bytes, int count)
-{
-	uint64_t value = 0;
-
-	for (int i = 0; i < count; i++)
-		value = value << 8 | bytes[i];
-	return value;
-}
-
 /* Does what a message asks that calls start, when it is one and all there. */
 static void go_as_told(const uint8_t *message, uint64_t size, struct ipbench_host_start *armed)
 {
-	if (size < IPBENCH_HOST_PREFIX_BYTES || big_endian(message, 4) != IPBENCH_HOST_START_MAGIC)
+	if (size < IPBENCH_HOST_PREFIX_BYTES || ipb_get_be(message, 4) != IPBENCH_HOST_START_MAGIC)
 		return;
-	const uint64_t body = IPBENCH_HOST_PREFIX_BYTES + big_endian(message + 4, 4);
+	const uint64_t body = IPBENCH_HOST_PREFIX_BYTES + ipb_get_be(message + 4, 4);
 
-	if (big_endian(message + 8, 4) == sizeof armed->at_ns && body + sizeof armed->at_ns <= size)
-		ipbench_host_go(armed, (int64_t)big_endian(message + body, sizeof armed->at_ns));
+	if (ipb_get_be(message + 8, 4) == sizeof armed->at_ns && body + sizeof armed->at_ns <= size)
+		ipbench_host_go(armed, (int64_t)ipb_get_be(message + body, 8));
 }
 
 int64_t ipbench_host_read(int fd, void *buffer, uint64_t size, struct ipbench_host_start *armed)

@@ -1,12 +1,9 @@
 /* The connections of the requests' core.  SPDX-License-Identifier: MIT */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -18,7 +15,6 @@
 #endif
 #define EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 #define UDP_TRIES 4 /* sends of a datagram: an ICMP error about an earlier one makes the next call fail */
-#define HOLD_NS 1000000u /* a closed loop that cannot connect tries so often */
 
 void ipb_req_fail(struct ipb_requests *r, const char *code, const char *format, ...)
 {
@@ -31,28 +27,6 @@ void ipb_req_fail(struct ipb_requests *r, const char *code, const char *format, 
 	va_start(args, format);
 	vsnprintf(r->failed_text, sizeof r->failed_text, format, args);
 	va_end(args);
-}
-
-enum ipb_req_failure ipb_req_kind_of(struct ipb_requests *r, int error)
-{
-	char text[64];
-
-	switch (error) {
-	case ECONNREFUSED:
-		return IPB_REQ_REFUSED;
-	case ECONNRESET:
-	case EPIPE:
-		return IPB_REQ_RESET;
-	case ETIMEDOUT:
-		return IPB_REQ_TIMED_OUT;
-	default:
-		if (r->other[0] == '\0' && error == EPROTO && r->config.io != NULL && r->config.io->why != NULL)
-			snprintf(r->other, sizeof r->other, "%s", r->config.io->why(r->config.io_state));
-		else if (r->other[0] == '\0')
-			snprintf(r->other, sizeof r->other, "%s", error == EPROTONOSUPPORT ? "it gave no welcome for requests (is it stream_target?)"
-			         : strerror_r(error, text, sizeof text));
-		return IPB_REQ_OTHER;
-	}
 }
 
 /* abort: with a reset, so that nothing is left of it. */
@@ -89,60 +63,6 @@ static void append(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot
 	if (k->to_send == IPB_REQ_NONE)
 		k->to_send = slot;
 	k->out++;
-}
-
-void ipb_req_conn_take_out(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot)
-{
-	uint32_t before = IPB_REQ_NONE, at = k->head;
-
-	while (at != slot) {
-		before = at;
-		at = r->slots[at].next;
-	}
-	if (before == IPB_REQ_NONE)
-		k->head = r->slots[slot].next;
-	else
-		r->slots[before].next = r->slots[slot].next;
-	if (k->tail == slot)
-		k->tail = before;
-	if (k->to_send == slot) {
-		k->to_send = r->slots[slot].next;
-		k->offset = 0;
-	}
-	k->out--;
-	r->slots[slot].busy = 0;
-}
-
-void ipb_req_conn_lose(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot, enum ipb_req_failure why)
-{
-	ipb_req_conn_take_out(r, k, slot);
-	r->slots[slot].answered = 0;
-	ipb_req_lost(r, &r->slots[slot], why);
-	ipb_req_freed(r, slot);
-}
-
-/* UDP: an ICMP error, which anybody may have sent, about a request that may be answered all the same. It counts if that is not. */
-void ipb_req_conn_rejected(struct ipb_requests *r, struct ipb_req_conn *k, int error)
-{
-	uint32_t slot = k->head;
-
-	while (slot != k->to_send && r->slots[slot].rejected > 0)
-		slot = r->slots[slot].next;
-	if (slot != k->to_send)
-		r->slots[slot].rejected = (uint8_t)(ipb_req_kind_of(r, error) + 1);
-}
-
-/* A connection is gone, and with it all that was out on it. */
-void ipb_req_conn_fail(struct ipb_requests *r, uint32_t c, enum ipb_req_failure why)
-{
-	struct ipb_req_conn *k = &r->conns[c];
-
-	if (k->state != IPB_REQ_UP)
-		r->hold_ns = r->now_ns + HOLD_NS;
-	ipb_req_conn_close(r, c, 1);
-	while (k->head != IPB_REQ_NONE)
-		ipb_req_conn_lose(r, k, k->head, why);
-	ipb_req_conn_forget(k);
 }
 
 static int open_socket(struct ipb_requests *r, struct ipb_req_conn *k)
@@ -300,7 +220,7 @@ static void never_left(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t 
 		r->no_descriptor++;
 	else
 		r->no_port++;
-	r->hold_ns = r->now_ns + HOLD_NS;
+	r->hold_ns = r->now_ns + IPB_REQ_HOLD_NS;
 	ipb_req_freed(r, slot);
 }
 

@@ -7,6 +7,7 @@
 #include "ipb_requests.h"
 #include "ipb_sysmon.h"
 
+#define IPB_REQ_HOLD_NS 1000000u /* a closed loop that cannot connect tries so often */
 #define IPB_REQ_NONE UINT32_MAX
 #define IPB_REQ_OVER (EPOLLRDHUP | EPOLLHUP | EPOLLERR) /* of epoll: the target sends no more */
 
