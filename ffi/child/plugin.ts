@@ -146,6 +146,8 @@ export class Plugin {
     const start = this.#function("start", "start");
     if (this.#running) throw new PluginError("start", "start", "the test is running already");
     const call = this.#armed ??= this.#arm(start);
+    const isArmed = new DataView(this.#startStruct.buffer).getInt32(HOST_START.armed, true) === ARMED;
+    if (isArmed) this.#host.clearError(); // else the plugin is at work, and may have written there
     this.#running = true;
     this.#stopped = false;
     this.#library.symbols.ipbench_host_go(this.#startStruct, atNs);

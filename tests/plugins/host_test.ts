@@ -258,7 +258,7 @@ Deno.test("host: from the message to the plugin's start it is a matter of micros
   });
 });
 
-Deno.test("host: a test is started once, and again when it has ended; each reports its own error", async () => {
+Deno.test("host: a test is started once, and again when it has ended", async () => {
   await hosted({}, async ({ host }) => {
     await host.load("dummy", "client");
     await host.setup({ ...CLIENT, args: "seconds=0.2" });
@@ -269,6 +269,61 @@ Deno.test("host: a test is started once, and again when it has ended; each repor
     assert.ok((await host.start({})).actualNs > endedNs); // nothing was set up in between
     assert.equal((await host.marshall()).valid, true);
   });
+});
+
+/** A plugin whose starts fail, the second one with a sentence. */
+const SAYS_ONCE = `
+#define IPBENCH_TEST_CLIENT
+#include "plugin.h"
+#include <stdio.h>
+static const struct ipbench_host *host;
+static int starts;
+static int attach(const struct ipbench_host *given) { host = given; return 0; }
+static int setup_controller(char *arg) { (void)arg; return 0; }
+static int setup(char *hostname, int port, char *arg) { (void)hostname, (void)port, (void)arg; return 0; }
+static int start(struct timeval *stamp)
+{
+  (void)stamp;
+  if (++starts == 2) snprintf(host->error, host->error_size, "the second start");
+  return 3;
+}
+static int stop(struct timeval *stamp) { (void)stamp; return 0; }
+static int marshall(char **data, int *size, double t) { (void)data, (void)t; *size = 0; return 0; }
+static void cleanup(char **data) { (void)data; }
+static int unmarshall(char *in, int len, char **data, int *size) { (void)in, (void)len, (void)data; *size = 0; return 0; }
+static int output(struct client_data d[], int n) { (void)d, (void)n; return 0; }
+IPBENCH_EXPORT struct ipbench_plugin ipbench_plugin = { .magic = "IPBENCH_PLUGIN", .name = "says_once", .id = 0x7f77, .descr = "x",
+  .setup = setup, .setup_controller = setup_controller, .start = start, .stop = stop, .marshall = marshall,
+  .marshall_cleanup = cleanup, .unmarshall = unmarshall, .unmarshall_cleanup = cleanup, .output = output };
+IPBENCH_EXPORT struct ipbench_plugin_ext ipbench_plugin_ext = { .major = IPBENCH_EXT_MAJOR, .minor = IPBENCH_EXT_MINOR,
+  .size = sizeof(struct ipbench_plugin_ext), .option_size = sizeof(struct ipbench_option), .version = "1", .attach = attach };
+`;
+
+Deno.test("host: each start reports its own error, and none of an earlier call", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/says_once.c`, SAYS_ONCE);
+    const args = [
+      "-shared",
+      "-fPIC",
+      "-I",
+      `${projectRoot()}/tests_c/include`,
+      "-o",
+      `${folder}/says_once.so`,
+    ];
+    const cc = await new Deno.Command("cc", { args: [...args, `${folder}/says_once.c`] }).output();
+    assert.equal(cc.code, 0, new TextDecoder().decode(cc.stderr));
+    await hosted({ pluginDirs: [folder] }, async ({ host }) => {
+      await host.load("says_once", "client");
+      await host.setup({ ...CLIENT, args: "" });
+      const errors: (string | undefined)[] = [];
+      for (let n = 0; n < 3; n++) errors.push((await host.start({})).error);
+      const own = "start of plugin says_once returned 3";
+      assert.deepEqual(errors, [own, "the second start", own]);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("host: calls that the pipe has no room for keep their order", async () => {
