@@ -181,13 +181,15 @@ Deno.test("results that nobody reads have one bound, however many controllers th
 });
 
 Deno.test("SIGKILL of the daemon leaves no process", async () => {
-  await using daemon = await TestDaemon.start();
-  using client = await daemon.greeted();
-  await handshake(client, "dummy", testerSetup("seconds=60"));
-  const pid = await daemon.testPid();
-  assert.ok(pid !== null);
-  assert.notEqual(await daemon.stop("SIGKILL"), 0);
-  await until("the test's process ends with the daemon", 2_000, () => !isAlive(pid));
+  for (const step of ["SETUP", "START"] as const) {
+    await using daemon = await TestDaemon.start();
+    using client = await daemon.greeted();
+    await handshake(client, "dummy", testerSetup("seconds=60"), step);
+    const pid = await daemon.testPid();
+    assert.ok(pid !== null);
+    assert.notEqual(await daemon.stop("SIGKILL"), 0);
+    await until(`after ${step} the test's process ends with the daemon`, 2_000, () => !isAlive(pid));
+  }
 });
 
 Deno.test("SIGTERM and SIGINT during a test: it ends, nobody is left, status 0", async () => {
