@@ -21,7 +21,7 @@ import { EXIT, ExitError } from "./exit.ts";
 import { expandHosts } from "./input/host_words.ts";
 import { plainText, wrapWords } from "./terminal/text.ts";
 import { out, widthOf } from "./terminal/io.ts";
-import { keyOptions, readConfig } from "./run_options.ts";
+import { checkKeys, keyOptions, readConfig } from "./run_options.ts";
 import { completeKeys, type KeyOptions } from "./secret.ts";
 
 /** Options of these subcommands. */
@@ -119,7 +119,9 @@ export async function findDaemons(words: readonly string[], options: DaemonOptio
   const daemons: DaemonDescription[] = [];
   for (const file of files) {
     const ports = { client: typed ?? DEFAULT_CLIENT_PORT, target: DEFAULT_TARGET_PORT };
-    daemons.push(...daemonsOf(await readConfig(file), ports, own));
+    const found = daemonsOf(await readConfig(file), ports, own);
+    await checkKeys({ clients: found.daemons }, found.places);
+    daemons.push(...found.daemons);
   }
   const port = typed ?? (options.target ? DEFAULT_TARGET_PORT : DEFAULT_CLIENT_PORT);
   daemons.push(...parseHosts(hosts, port).map((address) => ({ ...address, ...own(address) })));

@@ -9,7 +9,9 @@ import { type Command, Option } from "commander";
 import { type CommandLine, OPTION_NAMES, ORIGINAL_SPELLING } from "../config/command_line.ts";
 import { buildDescription, type Described } from "../config/build_description.ts";
 import { ConfigError } from "../config/config_error.ts";
-import { placed } from "../config/places.ts";
+import { placed, type Places } from "../config/places.ts";
+import type { Address } from "../config/address.ts";
+import type { OwnKeys } from "../config/hosts/host_files.ts";
 import { type ConfigFile, parseConfigFile, type SweepSection } from "../config/config_file.ts";
 import { decodeConfig } from "../config/xml/xml_tree.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -180,13 +182,27 @@ export async function describeRun(
   for (const path of own) {
     if (!options.secretFile?.some((text) => text.endsWith(`=${path}`))) warnOfReaders(path);
   }
-  if ([...clients, ...targets].some(({ secretFile, tlsCa }) => Boolean(secretFile ?? tlsCa))) {
-    const { findKeyMistakes } = await import("../controller/link/read_access.ts");
-    const mistakes = await findKeyMistakes(described.description);
-    if (mistakes.length > 0) throw new ConfigError(placed(mistakes, described.places));
-  }
+  await checkKeys(described.description, described.places);
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
   return { ...described, sweep: file?.sweep ?? null };
+}
+
+/**
+ * Tries the files with keys that single daemons have.
+ *
+ * @param daemons The daemons.
+ * @param places Where their files are named.
+ * @throws {ConfigError} naming those that cannot be used, and where that is.
+ */
+export async function checkKeys(
+  daemons: { clients: readonly (Address & OwnKeys)[]; targets?: readonly (Address & OwnKeys)[] },
+  places: Places,
+): Promise<void> {
+  const all = [...daemons.clients, ...daemons.targets ?? []];
+  if (!all.some(({ secretFile, tlsCa }) => Boolean(secretFile ?? tlsCa))) return;
+  const { findKeyMistakes } = await import("../controller/link/read_access.ts");
+  const mistakes = await findKeyMistakes(daemons);
+  if (mistakes.length > 0) throw new ConfigError(placed(mistakes, places));
 }
 
 /**

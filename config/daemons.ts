@@ -8,7 +8,8 @@ import type { Address } from "./address.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { OwnKeys } from "./hosts/host_files.ts";
-import { attribute, Checker, ownKeys } from "./inherit.ts";
+import { attribute, Checker, keyPlaces, ownKeys } from "./inherit.ts";
+import { note, type Places } from "./places.ts";
 import type { ConfigElement } from "./xml/xml_tree.ts";
 
 /** One daemon. */
@@ -23,16 +24,20 @@ export interface DaemonDescription extends OwnKeys {
  * @param file The file.
  * @param ports Ports where the file names none.
  * @param own Keys that the command line gives a daemon: they come before those of a section, after those of the daemon.
- * @returns Testers, then targets, in the order of the file.
+ * @returns Testers, then targets, in the order of the file; and where their keys are named, by paths such as
+ *   "clients[0].secretFile" in that order.
  * @throws {ConfigError} when the file's structure is wrong, or a host or port in it, or it names no daemon.
  */
 export function daemonsOf(
   file: ConfigFile,
   ports: { client: number; target: number },
   own: (daemon: Address) => OwnKeys,
-): DaemonDescription[] {
+): { daemons: DaemonDescription[]; places: Places } {
   const checker = new Checker();
-  const daemons = new Map<string, DaemonDescription>();
+  const daemons = new Map<
+    string,
+    { daemon: DaemonDescription; section: ConfigElement; element: ConfigElement }
+  >();
   const add = (section: ConfigElement, name: string, fallback: number) => {
     for (const element of section.children.filter((child) => child.name === name)) {
       const host = attribute(element, "hostname");
@@ -44,12 +49,8 @@ export function daemonsOf(
         host: checker.host(host),
         port: checker.port(attribute(element, "port"), 1, fallback),
       };
-      daemons.set(JSON.stringify(address), {
-        ...address,
-        ...ownKeys(section),
-        ...own(address),
-        ...ownKeys(element),
-      });
+      const daemon = { ...address, ...ownKeys(section), ...own(address), ...ownKeys(element) };
+      daemons.set(JSON.stringify(address), { daemon, section, element });
     }
   };
   for (const section of file.tests) add(section, "client", ports.client);
@@ -62,5 +63,9 @@ export function daemonsOf(
     });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return Array.from(daemons.values());
+  const places: Places = new Map();
+  for (const [n, { daemon, section, element }] of [...daemons.values()].entries()) {
+    note(places, keyPlaces(`clients[${n}]`, section, own(daemon), element));
+  }
+  return { daemons: Array.from(daemons.values(), ({ daemon }) => daemon), places };
 }

@@ -19,7 +19,7 @@ import { isConfig } from "../daemons.ts";
 import { expandHosts } from "../input/host_words.ts";
 import { Output } from "../result_files.ts";
 import { reasonOf } from "../input/read_bytes.ts";
-import { keyOptions, readConfig } from "../run_options.ts";
+import { checkKeys, keyOptions, readConfig } from "../run_options.ts";
 import { catchInterruption } from "../signals.ts";
 import { note, out, widthOf } from "../terminal/io.ts";
 import { MeshReporter } from "../terminal/mesh_reporter.ts";
@@ -225,7 +225,9 @@ async function describe(words: readonly string[], options: Options): Promise<Mes
     if (isConfig(word)) {
       const own = (daemon: Address) => typedKeys(files, daemon);
       const known = new Set<string>();
-      for (const daemon of daemonsOf(await readConfig(word), { client: port, target: port }, own)) {
+      const { daemons, places } = daemonsOf(await readConfig(word), { client: port, target: port }, own);
+      await checkKeys({ clients: daemons }, places);
+      for (const daemon of daemons) {
         // Testers come first; a host's target is its own affair.
         if (known.has(daemon.host)) continue;
         known.add(daemon.host);

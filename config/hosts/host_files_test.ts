@@ -25,7 +25,7 @@ const read = (xml: string) =>
   );
 
 Deno.test("the daemons of a configuration: each once, with keys of its own; what runs may be missing", () => {
-  const daemons = read(`<ipbench>
+  const { daemons, places } = read(`<ipbench>
   <test secret_file="s">
     <client hostname="a"/>
     <client hostname="c"/>
@@ -40,6 +40,16 @@ Deno.test("the daemons of a configuration: each once, with keys of its own; what
     { host: "b", port: 9, secretFile: null, tlsCa: "ca" },
     { host: "a", port: 8037, tlsCa: "ca" },
   ]);
+  const where = (path: string) => {
+    const place = places.get(path)?.where ?? null;
+    return typeof place === "object" ? place?.line : place;
+  };
+  assert.deepEqual(
+    [0, 1, 2, 3].map((n) => [where(`clients[${n}].secretFile`), where(`clients[${n}].tlsCa`)]),
+    [
+      ...[[2, undefined], ["--secret-file", undefined], [5, 5], [undefined, 8]],
+    ],
+  );
 });
 
 Deno.test("the daemons of a configuration: what is wrong is told with its place", () => {

@@ -53,25 +53,33 @@ export async function readAccess(files: KeyFiles, limits: Limits): Promise<Daemo
  * @param files their paths
  * @returns problems whose `where` is a path in the run description, such as "clients[0].secretFile"
  */
-export async function findKeyMistakes({ clients = [], targets = [] }: KeyFiles): Promise<Problem[]> {
-  const read = new Map<string, Promise<unknown>>();
+export async function findKeyMistakes(
+  { clients = [], targets = [] }: Pick<KeyFiles, "clients" | "targets">,
+): Promise<Problem[]> {
+  const secrets = new Map<string, Promise<unknown>>(), authorities = new Map<string, Promise<unknown>>();
   const problems: Problem[] = [];
   const attempt = async (
     where: string,
     file: string | null | undefined,
+    known: Map<string, Promise<unknown>>,
     how: (file: string) => Promise<unknown>,
   ) => {
     if (file === undefined || file === null) return;
     try {
-      await once(read, file, how);
+      await once(known, file, how);
     } catch (error) {
       problems.push({ where, message: messageOf(error) });
     }
   };
   for (const [role, daemons] of Object.entries({ clients, targets })) {
     for (const [index, { secretFile, tlsCa }] of daemons.entries()) {
-      await attempt(`${role}[${index}].secretFile`, secretFile, readSecret);
-      await attempt(`${role}[${index}].tlsCa`, tlsCa, (file) => readPem("the certificates", file));
+      await attempt(`${role}[${index}].secretFile`, secretFile, secrets, readSecret);
+      await attempt(
+        `${role}[${index}].tlsCa`,
+        tlsCa,
+        authorities,
+        (file) => readPem("the certificates", file),
+      );
     }
   }
   return problems;

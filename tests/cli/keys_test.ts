@@ -108,11 +108,24 @@ Deno.test("a run of daemons with different secrets, in the configuration or on t
       /lab\.xml:3:\d+: cannot use the secret file \S*\/gone: .*(No such|not found)/,
     );
     assert.match(missing.stderr, /lab\.xml:4:\d+: cannot use the secret file \S*\/empty: /);
+    const places = (text: string) =>
+      text.split("\n").flatMap((line) => /lab\.xml:\d+:\d+: cannot use.*/.exec(line)?.[0] ?? []);
+    for (const command of ["status", "watch", "mesh"]) {
+      const asked = await runProgram("ipbench", [command, await lab(own("gone"), own("empty"))]);
+      assert.equal(asked.code, 2, asked.stderr);
+      assert.deepEqual(places(asked.stderr), places(missing.stderr), command);
+    }
     const named = await runProgram("ipbench", [
       ...["run", await lab("", ""), "--secret-file", `127.0.0.1:${two.port}=${folder}/gone`],
     ]);
     assert.equal(named.code, 2, named.stderr);
     assert.match(named.stderr, /--secret-file: cannot use the secret file \S*\/gone: /);
+    await Deno.writeTextFile(`${folder}/both`, "a secret and no certificate\n", { mode: 0o600 });
+    const both = await runProgram("ipbench", [
+      "status",
+      await lab(`${own("both")} tls_ca="${folder}/both"`, ""),
+    ]);
+    assert.match(both.stderr, /lab\.xml:3:\d+: cannot read the certificates \S*\/both: it is no PEM file/);
     await Deno.chmod(`${folder}/two`, 0o644);
     const warned = await runProgram("ipbench", ["check", await lab(own("one"), own("two"))]);
     assert.match(warned.stderr, /warning: the secret file .*\/two can be read by others/);
