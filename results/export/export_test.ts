@@ -4,6 +4,8 @@ import * as hdr from "hdr-histogram-js";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import { histogramLog } from "./histogram_log.ts";
 import { junitXml } from "./junit.ts";
+import { cpuCharts } from "../report/charts/cpu.ts";
+import { ReportBuilder } from "../report/model.ts";
 import { originalHeader, originalRow } from "./original_csv.ts";
 import { prometheusText } from "./prometheus.ts";
 
@@ -82,6 +84,31 @@ Deno.test("Prometheus' labels tell every run apart, and two that they cannot are
   const repeated = made("socktype=udp,bps=50M");
   repeated.run.id = "another";
   assert.equal(prometheusText(sources([udp, repeated]), true).match(/^ipbench_verdict\{/gm)?.length, 2);
+});
+
+Deno.test("two targets of one host are two samples, and two rows and bars of a report", () => {
+  const document = makeDocument({ samples: 100, intervals: 2 });
+  const [target] = document.targets;
+  document.targets = [8037, 9037].map((port, n) => ({
+    ...target!,
+    ...{ host: "board.lab", port },
+    metrics: [{ name: "cpu_use", value: 10 + n, unit: "%" }, { name: "cpu0_use", value: 10 + n, unit: "%" }],
+  }));
+  const text = prometheusText(sources([document]));
+  assert.match(text, /^ipbench_target_cpu_percent\{[^}]*target="board\.lab:8037"\} 10$/m);
+  assert.match(text, /^ipbench_target_cpu_percent\{[^}]*target="board\.lab:9037"\} 11$/m);
+  const builder = new ReportBuilder();
+  builder.add(document, "a.json");
+  const charts = cpuCharts(builder.build("a")).map(({ title, data }) => [title, data.rows]);
+  assert.deepEqual(
+    charts,
+    [8037, 9037].map((port, n) => {
+      const name = `board.lab:${port}`;
+      return [`Use of each CPU: ${name}`, [[name, 0, 10 + n]]];
+    }),
+  );
+  document.targets = document.targets.slice(0, 1);
+  assert.match(prometheusText(sources([document])), /target="board\.lab"\} 10$/m);
 });
 
 Deno.test("the tests' own figures are exported, those of all testers together", () => {

@@ -81,12 +81,14 @@ export function clientRows(document: ResultDocument): ClientRow[] {
 }
 
 export function targetRows({ targets }: ResultDocument): TargetRow[] {
-  return targets.slice(0, ENVIRONMENT_HOSTS).map(targetRow);
+  // A target is called by its host though a tester has the same, which it often has.
+  const nameOf = hostNames({ clients: [], targets });
+  return targets.slice(0, ENVIRONMENT_HOSTS).map((target) => targetRow(target, nameOf(target)));
 }
 
-function targetRow(target: TargetResult): TargetRow {
+function targetRow(target: TargetResult, name: string): TargetRow {
   return {
-    host: shorten(target.host, 120),
+    host: shorten(name, 120),
     test: shorten(target.test, 80),
     error: target.error === undefined ? null : shorten(target.error),
     text: target.text === null ? null : shorten(target.text),
