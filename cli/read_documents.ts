@@ -21,8 +21,9 @@ const FOLDER_LIMIT = 100_000;
 const NAMES_LIMIT = 1_000_000;
 /** Folders of a folder in which its own documents may be. */
 const PARTS = ["points", "trials"];
-/** How deep folders within folders are looked through. */
+/** How deep folders within folders are looked through, and how many of them. */
 const DEPTH_LIMIT = 4;
+const FOLDERS_LIMIT = 10_000;
 /** Other files of ours that a folder may hold beside result documents. */
 const OTHER_FORMAT = /^\s*\{\s*"format"\s*:\s*"(ipbench-(?!result\/)[a-z0-9-]+\/\d+)"/;
 
@@ -103,9 +104,10 @@ async function unfinished(path: string, label = path + JOURNAL): Promise<ReadRes
 export async function* documentFiles(
   paths: readonly string[],
 ): AsyncGenerator<{ file: string; label: string }> {
+  const folders = { left: FOLDERS_LIMIT };
   for (const path of paths) {
     const info = await Deno.stat(path).catch(() => null);
-    if (info?.isDirectory === true) yield* filesBelow(path, "", DEPTH_LIMIT);
+    if (info?.isDirectory === true) yield* filesBelow(path, "", DEPTH_LIMIT, folders);
     else yield { file: path, label: path };
   }
 }
@@ -115,7 +117,9 @@ async function* filesBelow(
   folder: string,
   prefix: string,
   depth: number,
+  folders: { left: number },
 ): AsyncGenerator<{ file: string; label: string }> {
+  if (folders.left-- <= 0) return;
   for await (const { file, label } of filesOf(folder)) yield { file, label: prefix + label };
   if (depth === 0) return;
   const names: string[] = [];
@@ -127,7 +131,7 @@ async function* filesBelow(
     return; // it is gone, or not to be read, which its files have said
   }
   for (const name of names.sort(BY_NAME)) {
-    yield* filesBelow(`${folder}/${name}`, `${prefix}${name}/`, depth - 1);
+    yield* filesBelow(`${folder}/${name}`, `${prefix}${name}/`, depth - 1, folders);
   }
 }
 

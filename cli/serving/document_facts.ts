@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Semaphore } from "../../base/semaphore.ts";
 import { parseIndex } from "../../controller/sweep/sweep_index.ts";
 import { VERDICTS } from "../../results/document/schema.ts";
 import { keptFacts } from "../../serve/kept_page.ts";
@@ -19,6 +20,8 @@ const HEAD =
 const OTHER_HEAD = /^\s*\{\s*"format"\s*:\s*"ipbench-(search|rfc2544|mesh|quick|sweep)\//;
 /** How the events of a run begin, whose last line is its result. */
 const EVENTS_HEAD = '{"event":"begin",';
+/** Those that are read as a whole are read one after another: a log may have hundreds of megabytes. */
+const whole = new Semaphore(1);
 /** What an address may hold. */
 const ID = /^[0-9A-Za-z_-]{1,64}$/;
 
@@ -35,19 +38,26 @@ export interface DocumentFacts extends Pick<ListedRun, "id" | "started" | "verdi
  *
  * @param path An ordinary file.
  * @returns `null`: it is no document that has a page.
+ * @throws when it cannot be read.
  */
 export async function factsOf(path: string): Promise<DocumentFacts | null> {
   const head = await headOf(path);
-  const kind = OTHER_HEAD.exec(head)?.[1];
+  const isLog = head.startsWith(EVENTS_HEAD);
+  const facts = isLog || OTHER_HEAD.test(head)
+    ? await whole.run(async () => factsIn(await readBounded(path), path))
+    : factsIn(head, path);
+  // Pieces of a text hold all of it in memory for as long as they are there: these are texts of their own.
+  return structuredClone(facts);
+}
+
+function factsIn(text: string, path: string): DocumentFacts | null {
+  const kind = OTHER_HEAD.exec(text)?.[1];
   if (kind !== undefined) {
-    const text = await readBounded(path);
     const facts = kind === "sweep" ? sweepFacts(text) : keptFacts(text);
     if (facts === null || !ID.test(facts.id)) return null;
     return { kind: kind === "sweep" ? "folder" : "whole", ...facts };
   }
-  const result = head.startsWith(EVENTS_HEAD)
-    ? resultInStream(await readBounded(path))?.slice(0, HEAD_BYTES) ?? ""
-    : head;
+  const result = text.startsWith(EVENTS_HEAD) ? resultInStream(text)?.slice(0, HEAD_BYTES) ?? "" : text;
   const [, id, started, verdict] = HEAD.exec(result) ?? [];
   if (id === undefined) return null;
   const unfinished = path.endsWith(".journal");
@@ -69,10 +79,20 @@ async function headOf(path: string): Promise<string> {
 
 /** A sweep is as good as its worst point; before the first one is measured there is nothing to be seen. */
 function sweepFacts(text: string) {
-  const { sweep: { id, started, ended, interrupted }, points } = parseIndex(text);
+  const index = indexOf(text);
+  if (index === null) return null;
+  const { sweep: { id, started, ended, interrupted }, points } = index;
   const verdicts = points.flatMap(({ file, verdict }) => file === null || verdict === null ? [] : [verdict]);
   if (verdicts.length === 0) return null;
   return ended === null || interrupted
     ? { what: "sweep, not finished", id, started, verdict: "" as const }
     : { what: "sweep", id, started, verdict: VERDICTS.findLast((each) => verdicts.includes(each))! };
+}
+
+function indexOf(text: string): ReturnType<typeof parseIndex> | null {
+  try {
+    return parseIndex(text);
+  } catch {
+    return null; // damaged
+  }
 }

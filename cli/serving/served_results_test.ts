@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { makeDocument } from "../../tests/fixtures/documents.ts";
 import { TemporaryFolder } from "../../tests/fixtures/folders.ts";
 import { quickDocument } from "../../tests/fixtures/quick.ts";
+import { until } from "../../tests/util/mod.ts";
 import { FolderResults } from "./served_results.ts";
 
 const ALL = { words: [], labels: {}, limit: 100, offset: 0 };
@@ -45,6 +46,41 @@ Deno.test("what is damaged, or none of ours, is not listed and harms nothing els
   ) folder.write(`${n}.json`, text);
   folder.write("good.json", good);
   assert.deepEqual(await namesIn([folder.path, `${folder.path}/absent.json`]), ["good.json (quick look)"]);
+});
+
+Deno.test("links that lead round in a circle, pipes and what cannot be read hold nothing up", async () => {
+  using folder = TemporaryFolder.make();
+  folder.write("day/a.json", documentOf("1"));
+  const secret = folder.write("day/closed/b.json", documentOf("2"));
+  await Deno.chmod(secret, 0);
+  await Deno.symlink(folder.path, `${folder.path}/day/round`);
+  await Deno.symlink(`${folder.path}/day/a.json`, `${folder.path}/linked.json`);
+  await Deno.symlink("nothing", `${folder.path}/dangling.json`);
+  const { success } = await new Deno.Command("mkfifo", { args: [`${folder.path}/pipe.json`] }).output();
+  assert.ok(success);
+  const isRoot = Deno.uid() === 0;
+  assert.deepEqual(await namesIn([folder.path, `${folder.path}/pipe.json`]), [
+    "day/a.json",
+    ...isRoot ? ["day/closed/b.json"] : [],
+  ]);
+});
+
+Deno.test("a list keeps nothing of the texts that it was made from", async () => {
+  using folder = TemporaryFolder.make();
+  const line = JSON.stringify({ event: "console", text: "x".repeat(12e6) });
+  for (let n = 0; n < 12; n++) {
+    const result = JSON.stringify({ event: "result", ...documentOf(`a-run-with-a-long-number-${n}`) });
+    folder.write(`${n}.json`, `{"event":"begin","run":"5"}\n${line}\n${result}\n`);
+  }
+  const before = Deno.memoryUsage().heapUsed;
+  const results = new FolderResults([folder.path]);
+  assert.equal((await results.list(ALL)).count, 12);
+  await until("144 MB of texts are gone", 20_000, () => {
+    // Garbage is collected when more of it is made.
+    const garbage = Array.from({ length: 1_000_000 }, (_, n) => [n]);
+    return garbage.length > 0 && Deno.memoryUsage().heapUsed - before < 100e6;
+  });
+  assert.equal((await results.list(ALL)).count, 12);
 });
 
 Deno.test("a document that has changed is read again", async () => {
