@@ -141,6 +141,7 @@ async function give(
   const reader = response.body.getReader();
   outgoing.once("close", () => void reader.cancel().catch(() => {}));
   const failed = new Promise<never>((_, reject) => reader.closed.catch(reject));
+  failed.catch(() => {}); // where nobody waits for the reader, reading it says so
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;

@@ -91,6 +91,26 @@ Deno.test("a reader that goes or takes nothing ends the body that it is sent", a
   }
 });
 
+Deno.test("a body that fails while its reader waits ends that connection and nothing else", async () => {
+  const server = await serveHttp(HERE, null, async () => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new Uint8Array(10));
+        setTimeout(() => controller.error(new Error("it cannot go on")), 200);
+      },
+    });
+    return await Promise.resolve(new Response(body));
+  });
+  try {
+    for (let n = 0; n < 2; n++) {
+      const failing = await fetch(urlOf(server.address, "/"));
+      await assert.rejects(failing.arrayBuffer());
+    }
+  } finally {
+    await server.close();
+  }
+});
+
 Deno.test("a reader that takes nothing of a long page is cut off, and one that takes it slowly is not", async () => {
   const bytes = 64 << 20;
   const warnings: string[] = [];
