@@ -133,7 +133,8 @@ async function give(
   // What nobody reads of a body must not be taken for the next request.
   if (incoming.method !== "GET" && incoming.method !== "HEAD") outgoing.setHeader("connection", "close");
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  if (response.body === null || incoming.method === "HEAD") {
+  // Who has gone meanwhile takes nothing: a reader of live figures would keep its place until it is found to be slow.
+  if (response.body === null || incoming.method === "HEAD" || outgoing.destroyed) {
     await response.body?.cancel();
     outgoing.end();
     return;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { MAX_CONNECTIONS, READER_STALL_MS, WATCH_MS } from "../../serve/limits.ts";
-import { until } from "../../tests/util/mod.ts";
+import { sleep, until } from "../../tests/util/mod.ts";
 import { serveHttp } from "./http_server.ts";
 
 const HERE = { host: "127.0.0.1", port: 0 };
@@ -86,6 +86,44 @@ Deno.test("a reader that goes or takes nothing ends the body that it is sent", a
     await until("the body to be cancelled", 30_000, () => ends === 1 ? true : undefined);
     const failing = await fetch(urlOf(server.address, "/fails"));
     await assert.rejects(failing.arrayBuffer());
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("the body of one who goes before it is there is not begun", async () => {
+  const asked = Promise.withResolvers<void>(), gone = Promise.withResolvers<void>();
+  let pulls = 0, ends = 0;
+  const server = await serveHttp(HERE, null, async () => {
+    asked.resolve();
+    await gone.promise;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulls++;
+        controller.enqueue(new Uint8Array(10));
+      },
+      cancel() {
+        ends++;
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body);
+  });
+  try {
+    const { hostname, port } = new URL(urlOf(server.address, "/"));
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    await asked.promise;
+    connection.close();
+    const own = `:${Number(port).toString(16).toUpperCase().padStart(4, "0")} `;
+    await until("the server to close its end", 30_000, () => {
+      const sockets = Deno.readTextFileSync("/proc/net/tcp").split("\n").slice(1).map((line) => line.trim());
+      return sockets.filter((line) => line.slice(line.indexOf(" ")).startsWith(" 0100007F" + own)).length ===
+        1;
+    });
+    await sleep(50); // its server knows by then what it has done
+    gone.resolve();
+    await until("the body to be cancelled", 5_000, () => ends === 1 ? true : undefined);
+    assert.equal(pulls, 0);
   } finally {
     await server.close();
   }
