@@ -376,7 +376,7 @@ Deno.test(
     assert.deepEqual(Object.fromEntries(Object.keys(sent).map((name) => [name, found[name]])), sent);
     assert.deepEqual(row.map(Number), [sent.answered, sent.bytes]);
     assert.deepEqual(result.stamp_clock.sessions, [{ session: 7, packets: sent.answered }]);
-    assert.deepEqual([found.dropped, found.no_room, found.send_failures, found.forged], [0, 0, 0, 0]);
+    assert.deepEqual([found.dropped, found.displaced, found.send_failures, found.forged], [0, 0, 0, 0]);
   },
 );
 

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -117,9 +118,9 @@ static void note_refusals(void)
 		fprintf(stderr, "stamp_reflector: %" PRIu64 " packets not answered that had a wrong HMAC\n", r->forged);
 	if (r->too_short > 0)
 		fprintf(stderr, "stamp_reflector: %" PRIu64 " packets not answered that were too short\n", r->too_short);
-	if (r->no_room > 0)
-		fprintf(stderr, "stamp_reflector: %" PRIu64 " packets not answered for which there was no room in the table of sessions\n",
-		        r->no_room);
+	if (r->displaced > 0)
+		fprintf(stderr, "stamp_reflector: %" PRIu64 " sessions made room for others and began anew with their next packet: somebody fills "
+		        "the table (see ssid, auth)\n", r->displaced);
 }
 
 static int start(struct timeval *stamp)
@@ -149,25 +150,38 @@ static int stop(struct timeval *stamp)
 	return 0;
 }
 
-/* Its clock, and the sessions that it has seen: for a tester that was among them the delays of each way can be computed. */
+static int by_packets(const void *a, const void *b)
+{
+	const struct ipb_stamp_session *const *x = a, *const *y = b;
+
+	return ((*x)->received < (*y)->received) - ((*x)->received > (*y)->received);
+}
+
+/* Its clock, and the sessions that it has seen: for a tester that was among them the delays of each way can be computed. Those with
+ * the most packets come first: the others may be strangers'. */
 static void write_clock(struct ipb_json *j)
 {
 	const struct ipb_stamp_reflector *r = &server.reflector;
-	uint32_t told = 0;
+	const struct ipb_stamp_session **all = calloc(IPB_STAMP_SESSIONS_MAX, sizeof *all);
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; all != NULL && i < IPB_STAMP_SESSIONS_MAX; i++)
+		if (r->sessions[i].used)
+			all[count++] = &r->sessions[i];
+	if (count > 1)
+		qsort(all, count, sizeof *all, by_packets);
 
 	ipb_json_object(j, "stamp_clock");
 	ipb_json_format(j, "anchor_ns", "%" PRId64, server.anchor_ns);
 	ipb_json_uint(j, "anchor_error_ns", server.anchor_error_ns);
 	ipb_json_array(j, "sessions");
-	for (uint32_t i = 0; i < IPB_STAMP_SESSIONS_MAX && told < SESSIONS_TOLD; i++) {
-		if (!r->sessions[i].used)
-			continue;
-		told++;
+	for (uint32_t i = 0; i < count && i < SESSIONS_TOLD; i++) {
 		ipb_json_object(j, NULL);
-		ipb_json_uint(j, "session", r->sessions[i].ssid);
-		ipb_json_uint(j, "packets", r->sessions[i].received);
+		ipb_json_uint(j, "session", all[i]->ssid);
+		ipb_json_uint(j, "packets", all[i]->received);
 		ipb_json_end_object(j);
 	}
+	free(all);
 	ipb_json_end_array(j);
 	ipb_json_end_object(j);
 }
@@ -188,7 +202,7 @@ static char *figures(uint64_t dropped)
 	ipb_results_metric(&j, "forged", (double)r->forged, "packets");
 	ipb_results_metric(&j, "too_short", (double)r->too_short, "packets");
 	ipb_results_metric(&j, "other_session", (double)r->other_session, "packets");
-	ipb_results_metric(&j, "no_room", (double)r->no_room, "packets");
+	ipb_results_metric(&j, "displaced", (double)r->displaced, "");
 	ipb_results_metric(&j, "send_failures", (double)atomic_load(&server.failed), "packets");
 	ipb_results_metric(&j, "unrecognized_tlvs", (double)r->unrecognized, "");
 	ipb_results_metric(&j, "malformed_tlvs", (double)r->malformed, "");
@@ -238,7 +252,7 @@ static const struct ipbench_metric metrics[] = {
 	SUM("forged", "packets", "Packets with a wrong HMAC", UNKNOWN),
 	SUM("too_short", "packets", "Packets that are too short", UNKNOWN),
 	SUM("other_session", "packets", "Packets of another session than ssid names", UNKNOWN),
-	SUM("no_room", "packets", "Packets for whose session there was no room", LESS),
+	SUM("displaced", "", "Sessions in use that made room for others", LESS),
 	SUM("send_failures", "packets", "Answers that could not be sent", LESS),
 	SUM("unrecognized_tlvs", "", "TLVs of unknown types", UNKNOWN),
 	SUM("malformed_tlvs", "", "TLVs of a wrong length", UNKNOWN),

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "ipb_bytes.h"
 
@@ -27,6 +28,8 @@ void ipb_stamp_end_of(struct ipb_stamp_end *e, const struct sockaddr_storage *a)
 
 int ipb_stamp_reflector_open(struct ipb_stamp_reflector *r)
 {
+	if (getrandom(&r->secret, sizeof r->secret, 0) != (ssize_t)sizeof r->secret)
+		return -1;
 	r->sessions = calloc(IPB_STAMP_SESSIONS_MAX, sizeof *r->sessions);
 	return r->sessions != NULL ? 0 : -1;
 }
@@ -42,23 +45,64 @@ static int same_end(const struct ipb_stamp_end *a, const struct ipb_stamp_end *b
 	return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
-static uint32_t place_of(const struct ipb_stamp_arrival *a, uint16_t ssid)
+static uint64_t mixed(uint64_t hash, uint64_t word)
 {
-	uint64_t hash = 0xcbf29ce484222325ull ^ ssid;
+	const unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0x9e3779b97f4a7c15ull;
 
-	for (int i = 0; i < 16; i++) {
-		hash = (hash ^ a->from.address[i]) * 0x100000001b3ull;
-		hash = (hash ^ a->to.address[i]) * 0x100000001b3ull;
-	}
-	hash = (hash ^ a->from.port) * 0x100000001b3ull;
-	hash = (hash ^ a->to.port) * 0x9e3779b97f4a7c15ull;
-	return (uint32_t)(hash >> 40) % IPB_STAMP_SESSIONS_MAX;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* The session of a packet, a new one where there is none yet; NULL when there is no room for it. */
+/* Depends on a secret: whoever could foresee where a session has its places could fill those with a few packets. */
+static uint32_t place_of(const struct ipb_stamp_reflector *r, const struct ipb_stamp_arrival *a, uint16_t ssid)
+{
+	uint64_t hash = r->secret, words[4];
+
+	memcpy(words, a->from.address, 16);
+	memcpy(words + 2, a->to.address, 16);
+	for (int i = 0; i < 4; i++)
+		hash = mixed(hash, words[i]) + r->secret;
+	hash = mixed(hash, (uint64_t)ssid << 32 | (uint64_t)a->from.port << 16 | a->to.port) + r->secret;
+	return (uint32_t)(mixed(hash, r->secret >> 32) >> 40) % IPB_STAMP_SESSIONS_MAX;
+}
+
+/* Whose it is: an IPv4 address, or the 64 bits of IPv6 of which one host may have all addresses. */
+static uint64_t host_of(const struct ipb_stamp_end *e)
+{
+	uint64_t host;
+
+	memcpy(&host, e->address + (e->v6 ? 0 : 8), sizeof host);
+	return host;
+}
+
+/* Which of the places that all are in use is to make room. */
+static struct ipb_stamp_session *victim(struct ipb_stamp_reflector *r, const struct ipb_stamp_arrival *a, uint32_t place)
+{
+	uint64_t hosts[IPB_STAMP_PROBES + 1];
+	struct ipb_stamp_session *chosen = NULL;
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < IPB_STAMP_PROBES; i++)
+		hosts[i] = host_of(&r->sessions[(place + i) % IPB_STAMP_SESSIONS_MAX].from);
+	hosts[IPB_STAMP_PROBES] = host_of(&a->from);
+	for (uint32_t i = 0; i < IPB_STAMP_PROBES; i++) {
+		struct ipb_stamp_session *s = &r->sessions[(place + i) % IPB_STAMP_SESSIONS_MAX];
+		uint32_t has = 0;
+		for (uint32_t k = 0; k <= IPB_STAMP_PROBES; k++)
+			has += hosts[k] == hosts[i];
+		has = has > IPB_STAMP_FAIR ? has : IPB_STAMP_FAIR;
+		if (has < most || (has == most && s->last_ns >= chosen->last_ns))
+			continue;
+		most = has;
+		chosen = s;
+	}
+	r->displaced++;
+	return chosen;
+}
+
+/* The session of a packet, a new one where there is none yet. */
 static struct ipb_stamp_session *find_session(struct ipb_stamp_reflector *r, const struct ipb_stamp_arrival *a, uint16_t ssid)
 {
-	const uint32_t place = place_of(a, ssid);
+	const uint32_t place = place_of(r, a, ssid);
 	struct ipb_stamp_session *free_one = NULL, *idle = NULL;
 
 	for (uint32_t i = 0; i < IPB_STAMP_PROBES; i++) {
@@ -74,9 +118,7 @@ static struct ipb_stamp_session *find_session(struct ipb_stamp_reflector *r, con
 		else if (a->at_ns - s->last_ns >= IPB_STAMP_ROOM_IDLE_NS && (idle == NULL || s->last_ns < idle->last_ns))
 			idle = s;
 	}
-	struct ipb_stamp_session *s = free_one != NULL ? free_one : idle;
-	if (s == NULL)
-		return NULL;
+	struct ipb_stamp_session *s = free_one != NULL ? free_one : idle != NULL ? idle : victim(r, a, place);
 	r->session_count += !s->used;
 	*s = (struct ipb_stamp_session){ .from = a->from, .to = a->to, .ssid = ssid, .used = 1 };
 	return s;
@@ -146,15 +188,9 @@ int ipb_stamp_prepare(struct ipb_stamp_reflector *r, const struct ipb_stamp_arri
 		return 0;
 	}
 	struct ipb_stamp_session *s = find_session(r, a, ssid);
-	if (s == NULL && !r->stateless) {
-		r->no_room++;
-		return 0;
-	}
-	if (s != NULL) {
-		s->received++;
-		s->sent++;
-		s->last_ns = a->at_ns;
-	}
+	s->received++;
+	s->sent++;
+	s->last_ns = a->at_ns;
 	answer->session = s;
 	answer->sequence = r->stateless ? (uint32_t)ipb_get_be(a->packet, 4) : s->next++;
 	answer->size = a->size > base ? a->size : base;

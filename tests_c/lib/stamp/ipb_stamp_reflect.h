@@ -7,7 +7,9 @@
  * (RFC 8762, section 4.6), get a longer one: 14 bytes or more get 44.
  *
  * Sessions are kept in a table of fixed size, by the sender's address and port, the address that was asked, and the session
- * identifier (RFC 8972, section 3). When it is full, a session that has been idle for IPB_STAMP_IDLE_NS makes room.
+ * identifier (RFC 8972, section 3). Strangers can fill it. A new session has IPB_STAMP_PROBES places, which nobody can foresee; when all
+ * are taken, one that has been idle for IPB_STAMP_ROOM_IDLE_NS makes room, else one of the host that has the most of them, and where no
+ * host has more than IPB_STAMP_FAIR, the one whose last packet is the longest ago.
  */
 #ifndef IPB_STAMP_REFLECT_H
 #define IPB_STAMP_REFLECT_H
@@ -17,10 +19,11 @@
 
 #include "ipb_stamp.h"
 
-#define IPB_STAMP_SESSIONS_MAX 4096u
+#define IPB_STAMP_SESSIONS_MAX 65536u
 #define IPB_STAMP_PROBES 32u              /* places of the table that one session may have */
+#define IPB_STAMP_FAIR 4u                 /* of these places that one host may have before it is one with many */
 #define IPB_STAMP_IDLE_NS 900000000000ll  /* TWAMP's REFWAIT (RFC 5357, section 3.1): a session that sent nothing for so long is over */
-#define IPB_STAMP_ROOM_IDLE_NS 30000000000ll /* when the table is full, one that was idle for so long makes room */
+#define IPB_STAMP_ROOM_IDLE_NS 30000000000ll /* one that was idle for so long makes room before others do */
 
 /* An address and port of either family; IPv4's in IPv6's form, so that they can be compared as bytes. */
 struct ipb_stamp_end {
@@ -55,8 +58,9 @@ struct ipb_stamp_reflector {
 	uint8_t method_in;       /* enum ipb_stamp_method of the receive stamps */
 	/* Its own. */
 	struct ipb_stamp_session *sessions;
+	uint64_t secret;         /* where sessions have their places */
 	uint32_t session_count;
-	uint64_t answered, too_short, forged, no_room, other_session;
+	uint64_t answered, too_short, forged, displaced, other_session; /* displaced: sessions in use that made room for others */
 	uint64_t unrecognized, malformed, integrity; /* TLVs, and packets whose TLVs' HMAC was wrong or missing */
 };
 

@@ -289,6 +289,47 @@ static void a_reflector_that_begins_anew_is_noticed(void **state)
 	directions_close(&d);
 }
 
+/* Whoever fills the table of sessions: one that goes on keeps its numbers, and everybody is answered. A stranger's packets come from one
+ * host (v6: from all addresses of its network) that says ever other ports and session identifiers, or each from another one. */
+static void strangers_end_no_session(void **state)
+{
+	static uint8_t out[IPB_STAMP_SIZE_MAX + 1];
+	static const uint8_t own_four[16] = { [10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1 }, own_six[16] = { 0xfd, [15] = 1 };
+
+	(void)state;
+	for (int kind = 0; kind < 3; kind++) {
+		struct ipb_stamp_reflector r = { .ssid = -1, .estimate = 1, .format = { 0, 0 } };
+		uint8_t packet[IPB_STAMP_BASE] = { 0 };
+		struct ipb_stamp_arrival own = { .packet = packet, .size = sizeof packet, .at_ns = 1000 * S, .ttl = 64 }, alien = own;
+		struct ipb_stamp_answer answer;
+		/* Of one host many more packets come between two of ours than of many. */
+		const uint32_t between = kind == 2 ? 20000 : 2 * IPB_STAMP_SESSIONS_MAX, rounds = kind == 2 ? 20 : 3;
+		uint32_t n = 0;
+		assert_int_equal(ipb_stamp_reflector_open(&r), 0);
+		memcpy(own.from.address, kind == 1 ? own_six : own_four, 16);
+		own.from.v6 = kind == 1;
+		alien.from = own.from;
+		alien.from.address[kind == 1 ? 7 : 13] = 9;
+		for (uint32_t i = 0; i < rounds; i++) {
+			own.at_ns = alien.at_ns = 1000 * S + i * (S / 10);
+			assert_int_equal(ipb_stamp_prepare(&r, &own, out, &answer), 1);
+			assert_int_equal(answer.sequence, i);
+			for (uint32_t k = 0; k < between; k++, n++) {
+				alien.at_ns = own.at_ns + k;
+				alien.from.port = (uint16_t)n;
+				ipb_put_be(packet + 14, n >> 16, 2);
+				memcpy(alien.from.address + 12, &n, kind == 0 ? 0 : sizeof n);
+				assert_int_equal(ipb_stamp_prepare(&r, &alien, out, &answer), 1);
+				assert_int_equal(answer.sequence, 0);
+			}
+			ipb_put_be(packet + 14, 0, 2);
+		}
+		assert_true(r.session_count <= IPB_STAMP_SESSIONS_MAX && r.session_count > IPB_STAMP_SESSIONS_MAX / 2);
+		assert_int_equal(r.displaced, n + 1 - r.session_count);
+		ipb_stamp_reflector_close(&r);
+	}
+}
+
 /* The table of sessions has an end, whoever fills it. */
 static void sessions_are_bounded(void **state)
 {
@@ -305,12 +346,14 @@ static void sessions_are_bounded(void **state)
 		memcpy(a.from.address, &i, sizeof i);
 		answered += (uint32_t)ipb_stamp_prepare(&r, &a, out, &answer);
 	}
-	assert_in_range(answered, IPB_STAMP_SESSIONS_MAX * 3 / 4, IPB_STAMP_SESSIONS_MAX);
-	assert_int_equal(r.session_count, answered);
-	assert_int_equal(r.no_room, 3 * IPB_STAMP_SESSIONS_MAX - answered);
+	assert_int_equal(answered, 3 * IPB_STAMP_SESSIONS_MAX);
+	assert_in_range(r.session_count, IPB_STAMP_SESSIONS_MAX * 3 / 4, IPB_STAMP_SESSIONS_MAX);
+	assert_int_equal(r.displaced, answered - r.session_count);
+	memset(a.from.address, 0xff, 16);
 	a.at_ns += IPB_STAMP_ROOM_IDLE_NS; /* one that is idle makes room, */
 	assert_int_equal(ipb_stamp_prepare(&r, &a, out, &answer), 1);
 	assert_int_equal(answer.sequence, 0);
+	assert_int_equal(r.displaced, answered - r.session_count);
 	assert_int_equal(ipb_stamp_prepare(&r, &a, out, &answer), 1);
 	assert_int_equal(answer.sequence, 1);
 	a.at_ns += IPB_STAMP_IDLE_NS; /* … and after REFWAIT it is another session */
@@ -366,6 +409,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_told_is_counted_apart),
 		cmocka_unit_test(a_reflector_that_begins_anew_is_noticed),
 		cmocka_unit_test(sessions_are_bounded),
+		cmocka_unit_test(strangers_end_no_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
