@@ -28,7 +28,7 @@ static int open_packets(struct sender *s, struct ipb_error *err)
 
 int sender_open_udp(struct sender *s, const char *host, uint16_t port, struct ipb_error *err)
 {
-	struct ipb_sock_options o = { .sndbuf = SENDER_BUFFER, .dscp = -1 };
+	struct ipb_sock_options o = { .sndbuf = SENDER_BUFFER, .dscp = -1, .df = IPB_DF_OFF };
 
 	s->raw = 0;
 	s->fd = ipb_sock_connect(host, port, SOCK_DGRAM, &o, err);
@@ -87,7 +87,7 @@ static int is_full(int error) { return error == EAGAIN || error == ENOBUFS; }
 
 /* Errors after which sending goes on: what the other end or the way to it causes, often about a packet from before, and
  * what this machine's routes, filters and interfaces refuse for now. */
-static int passing(int error)
+static int passing(int error, int in_a_row)
 {
 	switch (error) {
 	case EINTR:
@@ -99,7 +99,11 @@ static int passing(int error)
 	case ENOPROTOOPT:
 	case EACCES:
 	case EPERM:
+	case EPROTO: /* these two: ICMP errors of kinds that are rare, unless somebody forges them */
+	case ENONET:
 		return 1;
+	case EMSGSIZE: /* a path's MTU, which anybody can forge, fails one call; a packet that is too long each */
+		return in_a_row < SENDER_TOO_LONG;
 	default:
 		return 0;
 	}
@@ -123,7 +127,7 @@ static int after_failure(struct sender *s, int error, int in_a_row, uint64_t dea
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	struct timespec pause = { .tv_nsec = 1000000 };
 
-	if (!is_full(error) && !passing(error))
+	if (!is_full(error) && !passing(error, in_a_row))
 		return ipb_error_errno(err, error, "cannot send packets of %u bytes", s->size);
 	if (is_full(error)) {
 		s->again++;

@@ -14,6 +14,7 @@
 #define SENDER_BEHIND_NS 100000000ull       /* further behind than this, the missed packets are given up */
 #define SENDER_SPIN_NS 60000ull             /* the last stretch before a packet is due is spun, not slept */
 #define SENDER_BUFFER (8 << 20)             /* bytes of socket buffer */
+#define SENDER_TOO_LONG 8                   /* calls in a row that fail with "message too long" */
 #define SENDER_ENDS 3                       /* closing packets, so that the receiver knows the count */
 #define SENDER_FRAME_MAX 1514               /* bytes of a raw frame */
 #define SENDER_INJECT_MAX 3072u             /* bytes of a frame that the kernel makes */

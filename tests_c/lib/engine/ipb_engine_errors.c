@@ -20,7 +20,7 @@ int ipb_engine_read_errors(struct ipb_engine *e, uint32_t flow)
 	int icmp = 0;
 
 	for (int i = 0; i < IPB_TROUBLE_READ_MAX && ipb_trouble_read(e->fds[flow], &m); i++) {
-		if (m.mtu != 0)
+		if (m.mtu != 0 && !m.is_icmp)
 			e->path_mtu = m.mtu;
 		if (m.is_stamp)
 			ipb_layers_left(e, flow, m.stamp_id, m.stamps);
@@ -58,11 +58,8 @@ static void refuse(struct ipb_engine *e, int error)
 	e->ready_from++;
 }
 
-int ipb_engine_send_error(struct ipb_engine *e, int error, const char *what)
+int ipb_engine_is_refused(struct ipb_engine *e)
 {
-	e->not_accepted = error == EAGAIN || error == ENOBUFS;
-	if (passes(error) || is_own_fault(error))
-		return ipb_engine_io_error(e, error, what);
 	if (ipb_engine_read_errors(e, e->slots[e->ready_from].flow) > 0) {
 		e->send_failures = 0;
 		return 0;
@@ -71,6 +68,16 @@ int ipb_engine_send_error(struct ipb_engine *e, int error, const char *what)
 	if (++e->send_failures < DOUBT)
 		return 0;
 	e->send_failures = 0;
+	return 1;
+}
+
+int ipb_engine_send_error(struct ipb_engine *e, int error, const char *what)
+{
+	e->not_accepted = error == EAGAIN || error == ENOBUFS;
+	if (passes(error) || is_own_fault(error))
+		return ipb_engine_io_error(e, error, what);
+	if (!ipb_engine_is_refused(e))
+		return 0;
 	refuse(e, error);
 	return e->failed ? -1 : 0;
 }

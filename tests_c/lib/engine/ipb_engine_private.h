@@ -297,6 +297,9 @@ int ipb_engine_io_error(struct ipb_engine *e, int error, const char *what);
 /* Packets without a connection: one of them that does not get through ends no run. Both return 0, or -1 when the run is
  * over. A send call for the next ready slot failed: the packet is sent again by the next call, or is refused. */
 int ipb_engine_send_error(struct ipb_engine *e, int error, const char *what);
+/* Of such a call, whose error does not pass: 1 when the kernel refuses the packet at hand; 0 when an ICMP error about an earlier one was
+ * the cause, or may have been. */
+int ipb_engine_is_refused(struct ipb_engine *e);
 int ipb_engine_receive_error(struct ipb_engine *e, uint32_t flow, int error, const char *what);
 /* Reads what a flow's error queue holds: ICMP errors, and time stamps for the layers. Returns how many ICMP errors. */
 int ipb_engine_read_errors(struct ipb_engine *e, uint32_t flow);

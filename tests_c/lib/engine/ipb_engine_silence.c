@@ -16,6 +16,10 @@ static int fail_dead(struct ipb_engine *e, uint64_t silent_ns)
 	}
 	if (e->icmp_since_reply > 0) {
 		ipb_trouble_text(&e->troubles, 0, kinds, sizeof kinds);
+		if (ipb_trouble_is_mtu(&e->troubles))
+			return ipb_engine_fail(e, "target-unreachable", "no answer for %.1f s, and packets of %u bytes are said not to fit the path: "
+			                       "%s (give a smaller size, or leave df out, so that there are fragments)", s,
+			                       e->config.sizes.largest, kinds);
 		return ipb_engine_fail(e, "target-unreachable", "the target was unreachable: no answer for %.1f s, and %s: is something "
 		                       "listening on %s port %u?", s, kinds, e->config.host, e->config.port);
 	}

@@ -65,7 +65,7 @@ static int gso_send(struct ipb_engine *e, uint32_t n)
 	if (send(e->fds[s->flow], s->packet, (size_t)n * s->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		const int error = errno;
 		if (n > 1 && (error == EINVAL || error == EMSGSIZE) && !fits(e, s->flow))
-			return end_trains(e);
+			return ipb_engine_is_refused(e) ? end_trains(e) : 0;
 		return ipb_engine_send_error(e, error, "send");
 	}
 	e->trains |= n > 1;

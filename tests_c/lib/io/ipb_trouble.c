@@ -80,7 +80,7 @@ static void read_error(struct ipb_trouble_message *m, const struct cmsghdr *c)
 		return;
 	m->is_icmp = 1;
 	m->trouble = (struct ipb_trouble){ s.ee_origin == SO_EE_ORIGIN_ICMP ? IPB_ORIGIN_ICMP : IPB_ORIGIN_ICMP6, s.ee_type,
-	                                   s.ee_code, (int)s.ee_errno, 1, "" };
+	                                   s.ee_code, (int)s.ee_errno, 1, m->mtu, "" };
 	socklen_t size = c->cmsg_level == IPPROTO_IP ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	struct sockaddr_storage from = { 0 };
 	if (c->cmsg_len < CMSG_LEN(sizeof s + size))
@@ -117,6 +117,8 @@ void ipb_trouble_add(struct ipb_troubles *all, const struct ipb_trouble *one)
 		struct ipb_trouble *k = &all->kinds[i];
 		if (k->origin == one->origin && k->type == one->type && k->code == one->code && k->error == one->error) {
 			k->count += one->count;
+			if (one->mtu != 0 && (k->mtu == 0 || one->mtu < k->mtu))
+				k->mtu = one->mtu;
 			return;
 		}
 	}
@@ -128,7 +130,7 @@ void ipb_trouble_add(struct ipb_troubles *all, const struct ipb_trouble *one)
 
 void ipb_trouble_refused(struct ipb_troubles *all, int error)
 {
-	ipb_trouble_add(all, &(struct ipb_trouble){ IPB_ORIGIN_LOCAL, 0, 0, error, 1, "" });
+	ipb_trouble_add(all, &(struct ipb_trouble){ IPB_ORIGIN_LOCAL, 0, 0, error, 1, 0, "" });
 }
 
 uint64_t ipb_trouble_count(const struct ipb_troubles *all, int local)
@@ -138,6 +140,15 @@ uint64_t ipb_trouble_count(const struct ipb_troubles *all, int local)
 	for (uint32_t i = 0; i < all->used; i++)
 		n += (all->kinds[i].origin == IPB_ORIGIN_LOCAL) == local ? all->kinds[i].count : 0;
 	return n;
+}
+
+int ipb_trouble_is_mtu(const struct ipb_troubles *all)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < all->used; i++)
+		n += all->kinds[i].mtu != 0 ? all->kinds[i].count : 0;
+	return n > 0 && n == ipb_trouble_count(all, 0);
 }
 
 /* What happened, in words. */
@@ -164,6 +175,8 @@ void ipb_trouble_text(const struct ipb_troubles *all, int local, char *to, size_
 			continue;
 		used += (size_t)snprintf(to + used, size - used, "%s%llu × %s", used > 0 ? ", " : "", (unsigned long long)t->count,
 		                         name_of(t, room, sizeof room));
+		if (t->mtu != 0 && used < size)
+			used += (size_t)snprintf(to + used, size - used, " for an MTU of %u bytes", t->mtu);
 		if (!local && used < size)
 			used += (size_t)snprintf(to + used, size - used, " (%s type %u code %u%s%s)",
 			                         t->origin == IPB_ORIGIN_ICMP ? "ICMP" : "ICMPv6", t->type, t->code,
@@ -187,6 +200,8 @@ void ipb_trouble_json(const struct ipb_troubles *all, int local, struct ipb_json
 			ipb_json_string(j, "protocol", t->origin == IPB_ORIGIN_ICMP ? "icmp" : "icmpv6");
 			ipb_json_uint(j, "type", t->type);
 			ipb_json_uint(j, "code", t->code);
+			if (t->mtu != 0)
+				ipb_json_uint(j, "mtu", t->mtu);
 			ipb_json_string(j, "from", t->from[0] != '\0' ? t->from : NULL);
 		}
 		ipb_json_uint(j, "count", t->count);

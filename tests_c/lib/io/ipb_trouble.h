@@ -25,6 +25,7 @@ struct ipb_trouble {
 	uint8_t type, code;              /* ICMP's */
 	int error;                       /* errno */
 	uint64_t count;
+	uint32_t mtu;                    /* the least that ICMP errors of this kind named; 0: none */
 	char from[IPB_TROUBLE_FROM_MAX]; /* who sent the first ICMP error of this kind; "" when it is not known */
 };
 
@@ -57,6 +58,9 @@ void ipb_trouble_refused(struct ipb_troubles *all, int error);
 
 /* How many there were: refused by this machine (local), or ICMP errors. */
 uint64_t ipb_trouble_count(const struct ipb_troubles *all, int local);
+
+/* Whether all ICMP errors are about the path's MTU. */
+int ipb_trouble_is_mtu(const struct ipb_troubles *all);
 
 /* "12 × port unreachable (ICMP type 3 code 3, from 10.0.0.1), …" of the local ones or of the others; "" when there are
  * none. */

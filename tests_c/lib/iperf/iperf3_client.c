@@ -158,7 +158,8 @@ static int open_stream(struct iperf3_client *c, int (*open)(void *, struct ipb_e
                        const struct ipb_stop *stop, struct ipb_error *err)
 {
 	int udp = c->params.udp;
-	int fd = open != NULL ? open(context, err) : ipb_sock_connect(c->host, c->port, udp ? SOCK_DGRAM : SOCK_STREAM, NULL, err);
+	const struct ipb_sock_options o = { .dscp = -1, .df = udp ? IPB_DF_OFF : IPB_DF_SYSTEM };
+	int fd = open != NULL ? open(context, err) : ipb_sock_connect(c->host, c->port, udp ? SOCK_DGRAM : SOCK_STREAM, &o, err);
 
 	if (fd < 0)
 		return -1;

@@ -161,7 +161,7 @@ static int dispatch(struct iperf3_server *s, struct pending *p, uint64_t now)
 /* Opens a socket of its own for a UDP stream and answers; 0 or -1. */
 static int open_udp(struct iperf3_server *s, const struct sockaddr_storage *from, socklen_t size, const uint8_t *reply)
 {
-	struct ipb_sock_options options = { .dscp = -1, .reuse = 1 };
+	struct ipb_sock_options options = { .dscp = -1, .df = IPB_DF_OFF, .reuse = 1 };
 	int fd = ipb_sock_listen(s->options.ip, s->port, SOCK_DGRAM, &options, NULL);
 
 	if (fd < 0)

@@ -67,11 +67,14 @@ static void append(struct ipb_requests *r, struct ipb_req_conn *k, uint32_t slot
 
 static int open_socket(struct ipb_requests *r, struct ipb_req_conn *k)
 {
+	const struct ipb_sock_options udp = { .dscp = -1, .df = IPB_DF_OFF };
 	const struct ipb_requests_config *cf = &r->config;
 	int yes = 1;
 
 	k->fd = socket(r->target.storage.ss_family, (cf->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (k->fd < 0)
+		return -1;
+	if (cf->udp && ipb_sock_apply(k->fd, r->target.storage.ss_family, &udp, NULL) < 0)
 		return -1;
 	if (!cf->udp && cf->sock.nodelay && setsockopt(k->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) < 0)
 		return -1;

@@ -54,6 +54,7 @@ struct ipb_pump_udp {
 	int64_t transit_ns;        /* receiver: of the one before */
 	uint64_t numbers;          /* sender: the next one */
 	int no_trains;             /* sender: the kernel does not cut trains here */
+	int too_long;              /* sender: the last call failed with EMSGSIZE */
 };
 
 struct ipb_stream {

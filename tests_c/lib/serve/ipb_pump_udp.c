@@ -123,6 +123,10 @@ int ipb_pump_udp_send(struct ipb_pump_worker *w, struct ipb_stream *s, uint32_t 
 			write_header(p, s, to, s->udp.numbers + i, now, measured);
 	}
 	const ssize_t n = send(s->fd, w->buffer, (size_t)count * size, MSG_NOSIGNAL);
+	const int doubtful = n < 0 && errno == EMSGSIZE && !s->udp.too_long;
+	s->udp.too_long = n < 0 && errno == EMSGSIZE;
+	if (doubtful) /* an ICMP error, which anybody may have sent, fails one call; a path that is too narrow the next, too */
+		return 0;
 	if (n < 0 && (errno == EINVAL || errno == EMSGSIZE || errno == EIO) && !s->udp.no_trains) {
 		const int none = 0; /* the path's MTU is smaller than a datagram, or the interface does not know trains */
 		setsockopt(s->fd, SOL_UDP, UDP_SEGMENT, &none, sizeof none);

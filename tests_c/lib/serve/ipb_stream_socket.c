@@ -38,7 +38,8 @@ static int set_control(int fd, const char *cc, struct ipb_error *err)
 
 int ipb_stream_prepare(int fd, const struct ipb_stream_options *o, struct ipb_error *err)
 {
-	struct ipb_sock_options s = { .dscp = o->dscp, .rcvbuf = (int)o->rcvbuf, .sndbuf = (int)o->sndbuf };
+	struct ipb_sock_options s = { .dscp = o->dscp, .rcvbuf = (int)o->rcvbuf, .sndbuf = (int)o->sndbuf,
+		                      .df = o->udp ? IPB_DF_OFF : IPB_DF_SYSTEM };
 	int family = AF_INET;
 	socklen_t size = sizeof family;
 

@@ -28,9 +28,9 @@
 #define IPB_SOCK_ADDRESSES_MAX 8     /* addresses of one name that are tried */
 
 enum ipb_df {
-	IPB_DF_SYSTEM, /* the system's way */
+	IPB_DF_SYSTEM, /* the system's way: over UDP, whoever forges an ICMP error decides whether there are fragments */
 	IPB_DF_OFF,    /* no packet carries "do not fragment": routers, and this machine, make fragments */
-	IPB_DF_ON      /* every packet carries it, and none is fragmented */
+	IPB_DF_ON      /* every packet carries it, and none is fragmented: too long for the interface is an error, for the path a loss */
 };
 
 /* What to do with a socket before it is used. Zeroes mean "leave". */

@@ -61,9 +61,9 @@ static int set_ip(int fd, int family, int v4, int v4_value, int v6, int v6_value
 	return set_int(fd, IPPROTO_IP, v4, v4_value, name, err);
 }
 
-static int apply_ip(int fd, int family, const struct ipb_sock_options *o, struct ipb_error *err)
+static int apply_ip(int fd, int family, int type, const struct ipb_sock_options *o, struct ipb_error *err)
 {
-	const int on = o->df == IPB_DF_ON;
+	const int on = o->df == IPB_DF_ON, tcp = type == SOCK_STREAM;
 
 	if (o->dscp >= 0 && set_ip(fd, family, IP_TOS, o->dscp << 2, IPV6_TCLASS, o->dscp << 2, "dscp", err) < 0)
 		return -1;
@@ -71,8 +71,11 @@ static int apply_ip(int fd, int family, const struct ipb_sock_options *o, struct
 		return -1;
 	if (o->df == IPB_DF_SYSTEM)
 		return 0;
-	return set_ip(fd, family, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT, IPV6_MTU_DISCOVER,
-	              on ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT, "df", err);
+	/* Anybody can forge what a router says of the path's MTU (not so to TCP, which compares numbers). Datagrams go by the interface's;
+	 * but with IPv6 no router makes fragments. */
+	const int four_on = tcp ? IP_PMTUDISC_DO : IP_PMTUDISC_PROBE, six_on = tcp ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_PROBE;
+	const int four_off = tcp ? IP_PMTUDISC_DONT : IP_PMTUDISC_OMIT, six_off = IPV6_PMTUDISC_DONT;
+	return set_ip(fd, family, IP_MTU_DISCOVER, on ? four_on : four_off, IPV6_MTU_DISCOVER, on ? six_on : six_off, "df", err);
 }
 
 /* What belongs to the headers of IP, UDP and TCP has no effect on Ethernet frames. */
@@ -104,7 +107,7 @@ int ipb_sock_apply(int fd, int family, const struct ipb_sock_options *o, struct 
 		return -1;
 	if (o->reuse_port && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", err) < 0)
 		return -1;
-	if ((family == AF_INET || family == AF_INET6) && apply_ip(fd, family, o, err) < 0)
+	if ((family == AF_INET || family == AF_INET6) && apply_ip(fd, family, type, o, err) < 0)
 		return -1;
 	if (o->nodelay && type == SOCK_STREAM && set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", err) < 0)
 		return -1;
