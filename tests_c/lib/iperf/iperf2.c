@@ -76,25 +76,23 @@ int iperf2_udp_end(int fd, uint8_t *buffer, size_t size, uint32_t sent, int trie
                    const struct ipb_stop *stop, struct ipb_error *err)
 {
 	uint8_t got[256];
-	int rejected = 0; /* tries in a row; an ICMP error may also be about an earlier datagram, or somebody else's doing */
+	int rejected = 0; /* tries in a row that no report came to, but an ICMP error, which may also be somebody else's doing */
 
 	for (int i = 0; i < tries; i++) {
 		uint64_t until = ipb_now_ns() + IPERF2_LAST_MS * 1000000ull;
 		iperf2_stamp(buffer, size, sent, 1, ipb_clock_gettime_ns(CLOCK_REALTIME));
 		if (send(fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == ECONNREFUSED)
 			send(fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-		for (int is_rejected = 0; !is_rejected;) {
-			int n = iperf3_wait(fd, POLLIN, until, stop);
-			if (n < 0)
-				return ipb_error(err, "stopped while waiting for the iperf2 server's report");
-			if (n == 0)
-				break;
+		int is_rejected = 0, n;
+		while ((n = iperf3_wait(fd, POLLIN, until, stop)) > 0) {
 			ssize_t have = recv(fd, got, sizeof got, MSG_DONTWAIT);
-			is_rejected = have < 0 && errno == ECONNREFUSED;
+			is_rejected |= have < 0 && errno == ECONNREFUSED;
 			if (have > 0 && iperf2_report_decode(got, (size_t)have, r) == 0)
 				return 1;
-			rejected = is_rejected ? rejected + 1 : 0;
 		}
+		if (n < 0)
+			return ipb_error(err, "stopped while waiting for the iperf2 server's report");
+		rejected = is_rejected ? rejected + 1 : 0;
 		if (rejected >= (tries < IPERF2_REJECTIONS ? tries : IPERF2_REJECTIONS))
 			return ipb_error(err, "nobody listens at the iperf2 server's UDP port: start it with \"iperf -s -u\", or give its port");
 	}

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <math.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -99,6 +100,56 @@ static void asking(void **state)
 	assert_memory_equal(got, after, sizeof got);
 }
 
+struct late_server {
+	uint16_t port;
+	int answered;
+};
+
+/* A server that is there after 50 ms, and then answers what comes. */
+static void *late_server(void *state)
+{
+	struct late_server *s = state;
+	struct ipb_sock_options o = { .dscp = -1 };
+	struct sockaddr_storage from;
+	socklen_t size = sizeof from;
+	struct ipb_error own = { 0 };
+	uint8_t got[64], answer[64];
+
+	usleep(50000);
+	const int fd = ipb_sock_listen("127.0.0.1", s->port, SOCK_DGRAM, &o, &own);
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	if (fd < 0 || poll(&readable, 1, 5000) != 1 || recvfrom(fd, got, sizeof got, 0, (struct sockaddr *)&from, &size) < 0)
+		return NULL;
+	const size_t length = report(answer, 16);
+	s->answered = sendto(fd, answer, length, 0, (struct sockaddr *)&from, size) == (ssize_t)length;
+	close(fd);
+	return NULL;
+}
+
+/* Rejections that are older than the report, or forged, do not keep it from being waited for. */
+static void a_rejection_is_not_the_end(void **state)
+{
+	struct ipb_sock_options o = { .dscp = -1 };
+	struct ipb_error here = { 0 };
+	struct iperf2_report r;
+	uint8_t d[64];
+	pthread_t thread;
+	int server = ipb_sock_listen("127.0.0.1", 0, SOCK_DGRAM, &o, &here);
+	struct late_server late = { .port = (uint16_t)ipb_sock_port(server) };
+	int client = ipb_sock_connect("127.0.0.1", late.port, SOCK_DGRAM, &o, &here);
+
+	(void)state;
+	close(server);
+	assert_true(client >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, late_server, &late), 0);
+	const int status = iperf2_udp_end(client, d, sizeof d, 5, IPERF2_LAST_TRIES, &r, NULL, &here);
+	pthread_join(thread, NULL);
+	assert_int_equal(late.answered, 1);
+	assert_int_equal(status, 1);
+	assert_int_equal(r.datagrams, 1000);
+	close(client);
+}
+
 static void the_end(void **state)
 {
 	struct ipb_sock_options o = { .dscp = -1 };
@@ -135,7 +186,7 @@ static void the_end(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(datagrams), cmocka_unit_test(reports), cmocka_unit_test(the_end),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(datagrams), cmocka_unit_test(reports), cmocka_unit_test(the_end), cmocka_unit_test(a_rejection_is_not_the_end),
 		                            cmocka_unit_test(servers_count_differently), cmocka_unit_test(asking) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
