@@ -120,7 +120,7 @@ export async function findDaemons(words: readonly string[], options: DaemonOptio
   for (const file of files) {
     const ports = { client: typed ?? DEFAULT_CLIENT_PORT, target: DEFAULT_TARGET_PORT };
     const found = daemonsOf(await readConfig(file), ports, own);
-    await checkKeys({ clients: found.daemons }, found.places);
+    await checkKeys({ clients: found.daemons }, found.places, options);
     daemons.push(...found.daemons);
   }
   const port = typed ?? (options.target ? DEFAULT_TARGET_PORT : DEFAULT_CLIENT_PORT);

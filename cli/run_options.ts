@@ -19,7 +19,7 @@ import { expandHosts } from "./input/host_words.ts";
 import { readBytes, reasonOf } from "./input/read_bytes.ts";
 import { note } from "./terminal/io.ts";
 import { plainText } from "./terminal/text.ts";
-import { completeKeys, warnOfReaders } from "./secret.ts";
+import { completeKeys, type KeyOptions, warnOfReaders } from "./secret.ts";
 
 /** The options as commander gives them. */
 export interface RunOptionValues extends CommandLine {
@@ -176,29 +176,28 @@ export async function describeRun(
   const file = path === undefined ? null : await readConfig(path, options.originalSpelling);
   const client = options.client && await expandHosts(options.client, OPTION_NAMES.client);
   const described = buildDescription({ ...options, client, ...completeKeys(options) }, file);
-  const { clients, targets } = described.description;
-  // Those of the command line have been examined.
-  const own = new Set([...clients, ...targets].flatMap(({ secretFile }) => secretFile ?? []));
-  for (const path of own) {
-    if (!options.secretFile?.some((text) => text.endsWith(`=${path}`))) warnOfReaders(path);
-  }
-  await checkKeys(described.description, described.places);
+  await checkKeys(described.description, described.places, options);
   for (const warning of described.warnings) note(`ipbench: warning: ${warning}`);
   return { ...described, sweep: file?.sweep ?? null };
 }
 
 /**
- * Tries the files with keys that single daemons have.
+ * Tries the files with keys that single daemons have, and warns of secrets that others can read.
  *
  * @param daemons The daemons.
  * @param places Where their files are named.
+ * @param typed What the command line says of keys: those have been examined.
  * @throws {ConfigError} naming those that cannot be used, and where that is.
  */
 export async function checkKeys(
   daemons: { clients: readonly (Address & OwnKeys)[]; targets?: readonly (Address & OwnKeys)[] },
   places: Places,
+  typed: KeyOptions,
 ): Promise<void> {
   const all = [...daemons.clients, ...daemons.targets ?? []];
+  for (const path of new Set(all.flatMap(({ secretFile }) => secretFile ?? []))) {
+    if (!typed.secretFile?.some((text) => text.endsWith(`=${path}`))) warnOfReaders(path);
+  }
   if (!all.some(({ secretFile, tlsCa }) => Boolean(secretFile ?? tlsCa))) return;
   const { findKeyMistakes } = await import("../controller/link/read_access.ts");
   const mistakes = await findKeyMistakes(daemons);

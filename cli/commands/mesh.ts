@@ -226,7 +226,7 @@ async function describe(words: readonly string[], options: Options): Promise<Mes
       const own = (daemon: Address) => typedKeys(files, daemon);
       const known = new Set<string>();
       const { daemons, places } = daemonsOf(await readConfig(word), { client: port, target: port }, own);
-      await checkKeys({ clients: daemons }, places);
+      await checkKeys({ clients: daemons }, places, options);
       for (const daemon of daemons) {
         // Testers come first; a host's target is its own affair.
         if (known.has(daemon.host)) continue;

@@ -127,8 +127,11 @@ Deno.test("a run of daemons with different secrets, in the configuration or on t
     ]);
     assert.match(both.stderr, /lab\.xml:3:\d+: cannot read the certificates \S*\/both: it is no PEM file/);
     await Deno.chmod(`${folder}/two`, 0o644);
-    const warned = await runProgram("ipbench", ["check", await lab(own("one"), own("two"))]);
-    assert.match(warned.stderr, /warning: the secret file .*\/two can be read by others/);
+    for (const command of ["check", "status"]) {
+      const warned = await runProgram("ipbench", [command, await lab(own("one"), own("two"))]);
+      const warnings = warned.stderr.match(/warning: the secret file \S+ can be read by others/g);
+      assert.deepEqual(warnings, [`warning: the secret file ${folder}/two can be read by others`], command);
+    }
   }));
 
 Deno.test(
