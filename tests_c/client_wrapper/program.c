@@ -21,6 +21,8 @@
 #define POLL_MS 50
 #define EXEC_FAILED 127
 #define PROGRAM_FD 3 /* the file to run, in the keeper */
+#define KILL_LIST 1024 /* bytes of a list of children that are read at once */
+#define KILL_DEPTH 16  /* generations below a child that are killed with it */
 
 extern char **environ;
 
@@ -59,39 +61,66 @@ static void run(const struct words *w)
 	_exit(EXEC_FAILED);
 }
 
-/* Kills every process in a text of numbers; returns how many there were. */
-static int kill_listed(const char *text, ssize_t size)
+static char *append(char *end, const char *text, size_t size)
 {
-	int found = 0;
+	memcpy(end, text, size);
+	return end + size;
+}
+
+/* The file of /proc that lists a process's children, as text; printf is not for a child of a program with threads. */
+static const char *children_file(char file[64], pid_t pid)
+{
+	char digits[12], *first = digits + sizeof digits, *end = file;
+
+	for (; pid > 0; pid /= 10)
+		*--first = (char)('0' + pid % 10);
+	const size_t size = (size_t)(digits + sizeof digits - first);
+	end = append(append(end, "/proc/", 6), first, size);
+	end = append(append(end, "/task/", 6), first, size);
+	append(end, "/children", sizeof "/children");
+	return file;
+}
+
+static ssize_t read_children(const char *file, char *text, size_t room)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, room) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+/* Kills every process in a list of numbers, and what is below it, down to a depth: on a crowded machine a process that was
+ * killed may take seconds to end, and only then do its children become ours. What is missed is met in the next round. */
+static void kill_listed(const char *list, ssize_t size, int depth)
+{
 	pid_t pid = 0;
 
 	for (ssize_t i = 0; i < size; i++) {
-		if (text[i] >= '0' && text[i] <= '9') {
-			pid = pid * 10 + (text[i] - '0');
+		if (list[i] >= '0' && list[i] <= '9') {
+			pid = pid * 10 + (list[i] - '0');
 		} else if (pid > 0) {
+			char below[KILL_LIST], file[64];
+			ssize_t n = depth > 0 ? read_children(children_file(file, pid), below, sizeof below) : 0;
 			kill(pid, SIGKILL);
-			found++;
+			kill_listed(below, n, depth - 1);
 			pid = 0;
 		}
 	}
-	return found;
 }
 
-/* Kills children until there are none: those of a killed one become ours and are met in the next round. */
+/* Kills all descendants until there are none. */
 static void kill_all(pid_t group)
 {
-	char text[4096];
+	const uint64_t begin = ipb_now_ns();
 	struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (int round = 0; round < PROGRAM_KILL_MS; round++) {
+	while (ipb_now_ns() - begin < PROGRAM_KEEPER_S * IPB_NS_PER_S) {
+		char list[KILL_LIST];
 		if (group > 0) /* only until its leader is reaped: the number may be somebody else's after that */
 			kill(-group, SIGKILL);
-		int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-		if (fd >= 0) {
-			ssize_t n = read(fd, text, sizeof text);
-			close(fd);
-			kill_listed(text, n);
-		}
+		kill_listed(list, read_children("/proc/thread-self/children", list, sizeof list), KILL_DEPTH);
 		for (;;) {
 			pid_t pid = waitpid(-1, NULL, WNOHANG);
 			if (pid < 0 && errno == ECHILD)
@@ -200,18 +229,15 @@ void program_kill(struct program *p)
 	if (p->keeper <= 0)
 		return;
 	kill(p->keeper, SIGTERM);
-	for (int waited = 0; p->keeper > 0 && waited < PROGRAM_KILL_MS + 500; waited += 2) {
+	kill(p->keeper, SIGCONT); /* a program may have stopped it */
+	for (int waited = 0; p->keeper > 0 && waited < PROGRAM_KILL_MS; waited += 2) {
 		pid_t pid = waitpid(p->keeper, NULL, WNOHANG);
 		if (pid == p->keeper || (pid < 0 && errno != EINTR))
 			p->keeper = 0;
 		else
 			nanosleep(&pause, NULL);
 	}
-	if (p->keeper > 0) {
-		kill(p->keeper, SIGKILL);
-		waitpid(p->keeper, NULL, 0);
-	}
-	p->keeper = 0;
+	p->keeper = 0; /* one that is still killing goes on without us: without it, its programs would be nobody's */
 	if (p->status_fd >= 0)
 		close(p->status_fd);
 	if (p->output_fd >= 0)

@@ -14,7 +14,8 @@
 #include "words.h"
 
 #define PROGRAM_OUTPUT_MAX (16 << 20) /* bytes that a program's standard output may have */
-#define PROGRAM_KILL_MS 2000          /* how long ending all descendants may take */
+#define PROGRAM_KILL_MS 2500          /* how long ending all descendants is waited for */
+#define PROGRAM_KEEPER_S 60           /* how long the keeper goes on ending them */
 #define PROGRAM_LINGER_MS 200         /* how long output is read after the program has ended */
 
 struct program {
