@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import * as v from "valibot";
 import { inFolder } from "../fixtures/folders.ts";
-import { collectText, deadline, programCommand, runProgram, TestDaemon, until } from "../util/mod.ts";
+import {
+  collectText,
+  deadline,
+  programCommand,
+  runProgram,
+  soundlySaid,
+  soundVerdict,
+  TestDaemon,
+  until,
+} from "../util/mod.ts";
 
 const at = v.pipe(v.string(), v.isoTimestamp());
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -97,7 +106,7 @@ Deno.test("the standard output is events, each as documented, and the last line 
     assert.deepEqual(document, JSON.parse(await Deno.readTextFile(file)));
     assert.ok(events[0]!.event === "begin" && events[0]!.run === document.run.id);
     assert.match(stderr, /^DUMMY RETURNED/m, "the row is not lost");
-    assert.match(stderr, /^ipbench: VALID$/m);
+    assert.ok(soundlySaid(stderr), stderr);
 
     // A log of both streams is enough for everything that reads documents.
     const log = `${folder}/job.log`;
@@ -154,7 +163,7 @@ for (const kept of [false, true]) {
       await said.ended;
       assert.equal(code, 141, said.text);
       assert.equal(said.text.match(/nobody reads the standard output any more/g)?.length, 1, said.text);
-      if (kept) assert.equal(JSON.parse(await Deno.readTextFile(file)).run.verdict, "VALID");
+      if (kept) soundVerdict(JSON.parse(await Deno.readTextFile(file)));
       else assert.match(said.text, /ending the test on every daemon/);
       await tester.assertFree();
     });
@@ -186,13 +195,13 @@ Deno.test("a reader that stands still does not hold up the run, and gets everyth
       stderr: "piped",
     }).spawn();
     const said = collectText(child.stderr);
-    await until("the run has its result", 30_000, () => /^ipbench: VALID$/m.test(said.text));
+    await until("the run has its result", 30_000, () => /^ipbench: [A-Z]+$/m.test(said.text));
     const reader = await Deno.open(`${folder}/p`, { read: true });
     const reading = new Response(reader.readable).text();
     const { code } = await deadline("the run ends", 10_000, child.status);
     assert.equal(code, 0, said.text);
     const lines = (await reading).replace(/^\0+/, "").trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual([lines[0].event, lines.at(-1).event], ["begin", "result"]);
-    assert.equal(lines.at(-1).run.verdict, "VALID");
+    soundVerdict(lines.at(-1));
   });
 });

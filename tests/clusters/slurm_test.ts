@@ -1,7 +1,7 @@
 /** A benchmark as a job of a real Slurm: munged, slurmctld and four slurmd on this machine. */
 import assert from "node:assert/strict";
 import { hasSlurm, SlurmCluster } from "../fixtures/clusters/slurm.ts";
-import { projectRoot, runProgram, until } from "../util/mod.ts";
+import { projectRoot, runProgram, soundlySaid, soundVerdict, until } from "../util/mod.ts";
 
 const ignore = !hasSlurm();
 const SCRIPT = `${projectRoot()}/packaging/slurm/ipbench.sbatch`;
@@ -56,7 +56,8 @@ Deno.test({ name: "Slurm: testers and a target by constraint, and nothing is lef
   );
   assert.equal(await ended(cluster, job), "COMPLETED", await outputOf(cluster, job));
   const document = await documentOf(cluster, job);
-  assert.deepEqual([document.run.verdict, document.clients.length, document.targets.length], ["VALID", 2, 1]);
+  soundVerdict(document);
+  assert.deepEqual([document.clients.length, document.targets.length], [2, 1]);
   assert.ok(document.clients.every(({ error }: { error?: string }) => error === undefined));
   assert.match(await outputOf(cluster, job), /^DUMMY RETURNED/m);
   await until(
@@ -82,13 +83,12 @@ Deno.test({ name: "Slurm: several testers on each node, and options of the run",
   );
   assert.equal(await ended(cluster, job), "COMPLETED", await outputOf(cluster, job));
   const document = await documentOf(cluster, job);
-  assert.deepEqual([document.run.verdict, document.clients.length], ["VALID", 4]);
+  soundVerdict(document);
+  assert.equal(document.clients.length, 4);
   const lines = (await outputOf(cluster, job)).split("\n").filter((line) => line.startsWith("{"));
   assert.equal(JSON.parse(lines.at(-1)!).run.id, document.run.id, "the log of the job is enough");
-  assert.match(
-    await Deno.readTextFile(`${cluster.submitFolder}/ipbench-${job}-controller.log`),
-    /ipbench: VALID/,
-  );
+  const log = await Deno.readTextFile(`${cluster.submitFolder}/ipbench-${job}-controller.log`);
+  assert.ok(soundlySaid(log), log);
 });
 
 Deno.test(

@@ -6,7 +6,7 @@ import { dummyConfig } from "../fixtures/dummy_run.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { xmlOf } from "../fixtures/run_config.ts";
 import { RunningRun } from "../fixtures/running_run.ts";
-import { runProgram, TestDaemon } from "../util/mod.ts";
+import { runProgram, soundVerdict, TestDaemon } from "../util/mod.ts";
 
 function namesIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
@@ -71,7 +71,7 @@ Deno.test("a run that would write what another one writes ends before it connect
   const after = await runProgram("ipbench", ["run", next, "--json", json]);
   assert.equal(after.code, 0, after.stderr);
   assert.match(after.stderr, /held the results of an earlier run that died/);
-  assert.equal(parseDocument(await Deno.readTextFile(json)).run.verdict, "VALID");
+  soundVerdict(parseDocument(await Deno.readTextFile(json)));
   await assert.rejects(Deno.stat(`${json}.lock`), Deno.errors.NotFound);
 });
 

@@ -23,3 +23,4 @@ export * from "./wait.ts";
 export * from "./handshake.ts";
 export * from "./fuzz.ts";
 export * from "./random.ts";
+export * from "./verdict.ts";
