@@ -8,7 +8,9 @@ import { Lines } from "../fixtures/first_line.ts";
 import assert from "node:assert/strict";
 import type { Metric, Rates } from "../../results/document/document.ts";
 import { drive, drivenRow } from "../fixtures/driven.ts";
+import { Growth } from "../fixtures/network/kernel_counts.ts";
 import { Veth } from "../fixtures/network/veth.ts";
+import { monotonicNowNs } from "../../ffi/mod.ts";
 import { output } from "../fixtures/output.ts";
 import { hasNamespaces, isInstalled, projectRoot, until } from "../util/mod.ts";
 
@@ -20,6 +22,8 @@ const TCP_HEADERS = 14 + 20 + 32;
 const UDP_HEADERS = 14 + 20 + 8;
 /** How long a target runs: longer than what is asked of it. */
 const TARGET_S = 6;
+/** How long reading the interface's counters may take. */
+const READ_NS = 3e6;
 /** What may pass beside the streams: the control connection, hellos and acknowledgements, as a share. */
 const CLOSE = 0.001;
 
@@ -98,6 +102,25 @@ function nearly(found: number, witness: number, share: number, what: string): vo
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
+/** A mean of readings against that of somebody else's readings of the same: as near as the spread of both allows. */
+function sameMean(found: number, own: readonly number[], others: readonly number[], what: string): void {
+  const mean = (values: readonly number[]) => sum(values) / values.length;
+  const uncertain = (values: readonly number[]) =>
+    sum(values.map((value) => (value - mean(values)) ** 2)) / (values.length - 1) / values.length;
+  assert.ok(own.length > 5 && others.length > 5, `${what}: ${own.length} and ${others.length} readings`);
+  const by = 4 * Math.sqrt(uncertain(own) + uncertain(others)) + CLOSE * found;
+  assert.ok(Math.abs(found - mean(others)) <= by, `${what}: ${found}, ss saw ${mean(others)}, ± ${by}`);
+}
+
+/** Segments that TCP has sent again where the sender is, as the kernel counts them, of all connections there. */
+function sentAgain(link: Veth, direction: "up" | "down"): number {
+  const text = output(...direction === "down" ? link.wrap : [], "cat", "/proc/net/snmp");
+  const [names, values] = text.split("\n").filter((line) => line.startsWith("Tcp:")).map((line) =>
+    line.split(" ")
+  );
+  return Number(values![names!.indexOf("RetransSegs")]);
+}
+
 /** What `ss -ti` says of the connections that carry the most. */
 function socketStatistics(link: Veth): Record<string, number> | null {
   const { stdout } = new Deno.Command("ss", { args: ["-Htin", `dport = :${PORT}`] }).outputSync();
@@ -115,48 +138,60 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
   link.silence();
   for (const direction of ["up", "down"] as const) {
     await t.step(`bytes over TCP, ${direction}, against the interface's counters`, async () => {
-      const before = link.counters();
+      const before = link.counters(), againBefore = sentAgain(link, direction);
       const { engine: { streams }, reasons } = await run(
         link,
         `direction=${direction},streams=2,duration=1,warmup=0.2`,
       );
       assert.deepEqual(reasons.filter(({ code }) => !/processor|steal/.test(code)), []);
-      const after = link.counters();
+      const after = link.counters(), again = sentAgain(link, direction) - againBefore;
       const [bytes, packets] = direction === "up"
         ? [after.tx_bytes - before.tx_bytes, after.tx_packets - before.tx_packets]
         : [after.rx_bytes - before.rx_bytes, after.rx_packets - before.rx_packets];
       const payload = bytes - packets * TCP_HEADERS;
       const sent = sum(streams.map((stream) => stream.bytes_sent));
-      const again = sum(streams.map(({ retransmits, mss }) => retransmits! * mss!));
+      // Of the measured phase; what passed has in it what was sent again in the warm-up and after the end, too.
+      const retransmits = sum(streams.map((stream) => stream.retransmits!));
+      assert.ok(retransmits <= again, `${retransmits} sent again, ${again} by the kernel`);
       // What the kernel had taken and not sent when the test ended never passed: at most a send buffer.
       assert.ok(payload >= (1 - CLOSE) * sum(streams.map((stream) => stream.bytes_received)), `${payload}`);
-      assert.ok(payload - again <= (1 + CLOSE) * sent, `${payload} passed of ${sent}`);
+      const most = (1 + CLOSE) * sent + again * streams[0]!.mss!;
+      assert.ok(payload <= most, `${payload} passed of ${sent}, ${again} segments were sent again`);
     });
   }
   await t.step("goodput at a rate is that of the interface", async () => {
     const readings: [number, number][] = [];
     const result = await run(link, "bps=50M,duration=2,warmup=0.5,size=1448", async () => {
-      for (let i = 0; i < 20; i++) {
+      for (const until = performance.now() + 3_500; performance.now() < until;) {
+        const begin = Number(monotonicNowNs());
         const { tx_bytes, tx_packets } = link.counters();
-        readings.push([performance.now(), tx_bytes - tx_packets * TCP_HEADERS]);
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        const end = Number(monotonicNowNs());
+        // When it took long, nobody knows what time it is of.
+        if (end - begin < READ_NS) readings.push([(begin + end) / 2, tx_bytes - tx_packets * TCP_HEADERS]);
+        await new Promise((resolve) => setTimeout(resolve, 10));
       }
     });
-    const moving = readings.filter(([, bytes], i) => i > 0 && bytes > readings[i - 1]![1]).slice(5, -1);
-    const [first, last] = [moving.at(0)!, moving.at(-1)!];
-    const bps = (last[1] - first[1]) * 8 / ((last[0] - first[0]) / 1000);
-    nearly(metric(result, "goodput"), bps, 0.05, "goodput");
-    nearly(metric(result, "goodput_up"), 50e6, 0.01, "goodput_up");
-    nearly(result.rates.received_bps!, metric(result, "goodput"), 1e-9, "received_bps");
     const { start_ns, end_ns } = result.window;
     assert.equal(end_ns - start_ns, 2e9);
-    nearly(sum(result.series.map((point) => point.ok)) * 8 / 2, 50e6, 0.01, "the series");
+    const bps = new Growth(readings).between(start_ns, end_ns) * 8 / 2;
+    // Without a processor the sender is behind, or makes up for what it was behind when the window began.
+    nearly(bps, 50e6, 0.25, "rate of the interface");
+    nearly(metric(result, "goodput"), bps, 0.02, "goodput");
+    nearly(metric(result, "goodput_up"), metric(result, "goodput"), 1e-9, "goodput_up");
+    nearly(result.rates.received_bps!, metric(result, "goodput"), 1e-9, "received_bps");
+    nearly(
+      sum(result.series.map((point) => point.ok)) * 8 / 2,
+      metric(result, "goodput"),
+      0.01,
+      "the series",
+    );
     assert.equal(result.engine.goodput, "receiver");
     // Both ends read the same clock here.
     assert.ok(Math.abs(result.engine.clock_offset_ns) <= result.engine.clock_error_ns + 1);
   });
   await t.step("TCP_INFO against ss -ti", async () => {
     const seen: Record<string, number>[] = [];
+    const againBefore = sentAgain(link, "up");
     link.shape(20, "30k");
     try {
       const result = await run(link, "duration=2,warmup=1", async () => {
@@ -180,8 +215,8 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
       const course = stream!.course!;
       inside(course.rtt_ns.map((ns) => ns / 1e6), Math.min(...of("rtt")), Math.max(...of("rtt")), "rtt");
       inside(course.cwnd, Math.min(...of("cwnd")), Math.max(...of("cwnd")), "cwnd");
-      nearly(stream!.rtt_mean_ns! / 1e6, sum(of("rtt")) / late.length, 0.3, "rtt, mean");
-      nearly(stream!.cwnd_mean!, sum(of("cwnd")) / late.length, 0.4, "cwnd, mean");
+      sameMean(stream!.rtt_mean_ns! / 1e6, course.rtt_ns.map((ns) => ns / 1e6), of("rtt"), "rtt, mean");
+      sameMean(stream!.cwnd_mean!, course.cwnd, of("cwnd"), "cwnd, mean");
       assert.ok(
         course.acked_bytes.some((bytes, i) =>
           i > 0 &&
@@ -192,10 +227,12 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
       );
       const most = 20e6 * 1448 / 1514; // what the bucket lets through; with losses TCP may not fill it
       assert.ok(
-        stream!.goodput_bps <= 1.01 * most && stream!.goodput_bps >= 0.7 * most,
+        // A receiver that had no processor reads in the window what passed before it.
+        stream!.goodput_bps <= 1.1 * most && stream!.goodput_bps >= 0.7 * most,
         `${stream!.goodput_bps}`,
       );
-      assert.ok(stream!.retransmits! <= (last["bytes_retrans"] ?? 0) / 1448 + 50);
+      const again = sentAgain(link, "up") - againBefore;
+      assert.ok(stream!.retransmits! <= again, `${stream!.retransmits} sent again, ${again} by the kernel`);
     } finally {
       link.unshape();
     }
@@ -257,9 +294,11 @@ Deno.test({ name: "stream against what passed (ss, tc, python3)", ignore }, asyn
       "udp=1,bps=4M,size=1000,duration=1,warmup=0.2",
     );
     const after = link.counters();
-    // Of joining, the control connection and ARP there are some tens of packets.
-    nearly(after.tx_packets - before.tx_packets, stream!.bytes_sent / 1000, 0.15, "datagrams");
-    assert.ok(after.tx_bytes - before.tx_bytes >= stream!.bytes_sent / 1000 * (1000 + UDP_HEADERS));
+    // Of joining, the control connection and ARP there are some kilobytes.
+    // Datagrams that were late leave as one train, with one header, which the card is to cut.
+    const payload = after.tx_bytes - before.tx_bytes - (after.tx_packets - before.tx_packets) * UDP_HEADERS;
+    assert.ok(payload >= stream!.bytes_sent, `${payload} passed of ${stream!.bytes_sent}`);
+    nearly(payload, stream!.bytes_sent, 0.03, "bytes");
     assert.equal(stream!.bytes_sent, stream!.bytes_received);
     nearly(counts!.ok, 500, 0.02, "datagrams of the measured phase");
     assert.equal(counts!.lost, 0);
