@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ipb_clock.h"
@@ -24,9 +26,10 @@ __attribute__((weak)) int quiet_skipped;
 __attribute__((weak, visibility("default"))) int __lsan_is_turned_off(void); /* which LeakSanitizer asks at the end */
 __attribute__((weak, visibility("default"))) int __lsan_is_turned_off(void) { return quiet_skipped; }
 
-/* When quiet_begin was called, and how long this thread had then been ready to run without a processor. */
+/* When quiet_begin was called, how long this thread had then been ready to run without a processor, and what others had used. */
 static struct {
 	uint64_t at_ns, delay_ns;
+	int64_t others_ns;
 } quiet_since;
 
 static inline uint64_t quiet_run_delay_ns(void)
@@ -40,6 +43,25 @@ static inline uint64_t quiet_run_delay_ns(void)
 		waited = 0;
 	fclose(f);
 	return waited;
+}
+
+/* What programs other than this one and its children that are over, and the hypervisor, have had of all processors so far. What
+ * interrupts had is left out: they work for this program, too. */
+static inline int64_t quiet_others_ns(void)
+{
+	unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
+	struct timespec own;
+	struct rusage over;
+	FILE *f = fopen("/proc/stat", "r");
+
+	if (f == NULL)
+		return 0;
+	const int n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq, &softirq, &steal);
+	fclose(f);
+	if (n != 8 || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own) != 0 || getrusage(RUSAGE_CHILDREN, &over) != 0)
+		return 0;
+	return (int64_t)(user + nice + system + steal) * (1000000000 / sysconf(_SC_CLK_TCK)) - own.tv_sec * 1000000000 - own.tv_nsec -
+	       (over.ru_utime.tv_sec + over.ru_stime.tv_sec) * 1000000000 - (over.ru_utime.tv_usec + over.ru_stime.tv_usec) * 1000;
 }
 
 static inline void *quiet_look(void *away_ns)
@@ -100,6 +122,7 @@ static inline void quiet_note(void)
 {
 	quiet_since.at_ns = ipb_now_ns();
 	quiet_since.delay_ns = quiet_run_delay_ns();
+	quiet_since.others_ns = quiet_others_ns();
 }
 
 /* At the beginning of a test that measures times, and is marked as one to run alone. */
@@ -112,11 +135,18 @@ static inline void quiet_begin(void)
 /* A time was not as it should be: the machine's doing, or the program's. */
 static inline void quiet_fail(const char *what, const char *file, int line)
 {
-	const double waited = (double)(quiet_run_delay_ns() - quiet_since.delay_ns) / (double)(ipb_now_ns() - quiet_since.at_ns);
+	const double took_ns = (double)(ipb_now_ns() - quiet_since.at_ns);
+	const double waited = (double)(quiet_run_delay_ns() - quiet_since.delay_ns) / took_ns;
+	const double others = (double)(quiet_others_ns() - quiet_since.others_ns) / took_ns / (double)sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (quiet_since.at_ns != 0 && waited > QUIET_AWAY) {
 		printf("# skipped: the test was kept from running for %.1f %% of its time, %.0f %% is allowed; then: %s\n",
 		       waited * 100, QUIET_AWAY * 100, what);
+		quiet_skip();
+	}
+	if (quiet_since.at_ns != 0 && others > QUIET_AWAY) {
+		printf("# skipped: others had %.1f %% of all processors during the test, %.0f %% is allowed; then: %s\n", others * 100,
+		       QUIET_AWAY * 100, what);
 		quiet_skip();
 	}
 	quiet_or_skip();

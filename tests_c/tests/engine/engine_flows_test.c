@@ -111,18 +111,19 @@ static void one_that_is_never_read_delays_itself_alone(void **state)
 	(void)state;
 	run(&p, "size=1000", &r, &e);
 	others_go_on(&p);
+	assert_timely(r.counts.sent + e.unaccepted + e.unsent == PACKETS); /* a peer without a processor looks dead, and ends the test */
 	assert_int_equal(r.counts.ok + r.counts.lost + r.counts.late + r.counts.corrupt, r.counts.sent);
 	assert_int_equal(r.counts.corrupt + r.counts.duplicate, 0);
-	assert_int_equal(r.counts.sent + e.unaccepted + e.unsent, PACKETS);
 	assert_int_equal(e.track.held, 0);
-	/* What the peer got on that connection, in part or whole, less the warm-up's: all of it is lost. */
-	const uint64_t warmup = (uint64_t)(PACKETS / FLOWS * WARMUP_S);
 	assert_timely(e.unsent == 0);
-	if (e.unsent == 0) {
-		assert_int_equal(r.counts.lost, (p.bytes[0] + SIZE - 1) / SIZE - warmup);
-		assert_int_equal(r.counts.lost + e.unaccepted, PACKETS / FLOWS);
-		assert_int_equal(r.counts.ok + r.counts.late, PACKETS / FLOWS * (FLOWS - 1));
-	}
+	/* A peer that had no processor at the end has not answered all of the others. */
+	assert_timely(r.counts.ok + r.counts.late == PACKETS / FLOWS * (FLOWS - 1));
+	assert_int_equal(r.counts.lost + e.unaccepted, PACKETS / FLOWS);
+	/* What the peer got on that connection, in part or whole, less the warm-up's: all of it is lost. The warm-up leaves out what
+	 * its time was too short for: any share of that may have been this connection's. */
+	const uint64_t warmup = (uint64_t)(PACKETS * WARMUP_S), missing = warmup + PACKETS - e.track.next;
+	const uint64_t got = (p.bytes[0] + SIZE - 1) / SIZE;
+	assert_in_range(r.counts.lost, got - warmup / FLOWS, got - warmup / FLOWS + missing);
 	for (int i = 1; i < FLOWS; i++)
 		assert_true(p.bytes[i] % SIZE == 0);
 	assert_true(e.unaccepted > 0);
@@ -144,7 +145,7 @@ static void one_that_is_read_again_gets_all(void **state)
 		struct ipb_engine e;
 		run(&p, sizes[i], &r, &e);
 		others_go_on(&p);
-		assert_int_equal(r.counts.sent + e.unaccepted + e.unsent, PACKETS);
+		assert_timely(r.counts.sent + e.unaccepted + e.unsent == PACKETS);
 		assert_int_equal(r.counts.corrupt + r.counts.duplicate + r.counts.reordered, 0);
 		assert_int_equal(r.counts.ok + r.counts.late + r.counts.lost, r.counts.sent);
 		assert_timely(r.counts.ok + r.counts.late == PACKETS && e.unaccepted == 0);
