@@ -5,7 +5,8 @@
  * @module
  */
 
-import { processorBusy } from "./processor_time.ts";
+import { MARK } from "./leftovers.ts";
+import { othersShare, processorBusy } from "./processor_time.ts";
 import { print, run } from "./steps.ts";
 
 /** What tests counted. */
@@ -67,6 +68,11 @@ const SIDE_BY_SIDE = 2 * navigator.hardwareConcurrency;
 const FILE_DEADLINE_MS = 1_800_000;
 /** A share of the processors that work of somebody else may have beside tests that measure. */
 const QUIET_BELOW = 0.2;
+/**
+ * A share that others had while a test ran that measures and failed, even when it was run once more: above it nobody can tell
+ * whose doing that was. It is shown whole, and counts as skipped.
+ */
+const DISTURBED_ABOVE = 0.03;
 /** How long the processors are watched to know it. */
 const WATCH_MS = 500;
 /** How long the machine is given to become quiet. */
@@ -75,7 +81,7 @@ const QUIET_WITHIN_MS = 30_000;
  * So many files that failed are run once more, alone, when all others are over: what a crowded machine did to a test does not
  * last, and a fault does. Both outcomes are shown, and the second counts.
  */
-const MOST_AGAIN = 4;
+const MOST_AGAIN = 8;
 
 /**
  * Runs test files and prints what became of each, and how many are left.
@@ -95,7 +101,7 @@ export async function runTestFiles(files: string[], options: FilesOptions): Prom
     if (outcome.failed > 0 && !filtered && again.length < MOST_AGAIN) {
       again.push(path);
       progress.failedOnce(path, outcome);
-    } else progress.ended(path, outcome);
+    } else progress.ended(path, excused(path, outcome));
   };
   const lanes = Array.from({ length: SIDE_BY_SIDE }, async () => {
     for (let path = queue.shift(); path !== undefined; path = queue.shift()) await runOnce(path);
@@ -108,7 +114,7 @@ export async function runTestFiles(files: string[], options: FilesOptions): Prom
   }
   for (const path of again) {
     await busyShare();
-    progress.ended(path, await runFile(path, options));
+    progress.ended(path, excused(path, await runFile(path, options)));
   }
   if (again.length > 0) print(`failed at first, and were run once more, alone: ${again.join(", ")}`);
   if (wanted.length < files.length) {
@@ -123,7 +129,9 @@ interface FileOutcome extends Count {
   /** What it printed. */
   output: string;
   seconds: number;
-  /** Why it was not run. */
+  /** The share of the processors that others had meanwhile. */
+  others: number;
+  /** Why it was not run, or does not count. */
   skippedFor?: string;
 }
 
@@ -154,7 +162,9 @@ class Progress {
         outcome.skipped > 0 ? `, ${outcome.skipped} skipped` : ""
       }, ${outcome.seconds.toFixed(0)} s`;
     const word = outcome.failed > 0 ? "not ok" : outcome.skippedFor === undefined ? "ok" : "skipped";
-    if (outcome.failed > 0) print(outcome.output.trimEnd());
+    if (outcome.failed > 0 || outcome.others > DISTURBED_ABOVE && word === "skipped") {
+      print(outcome.output.trimEnd());
+    }
     print(`[${this.#ended}/${this.#files}${failed}] ${word} ${path} (${counted})`);
     for (const line of outcome.output.matchAll(/^.*\.\.\. .*ignored.*$/gm)) print(`  ${line[0]}`);
   }
@@ -195,8 +205,10 @@ async function runFile(path: string, { env, filter }: FilesOptions): Promise<Fil
   const begin = performance.now();
   const fixed = ["test", "--allow-all", "--no-check", "--quiet", "--frozen"];
   const options = { env, deadlineMs: FILE_DEADLINE_MS };
+  const others = othersShare(env[MARK] ?? "");
   const { code, output } = await run(Deno.execPath(), [...fixed, ...filter, path], options);
-  return { ...countTests(code, output), output, seconds: (performance.now() - begin) / 1000 };
+  const seconds = (performance.now() - begin) / 1000;
+  return { ...countTests(code, output), output, others: others(), seconds };
 }
 
 /**
@@ -222,5 +234,15 @@ async function busyShare(): Promise<number> {
 
 function crowded(busy: number): FileOutcome {
   const skippedFor = `the machine is crowded: ${(100 * busy).toFixed(0)} % of its processors are busy`;
-  return { passed: 0, failed: 0, skipped: 1, output: "", seconds: 0, skippedFor };
+  return { passed: 0, failed: 0, skipped: 1, output: "", others: busy, seconds: 0, skippedFor };
+}
+
+/** Of a test that measures: what failed while others had the processors is skipped. */
+function excused(path: string, outcome: FileOutcome): FileOutcome {
+  const { failed, skipped, others } = outcome;
+  if (failed === 0 || others <= DISTURBED_ABOVE || !MEASURES.test(path)) return outcome;
+  const skippedFor =
+    `the machine was crowded: others had ${(100 * others).toFixed(0)} % of its processors meanwhile; ` +
+    `${failed} failed`;
+  return { ...outcome, failed: 0, skipped: skipped + failed, skippedFor };
 }
