@@ -26,6 +26,7 @@ function eventOf(state: LiveState): Uint8Array {
  * @param runs Where its states are.
  * @param id The run.
  * @param onEnd Called once, when the reader has gone, was dropped, or has got the end of the run.
+ * @param signal Ends the events, to be asked for again.
  * @param stallMs A reader that takes nothing for so long is dropped.
  * @returns Bytes of events; the first one holds the curves until now, the last one has how the run ended.
  */
@@ -33,6 +34,7 @@ export function liveEvents(
   runs: LiveRuns,
   id: string,
   onEnd: () => void,
+  signal: AbortSignal,
   stallMs = READER_STALL_MS,
 ): ReadableStream<Uint8Array> {
   let version = -1, first = true, over = false, sentMs = -Infinity;
@@ -43,6 +45,13 @@ export function liveEvents(
     over = true;
   };
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      signal.addEventListener("abort", () => {
+        if (over) return;
+        end();
+        controller.close();
+      });
+    },
     async pull(controller) {
       clearTimeout(stall);
       // Shorter than the pace of states, so that none that comes early has to wait.

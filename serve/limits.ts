@@ -23,8 +23,10 @@ export const IDLE_MS = 10_000;
 export const PIECE_BYTES = 65_536;
 /** Requests that are answered at the same time; one more gets a 503. */
 export const MAX_REQUESTS = 64;
-/** Readers of live figures at the same time; one more gets a 503. */
+/** Readers of live figures at the same time; one more gets a 503, or the place of the oldest after {@linkcode READER_TURN_MS}. */
 export const MAX_READERS = 32;
+/** A reader keeps its place for so long whoever else comes. One that is sent away comes again by itself, if it is a browser. */
+export const READER_TURN_MS = 60_000;
 /** Longest address of a page, in characters. */
 export const MAX_URL = 4_096;
 /** Longest token, in characters. */

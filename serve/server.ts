@@ -8,7 +8,7 @@ import liveScript from "./assets/live.js" with { type: "text" };
 import { makeReport, type NamedResult } from "../results/answers.ts";
 import { liveEvents } from "./events.ts";
 import { type GuardOptions, plain, refusal } from "./guard.ts";
-import { MAX_COMPARED, MAX_READERS, MAX_REQUESTS } from "./limits.ts";
+import { MAX_COMPARED, MAX_READERS, MAX_REQUESTS, READER_TURN_MS } from "./limits.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import { indexPage } from "./pages/index.ts";
 import { livePage } from "./pages/live.ts";
@@ -43,10 +43,14 @@ const HEADERS: Record<string, string> = {
 /** See the module. */
 export class PageServer {
   #requests = 0;
-  #readers = 0;
+  /** Those of live figures and since when they are, the oldest first. */
+  readonly #readers = new Map<AbortController, number>();
 
-  /** @param pages What is served. */
-  constructor(readonly pages: ServedPages) {}
+  /**
+   * @param pages What is served.
+   * @param turnMs How long a reader of live figures keeps its place when others want it.
+   */
+  constructor(readonly pages: ServedPages, readonly turnMs = READER_TURN_MS) {}
 
   /**
    * Answers a request.
@@ -137,9 +141,15 @@ export class PageServer {
   }
 
   #events(id: string): Response {
-    if (this.#readers >= MAX_READERS) return plain(503, "too many readers of live figures\n");
-    this.#readers++;
-    const body = liveEvents(this.pages.runs, id, () => this.#readers--);
+    const now = performance.now();
+    const [[oldest, since] = []] = this.#readers;
+    if (oldest !== undefined && since !== undefined && this.#readers.size >= MAX_READERS) {
+      if (now - since < this.turnMs) return plain(503, "too many readers of live figures\n");
+      oldest.abort();
+    }
+    const turn = new AbortController();
+    this.#readers.set(turn, now);
+    const body = liveEvents(this.pages.runs, id, () => this.#readers.delete(turn), turn.signal);
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   }
 

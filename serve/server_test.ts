@@ -40,14 +40,14 @@ const RESULTS: Results = {
   page: () => Promise.resolve(null),
 };
 
-function serving(results: Results[] = [RESULTS]) {
+function serving(results: Results[] = [RESULTS], turnMs?: number) {
   const runs = new LiveRuns();
   const server = new PageServer({
     runs,
     results,
     history: null,
     guard: { token: null, names: [], tls: false },
-  });
+  }, turnMs);
   const get = (path: string) =>
     server.handle(new Request(`http://127.0.0.1${path}`, { headers: { host: "127.0.0.1" } }));
   return { runs, get };
@@ -127,7 +127,7 @@ Deno.test("a reader that takes nothing is dropped, and makes room for another on
   const state = stateOf();
   runs.update(state);
   let ended = 0;
-  const reader = liveEvents(runs, state.id, () => ended++, 50).getReader();
+  const reader = liveEvents(runs, state.id, () => ended++, new AbortController().signal, 50).getReader();
   await next(reader);
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.equal(ended, 1);
@@ -144,4 +144,25 @@ Deno.test("there are only so many readers", async () => {
   const again = await get(`/live/${state.id}/events`);
   assert.equal(again.status, 200);
   for (const { body } of [...open.slice(1), again]) await body!.cancel();
+});
+
+Deno.test("who has read long enough makes room for others, whether he takes anything or not", async () => {
+  const { runs, get } = serving([], 0);
+  const state = stateOf();
+  runs.update(state);
+  const events = async () => {
+    const { status, body } = await get(`/live/${state.id}/events`);
+    assert.equal(status, 200);
+    return body!.getReader();
+  };
+  const silent = await events(), reading = await events();
+  assert.deepEqual(await next(reading), { ...state, curves: {} });
+  const others = await Promise.all(Array.from({ length: MAX_READERS - 2 }, events));
+  const waiting = next(reading);
+  others.push(await events(), await events());
+  assert.deepEqual([await next(silent), await waiting], [null, null]);
+  runs.update({ ...state, phase: "running" });
+  assert.equal((await next(others.at(-1)!) as LiveState).phase, "running");
+  for (const reader of others) await reader.cancel();
+  assert.equal((await events().then(next) as LiveState).phase, "running");
 });
