@@ -4,6 +4,11 @@
  * @module
  */
 
+/** How often a wait looks at the time, and asks. */
+const STEP_MS = 100, ASK_MS = 20;
+/** So much counts from one look to the next: what is more, this process had no processor for, and others may not have, either. */
+const MOST_COUNTED_MS = 3 * STEP_MS;
+
 /**
  * Waits for a promise, and fails when that takes too long.
  *
@@ -14,7 +19,15 @@
 export async function deadline<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: nothing within ${ms} ms`)), ms);
+    const wait = (left: number) => {
+      if (left <= 0) return reject(new Error(`${what}: nothing within ${ms} ms`));
+      const before = performance.now();
+      timer = setTimeout(
+        () => wait(left - Math.min(performance.now() - before, MOST_COUNTED_MS)),
+        Math.min(left, STEP_MS),
+      );
+    };
+    wait(ms);
   });
   try {
     return await Promise.race([promise, late]);
@@ -35,14 +48,16 @@ export async function until<T>(
   ms: number,
   ask: () => T | Promise<T>,
 ): Promise<Exclude<T, null | undefined | false>> {
-  const end = performance.now() + ms;
+  let end = performance.now() + ms;
   for (;;) {
     const answer = await ask();
     if (answer !== null && answer !== undefined && answer !== false) {
       return answer as Exclude<T, null | undefined | false>;
     }
-    if (performance.now() > end) throw new Error(`${what}: not within ${ms} ms`);
-    await sleep(20);
+    const before = performance.now();
+    if (before > end) throw new Error(`${what}: not within ${ms} ms`);
+    await sleep(ASK_MS);
+    end += Math.max(0, performance.now() - before - MOST_COUNTED_MS);
   }
 }
 
