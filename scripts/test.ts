@@ -15,7 +15,7 @@ import { checkExports } from "./check_exports.ts";
 import { checkImports } from "./check_imports.ts";
 import { compile } from "./lib/compile.ts";
 import { builtPlugins } from "./lib/embed.ts";
-import { MARK, markedProcesses, namespaces } from "./lib/leftovers.ts";
+import { killProcess, MARK, markedProcesses, namespaces } from "./lib/leftovers.ts";
 import { providePackages } from "./lib/packages.ts";
 import { AROUND, filesBelow, PRODUCT, readSources } from "./lib/sources.ts";
 import { type Outcome, print, ROOT, run, StepError } from "./lib/steps.ts";
@@ -27,6 +27,8 @@ const UNIT = [...PRODUCT, "scripts/check_imports_test.ts"];
 /** Arguments of make for what is written in C. */
 const MAKE = ["--no-print-directory", `-j${navigator.hardwareConcurrency}`, "-C", "tests_c"];
 const PART_DEADLINE_MS = 3_600_000;
+/** How often, a second apart, it is looked whether anything is left behind. */
+const ENDING_TRIES = 10;
 const mark = crypto.randomUUID();
 const all = Deno.args.includes("--all");
 let environment: Record<string, string> = {
@@ -202,15 +204,19 @@ async function processTests(): Promise<Count> {
 
 /** Nothing of this run may be left, whatever the tests did. */
 async function leftovers(before: string[]): Promise<Count> {
-  const processes = markedProcesses(mark);
-  const spaces = (await namespaces()).filter((name) => !before.includes(name));
+  const look = async () => ({
+    processes: markedProcesses(mark),
+    spaces: (await namespaces()).filter((name) => !before.includes(name)),
+  });
+  let { processes, spaces } = await look();
+  // What is about to end may wait for a processor.
+  for (let tries = 0; tries < ENDING_TRIES && processes.length + spaces.length > 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    ({ processes, spaces } = await look());
+  }
   for (const { pid, command } of processes) {
     print(`left behind: process ${pid}: ${command}`);
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch {
-      // It ended by itself.
-    }
+    killProcess(pid);
   }
   for (const name of spaces) print(`left behind: network namespace ${name}`);
   return one("nothing left behind", { code: processes.length + spaces.length, output: "" });

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { MARK } from "./leftovers.ts";
+import { endLeftovers, FILE_MARK, MARK } from "./leftovers.ts";
 import { othersShare, processorBusy } from "./processor_time.ts";
 import { print, run } from "./steps.ts";
 
@@ -204,9 +204,11 @@ async function longestFirst(files: string[]): Promise<string[]> {
 async function runFile(path: string, { env, filter }: FilesOptions): Promise<FileOutcome> {
   const begin = performance.now();
   const fixed = ["test", "--allow-all", "--no-check", "--quiet", "--frozen"];
-  const options = { env, deadlineMs: FILE_DEADLINE_MS };
+  const mark = crypto.randomUUID();
+  const options = { env: { ...env, [FILE_MARK]: mark }, deadlineMs: FILE_DEADLINE_MS };
   const others = othersShare(env[MARK] ?? "");
-  const { code, output } = await run(Deno.execPath(), [...fixed, ...filter, path], options);
+  const { code, output: printed } = await run(Deno.execPath(), [...fixed, ...filter, path], options);
+  const output = code === 0 ? printed : [printed, ...endLeftovers(mark)].join("\n");
   const seconds = (performance.now() - begin) / 1000;
   return { ...countTests(code, output), output, others: others(), seconds };
 }
