@@ -100,11 +100,13 @@ async function unfinished(path: string, label = path + JOURNAL): Promise<ReadRes
  * within a folder, too, such as one of each sweep.
  *
  * @param paths Files and folders.
+ * @param limit Folders that are looked through at most.
  */
 export async function* documentFiles(
   paths: readonly string[],
+  limit = FOLDERS_LIMIT,
 ): AsyncGenerator<{ file: string; label: string }> {
-  const folders = { left: FOLDERS_LIMIT };
+  const folders = { left: limit };
   for (const path of paths) {
     const info = await Deno.stat(path).catch(() => null);
     if (info?.isDirectory === true) yield* filesBelow(path, "", DEPTH_LIMIT, folders);

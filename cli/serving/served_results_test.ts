@@ -3,6 +3,7 @@ import { makeDocument } from "../../tests/fixtures/documents.ts";
 import { TemporaryFolder } from "../../tests/fixtures/folders.ts";
 import { quickDocument } from "../../tests/fixtures/quick.ts";
 import { until } from "../../tests/util/mod.ts";
+import { documentFiles } from "../read_documents.ts";
 import { FolderResults } from "./served_results.ts";
 
 const ALL = { words: [], labels: {}, limit: 100, offset: 0 };
@@ -25,6 +26,16 @@ Deno.test("folders in a folder are looked through, hidden ones are not", async (
   folder.write(".cache/d.json", documentOf("4"));
   folder.write("1/2/3/4/5/e.json", documentOf("5"));
   assert.deepEqual(await namesIn([folder.path]), ["a.json", "day1/night/b.json", "day1/points/c.json"]);
+});
+
+Deno.test("so many folders are looked through, and no more", async () => {
+  using folder = TemporaryFolder.make();
+  for (const name of ["a/b/1", "a/2", "c/3", "4"]) folder.write(`${name}.json`, "{}");
+  const found = async (limit: number) =>
+    (await Array.fromAsync(documentFiles([folder.path], limit))).map(({ label }) => label);
+  assert.deepEqual(await found(4), ["4.json", "a/2.json", "a/b/1.json", "c/3.json"]);
+  assert.deepEqual(await found(3), ["4.json", "a/2.json", "a/b/1.json"]);
+  assert.deepEqual(await found(1), ["4.json"]);
 });
 
 Deno.test("what is damaged, or none of ours, is not listed and harms nothing else", async () => {
