@@ -148,7 +148,7 @@ export class LiveView {
       const loss = lossOf(known);
       if (loss !== null) parts.push({ text: `loss ${formatShare(loss)}`, rank: 4 });
     }
-    const dark = known.reduce((most, { darkNs }) => Math.max(most, darkNs), 0);
+    const dark = running.reduce((most, { darkNs }) => Math.max(most, darkNs), 0);
     if (dark > 0) parts.push({ text: darkText(dark), rank: 6 });
     const left = this.#leftSeconds(clients, nowMs);
     if (left !== null) parts.push({ text: `${formatDuration(left)} left`, rank: 2 });

@@ -53,6 +53,10 @@ Deno.test("how long nothing has come back is told as long as it is dark", () => 
   assert.match(view.frame(3300, 120, 20)[0]!, / dark for 2\.3 s /);
   view.take({ kind: "progress", peer: peer(1), progress: PROGRESS }, 3400);
   assert.ok(!view.frame(3400, 120, 20).join().includes("dark"));
+  view.take({ kind: "progress", peer: peer(1), progress: { ...PROGRESS, darkNs: 9e8 } }, 3500);
+  assert.ok(view.frame(3500, 120, 20).join().includes("dark"));
+  view.take({ kind: "error", peer: peer(1), text: "the daemon is gone" }, 3600);
+  assert.ok(!view.frame(3600, 120, 20).join().includes("dark"), view.frame(3600, 120, 20).join("\n"));
 });
 
 Deno.test("the time left is the tests' own where all of them tell", () => {
