@@ -15,6 +15,8 @@ import { type DocumentFacts, factsOf } from "./document_facts.ts";
 
 interface Listed extends ListedRun, Pick<DocumentFacts, "kind"> {
   path: string;
+  /** What its file is called in the list. */
+  label: string;
 }
 
 /** Files that are looked into at the same time. */
@@ -22,7 +24,7 @@ const AT_ONCE = 32;
 
 /** See the module. Only what was listed can be read: an address holds a run's number and never a path. */
 export class FolderResults implements Results {
-  /** Beginnings that have been read, by path, size and time. */
+  /** Beginnings that have been read, by path, number, size and time of their file. */
   readonly #heads = new Map<string, Listed | null>();
   #listed = new Map<string, Listed>();
 
@@ -61,8 +63,7 @@ export class FolderResults implements Results {
   }
 
   async has(id: string): Promise<boolean> {
-    if (!this.#listed.has(id)) await this.#look();
-    return this.#listed.has(id);
+    return await this.#get(id) !== null;
   }
 
   async read(id: string): Promise<NamedResult | null> {
@@ -70,7 +71,9 @@ export class FolderResults implements Results {
     if (listed === null || !listed.single) return null;
     const { path, name } = listed;
     for await (const result of readDocuments([path])) {
-      if ("document" in result) return { file: name, document: result.document };
+      if ("document" in result && result.document.run.id === id) {
+        return { file: name, document: result.document };
+      }
     }
     return null;
   }
@@ -87,15 +90,19 @@ export class FolderResults implements Results {
       : (await import("../../results/report/html.ts")).reportHtml(model);
   }
 
+  /** Where it is now: another run may have come into its file since the list was made. */
   async #get(id: string): Promise<Listed | null> {
-    return await this.has(id) ? this.#listed.get(id)! : null;
+    const listed = this.#listed.get(id);
+    if (listed !== undefined && (await this.#headOf(listed.path, listed.label))?.id === id) return listed;
+    await this.#look();
+    return this.#listed.get(id) ?? null;
   }
 
   async #headOf(path: string, label: string): Promise<Listed | null> {
     try {
-      const { size, mtime, isFile } = await Deno.stat(path);
+      const { ino, size, mtime, isFile } = await Deno.stat(path);
       if (!isFile) return null;
-      const key = `${path} ${size} ${mtime?.getTime()}`;
+      const key = `${path} ${ino} ${size} ${mtime?.getTime()}`;
       const known = this.#heads.get(key);
       if (known !== undefined) return known;
       const facts = await factsOf(path);
@@ -122,5 +129,6 @@ function listedOf({ kind, what, id, started, verdict }: DocumentFacts, path: str
     single: kind === "result",
     kind,
     path,
+    label,
   };
 }

@@ -94,6 +94,22 @@ Deno.test("a list keeps nothing of the texts that it was made from", async () =>
   assert.equal((await results.list(ALL)).count, 12);
 });
 
+Deno.test("the address of a run shows no other run that has come into its file since the list was made", async () => {
+  using folder = TemporaryFolder.make();
+  const path = folder.write("result.json", documentOf("old"));
+  folder.write("gone/look.json", quickDocument());
+  const results = new FolderResults([folder.path]);
+  const look = (await results.list(ALL)).runs.find(({ name }) => name.startsWith("gone/"))!.id;
+  folder.write("result.json", documentOf("newer"));
+  assert.deepEqual([await results.has("old"), await results.read("old")], [false, null]);
+  assert.equal((await results.read("newer"))?.document.run.id, "newer");
+  await Deno.rename(path, `${folder.path}/moved.json`);
+  assert.equal((await results.read("newer"))?.file, "moved.json");
+  assert.notEqual(await results.page(look), null);
+  await Deno.remove(`${folder.path}/gone`, { recursive: true });
+  assert.deepEqual([await results.page(look), await results.has(look)], [null, false]);
+});
+
 Deno.test("a document that has changed is read again", async () => {
   using folder = TemporaryFolder.make();
   const results = new FolderResults([folder.write("look.json", quickDocument())]);
