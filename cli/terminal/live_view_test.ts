@@ -55,7 +55,7 @@ Deno.test("how long nothing has come back is told as long as it is dark", () => 
   assert.ok(!view.frame(3400, 120, 20).join().includes("dark"));
   view.take({ kind: "progress", peer: peer(1), progress: { ...PROGRESS, darkNs: 9e8 } }, 3500);
   assert.ok(view.frame(3500, 120, 20).join().includes("dark"));
-  view.take({ kind: "error", peer: peer(1), text: "the daemon is gone" }, 3600);
+  view.take({ kind: "error", peer: peer(1), phase: "run", text: "the daemon is gone" }, 3600);
   assert.ok(!view.frame(3600, 120, 20).join().includes("dark"), view.frame(3600, 120, 20).join("\n"));
 });
 
