@@ -10,7 +10,7 @@ import { EchoProcess } from "../fixtures/peers/echo_process.ts";
 import { figuresOf, hasHttp, QUIET, run, withStreamTarget } from "./requests/runs.ts";
 import { runConfig } from "../fixtures/run_config.ts";
 import { near } from "../fixtures/samples.ts";
-import { freePort, sleep, TestDaemon } from "../util/mod.ts";
+import { freePort, isInstalled, sleep, TestDaemon } from "../util/mod.ts";
 
 Deno.test(
   { name: "http to a server that goes: dead or silent in the middle (nginx-light)", ignore: !hasHttp },
@@ -98,3 +98,15 @@ Deno.test("rr over UDP asks stream_target from several addresses, and tells why 
     );
   });
 });
+
+Deno.test(
+  { name: "rr says why stream_target refuses it (prlimit)", ignore: !isInstalled("prlimit") },
+  async () => {
+    await withStreamTarget(4, async (port) => {
+      await assert.rejects(
+        () => run("rr", port, "peer=ipbench,connections=100,rate=500,duration=0.5"),
+        /the target refuses: the target has no room for one more connection/,
+      );
+    }, ["prlimit", "--nofile=60:60"]);
+  },
+);

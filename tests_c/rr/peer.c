@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ struct peer {
 	uint8_t hello[IPB_HELLO_SIZE];
 	struct greeting *greetings; /* one a connection; UDP: none */
 	int controls[IPB_REQ_SOURCES_MAX], control_count;
+	char why[160]; /* the first refusal */
 };
 
 struct peer *peer_open(uint32_t connections, uint32_t request, uint32_t response, int udp)
@@ -103,9 +105,14 @@ static int handshake(void *io, uint32_t c, int fd)
 			return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 		g->got += (uint32_t)n;
 	}
-	if (ipb_welcome_decode(&w, g->welcome) == 0 && w.code == IPB_WELCOME_OK)
+	const int whole = ipb_welcome_decode(&w, g->welcome) == 0;
+	if (whole && w.code == IPB_WELCOME_OK)
 		return 1;
-	errno = EPROTONOSUPPORT;
+	if (p->why[0] == '\0' && whole)
+		snprintf(p->why, sizeof p->why, "the target refuses: %s", w.text);
+	else if (p->why[0] == '\0')
+		snprintf(p->why, sizeof p->why, "it gave no welcome for requests (is it stream_target?)");
+	errno = EPROTO;
 	return -1;
 }
 
@@ -130,4 +137,7 @@ static void peer_end(void *io, uint32_t c)
 	p->greetings[c].sent = p->greetings[c].got = 0;
 }
 
-const struct ipb_req_io peer_io = { .send = peer_send, .receive = peer_receive, .handshake = handshake, .close = peer_end };
+static const char *peer_why(void *io) { return ((struct peer *)io)->why; }
+
+const struct ipb_req_io peer_io = { .send = peer_send, .receive = peer_receive, .handshake = handshake, .close = peer_end,
+	                            .why = peer_why };

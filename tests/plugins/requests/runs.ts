@@ -55,15 +55,17 @@ export function run(
 /**
  * A stream_target for so many seconds, and what is done with it.
  *
+ * @param wrap a command that starts it in its own process
  * @returns its metrics by name
  */
 export async function withStreamTarget(
   seconds: number,
   body: (port: number) => Promise<void>,
+  wrap: string[] = [],
 ): Promise<Record<string, number>> {
   const port = freePort();
   const args = `port=${port},ip=127.0.0.1`;
-  const target = drive({ plugin: "stream_target", target: "", port: 0, args, seconds });
+  const target = drive({ plugin: "stream_target", target: "", port: 0, args, seconds, wrap });
   const counted = drivenRow<Result>(target);
   counted.catch(() => {});
   await until("stream_target listens", 10_000, () => {

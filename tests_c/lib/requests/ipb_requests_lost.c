@@ -21,8 +21,7 @@ enum ipb_req_failure ipb_req_kind_of(struct ipb_requests *r, int error)
 		if (r->other[0] == '\0' && error == EPROTO && r->config.io != NULL && r->config.io->why != NULL)
 			snprintf(r->other, sizeof r->other, "%s", r->config.io->why(r->config.io_state));
 		else if (r->other[0] == '\0')
-			snprintf(r->other, sizeof r->other, "%s", error == EPROTONOSUPPORT ? "it gave no welcome for requests (is it stream_target?)"
-			         : strerror_r(error, text, sizeof text));
+			snprintf(r->other, sizeof r->other, "%s", strerror_r(error, text, sizeof text));
 		return IPB_REQ_OTHER;
 	}
 }

@@ -2,11 +2,13 @@
 #include "ipb_serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "ipb_clock.h"
@@ -16,12 +18,15 @@
 #define EVENTS 64
 #define ACCEPT_PAUSE_NS 100000000ull /* no connection is accepted for so long after the system had no room for one */
 #define DATAGRAMS_A_TURN 64
+#define HOSTS 4096u          /* that are told apart, but for those that meet in one place */
+#define MANY 8u              /* a host with more than one in so many pending connections makes no room for more of its own */
 
 /* A connection whose hello has not come whole. */
 struct pending {
 	struct ipb_serve_watch watch;
 	struct ipb_serve *serve;
 	uint64_t deadline_ns;
+	uint32_t host; /* its place in hosts */
 	struct sockaddr_storage peer;
 	uint32_t got;
 	uint8_t bytes[IPB_HELLO_SIZE];
@@ -33,6 +38,8 @@ struct ipb_serve {
 	struct ipb_service *services;
 	struct pending *pending;
 	uint32_t pending_count, pending_max;
+	uint16_t hosts[HOSTS]; /* pending connections of each */
+	uint64_t secret;       /* which hosts meet in one place */
 	uint64_t hello_ns;
 	int epoll, descriptors;
 	uint64_t accept_again_ns; /* 0: connections are accepted */
@@ -60,6 +67,7 @@ static void forget(struct pending *p)
 	if (p->next != NULL)
 		p->next->from = p->from;
 	p->serve->pending_count--;
+	p->serve->hosts[p->host]--;
 	free(p);
 }
 
@@ -81,7 +89,9 @@ static void refuse(struct ipb_serve *s, int fd, struct ipb_welcome *welcome)
 	ipb_welcome_encode(welcome, bytes);
 	send(fd, bytes, sizeof bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
-	close(fd); /* not reset: the sentence would be lost */
+	/* Not reset, as it would be with a hello that nobody has read: the sentence would be lost. */
+	recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	close(fd);
 }
 
 static void greet(struct ipb_serve *s, int fd, const struct sockaddr_storage *peer, const uint8_t *bytes)
@@ -128,10 +138,44 @@ static void read_hello(struct ipb_serve_watch *w, uint32_t events)
 	drop(fd);
 }
 
+static uint32_t host_of(const struct ipb_serve *s, const struct sockaddr_storage *peer)
+{
+	return (uint32_t)(((ipb_sock_host(peer) ^ s->secret) * 0x9e3779b97f4a7c15ull) >> 40) % HOSTS;
+}
+
+/* The host that has the most pending connections loses its oldest, unless one more of this host would make it one with as many. */
+static int make_room(struct ipb_serve *s, uint32_t host)
+{
+	struct pending *oldest = NULL;
+
+	if (s->hosts[host] * MANY > s->pending_count)
+		return 0;
+	for (struct pending *p = s->pending; p != NULL; p = p->next)
+		if (oldest == NULL || s->hosts[p->host] >= s->hosts[oldest->host])
+			oldest = p;
+	if (oldest == NULL || s->hosts[oldest->host] <= s->hosts[host] + 1)
+		return 0;
+	const int fd = oldest->watch.fd;
+	s->strangers++;
+	forget(oldest);
+	drop(fd);
+	return 1;
+}
+
 static void accept_one(struct ipb_serve *s, int fd, const struct sockaddr_storage *peer)
 {
-	struct pending *p = s->pending_count < s->pending_max && ipb_serve_has_room(s, fd) ? calloc(1, sizeof *p) : NULL;
+	const uint32_t host = host_of(s, peer);
+	struct pending *p = NULL;
 
+	if ((s->pending_count >= s->pending_max || !ipb_serve_has_room(s, fd)) && make_room(s, host)) {
+		const int low = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* where the one before it was */
+		if (low >= 0) {
+			close(fd);
+			fd = low;
+		}
+	}
+	if (s->pending_count < s->pending_max && ipb_serve_has_room(s, fd))
+		p = calloc(1, sizeof *p);
 	if (p == NULL) {
 		struct ipb_welcome welcome = { .code = IPB_WELCOME_BUSY, .text = "the target has no room for one more connection" };
 		refuse(s, fd, &welcome);
@@ -140,6 +184,8 @@ static void accept_one(struct ipb_serve *s, int fd, const struct sockaddr_storag
 	s->connections++;
 	p->watch = (struct ipb_serve_watch){ fd, read_hello };
 	p->serve = s;
+	p->host = host;
+	s->hosts[host]++;
 	p->peer = *peer;
 	p->deadline_ns = ipb_now_ns() + s->hello_ns;
 	p->next = s->pending;
@@ -207,7 +253,12 @@ struct ipb_serve *ipb_serve_open(const struct ipb_serve_options *o, struct ipb_e
 		ipb_error(err, "no memory for the services");
 		return NULL;
 	}
-	s->epoll = s->udp.fd = -1;
+	s->epoll = s->udp.fd = s->tcp.fd = -1;
+	if (getrandom(&s->secret, sizeof s->secret, 0) != (ssize_t)sizeof s->secret) {
+		ipb_error_errno(err, errno, "cannot read random numbers");
+		ipb_serve_close(s);
+		return NULL;
+	}
 	s->pending_max = o->pending_max > 0 ? o->pending_max : IPB_SERVE_PENDING_MAX;
 	s->hello_ns = (o->hello_ms > 0 ? o->hello_ms : IPB_SERVE_HELLO_MS) * 1000000ull;
 	s->descriptors = ipb_raise_descriptors(IPB_SERVE_DESCRIPTORS) - IPB_SERVE_DESCRIPTORS_LEFT;

@@ -3,7 +3,8 @@
  * one's hello (ipb_hello.h), and hands it to the service of its kind.  SPDX-License-Identifier: MIT
  *
  * One thread runs the loop; services may have threads of their own. Strangers are limited: so many connections may be
- * without a hello, each for IPB_SERVE_HELLO_MS at most, and what is not a whole, sound hello closes the connection.
+ * without a hello, each for IPB_SERVE_HELLO_MS at most, and what is not a whole, sound hello closes the connection. When there
+ * are so many, the host that has the most of them loses its oldest to hosts with fewer.
  */
 #ifndef IPB_SERVE_H
 #define IPB_SERVE_H

@@ -258,6 +258,18 @@ void ipb_sock_name(const struct sockaddr *address, socklen_t size, char *to, siz
 		snprintf(to, to_size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
 }
 
+uint64_t ipb_sock_host(const struct sockaddr_storage *a)
+{
+	const struct in6_addr *six = &((const struct sockaddr_in6 *)a)->sin6_addr;
+	uint64_t host = 0;
+
+	if (a->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr;
+	if (a->ss_family == AF_INET6)
+		memcpy(&host, six->s6_addr + (IN6_IS_ADDR_V4MAPPED(six) ? 8 : 0), sizeof host);
+	return host;
+}
+
 int ipb_sock_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	if (a->ss_family != b->ss_family)

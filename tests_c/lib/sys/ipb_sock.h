@@ -111,6 +111,9 @@ uint64_t ipb_sock_drops(int fd);
 /* "127.0.0.1:7", "[::1]:7" or "?" into to (at least 64 bytes). */
 void ipb_sock_name(const struct sockaddr *address, socklen_t size, char *to, size_t to_size);
 
+/* Whose address it is, for counting: an IPv4 address, or the 64 bits of an IPv6 address behind which one host may have all. */
+uint64_t ipb_sock_host(const struct sockaddr_storage *a);
+
 /* Whether two addresses are of the same host, whatever their ports. */
 int ipb_sock_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 

@@ -151,6 +151,33 @@ static void a_crowd_without_hellos_is_refused(void **state)
 		is_closed(fds[i], PATIENCE_MS);
 }
 
+/* Each connection of another host takes the place of one of the crowd's, and none takes that of another's. */
+static void a_crowd_of_one_host_keeps_nobody_else_out(void **state)
+{
+	const struct ipb_hello h = hello(IPB_HELLO_BULK);
+	const struct ipb_sock_options elsewhere = { .dscp = -1, .bind_host = "127.0.0.9" };
+	int crowd[PENDING + 1], mine[2];
+	uint8_t answer[IPB_WELCOME_SIZE];
+	struct ipb_welcome w;
+
+	(void)state;
+	for (int i = 0; i < PENDING; i++)
+		assert_true((crowd[i] = ipb_sock_connect("127.0.0.1", port, SOCK_STREAM, &elsewhere, &err)) >= 0);
+	for (int i = 0; i < 2; i++)
+		mine[i] = connect_to(SOCK_STREAM);
+	assert_true((crowd[PENDING] = ipb_sock_connect("127.0.0.1", port, SOCK_STREAM, &elsewhere, &err)) >= 0);
+	assert_int_equal(receive(crowd[PENDING], answer, sizeof answer, PATIENCE_MS), sizeof answer);
+	assert_int_equal(ipb_welcome_decode(&w, answer), 0);
+	assert_int_equal(w.code, IPB_WELCOME_BUSY);
+	for (int i = 0; i < 2; i++) { /* the oldest two have made room */
+		is_closed(crowd[i], PATIENCE_MS);
+		assert_int_equal(greet(mine[i], &h).code, IPB_WELCOME_OK);
+		close(mine[i]);
+	}
+	for (int i = 2; i <= PENDING; i++)
+		close(crowd[i]);
+}
+
 static void a_stream_needs_its_session(void **state)
 {
 	struct ipb_hello h = hello(IPB_HELLO_STREAM), control = hello(IPB_HELLO_BULK);
@@ -302,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silent_strangers_are_closed),        cmocka_unit_test(rubbish_is_closed_at_once),
 		cmocka_unit_test(a_crowd_without_hellos_is_refused),  cmocka_unit_test(a_stream_needs_its_session),
+		cmocka_unit_test(a_crowd_of_one_host_keeps_nobody_else_out),
 		cmocka_unit_test(services_that_are_not_there_say_so), cmocka_unit_test(an_unknown_congestion_control_is_refused),
 		cmocka_unit_test(a_session_ends_with_its_control_connection), cmocka_unit_test(an_idle_session_ends),
 		cmocka_unit_test(what_is_no_message_ends_the_session), cmocka_unit_test(udp_is_sent_to_who_answers_alone),
