@@ -14,6 +14,7 @@ import { originalNames, plainArgs } from "../halves/plain_args.ts";
 import { argumentsOf, withSuggestion } from "../halves/misspelt.ts";
 import type { Half } from "../halves/plugin_half.ts";
 import { RunError } from "./run_error.ts";
+import { within } from "../../base/deadline.ts";
 import { inLane, Semaphore } from "../../base/semaphore.ts";
 import type { ClientRun, TargetRun } from "./participants.ts";
 import type { RunState } from "./run_state.ts";
@@ -55,12 +56,14 @@ export async function setUp(state: RunState): Promise<void> {
     if (!await arrived(state, client)) return;
     await inTurn(client, () => meet(state, client), () => Promise.resolve());
   });
+  const called = Promise.allSettled(greeted.filter((_, n) => clients[n]!.peer.name.joins === undefined));
   const readyTargets = targets.map((target) =>
     state.targetStep(target, async () => {
       await withComeback(state, target, () => greet(state, target, network), () => Promise.resolve());
       await halves.catch(() => {
         throw new Stopped("the controller's half of a test failed");
       });
+      await within(called, parts.limits.stragglerMs);
       const ready = () => network.run(() => setUpTarget(state, target));
       await withComeback(state, target, ready, () => meet(state, target));
     })
@@ -221,9 +224,17 @@ async function setUpTarget(state: RunState, target: TargetRun): Promise<void> {
   await peer.load(description.test);
   const fields = {
     ...common(state, target.half, peer.has("form")),
+    runId: runOfTargets(state),
     args: understood(target, target.half, description.args),
   };
   await askSetUp(target, fields, target.half, description.args);
+}
+
+/** For a target, which may count the run's own packets alone; 0 where a tester is an original, or may be: its packets have no run. */
+function runOfTargets({ clients, parts }: RunState): bigint {
+  const ours = ({ peer }: ClientRun) =>
+    peer.name.joins !== undefined || peer.error !== null || peer.has("form");
+  return clients.every(ours) ? parts.runId : 0n;
 }
 
 async function setUpClient(state: RunState, client: ClientRun): Promise<void> {

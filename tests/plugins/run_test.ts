@@ -1,5 +1,7 @@
 /** Each of the lesser tests in a whole run with `dist/`, and plugins written for the original. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createSocket } from "node:dgram";
 import { metric } from "../fixtures/metric.ts";
 import { runConfig } from "../fixtures/run_config.ts";
 import { fixturePlugins, freePort, runProgram, TestDaemon, until } from "../util/mod.ts";
@@ -28,6 +30,39 @@ Deno.test("discard and sink: what was sent is what arrived, and the loss is know
   const rows = stdout.trim().split("\n").map((row) => row.split(","));
   assert.deepEqual([rows[0]![0], rows[0]![2]], ["8000000", "500"]);
   assert.equal(rows[1]!.length, 6, "received rate, packets, bytes, gaps, duplicates, loss");
+});
+
+Deno.test("sink counts its own run's packets alone, whatever strangers send it", async () => {
+  await using tester = await TestDaemon.start();
+  await using target = await TestDaemon.start({ role: "target" });
+  const port = freePort();
+  // As discard.h has it: a packet of the measured phase of another run, which says that 10^18 were sent before it.
+  const forged = Buffer.alloc(100);
+  forged.writeUInt32BE(0x49504244, 8);
+  forged.writeBigUInt64BE(10n ** 18n, 24);
+  forged[32] = 1;
+  const stranger = createSocket("udp4").on("error", () => {});
+  const timer = setInterval(() => {
+    forged.writeUInt32BE(forged.readUInt32BE(20) + 1, 20); // ever another run
+    stranger.send(forged, port, "127.0.0.1");
+  }, 5);
+  const { code, stderr, document } = await runConfig({
+    test: "discard",
+    args: "socktype=udp,bps=8M,size=500,warmup=0.2,duration=0.5,cooldown=0.2",
+    testPort: port,
+    clients: [{ host: tester.host, port: tester.port }],
+    targets: [{ test: "sink", args: `udp=${port},ip=127.0.0.1`, host: target.host, port: target.port }],
+  }).finally(() => {
+    clearInterval(timer);
+    stranger.close();
+  });
+  assert.equal(code, 0, stderr);
+  const { metrics } = document.targets[0]!, sender = document.clients[0]!.metrics;
+  const foreign = metric(metrics, "foreign")!;
+  assert.ok(foreign > 0);
+  assert.equal(metric(metrics, "packets")! - foreign, metric(sender, "packets_all_phases"));
+  assert.equal(metric(metrics, "measured_sent"), metric(sender, "sent_packets"));
+  assert.deepEqual(["loss", "gaps", "senders"].map((name) => metric(metrics, name)), [0, 0, 1]);
 });
 
 Deno.test("discard to a port where nobody listens, and a sink elsewhere: no loss is told, the run is INVALID", async () => {

@@ -21,6 +21,8 @@ const TEST_S = 0.5;
 const LOAD = `bps=4M,size=${SIZE},warmup=0.2,test_time=${TEST_S},cooldown=0.2`;
 /** Bytes of a frame around a UDP packet's payload. */
 const HEADERS = 14 + 20 + 8;
+/** The run's number, which the sender in Python has, too: sink counts the own run's packets. */
+const RUN = "5eed5eed5eed5eed";
 /** How long a target runs: longer than what is sent to it. */
 const TARGET_S = 3;
 
@@ -46,7 +48,7 @@ class Target {
   private constructor(readonly child: Deno.ChildProcess, readonly figures: Promise<Figures>) {}
 
   static async start(link: Veth, plugin: string, args: string, port: number): Promise<Target> {
-    const child = drive({ plugin, args, target: "", port: 0, wrap: link.wrap, seconds: TARGET_S });
+    const child = drive({ plugin, args, target: "", port: 0, wrap: link.wrap, seconds: TARGET_S, run: RUN });
     const figures = drivenRow<Result>(child).then(({ result }) => figuresOf(result));
     figures.catch(() => {});
     await until(`${plugin} listens`, 10_000, () => socketLine(link, port) !== undefined);
@@ -92,7 +94,7 @@ async function discardRun(
   const before = link.counters();
   const args = `socktype=udp,${LOAD}`;
   const { result } = await drivenRow<Result>(
-    drive({ plugin: "discard", target: link.farAddress, port: DISCARD_PORT, args }),
+    drive({ plugin: "discard", target: link.farAddress, port: DISCARD_PORT, args, run: RUN }),
   );
   const after = link.counters();
   const frames = await capture.frames();

@@ -19,6 +19,9 @@ static uint32_t place_of(struct flows *f, uint64_t run_id, uint32_t number, uint
 	return (uint32_t)ipb_mix64(&state) % FLOW_PLACES;
 }
 
+/* Of another run than the own, where that is known. */
+static int is_foreign(const struct flows *f, uint64_t run_id) { return f->own != 0 && run_id != f->own; }
+
 /* The sender's counts; NULL when there is no room for one more. */
 static struct flow *find(struct flows *f, uint64_t run_id, uint32_t number, uint64_t source)
 {
@@ -32,11 +35,12 @@ static struct flow *find(struct flows *f, uint64_t run_id, uint32_t number, uint
 		if (l->run_id == run_id && l->number == number && l->source == source)
 			return f->last = l;
 	}
-	if (f->count == FLOWS_MAX)
+	if (f->count == FLOWS_MAX || (is_foreign(f, run_id) && f->foreign_count == FLOWS_FOREIGN_MAX))
 		return NULL;
 	l = &f->flow[f->count];
 	if (ipb_sequence_init(&l->sequence) < 0)
 		return NULL;
+	f->foreign_count += (uint32_t)is_foreign(f, run_id);
 	l->run_id = run_id;
 	l->number = number;
 	l->source = source;
@@ -52,9 +56,11 @@ void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size
 		f->unnumbered++;
 		return;
 	}
-	struct flow *l = find(f, ipb_get_be(data + 16, 8), (uint32_t)ipb_get_be(data + 12, 4), source);
+	const uint64_t run_id = ipb_get_be(data + 16, 8);
+	struct flow *l = find(f, run_id, (uint32_t)ipb_get_be(data + 12, 4), source);
+	f->foreign += (uint64_t)is_foreign(f, run_id);
 	if (l == NULL) {
-		f->untold++;
+		*(is_foreign(f, run_id) ? &f->foreign_untold : &f->untold) += 1;
 		return;
 	}
 	int fresh = ipb_sequence_add(&l->sequence, ipb_get_be(data, 8)), measured = data[32] == DISCARD_MEASURE;
@@ -76,10 +82,15 @@ void flows_count(struct flows *f, const uint8_t *data, size_t known, size_t size
 }
 
 /* What one thread has counted of each sender. */
-static void add_senders(const struct flows *f, struct flow_totals *t)
+static void add_senders(const struct flows *f, int own_alone, struct flow_totals *t)
 {
+	t->untold += f->untold + (own_alone ? 0 : f->foreign_untold);
+	t->foreign += own_alone ? f->foreign : 0;
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct flow *l = &f->flow[i];
+		if (own_alone && is_foreign(f, l->run_id))
+			continue;
+		t->senders++;
 		uint64_t span = l->sequence.highest - l->sequence.first + 1;
 		t->missing += span > l->sequence.unique ? span - l->sequence.unique : 0;
 		t->duplicate += l->sequence.duplicate;
@@ -112,7 +123,7 @@ static void add_lone(struct lone *to, const struct flow *l)
 	to->bytes += l->measured_bytes;
 }
 
-static double rate(const struct flows *const *all, uint32_t count)
+static double rate(const struct flows *const *all, uint32_t count, int own_alone)
 {
 	struct lone lone = { 0 };
 	double bytes_a_ns = 0, longest = 0;
@@ -120,6 +131,8 @@ static double rate(const struct flows *const *all, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t k = 0; k < all[i]->count; k++) {
 			const struct flow *l = &all[i]->flow[k];
+			if (own_alone && is_foreign(all[i], l->run_id))
+				continue;
 			const double length = phase_ns(l);
 			if (length > 0)
 				bytes_a_ns += (double)l->measured_bytes / length;
@@ -137,14 +150,18 @@ static double rate(const struct flows *const *all, uint32_t count)
 
 void flows_totals_of(const struct flows *const *all, uint32_t count, struct flow_totals *t)
 {
+	int own_alone = 0;
+
 	memset(t, 0, sizeof *t);
 	for (uint32_t i = 0; i < count; i++)
-		add_senders(all[i], t);
+		own_alone |= all[i]->own != 0 && (all[i]->count > all[i]->foreign_count || all[i]->untold > 0);
+	for (uint32_t i = 0; i < count; i++)
+		add_senders(all[i], own_alone, t);
 	if (t->measured_sent == 0)
 		t->loss = NAN;
 	else if (t->measured_sent > t->measured)
 		t->loss = (double)(t->measured_sent - t->measured) / (double)t->measured_sent;
-	t->received_bps = rate(all, count);
+	t->received_bps = rate(all, count, own_alone);
 }
 
 void flows_totals(const struct flows *f, struct flow_totals *t) { flows_totals_of(&f, 1, t); }

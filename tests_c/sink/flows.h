@@ -11,6 +11,7 @@
 #include "ipb_sequence.h"
 
 #define FLOWS_MAX 16384         /* senders that are told apart, of 8 KiB each; packets of further ones are `untold` */
+#define FLOWS_FOREIGN_MAX 8192  /* of them of other runs, where the own is known */
 #define FLOW_PLACES 32768       /* of the table that finds them */
 
 struct flow {
@@ -29,7 +30,9 @@ struct flows {
 	uint64_t packets, bytes;
 	uint64_t unnumbered; /* packets that are not of discard */
 	uint64_t untold;     /* packets of discard for whose sender there was no room: nothing else is known of them */
-	uint32_t count;
+	uint64_t own;        /* set by the caller: the run whose senders alone count as soon as there is one; 0: all count */
+	uint64_t foreign, foreign_untold; /* packets of other runs, and those of them for whose sender there was no room */
+	uint32_t count, foreign_count;    /* senders, and those of them of other runs */
 	struct flow *last; /* the one that the packet before belonged to */
 	uint64_t seed;
 	uint16_t place[FLOW_PLACES]; /* in `flow`, from 1; 0: free */
@@ -38,6 +41,7 @@ struct flows {
 
 struct flow_totals {
 	uint64_t missing, duplicate, reordered, measured, measured_sent;
+	uint64_t senders, untold, foreign; /* foreign: packets of other runs, which nothing here is of */
 	double loss; /* share of the measured phase's packets, 0..1; NAN when no packet reported any: it is not known then */
 	/* Each sender's bytes over the length of its measured phase, which is that between the first and the last packet that arrived,
 	 * less or more the packets that are lost before and behind them. */

@@ -99,6 +99,7 @@ static int open_takers(const struct ipb_args *a)
 	for (uint32_t t = 0; t < threads.count; t++) {
 		struct batch *b = &takers[t].batch;
 		takers[t].udp_fd = takers[t].raw_fd = -1;
+		takers[t].flows.own = host != NULL ? host->run_id : 0;
 		for (int i = 0; i < BATCH; i++) {
 			b->parts[i] = (struct iovec){ b->data[i], KNOWN };
 			b->messages[i].msg_hdr = (struct msghdr){ .msg_name = &b->names[i], .msg_iov = &b->parts[i], .msg_iovlen = 1 };
@@ -258,7 +259,7 @@ static uint64_t count_dropped(const struct taker *t)
 /* What all threads counted. */
 struct sums {
 	struct flow_totals totals;
-	uint64_t packets, bytes, unnumbered, untold, senders;
+	uint64_t packets, bytes, unnumbered;
 };
 
 static void add_up(struct sums *s)
@@ -272,8 +273,6 @@ static void add_up(struct sums *s)
 		s->packets += f->packets;
 		s->bytes += f->bytes;
 		s->unnumbered += f->unnumbered;
-		s->untold += f->untold;
-		s->senders += f->count;
 		dropped += count_dropped(&takers[i]);
 	}
 	flows_totals_of(all, n, &s->totals);
@@ -298,18 +297,19 @@ static char *figures(const struct sums *s)
 	ipb_results_metric(&j, "duplicates", (double)t->duplicate, "");
 	ipb_results_metric(&j, "reordered", (double)t->reordered, "");
 	ipb_results_metric(&j, "unnumbered", (double)s->unnumbered, "");
-	ipb_results_metric(&j, "senders", (double)s->senders, "");
-	ipb_results_metric(&j, "untold", (double)s->untold, "");
+	ipb_results_metric(&j, "foreign", (double)t->foreign, "");
+	ipb_results_metric(&j, "senders", (double)t->senders, "");
+	ipb_results_metric(&j, "untold", (double)t->untold, "");
 	ipb_results_metric(&j, "dropped_here", (double)dropped, "");
 	ipb_json_end_array(&j);
 	ipb_json_array(&j, "reasons");
 	if (dropped > 0)
 		ipb_results_reason(&j, 0, "sink-overrun", "sink was too slow: its sockets overflowed and lost %" PRIu64 " packets",
 		                   dropped);
-	if (s->untold > 0)
+	if (t->untold > 0)
 		ipb_results_reason(&j, 0, "sink-senders",
 		                   "packets came from more than the %" PRIu64 " senders that sink tells apart: rate, loss, gaps, "
-		                   "duplicates and order are without %" PRIu64 " packets of the others", s->senders, s->untold);
+		                   "duplicates and order are without %" PRIu64 " packets of the others", t->senders, t->untold);
 	ipb_json_end_array(&j);
 	ipb_json_end_object(&j);
 	return ipb_json_take(&j);
@@ -322,9 +322,9 @@ static int marshall(char **data, int *size, double running_time)
 
 	(void)running_time;
 	add_up(&s);
-	if (s.untold > 0)
+	if (s.totals.untold > 0)
 		fprintf(stderr, "sink: %" PRIu64 " packets came from senders beyond the %" PRIu64 " that are told apart; they are among "
-		        "packets and bytes alone\n", s.untold, s.senders);
+		        "packets and bytes alone\n", s.totals.untold, s.totals.senders);
 	if (!isnan(s.totals.loss))
 		snprintf(loss, sizeof loss, "%.4f", 100 * s.totals.loss);
 	snprintf(text, sizeof text, "%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s", s.totals.received_bps, s.packets,
@@ -353,6 +353,7 @@ static const struct ipbench_metric metrics[] = {
 	{ "duplicates", "", "Packets that arrived again", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "reordered", "", "Packets that arrived after a later one", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },
 	{ "unnumbered", "", "Packets that are not of ours", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
+	{ "foreign", "", "Packets of other runs' senders, which count in packets and bytes alone", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "senders", "", "Senders that were told apart", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "untold", "", "Packets of further senders, for which there was no room", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_UNKNOWN },
 	{ "dropped_here", "", "Packets that this machine's sockets dropped", IPBENCH_TOTAL_SUM, IPBENCH_BETTER_LESS },

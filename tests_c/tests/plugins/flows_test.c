@@ -12,17 +12,22 @@
 static struct flows flows;
 static struct flow_totals totals;
 
-static void packet(uint64_t sequence, uint64_t measured, enum discard_phase phase, uint32_t flow)
+static void packet_of(uint64_t run, uint64_t sequence, uint64_t measured, enum discard_phase phase, uint32_t flow)
 {
 	uint8_t data[DISCARD_HEADER];
 
 	ipb_put_be(data, sequence, 8);
 	ipb_put_be(data + 8, DISCARD_MAGIC, 4);
 	ipb_put_be(data + 12, flow, 4);
-	ipb_put_be(data + 16, 99, 8);
+	ipb_put_be(data + 16, run, 8);
 	ipb_put_be(data + 24, measured, 8);
 	data[32] = (uint8_t)phase;
 	flows_count(&flows, data, sizeof data, 100, 7, sequence * 1000);
+}
+
+static void packet(uint64_t sequence, uint64_t measured, enum discard_phase phase, uint32_t flow)
+{
+	packet_of(99, sequence, measured, phase, flow);
 }
 
 static int fresh(void **state)
@@ -120,6 +125,37 @@ static void a_lost_tail_is_seen(void **state)
 	assert_true(totals.loss > 0.3999 && totals.loss < 0.4001);
 }
 
+/* Strangers say that they have sent any number, and are more than there is room for, before and while the own run's senders come. */
+static void strangers_change_nothing(void **state)
+{
+	struct flow_totals alone;
+
+	for (int with = 0; with <= 1; with++) {
+		fresh(state);
+		flows.own = 99;
+		for (uint32_t i = 0; with && i < FLOWS_MAX + 10; i++)
+			packet_of(1000 + i, i, UINT64_MAX / 4, DISCARD_MEASURE, i);
+		flows_totals(&flows, &totals);
+		assert_int_equal(totals.measured > 0, with); /* as long as nobody else is there */
+		assert_int_equal(totals.untold, with ? FLOWS_MAX + 10 - FLOWS_FOREIGN_MAX : 0);
+		assert_int_equal(totals.foreign, 0);
+		for (uint64_t i = 0; i < 20; i++) {
+			if (i != 7)
+				packet(i, i, DISCARD_MEASURE, i % 2);
+			if (with)
+				packet_of(7, i * 1000, i, DISCARD_MEASURE, i % 2);
+		}
+		packet(20, 20, DISCARD_END, 0);
+		flows_totals(&flows, with ? &totals : &alone);
+	}
+	assert_int_equal(totals.foreign, FLOWS_MAX + 10 + 20);
+	assert_int_equal(totals.senders, 2);
+	assert_int_equal(totals.measured, 19);
+	assert_int_equal(totals.untold, 0);
+	totals.foreign = 0;
+	assert_memory_equal(&totals, &alone, sizeof totals);
+}
+
 static void order_and_duplicates(void **state)
 {
 	static const uint64_t order[] = { 0, 2, 1, 2, 5, 5, 3, 0 };
@@ -212,6 +248,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(senders_of_one_packet_have_a_rate, fresh, fresh),
 		cmocka_unit_test_setup_teardown(threads_add_up, fresh, fresh),
 		cmocka_unit_test_setup_teardown(order_and_duplicates, fresh, fresh),
+		cmocka_unit_test_setup_teardown(strangers_change_nothing, fresh, fresh),
 		cmocka_unit_test_setup_teardown(far_jumps, fresh, fresh),
 		cmocka_unit_test_setup_teardown(many_senders, fresh, fresh),
 		cmocka_unit_test_setup_teardown(without_a_word_the_loss_is_not_known, fresh, fresh),
