@@ -224,14 +224,15 @@ async function describe(words: readonly string[], options: Options): Promise<Mes
   for (const word of words) {
     if (isConfig(word)) {
       const own = (daemon: Address) => typedKeys(files, daemon);
-      const known = new Set<string>();
       const { daemons, places } = daemonsOf(await readConfig(word), { client: port, target: port }, own);
-      await checkKeys({ clients: daemons }, places, options);
-      for (const daemon of daemons) {
-        // Testers come first; a host's target is its own affair.
-        if (known.has(daemon.host)) continue;
-        known.add(daemon.host);
-        const { host, port: at, ...ownKeys } = daemon;
+      // Testers come first; a host's target is its own affair, and so are its keys.
+      const first = new Map(daemons.toReversed().map((daemon) => [daemon.host, daemon]));
+      const isFirst = (daemon: Address) => first.get(daemon.host) === daemon;
+      const clients = daemons.map((daemon) =>
+        isFirst(daemon) ? daemon : { host: daemon.host, port: daemon.port }
+      );
+      await checkKeys({ clients }, places, options);
+      for (const { host, port: at, ...ownKeys } of daemons.filter(isFirst)) {
         add({ host, port: at }, host, ownKeys);
       }
       continue;
