@@ -19,7 +19,8 @@ export interface DaemonDescription extends OwnKeys {
 }
 
 /**
- * Reads the daemons of a configuration, each once; what runs on them does not matter, nor whether that is complete.
+ * Reads the daemons of a configuration, each once, as it is named first; what runs on them does not matter, nor whether that is
+ * complete.
  *
  * @param file The file.
  * @param ports Ports where the file names none.
@@ -50,7 +51,8 @@ export function daemonsOf(
         port: checker.port(attribute(element, "port"), 1, fallback),
       };
       const daemon = { ...address, ...ownKeys(section), ...own(address), ...ownKeys(element) };
-      daemons.set(JSON.stringify(address), { daemon, section, element });
+      const key = JSON.stringify(address);
+      if (!daemons.has(key)) daemons.set(key, { daemon, section, element });
     }
   };
   for (const section of file.tests) add(section, "client", ports.client);

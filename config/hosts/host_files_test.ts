@@ -52,6 +52,13 @@ Deno.test("the daemons of a configuration: each once, with keys of its own; what
   );
 });
 
+Deno.test("the daemons of a configuration: a tester keeps its keys where a target has the same address", () => {
+  const xml = `<ipbench><test secret_file="one"><client hostname="a"/></test>
+<target_test secret_file="two"><target hostname="a"/></target_test></ipbench>`;
+  const { daemons } = daemonsOf(parseConfigFile(xml, "lab.xml"), { client: 1, target: 1 }, () => ({}));
+  assert.deepEqual(daemons, [{ host: "a", port: 1, secretFile: "one" }]);
+});
+
 Deno.test("the daemons of a configuration: what is wrong is told with its place", () => {
   const problems = (xml: string) => {
     try {
