@@ -298,6 +298,43 @@ static struct bulk_session *new_session(struct ipb_bulk *b, int fd, const struct
 	return s;
 }
 
+/* Sessions of a host, or their streams. */
+static uint32_t has(const struct ipb_bulk *b, uint64_t host, int streams)
+{
+	uint32_t n = 0;
+
+	for (const struct bulk_session *s = b->sessions; s != NULL; s = s->next)
+		if (ipb_sock_host(&s->peer) == host)
+			n += streams ? ipb_hello_streams(&s->hello) : 1;
+	return n;
+}
+
+/* The host that has the most of what there is no room for loses its oldest session that has not begun, unless this host would then
+ * be the one with the most. 1: it has; 0: nobody makes room. */
+static int make_room(struct ipb_bulk *b, const struct sockaddr_storage *peer, uint32_t streams)
+{
+	const int by_streams = b->count < IPB_BULK_SESSIONS_MAX;
+	const uint32_t mine = has(b, ipb_sock_host(peer), by_streams) + (by_streams ? streams : 1);
+	struct bulk_session *oldest = NULL;
+	uint32_t most = 0;
+
+	for (struct bulk_session *s = b->sessions; s != NULL; s = s->next) {
+		const uint32_t n = s->state == BULK_JOINING ? has(b, ipb_sock_host(&s->peer), by_streams) : 0;
+		if (n <= mine || n < most)
+			continue;
+		most = n;
+		oldest = s;
+	}
+	if (oldest != NULL)
+		end_session(oldest);
+	return oldest != NULL;
+}
+
+static int is_full(const struct ipb_bulk *b, uint32_t streams)
+{
+	return b->count >= IPB_BULK_SESSIONS_MAX || b->streams + streams > IPB_BULK_STREAMS_ALL;
+}
+
 static int take_session(struct ipb_bulk *b, int fd, const struct sockaddr_storage *peer, const struct ipb_hello *h,
                         struct ipb_welcome *welcome)
 {
@@ -307,8 +344,9 @@ static int take_session(struct ipb_bulk *b, int fd, const struct sockaddr_storag
 
 	if (h->udp && h->size < IPB_PUMP_DATAGRAM_HEADER)
 		return say(welcome, IPB_WELCOME_REFUSED, "a datagram has at least 32 bytes");
-	if (b->count >= IPB_BULK_SESSIONS_MAX || b->streams + streams > IPB_BULK_STREAMS_ALL ||
-	    !ipb_serve_has_room(b->service.serve, fd + (int)streams))
+	while (is_full(b, streams) && make_room(b, peer, streams))
+		continue;
+	if (is_full(b, streams) || !ipb_serve_has_room(b->service.serve, fd + (int)streams))
 		return say(welcome, IPB_WELCOME_BUSY,
 		           "the target has no room for so many streams (raise \"ulimit -n\" there, or ask for fewer)");
 	if (ipb_stream_prepare(fd, &cc, &err) < 0)

@@ -196,6 +196,26 @@ static void a_stream_needs_its_session(void **state)
 	close(control_fd);
 }
 
+/* Sessions that never begin, all of one host: another host gets a place, the crowd's host no more. */
+static void a_crowd_of_sessions_keeps_nobody_else_out(void **state)
+{
+	const struct ipb_hello h = hello(IPB_HELLO_BULK);
+	const struct ipb_sock_options elsewhere = { .dscp = -1, .bind_host = "127.0.0.9" };
+	int crowd[IPB_BULK_SESSIONS_MAX + 1], mine;
+
+	(void)state;
+	for (int i = 0; i <= IPB_BULK_SESSIONS_MAX; i++) {
+		assert_true((crowd[i] = ipb_sock_connect("127.0.0.1", port, SOCK_STREAM, &elsewhere, &err)) >= 0);
+		assert_int_equal(greet(crowd[i], &h).code, i < IPB_BULK_SESSIONS_MAX ? IPB_WELCOME_OK : IPB_WELCOME_BUSY);
+	}
+	mine = connect_to(SOCK_STREAM);
+	assert_int_equal(greet(mine, &h).code, IPB_WELCOME_OK);
+	is_closed(crowd[0], PATIENCE_MS);
+	close(mine);
+	for (int i = 1; i <= IPB_BULK_SESSIONS_MAX; i++)
+		close(crowd[i]);
+}
+
 static void services_that_are_not_there_say_so(void **state)
 {
 	const struct ipb_hello h = hello(IPB_HELLO_REQUESTS);
@@ -330,6 +350,7 @@ int main(void)
 		cmocka_unit_test(silent_strangers_are_closed),        cmocka_unit_test(rubbish_is_closed_at_once),
 		cmocka_unit_test(a_crowd_without_hellos_is_refused),  cmocka_unit_test(a_stream_needs_its_session),
 		cmocka_unit_test(a_crowd_of_one_host_keeps_nobody_else_out),
+		cmocka_unit_test(a_crowd_of_sessions_keeps_nobody_else_out),
 		cmocka_unit_test(services_that_are_not_there_say_so), cmocka_unit_test(an_unknown_congestion_control_is_refused),
 		cmocka_unit_test(a_session_ends_with_its_control_connection), cmocka_unit_test(an_idle_session_ends),
 		cmocka_unit_test(what_is_no_message_ends_the_session), cmocka_unit_test(udp_is_sent_to_who_answers_alone),
