@@ -17,6 +17,7 @@
 
 #define PIECE 65536u
 #define TICK_NS 1000000000ull
+#define MANY 8u /* a host that has one place of so many has many */
 
 struct answers_conn {
 	struct ipb_serve_watch watch;
@@ -153,6 +154,37 @@ static void ready(struct ipb_serve_watch *w, uint32_t events)
 		ipb_serve_watch(a->service.serve, w, paid == 0 ? EPOLLOUT : EPOLLIN);
 }
 
+static uint32_t asks(const struct ipb_answers *a, uint64_t host)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < IPB_ANSWERS_ASKERS_MAX; i++)
+		n += a->askers[i] != NULL && ipb_sock_host(&a->askers[i]->peer) == host;
+	return n;
+}
+
+/* All places are taken: the host that has the most loses the one that has asked nothing for the longest, unless this host would have
+ * as many then. It is not looked for on behalf of one that has many. */
+static void make_room(struct ipb_answers *a, const struct sockaddr_storage *peer)
+{
+	const uint32_t mine = asks(a, ipb_sock_host(peer)) + 1;
+	struct answers_conn *victim = NULL;
+	uint32_t most = mine;
+
+	if (mine * MANY > IPB_ANSWERS_ASKERS_MAX)
+		return;
+	for (uint32_t i = 0; i < IPB_ANSWERS_ASKERS_MAX; i++) {
+		struct answers_conn *k = a->askers[i];
+		const uint32_t n = asks(a, ipb_sock_host(&k->peer));
+		if (n < most || n == mine || (n == most && k->last_ns >= victim->last_ns))
+			continue;
+		most = n;
+		victim = k;
+	}
+	if (victim != NULL)
+		end_conn(victim);
+}
+
 /* A place and a token that nobody can guess. 0, or -1 when there is no place. */
 static int add_asker(struct ipb_answers *a, struct answers_conn *k, const struct sockaddr_storage *peer)
 {
@@ -161,6 +193,11 @@ static int add_asker(struct ipb_answers *a, struct answers_conn *k, const struct
 
 	while (place < IPB_ANSWERS_ASKERS_MAX && a->askers[place] != NULL)
 		place++;
+	if (place == IPB_ANSWERS_ASKERS_MAX) {
+		make_room(a, peer);
+		for (place = 0; place < IPB_ANSWERS_ASKERS_MAX && a->askers[place] != NULL;)
+			place++;
+	}
 	if (place == IPB_ANSWERS_ASKERS_MAX || getsockname(k->watch.fd, (struct sockaddr *)&k->own, &size) < 0 ||
 	    getrandom(&k->token, sizeof k->token, 0) != (ssize_t)sizeof k->token)
 		return -1;

@@ -200,6 +200,34 @@ static void so_many_and_no_more_may_ask(void **state)
 		close(fds[i]);
 }
 
+/* One host has all places: another gets one, and both that it asks for; the first one's oldest make room. */
+static void a_crowd_keeps_nobody_else_from_asking(void **state)
+{
+	static int fds[IPB_ANSWERS_ASKERS_MAX];
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	int mine[2];
+	uint8_t byte;
+
+	(void)state;
+	for (int i = 0; i < IPB_ANSWERS_ASKERS_MAX; i++) {
+		fds[i] = connected(SOCK_STREAM, "127.0.0.9", "127.0.0.1");
+		assert_int_equal(greet(fds[i], REQUEST, RESPONSE).code, IPB_WELCOME_OK);
+	}
+	for (int i = 0; i < 2; i++) {
+		mine[i] = connected(SOCK_STREAM, "127.0.0.1", "127.0.0.1");
+		assert_int_equal(greet(mine[i], REQUEST, RESPONSE).code, IPB_WELCOME_OK);
+		setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+		assert_int_equal(recv(fds[i], &byte, 1, 0), 0);
+	}
+	close(fds[0]);
+	fds[0] = connected(SOCK_STREAM, "127.0.0.9", "127.0.0.1");
+	assert_int_equal(greet(fds[0], REQUEST, RESPONSE).code, IPB_WELCOME_BUSY);
+	for (int i = 0; i < IPB_ANSWERS_ASKERS_MAX; i++)
+		close(fds[i]);
+	close(mine[0]);
+	close(mine[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +235,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_else_gets_a_byte, begin, end),
 		cmocka_unit_test_setup_teardown(sizes_that_cannot_be_are_refused, begin, end),
 		cmocka_unit_test_setup_teardown(so_many_and_no_more_may_ask, begin, end),
+		cmocka_unit_test_setup_teardown(a_crowd_keeps_nobody_else_from_asking, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
