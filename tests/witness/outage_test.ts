@@ -27,12 +27,23 @@ const LENGTHS = [100, 500, 2000];
 /** How much later than a packet was due it may be stamped elsewhere, beside what the tester says of its lateness. */
 const PATH_NS = 5e6;
 
+/** How long the kernel may take to see that a link is up (LINKWATCH_INTERVAL of net/core/link_watch.c). */
+const LINK_WATCH_MS = 1_000;
 /** How much later than it left a packet may be stamped: the stamp is of a softirq, for which a virtual machine may wait. */
 const STAMP_NS = 2e6;
 
 interface DarkResult extends DrivenResult {
   outages: Outages & { list: Outage[] };
 }
+
+interface StalledResult extends DarkResult {
+  pacing: DarkResult["pacing"] & { gap_longest_ns: number };
+}
+
+/** Answers that a capture has seen and that wait for a processor when their link goes down. */
+const TAKEN_ALONG = 10;
+/** How long a tester may stand still where stalls are looked for. */
+const STOOD_NS = 20e6;
 
 /** One of each length, a second apart; the packets of each. */
 const PACKETS = LENGTHS.map((ms) => ms * PPS / 1000);
@@ -171,8 +182,15 @@ for (const socktype of ["udp", "raw"] as const) {
           heard[i]!.ns + late,
           `length of outage ${i}`,
         );
-        // The cable was out for at least so long; afterwards the kernel takes a moment to send again.
-        within(length_ns / 1e6, pulled[i]![0] - 0.1, pulled[i]![1] + 50, `cable ${i}`);
+        // The cable was out for at least so long, less what was due then and left late; afterwards the kernel takes a moment to
+        // send again: it tells its parts of a link once a second at most.
+        const [least, most] = pulled[i]!;
+        within(
+          length_ns / 1e6,
+          least - 0.1 - late / 1e6,
+          most + 50 + LINK_WATCH_MS + late / 1e6,
+          `cable ${i}`,
+        );
       }
     },
   );
@@ -204,11 +222,14 @@ for (const socktype of ["udp", "raw"] as const) {
       await sleep(500);
       link.set("up");
       const { result } = await drivenRow<DarkResult>(child);
-      const [heard, ...others] = silencesOf(await capture.frames(), link.farMac)
-        .filter(({ packets }) => packets > 500);
-      const [dark, ...more] = result.outages.list.filter(({ packets }) => packets > 500);
-      assert.deepEqual([others, more], [[], []]);
-      assert.equal(dark!.packets, heard!.packets);
+      const heard = silencesOf(await capture.frames(), link.farMac).filter(({ packets }) => packets > 500);
+      const all = result.outages.list.filter(({ packets }) => packets > 500);
+      // An echo that waits for a processor for long loses packets, too. The link takes answers along that it has shown already.
+      assert.equal(all.length, heard.length);
+      for (const [i, { packets }] of all.entries()) {
+        within(packets, heard[i]!.packets, heard[i]!.packets + TAKEN_ALONG, `packets of outage ${i}`);
+      }
+      const dark = all.toSorted((a, b) => b.packets - a.packets)[0];
       assert.ok(dark!.refused! > 4_500 && dark!.refused! <= dark!.packets, `${dark!.refused} refused`);
       assert.equal(result.counts.sent + result.outages.refused!, 25_000);
       const codes = result.reasons.filter(({ code }) => ["own-link-down", "send-refused"].includes(code));
@@ -220,28 +241,33 @@ for (const socktype of ["udp", "raw"] as const) {
 Deno.test({ name: "stalls of a connection against an echo that stood still (python3)", ignore }, async () => {
   using link = Veth.make("s");
   assert.ok(link !== null);
-  await using echo = await CuttingEcho.start(
-    "tcp",
-    link.farAddress,
-    "5000:100,12000:500,24000:2000",
-    link.wrap,
-  );
-  const child = drive({ target: link.farAddress, port: echo.port, args: `socktype=tcp,${ARGS},duration=6` });
-  const { result } = await drivenRow<DarkResult>(child);
-  const dark = await echo.end(), { outages: { stalls, list }, window, counts } = result;
+  const cuts = "5000:100,12000:500,24000:2000";
+  const run = async () => {
+    await using echo = await CuttingEcho.start("tcp", link.farAddress, cuts, link.wrap);
+    const args = `socktype=tcp,${ARGS},duration=6`;
+    const { result } = await drivenRow<StalledResult>(
+      drive({ target: link.farAddress, port: echo.port, args }),
+    );
+    return { result, dark: await echo.end() };
+  };
+  let { result, dark } = await run();
+  // A tester that stood still itself does not say that its target did.
+  for (let left = 4; left > 0 && result.pacing.gap_longest_ns > STOOD_NS; left--) {
+    ({ result, dark } = await run());
+  }
+  const { outages: { stalls, list }, window, counts, pacing } = result;
   assert.equal(counts.lost, 0);
   assert.deepEqual(list, []);
-  assert.equal(stalls.count, LENGTHS.length, JSON.stringify(stalls));
-  const ahead = Number(await realtimeAheadNs());
-  for (const [i, { t_ns, length_ns }] of stalls.list.entries()) {
+  // Shorter ones are those of an echo or a tester that waited for a processor.
+  const long = stalls.list.toSorted((a, b) => b.length_ns - a.length_ns).slice(0, LENGTHS.length)
+    .sort((a, b) => a.t_ns - b.t_ns);
+  assert.equal(long.length, LENGTHS.length, JSON.stringify(stalls));
+  assert.equal(stalls.count, stalls.list.length);
+  const ahead = Number(await realtimeAheadNs()), late = PATH_NS + pacing.gap_longest_ns;
+  for (const [i, { t_ns, length_ns }] of long.entries()) {
     const { before_ns, after_ns } = dark[i]!;
-    within(
-      length_ns,
-      after_ns! - before_ns! - PATH_NS,
-      after_ns! - before_ns! + PATH_NS,
-      `length of stall ${i}`,
-    );
-    within(window.start_ns + t_ns + ahead - before_ns!, -PATH_NS, PATH_NS, `begin of stall ${i}`);
+    within(length_ns, after_ns! - before_ns! - late, after_ns! - before_ns! + late, `length of stall ${i}`);
+    within(window.start_ns + t_ns + ahead - before_ns!, -late, late, `begin of stall ${i}`);
   }
   assert.equal(stalls.longest_ns, Math.max(...stalls.list.map(({ length_ns }) => length_ns)));
   assert.equal(stalls.sum_ns, stalls.list.reduce((sum, { length_ns }) => sum + length_ns, 0));
