@@ -14,7 +14,7 @@ import { freePort, hasNamespaces, isInstalled, runProgram, until } from "../util
 
 const KEY = "a key of 23 characters.";
 const ignore = !isInstalled("python3");
-const SHORT = "warmup=0.1,duration=0.3,cooldown=0.1,drain=3,noise=0";
+const SHORT = "warmup=0.1,duration=1,cooldown=0.1,drain=3,noise=0";
 /** Packets a second: 300 in the measured phase. */
 const RATE = 1_000;
 
