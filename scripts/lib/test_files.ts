@@ -45,7 +45,7 @@ const HEAVY = namesIn({
 /** Tests whose figures other work on this machine would change: one after another, and only while it is quiet. */
 const MEASURES = namesIn({
   cli: "quick",
-  plugins: "engine_process|forward_outage|limits|requests|threads",
+  plugins: "engine_process|forward_outage|https|iperf3_peer|limits|requests|stamp|threads",
   run: "classes|lab_script|mesh|scale|search_bucket|whole",
   witness:
     "clock|counts|cpu|effect|events|forward_throughput|full_link|inject|interface|machine|mptcp|one_way|outage|rates|" +
