@@ -90,9 +90,13 @@ static int check_range(const struct ipbench_option *o, const struct ipb_value *v
 	if (range_end(o, o->range, (size_t)(dots - o->range), &low) < 0 ||
 	    range_end(o, dots + 2, strlen(dots + 2), &high) < 0)
 		return ipb_error(err, "argument %s: its own range %s cannot be read", o->name, o->range);
-	if (v->number < low || v->number > high)
+	if (v->number < low || v->number > high) {
+		/* "1s..24h" says its units itself. */
+		int told = is(o, "time") && isalpha((unsigned char)o->range[strlen(o->range) - 1]);
+		const char *unit = told ? "" : o->unit;
 		return ipb_error(err, "argument %s: %.100s is out of range; it takes %s%s%s", o->name, v->text, o->range,
-		                 *o->unit ? " " : "", o->unit);
+		                 *unit ? " " : "", unit);
+	}
 	return 0;
 }
 
@@ -184,7 +188,8 @@ static int set(const struct ipbench_option *o, struct ipb_value *v, const struct
 static int unknown(const struct ipb_args *a, const char *name, int controller, struct ipb_error *err)
 {
 	const struct ipbench_option *near = NULL;
-	unsigned best = strlen(name) < 3 ? 2 : 4; /* one letter is near everything */
+	size_t letters = strlen(name);
+	unsigned best = letters < 3 ? 2 : letters < 4 ? 3 : 4; /* one letter is near everything, three any other three */
 
 	for (uint32_t i = 0; i < a->count; i++) {
 		const struct ipbench_option *o = &a->options[i];

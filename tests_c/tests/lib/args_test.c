@@ -281,6 +281,7 @@ static void failures_say_why(void **state)
 	fails_with("bsp=1", "did you mean \"bps\"?");
 	fails_with("bps = 1", "argument \"bps \" is not known; did you mean bps=…, without a blank");
 	fails_with("zzzzzzz=1", "; known: bps, size");
+	fails_with("foo=1", "\"foo\" is not known; known: bps, size");
 	fails_with("dump=x", "--test-controller-args");
 	fails_with("size=7", "8..64Ki byte");
 	fails_with("size=64.5", "not a number of bytes");
@@ -295,6 +296,9 @@ static void failures_say_why(void **state)
 	fails_with("quick=perhaps", "0 or 1");
 	fails_with("bps=1e400", "is not a rate");
 	fails_with("bps= 5", "is not a rate");
+	ipb_error_clear(&err);
+	assert_int_equal(parse("warmup=2h"), -1);
+	assert_string_equal(ipb_error_text(&err), "argument warmup: 2h is out of range; it takes 0..1h");
 }
 
 static void long_texts_are_refused(void **state)
