@@ -14,6 +14,20 @@ export function messageOf(error: unknown): string {
 }
 
 /**
+ * Why a file or folder could not be read, written or made, in words.
+ *
+ * @param error What was thrown.
+ */
+export function fileReason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
+  if (error instanceof Deno.errors.NotADirectory) return "it, or a part of its path, is no folder";
+  if (error instanceof Deno.errors.AlreadyExists) return "something of that name is there";
+  return messageOf(error).replace(/ \(os error \d+\).*$/, "");
+}
+
+/**
  * Whether a connection was reset before it was accepted, as by a port scan: nobody else has to wait for that.
  *
  * @param error What accept threw.

@@ -3,28 +3,20 @@
  *
  * @module
  */
-import { othersCanRead } from "../ffi/machine/key_file.ts";
-import { messageOf, outputReason } from "../base/errors.ts";
+import { fileReason, messageOf, outputReason } from "../base/errors.ts";
 import { monotonicNowNs, oneDeadline, type PluginHostOptions } from "../ffi/mod.ts";
 import { sdNotify } from "../ffi/self/notify.ts";
 import { setProcessTitle } from "../ffi/self/process_title.ts";
 import { VERSION } from "../ffi/self/version.ts";
-import {
-  createNonce,
-  createProver,
-  createSecret,
-  type Prover,
-  secretFromFile,
-  socketAddress,
-} from "../protocol/mod.ts";
-import { canAskForCertificates, clientAuthorities } from "./link/certified_listener.ts";
+import { createNonce, socketAddress } from "../protocol/mod.ts";
 import { createClock, SHIFT_VARIABLE } from "./clock.ts";
 import { UsageError } from "./failure.ts";
 import { Deliveries } from "./link/deliveries.ts";
 import { AuthGuard } from "./access/guard.ts";
+import { makeSecret, readSecret, readTls } from "./access/key_files.ts";
 import { GuestPolicy } from "./access/guests.ts";
 import { continueOnEnter, watchInput } from "./terminal.ts";
-import { LAST_RESULT_MS, LOG_FLUSH_MS, MAX_SECRET_BYTES, OTHER_FILES, SHUTDOWN_MS } from "./limits.ts";
+import { LAST_RESULT_MS, LOG_FLUSH_MS, OTHER_FILES, SHUTDOWN_MS } from "./limits.ts";
 import { configureLog, daemonLog } from "./log.ts";
 import {
   type DaemonOptions,
@@ -70,7 +62,10 @@ export async function main(args: string[]): Promise<number> {
     log.error("internal error: {error}", { error: String(event.reason?.stack ?? event.reason) });
   });
   try {
-    if (options.newSecret !== null) return makeSecret(options.newSecret);
+    if (options.newSecret !== null) {
+      makeSecret(options.newSecret);
+      return OK;
+    }
     return await serve(options);
   } catch (error) {
     if (error instanceof UsageError) {
@@ -100,6 +95,7 @@ async function serve(options: DaemonOptions): Promise<number> {
   const prover = options.secretFile === null ? null : await readSecret(options.secretFile);
   const tls = readTls(options);
   allowExec(options.allowExec);
+  lookFor(options.pluginDirs);
   const end = Promise.withResolvers<string>();
   let runs = 0;
   const hostLog: PluginHostOptions["log"] = (level, message) => {
@@ -210,74 +206,6 @@ function clockOf(): ReturnType<typeof createClock> {
   }
 }
 
-async function readSecret(path: string): Promise<Prover> {
-  try {
-    const content = readSmall(path, MAX_SECRET_BYTES);
-    if (othersCanRead(Deno.statSync(path), Deno.gid()) && !isCredential(path)) {
-      daemonLog().warn("{path} can be read by others: chmod 600 {path}", { path });
-    }
-    return await createProver(secretFromFile(content));
-  } catch (error) {
-    const why = messageOf(error);
-    throw new UsageError(`cannot take the secret from ${path}: ${why}`, { cause: error });
-  }
-}
-
-/** Whether systemd handed the file over as a credential: only the service's user can read it, whatever its mode is. */
-function isCredential(path: string): boolean {
-  const folder = Deno.env.get("CREDENTIALS_DIRECTORY");
-  return folder !== undefined && path.startsWith(`${folder}/`);
-}
-
-function makeSecret(path: string): number {
-  try {
-    using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
-    const bytes = new TextEncoder().encode(createSecret());
-    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
-  } catch (error) {
-    throw new UsageError(`cannot make the secret file ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  daemonLog().info("{path} holds a new secret: give it to daemons and to ipbench with --secret-file", {
-    path,
-  });
-  return OK;
-}
-
-function readTls({ tlsCert, tlsKey, tlsClientCa }: DaemonOptions): ServerTls | null {
-  if (tlsCert === null || tlsKey === null) return null;
-  let pair: Pick<ServerTls, "cert" | "key">;
-  try {
-    pair = { cert: Deno.readTextFileSync(tlsCert), key: Deno.readTextFileSync(tlsKey) };
-  } catch (error) {
-    throw new UsageError(`cannot read ${tlsCert} and ${tlsKey}: ${messageOf(error)}`, { cause: error });
-  }
-  if (tlsClientCa === null) return { ...pair, clientCa: null };
-  if (!canAskForCertificates()) {
-    throw new UsageError(
-      `--tls-client-ca needs Deno 2.9 or newer; this is ${Deno.version.deno}, which cannot ask for certificates`,
-    );
-  }
-  try {
-    return { ...pair, clientCa: clientAuthorities(Deno.readTextFileSync(tlsClientCa)) };
-  } catch (error) {
-    const why = messageOf(error);
-    throw new UsageError(`cannot take the authority of clients from ${tlsClientCa}: ${why}`, {
-      cause: error,
-    });
-  }
-}
-
-function readSmall(path: string, limit: number): Uint8Array {
-  using file = Deno.openSync(path, { read: true });
-  const buffer = new Uint8Array(limit + 1);
-  let length = 0;
-  for (let count: number | null = 0; count !== null && length <= limit; length += count ?? 0) {
-    count = file.readSync(buffer.subarray(length));
-  }
-  if (length > limit) throw new Error(`it is longer than ${limit} bytes`);
-  return buffer.subarray(0, length);
-}
-
 /** The limit on connections: what was asked for, or less where the limit of open files does not allow it. */
 function fitConnections({ maxConnections, tlsCert }: DaemonOptions): number {
   const limits = Deno.readTextFileSync("/proc/self/limits");
@@ -310,6 +238,18 @@ function allowExec(dirs: readonly string[]): void {
   }
   if (resolved.length === 0) Deno.env.delete("IPBENCH_ALLOW_EXEC");
   else Deno.env.set("IPBENCH_ALLOW_EXEC", resolved.join(":"));
+}
+
+/** A folder that is missing may come later, and plugins are looked for elsewhere, too. */
+function lookFor(dirs: readonly string[]): void {
+  for (const dir of dirs) {
+    try {
+      Deno.readDirSync(dir);
+    } catch (error) {
+      const why = error instanceof Deno.errors.NotFound ? "there is no such folder" : fileReason(error);
+      daemonLog().warn("--plugin-dir {dir}: {why}", { dir, why });
+    }
+  }
 }
 
 function watchIdle(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "../base/errors.ts";
+import { fileReason } from "../base/errors.ts";
 import { sdNotify } from "../ffi/self/notify.ts";
 import { setProcessTitle } from "../ffi/self/process_title.ts";
 import { VERSION } from "../ffi/self/version.ts";
@@ -77,6 +77,6 @@ function readAuthority(path: string): string {
     }
     return text;
   } catch (error) {
-    throw new UsageError(`cannot read the authority ${path}: ${messageOf(error)}`, { cause: error });
+    throw new UsageError(`cannot read the authority ${path}: ${fileReason(error)}`, { cause: error });
   }
 }

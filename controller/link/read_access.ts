@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOf } from "../../base/errors.ts";
+import { fileReason, messageOf } from "../../base/errors.ts";
 import { type Address, formatAddress } from "../../config/address.ts";
 import type { Problem } from "../../config/config_error.ts";
 import type { OwnKeys } from "../../config/hosts/host_files.ts";
@@ -116,7 +116,7 @@ async function readSecret(path: string | null): Promise<Prover | null> {
   try {
     return await createProver(secretFromFile(await readKeyFile(path)));
   } catch (error) {
-    throw new TypeError(`cannot use the secret file ${path}: ${messageOf(error)}`, { cause: error });
+    throw new TypeError(`cannot use the secret file ${path}: ${fileReason(error)}`, { cause: error });
   }
 }
 
@@ -163,7 +163,7 @@ export async function readPem(what: string, path: string): Promise<string> {
     if (!text.includes("-----BEGIN ")) throw new Error("it is no PEM file");
     return text;
   } catch (error) {
-    throw new TypeError(`cannot read ${what} ${path}: ${messageOf(error)}`, { cause: error });
+    throw new TypeError(`cannot read ${what} ${path}: ${fileReason(error)}`, { cause: error });
   }
 }
 

@@ -105,7 +105,7 @@ Deno.test("a run of daemons with different secrets, in the configuration or on t
     assert.equal(missing.code, 2, missing.stderr);
     assert.match(
       missing.stderr,
-      /lab\.xml:3:\d+: cannot use the secret file \S*\/gone: .*(No such|not found)/,
+      /lab\.xml:3:\d+: cannot use the secret file \S*\/gone: there is no such file$/m,
     );
     assert.match(missing.stderr, /lab\.xml:4:\d+: cannot use the secret file \S*\/empty: /);
     const places = (text: string) =>
