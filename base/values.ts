@@ -59,6 +59,32 @@ export function requireSeconds(text: string): number {
 }
 
 /**
+ * Reads how often something is done.
+ *
+ * @returns A whole number from 1 up.
+ * @throws {UnitError} when it is something else.
+ */
+export function requireCount(text: string): number {
+  const value = requireNumber(text);
+  if (!Number.isInteger(value) || value < 1) throw new UnitError(`"${text}" is no whole number from 1 up`);
+  return value;
+}
+
+/**
+ * Makes a reader that takes nothing of which there has to be some.
+ *
+ * @param read Reads a number, a time or a share.
+ * @returns The same for values above 0 alone. It throws a {@linkcode UnitError} for others.
+ */
+export function aboveZero(read: (text: string) => number): (text: string) => number {
+  return (text) => {
+    const value = read(text);
+    if (value > 0) return value;
+    throw new UnitError(`"${text}" is too little; expected more than 0`);
+  };
+}
+
+/**
  * Reads a share: with `%`, or as a bare fraction of one.
  *
  * @returns A fraction in [0, 1].

@@ -8,7 +8,7 @@ import { ConfigError, formatProblem, type Problem } from "../config/config_error
 import { MAX_PROBLEMS } from "../config/limits.ts";
 import { placed, type Places } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
-import { UnitError } from "../base/values.ts";
+import { requireNumber, UnitError } from "../base/values.ts";
 import { err } from "./terminal/io.ts";
 
 /** Errors of these names are about what the user typed. */
@@ -98,8 +98,8 @@ export function reportProblems(problems: readonly Problem[]): void {
 }
 
 /** Reads a whole number from 0 up. */
-export function wholeNumber(text: string, read: (text: string) => number): number {
-  const value = read(text);
+export function wholeNumber(text: string): number {
+  const value = requireNumber(text);
   if (!Number.isInteger(value) || value < 0) throw new UnitError(`"${text}" is no whole number from 0 up`);
   return value;
 }

@@ -6,7 +6,7 @@
 
 import type { Problem } from "../config/config_error.ts";
 import { sendersOf } from "../base/senders.ts";
-import { requireNumber, requireSeconds } from "../base/values.ts";
+import { aboveZero, requireCount, requireNumber, requireSeconds } from "../base/values.ts";
 import { parseGoal, parseLatencyLimit } from "../controller/search/goal.ts";
 import { describeTrial, oneTestOnly, type TrialShape } from "../controller/search/measure.ts";
 import type { SearchOptions } from "../controller/search/run_search.ts";
@@ -99,7 +99,7 @@ export async function searchOptions(
   }
   const read = <T>(name: OptionName, text: string, how: (text: string) => T) =>
     problems.attempt(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, () => how(text));
-  const max = given.max === undefined ? undefined : read("max", given.max, requireNumber);
+  const max = given.max === undefined ? undefined : read("max", given.max, aboveZero(requireNumber));
   const latency = (given.latency ?? []).flatMap((text) => read("latency", text, parseLatencyLimit) ?? []);
   const config = {
     goals: (given.goal ?? ["ndr"]).flatMap((text) =>
@@ -107,11 +107,11 @@ export async function searchOptions(
     ),
     minLoad: given.min === undefined
       ? Math.max(clients, (max ?? 0) / DEFAULT_RANGE)
-      : read("min", given.min, requireNumber) ?? NaN,
+      : read("min", given.min, aboveZero(requireNumber)) ?? NaN,
     maxLoad: max ?? NaN,
-    invalidLimit: read("invalid", given.invalid ?? "3", requireNumber) ?? NaN,
-    maxTrials: read("maxTrials", given.maxTrials ?? DEFAULT_MAX_TRIALS, requireNumber) ?? NaN,
-    maxTrialSeconds: read("maxTime", given.maxTime ?? DEFAULT_MAX_TIME, requireSeconds) ?? NaN,
+    invalidLimit: read("invalid", given.invalid ?? "3", requireCount) ?? NaN,
+    maxTrials: read("maxTrials", given.maxTrials ?? DEFAULT_MAX_TRIALS, requireCount) ?? NaN,
+    maxTrialSeconds: read("maxTime", given.maxTime ?? DEFAULT_MAX_TIME, aboveZero(requireSeconds)) ?? NaN,
   };
   const settleSeconds = read("settle", given.settle ?? "0", requireSeconds) ?? NaN;
   const shape = shapeOf(given, problems);

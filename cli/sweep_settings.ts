@@ -12,7 +12,7 @@ import { parseHostFiles, strayHosts, typedKeys } from "../config/hosts/host_file
 import type { Places } from "../config/places.ts";
 import type { RunDescription } from "../config/run_description.ts";
 import { checkRunDescription } from "../config/validate.ts";
-import { requireNumber, requireSeconds } from "../base/values.ts";
+import { requireCount, requireSeconds } from "../base/values.ts";
 import { MAX_CHECKED_RUNS } from "../controller/limits.ts";
 import {
   axisName,
@@ -111,7 +111,7 @@ export async function settingsOf(
     ),
     retry: retry === undefined
       ? old?.settings?.retry ?? Number(DEFAULT_RETRY)
-      : problems.attempt(placeOf("retry", given, section), () => wholeNumber(retry, requireNumber)) ?? 0,
+      : problems.attempt(placeOf("retry", given, section), () => wholeNumber(retry)) ?? 0,
     cooldownSeconds: cooldown === undefined
       ? old?.settings?.cooldownSeconds ?? 0
       : problems.attempt(placeOf("cooldown", given, section), () => requireSeconds(cooldown)) ?? 0,
@@ -181,7 +181,8 @@ function readPlan(
   const whole = (name: "repeat" | "seed", fallback: number) => {
     const text = given[name] ?? section?.[name];
     if (text === undefined) return fallback;
-    return problems.attempt(placeOf(name, given, section), () => wholeNumber(text, requireNumber));
+    const read = name === "repeat" ? requireCount : wholeNumber;
+    return problems.attempt(placeOf(name, given, section), () => read(text));
   };
   const repeat = whole("repeat", 1);
   const seed = whole("seed", crypto.getRandomValues(new Uint32Array(1))[0] ?? 1);

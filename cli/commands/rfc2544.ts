@@ -6,8 +6,20 @@
 
 import type { Command } from "commander";
 import { NO_TARGET, type RunDescription } from "../../config/run_description.ts";
-import { requireNumber, requireSeconds, requireShare, UnitError } from "../../base/values.ts";
-import { type Carrier, STANDARD_FRAME_SIZES } from "../../controller/search/frames.ts";
+import {
+  aboveZero,
+  requireCount,
+  requireNumber,
+  requireSeconds,
+  requireShare,
+  UnitError,
+} from "../../base/values.ts";
+import {
+  type Carrier,
+  carrierText,
+  frameSize,
+  STANDARD_FRAME_SIZES,
+} from "../../controller/search/frames.ts";
 import { RFC2544_TESTS, type Rfc2544Options, type Rfc2544Test } from "../../controller/search/frame_bench.ts";
 import type { Rfc2544Document } from "../../results/search/rfc2544_document.ts";
 import { rfc2544Table } from "../../results/search/rfc2544_table.ts";
@@ -120,29 +132,29 @@ async function optionsOf(
   }
   const read = <T>(option: string, text: string | undefined, how: (text: string) => T) =>
     text === undefined ? undefined : problems.attempt(option, () => how(text));
-  const number = (option: string, text: string) => read(option, text, requireNumber) ?? NaN;
-  const seconds = (option: string, text: string) => read(option, text, requireSeconds) ?? NaN;
+  const count = (option: string, text: string) => read(option, text, requireCount) ?? NaN;
+  const seconds = (option: string, text: string) => read(option, text, aboveZero(requireSeconds)) ?? NaN;
   const shape = shapeOf(given, problems);
   const carrier = described && problems.attempt(null, () => carrierOf(described.description));
   const options = {
     carrier: carrier ?? "udp4" as const,
-    frames: read("--frames", given.frames, (text) => text.split(",").map(requireNumber)) ??
+    frames: read("--frames", given.frames, (text) => text.split(",").map(requireCount)) ??
       STANDARD_FRAME_SIZES,
-    lineRate: read("--line-rate", given.lineRate, requireNumber) ?? NaN,
+    lineRate: read("--line-rate", given.lineRate, aboveZero(requireNumber)) ?? NaN,
     tests: read("--tests", given.tests ?? usualTests(given), testsOf) ?? new Set<Rfc2544Test>(),
     trialSeconds: seconds("--trial", given.trial ?? "60s"),
-    width: read("--width", given.width ?? "0.5%", requireShare) ?? NaN,
+    width: read("--width", given.width ?? "0.5%", widthOf) ?? NaN,
     latencySeconds: seconds("--latency-trial", given.latencyTrial ?? "120s"),
-    latencyRepeat: number("--latency-repeat", given.latencyRepeat ?? "20"),
+    latencyRepeat: count("--latency-repeat", given.latencyRepeat ?? "20"),
     burstSeconds: seconds("--burst", given.burst ?? "2s"),
-    burstRepeat: number("--burst-repeat", given.burstRepeat ?? "50"),
+    burstRepeat: count("--burst-repeat", given.burstRepeat ?? "50"),
     overloadSeconds: seconds("--overload", given.overload ?? "60s"),
     resetSeconds: seconds("--reset-trial", given.resetTrial ?? "60s"),
     resetCommand: given.resetCommand ?? null,
-    darkRepeat: number("--repeat", given.repeat ?? "5"),
+    darkRepeat: count("--repeat", given.repeat ?? "5"),
     shape,
-    settleSeconds: seconds("--settle", given.settle ?? "0"),
-    invalidLimit: number("--invalid", given.invalid ?? "3"),
+    settleSeconds: read("--settle", given.settle ?? "0", requireSeconds) ?? NaN,
+    invalidLimit: count("--invalid", given.invalid ?? "3"),
     strict: given.strict === true,
     ipbench: buildOf(),
   };
@@ -152,12 +164,22 @@ async function optionsOf(
       : "--tests leaves out what --reset-command is for; add reset";
     problems.add({ where: null, message });
   }
+  if (carrier !== undefined && options.frames.every((frame) => frameSize(frame, carrier) === null)) {
+    const message = `none of these sizes can be made by ${carrierText(carrier)}`;
+    problems.add({ where: "--frames", message });
+  }
   if (described !== undefined) {
     const loads = Number.isFinite(options.lineRate) ? [options.lineRate] : [];
     problems.add(...await problemsOfTrials(described, shape, loads, problems));
   }
   problems.end();
   return { ...options, base: described!.description };
+}
+
+function widthOf(text: string): number {
+  const width = aboveZero(requireShare)(text);
+  if (width < 1) return width;
+  throw new UnitError(`"${text}" is too much; expected less than 100%`);
 }
 
 function usualTests({ resetCommand }: Rfc2544CommandOptions): string {

@@ -5,7 +5,7 @@
  */
 
 import { formatDate } from "../../base/figures.ts";
-import { requireNumber } from "../../base/values.ts";
+import { requireCount } from "../../base/values.ts";
 import {
   argsText,
   commitText,
@@ -19,7 +19,7 @@ import {
   testText,
 } from "../../history/mod.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { Problems, wholeNumber } from "../problems.ts";
+import { Problems } from "../problems.ts";
 import { coloured } from "../terminal/colours.ts";
 import { note, out } from "../terminal/io.ts";
 import { fit, plainText } from "../terminal/text.ts";
@@ -40,10 +40,7 @@ export async function listRuns(
   options: Named & { limit?: string; test?: string; series?: string; label?: string[]; find?: string },
 ): Promise<void> {
   const problems = new Problems();
-  const limit = problems.attempt(
-    "--limit",
-    () => wholeNumber(options.limit ?? DEFAULT_LIMIT, requireNumber),
-  );
+  const limit = problems.attempt("--limit", () => requireCount(options.limit ?? DEFAULT_LIMIT));
   problems.end();
   const labels = parseLabels(options.label);
   using history = await readHistory(options.history);
@@ -71,6 +68,9 @@ export async function listSeries(
   id: string | undefined,
   options: Named & { test?: string; metric?: string },
 ): Promise<void> {
+  if (id === undefined && options.metric !== undefined) {
+    throw new ExitError(EXIT.USAGE, "--metric: of which series? Give its number, too");
+  }
   using history = await readHistory(options.history);
   if (id !== undefined) return showSeries(history, seriesOf(history, id), options.metric);
   const all = history.series({ test: options.test });

@@ -18,6 +18,29 @@ Deno.test("wrong use of sweep, search and rfc2544 is said in a sentence, with st
       ["rfc2544", ...RUN, "--test-args", "socktype=udp", "--line-rate", "1G", "--tests", "reset"],
       /say what resets the device: --reset-command COMMAND/,
     ],
+    ...([["max", "0"], ["min", "0"], ["invalid", "0"], ["max-trials", "1.5"], ["max-time", "0"]] as const)
+      .map((
+        [name, value],
+      ): [string[], RegExp] => [
+        ["search", ...RUN, "--max", "1G", `--${name}`, value],
+        new RegExp(`^ipbench: (warning.*\\nipbench: )?--${name}: "${value}" is`, "m"),
+      ]),
+    ...[
+      ...[["line-rate", "0"], ["frames", "0"], ["trial", "0"], ["width", "0"], ["width", "100%"]],
+      ...[["latency-trial", "0"], ["latency-repeat", "0"], ["burst", "0"], ["burst-repeat", "0.5"]],
+      ...[["overload", "0"], ["reset-trial", "0"], ["repeat", "0"], ["invalid", "-1"]],
+    ].map(([name, value]): [string[], RegExp] => [
+      ["rfc2544", ...RUN, "--test-args", "socktype=udp", "--line-rate", "1G", `--${name}`, value!],
+      new RegExp(`^ipbench: --${name}: "${value}" is`, "m"),
+    ]),
+    [
+      ["rfc2544", ...RUN, "--test-args", "socktype=udp", "--line-rate", "1G", "--frames", "1,53"],
+      /^ipbench: --frames: none of these sizes can be made by UDP over IPv4/,
+    ],
+    [
+      ["sweep", ...RUN, "--over", "bps=1M", "--repeat", "0"],
+      /^ipbench: --repeat: "0" is no whole number from 1 up/,
+    ],
     [
       ["rfc2544", ...RUN, "--test-args", "socktype=tcp", "--line-rate", "1G"],
       /socktype=tcp makes frames of any size/,
