@@ -14,6 +14,8 @@ export interface HostedTarget {
   label: string;
   plugin: string;
   args: string;
+  /** Options by the arguments that they became, where the names differ. */
+  named?: Readonly<Record<string, string>>;
   /** What it does, for the line that reports that it is ready. */
   ready: string;
   pluginDirs: string[];
@@ -50,10 +52,23 @@ export async function hostTarget(target: HostedTarget): Promise<void> {
     note(`${target.label}: ${labelled(csvHeader, (await host.output()).trim())}`);
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
-    throw new ExitError(EXIT.FAILED, error.message, { cause: error });
+    const { text, isUse } = inOptions(error.message, target.named ?? {});
+    throw new ExitError(isUse ? EXIT.USAGE : EXIT.FAILED, text, { cause: error });
   } finally {
     await host.kill();
   }
+}
+
+/** What a plugin objects to in its arguments, by the options that the user typed. */
+function inOptions(
+  message: string,
+  named: Readonly<Record<string, string>>,
+): { text: string; isUse: boolean } {
+  const lines = message.split("\n");
+  const text = lines.map((line) =>
+    line.replace(/^argument (\w+): /, (_, name: string) => `--${named[name] ?? name}: `)
+  );
+  return { text: text.join("\n"), isUse: lines.every((line, n) => line !== text[n]) };
 }
 
 /** The plugin's row with the names of its columns: "Packets 12, Bytes 768". */

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { Command } from "commander";
+import { Command, Help, type Option } from "commander";
 import { type CommandModule, COMMANDS } from "./commands.ts";
-import { err, helpColumns, out } from "./terminal/io.ts";
+import { repeated } from "./repeated.ts";
+import { err, helpColumns, note, out } from "./terminal/io.ts";
+import { plainText } from "./terminal/text.ts";
 
 const EXAMPLES = `
 Examples:
@@ -45,7 +47,13 @@ export async function makeProgram(only?: string): Promise<Command> {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .configureHelp({ minWidthToWrap: 30 }) // beside the longest terms, too
+    .configureHelp({
+      minWidthToWrap: 30, // beside the longest terms, too
+      commandDescription: (command) => sentence(command.description()),
+      optionDescription: (option) => unquoted(Help.prototype.optionDescription.call(new Help(), option)),
+      argumentDescription: (argument) =>
+        unquoted(Help.prototype.argumentDescription.call(new Help(), argument)),
+    })
     .addHelpText("after", EXAMPLES)
     .exitOverride();
   // One file may hold two subcommands.
@@ -57,8 +65,34 @@ export async function makeProgram(only?: string): Promise<Command> {
   return program;
 }
 
+/** In the list of commands a description is a line, above a command's own options a sentence. */
+function sentence(text: string): string {
+  if (text === "") return text;
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.:…]$/.test(capital) ? capital : `${capital}.`;
+}
+
+/** Words that can be given, and defaults, as they are typed. */
+function unquoted(text: string): string {
+  return text.replace(/\((?:choices|default): .*\)$/, (extra) => extra.replaceAll('"', ""));
+}
+
+/** Of an option that is given twice the last one counts, as the original has it, but not without a word. */
+function warnOfSecond(command: Command, option: Option): void {
+  const { parseArg, variadic, long } = option;
+  if (variadic || parseArg === repeated || !(option.required || option.optional)) return;
+  option.argParser((value: string, before: unknown) => {
+    if (command.getOptionValueSource(option.attributeName()) === "cli") {
+      note(`ipbench: warning: ${long} is given more than once, and the last one counts: ${plainText(value)}`);
+    }
+    return parseArg === undefined ? value : parseArg(value, before as never);
+  });
+}
+
 /** Wrong use of a command is followed by where its own options are. */
 function nameHelp(command: Command, name: string): void {
+  if (command.commands.length === 0) command.helpOption("-h, --help", "show this help");
+  for (const option of command.options) warnOfSecond(command, option);
   command.showHelpAfterError(`(${name} --help lists what there is)`);
   for (const each of command.commands) nameHelp(each, `${name} ${each.name()}`);
 }

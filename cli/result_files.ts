@@ -11,6 +11,7 @@ import { EXIT, ExitError } from "./exit.ts";
 import { err, note, out } from "./terminal/io.ts";
 import { labelled } from "./terminal/live_screen.ts";
 import { reasonOf } from "./input/read_bytes.ts";
+import { endAtSignals } from "./signals.ts";
 
 /** Names of the standard streams. What is behind them may be a pipe, or a file that the shell has opened. */
 const STANDARD: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
@@ -105,6 +106,7 @@ async function placeOf(name: string): Promise<"stdout" | "stderr" | Place> {
 }
 
 async function hold(name: string, path: string): Promise<AsyncDisposable> {
+  endAtSignals();
   const { FileLock, FileLockedError } = await import("../controller/store/file_lock.ts");
   const lock = await FileLock.take(path).catch((cause) => {
     throw new ExitError(
@@ -121,6 +123,19 @@ async function hold(name: string, path: string): Promise<AsyncDisposable> {
   return lock;
 }
 
+/**
+ * Makes a folder for output; one that is there will do.
+ *
+ * @throws {ExitError} when it cannot be made.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
 function writeStandard(stream: "stdout" | "stderr", text: string | Iterable<string>): void {
   const write = stream === "stdout" ? out : err;
   for (const piece of typeof text === "string" ? [text] : text) write(piece);
@@ -131,7 +146,10 @@ async function writing(name: string, work: () => Promise<void>): Promise<void> {
     await work();
   } catch (cause) {
     if (cause instanceof ExitError) throw cause;
-    throw new ExitError(EXIT.FAILED, `cannot write ${name}: ${reasonOf(cause)}`, { cause });
+    const why = cause instanceof Deno.errors.NotFound
+      ? `there is no folder ${dirname(name)}`
+      : reasonOf(cause);
+    throw new ExitError(EXIT.FAILED, `cannot write ${name}: ${why}`, { cause });
   }
 }
 

@@ -18,7 +18,6 @@ import { EXIT, ExitError } from "./exit.ts";
 import { expandHosts } from "./input/host_words.ts";
 import { readBytes, reasonOf } from "./input/read_bytes.ts";
 import { note } from "./terminal/io.ts";
-import { plainText } from "./terminal/text.ts";
 import { completeKeys, type KeyOptions, warnOfReaders } from "./secret.ts";
 
 /** The options as commander gives them. */
@@ -50,7 +49,6 @@ export function addRunOptions(command: Command): Command {
   const add = (group: string, flags: string, text: string, edit?: (option: Option) => Option) => {
     const made = new Option(flags, text).helpGroup(group);
     if (edit !== undefined) edit(made);
-    else if (made.required) made.argParser(lastOf(made.long!));
     command.addOption(made);
   };
   const many = (option: Option) => option.argParser(repeated);
@@ -58,7 +56,7 @@ export function addRunOptions(command: Command): Command {
   add(
     WHAT,
     "-c, --client <host[:port]>",
-    "a tester, lab[01-64], or @FILE of them; may be given many times",
+    "a tester, lab[01-64], or @FILE of them; repeatable",
     many,
   );
   add(WHAT, "-p, --port <port>", "control port of the testers (default: 8036)");
@@ -89,33 +87,23 @@ export function addRunOptions(command: Command): Command {
   add(
     HOW,
     "--gate <condition>",
-    "exit 1 unless a figure is as expected: p99<200us, loss<=0.1%; may be given many times",
+    "exit 1 unless a figure is as expected: p99<200us, loss<=0.1%; repeatable",
     many,
   );
   add(HOW, "--until-ci <share>", "stop early when the 95 % interval of the mean is this narrow, such as 2%");
   add(
     HOW,
     "--event <time=command>",
-    "run a command on this machine at this time of the measured phase, such as 5s=./reset; may be given many times",
+    "run a command on this machine at this time of the measured phase, such as 5s=./reset; repeatable",
     many,
   );
   add(HOW, ORIGINAL_SPELLING, "warn of arguments that a test does not know, instead of refusing them");
-  add(HOW, "--plugin-dir <dir>", "look for plugins here first; may be given many times", many);
+  add(HOW, "--plugin-dir <dir>", "look for plugins here first; repeatable", many);
   const { secretFile, tls } = keyOptions(HOW);
   command.addOption(secretFile);
   add(HOW, "--require-secret", "refuse daemons that ask for no secret, instead of a warning");
   for (const option of tls) command.addOption(option);
   return command;
-}
-
-/** Of an option that is given twice the last one counts, as the original has it, but not without a word. */
-function lastOf(name: string): (value: string, before: string | undefined) => string {
-  return (value, before) => {
-    if (before !== undefined) {
-      note(`ipbench: warning: ${name} is given more than once, and the last one counts: ${plainText(value)}`);
-    }
-    return value;
-  };
 }
 
 /**

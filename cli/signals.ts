@@ -10,6 +10,26 @@ import { EXIT } from "./exit.ts";
 const ONE_WISH_MS = 300;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** How many catch signals now. */
+let catching = 0;
+/** When the first signal came. */
+let firstMs = -Infinity;
+let guarded = false;
+
+/**
+ * From now on a signal that nothing else catches ends the program by itself, with status 130, so that what has to be removed
+ * (locks) is removed. Called by whatever makes such a thing.
+ */
+export function endAtSignals(): void {
+  if (guarded) return;
+  guarded = true;
+  for (const name of SIGNALS) {
+    Deno.addSignalListener(name, () => {
+      if (catching === 0 && performance.now() - firstMs >= ONE_WISH_MS) Deno.exit(EXIT.INTERRUPTED);
+    });
+  }
+}
+
 /** Signals that end a run, as an abort signal. */
 export interface Interruption {
   readonly signal: AbortSignal;
@@ -25,7 +45,7 @@ export interface Interruption {
  */
 export function catchInterruption(onFirst: (signal: string) => void): Interruption {
   const controller = new AbortController();
-  let firstMs = 0;
+  catching++;
   const handlers = SIGNALS.map((name) => {
     const handler = () => {
       if (controller.signal.aborted) {
@@ -42,6 +62,7 @@ export function catchInterruption(onFirst: (signal: string) => void): Interrupti
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
+      catching--;
       for (const { name, handler } of handlers) Deno.removeSignalListener(name, handler);
     },
   };

@@ -5,12 +5,11 @@
  */
 
 import { colourRegular } from "./terminal/colours.ts";
-import { EXIT, ExitError } from "./exit.ts";
+import type { ExitError } from "./exit.ts";
 import { wrapWords } from "./terminal/text.ts";
 import { out, print, widthOf } from "./terminal/io.ts";
-import { Output } from "./result_files.ts";
-import { reasonOf } from "./input/read_bytes.ts";
-import type { Unwritten } from "./unwritten.ts";
+import { makeFolder, Output } from "./result_files.ts";
+import { LastSteps, type Unwritten } from "./unwritten.ts";
 
 /**
  * Keeps trial documents in a folder, as long as it is not disposed of; `null` when none is asked for.
@@ -22,11 +21,7 @@ export async function keeperOf(folder: string | undefined, unwritten: Unwritten)
   const { writeFileAtomic } = await import("../controller/store/atomic_file.ts");
   const pathOf = (name: string) => `${folder}/${name}`;
   const nameOf = (n: number) => `trial-${String(n).padStart(4, "0")}.json`;
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
-  }
+  await makeFolder(folder);
   const held = await Output.open(pathOf(nameOf(1)));
   return {
     keep: async (n: number, document: unknown): Promise<string | null> => {
@@ -72,13 +67,9 @@ export async function deliver<T>(
 ): Promise<ExitError | null> {
   const [stream, show] = json?.isStdout === true ? [Deno.stderr, print] : [Deno.stdout, out];
   const width = widthOf(stream);
-  show(colourRegular(stream, wrapWords(tableOf(document, width), width)));
+  const steps = new LastSteps();
+  await steps.take(() => show(colourRegular(stream, wrapWords(tableOf(document, width), width))));
   if (folder !== undefined) await keepBeside(folder, document, unwritten);
-  try {
-    await json?.write(JSON.stringify(document, null, 1) + "\n");
-    return null;
-  } catch (error) {
-    if (error instanceof ExitError) return error;
-    throw error;
-  }
+  await steps.take(() => json?.write(JSON.stringify(document, null, 1) + "\n"));
+  return steps.problem;
 }

@@ -53,13 +53,13 @@ export class Unwritten {
    * @throws {ExitError} when anything is wrong.
    */
   end(report: () => void, problem: ExitError | null = null): void {
-    const sentences = [this.#sentence(), problem?.message ?? null].filter((text) => text !== null);
-    let code: number = EXIT.FAILED;
+    const sentences = [this.#sentence(), problem?.message ?? null].filter((text) => Boolean(text));
+    let code: number = problem?.code ?? EXIT.FAILED;
     try {
       report();
-      if (sentences.length === 0) return;
+      if (sentences.length === 0 && problem === null) return;
     } catch (error) {
-      if (!(error instanceof ExitError) || sentences.length === 0) throw error;
+      if (!(error instanceof ExitError) || (sentences.length === 0 && problem === null)) throw error;
       code = error.code;
       if (error.message !== "") sentences.unshift(error.message);
     }
@@ -72,5 +72,49 @@ export class Unwritten {
     const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
     const why = [...new Set([...this.#files.values()].map(reasonOf))].join("; ");
     return `could not write ${names.slice(0, MAX_NAMES).join(", ")}${more}: ${why}`;
+  }
+}
+
+/** What a command does with its result at the end: a step that fails keeps none of the others from being taken. */
+export class LastSteps {
+  readonly #failed: ExitError[] = [];
+
+  /**
+   * Takes a step.
+   *
+   * @param step Prints or writes something; an {@linkcode ExitError} of it is kept for the end.
+   */
+  async take(step: () => void | Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (!(error instanceof ExitError)) throw error;
+      this.#failed.push(error);
+    }
+  }
+
+  /** What went wrong, as one error; `null`: nothing. */
+  get problem(): ExitError | null {
+    try {
+      this.end(EXIT.OK);
+      return null;
+    } catch (error) {
+      return error as ExitError;
+    }
+  }
+
+  /**
+   * Ends the command.
+   *
+   * @param status How it ends by its result.
+   * @param message What it says of that, if anything.
+   * @throws {ExitError} when that is not well, or a step failed.
+   */
+  end(status: number, message = ""): void {
+    const told = this.#failed.filter(({ code }) => code !== EXIT.BROKEN_PIPE);
+    const sentences = [message, ...told.map((error) => error.message)].filter((text) => text !== "");
+    if (status !== EXIT.OK) throw new ExitError(status, sentences.join("\n"));
+    if (told.length > 0) throw new ExitError(EXIT.FAILED, sentences.join("\n"));
+    if (this.#failed.length > 0) throw new ExitError(EXIT.BROKEN_PIPE);
   }
 }

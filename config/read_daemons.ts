@@ -95,6 +95,7 @@ function readTesters(
   group?: { name: string; given: readonly ClassArgument[] },
 ): void {
   const linePort = checker.port(option(line, "port"), 1, DEFAULT_CLIENT_PORT);
+  checker.port(option(line, "testPort"), 0, null); // also where the file says otherwise
   const outer = {
     target: attribute(test, "target") ?? option(line, "testTarget"),
     port: attribute(test, "port") ?? option(line, "testPort"),

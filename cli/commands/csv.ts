@@ -10,6 +10,11 @@ import { EXIT, ExitError } from "../exit.ts";
 import { note, out } from "../terminal/io.ts";
 import { readDocuments } from "../read_documents.ts";
 
+const HELP = `
+Exit status: 0 printed, 1 there was no row, or a file that was named could not
+be read (the rows of the others are printed), 2 wrong use.
+`;
+
 /** Adds the subcommand. */
 export function register(program: Command): void {
   program
@@ -22,12 +27,15 @@ export function register(program: Command): void {
     )
     .argument("<paths...>", "result documents, or folders of them")
     .option("--no-header", "rows only")
+    .addHelpText("after", HELP)
     .action(async (paths: string[], options: { header: boolean }) => {
       let header: string | null = null;
       let rows = 0;
+      const unread: string[] = [];
       for await (const result of readDocuments(paths)) {
         if ("error" in result) {
           note(`ipbench: ${result.file}: ${result.error}`);
+          if (paths.includes(result.file)) unread.push(result.file);
           continue;
         }
         for (const view of viewsOf(result.document)) {
@@ -46,5 +54,6 @@ export function register(program: Command): void {
         }
       }
       if (rows === 0) throw new ExitError(EXIT.FAILED, `no row in ${paths.join(", ")}`);
+      if (unread.length > 0) throw new ExitError(EXIT.FAILED);
     });
 }

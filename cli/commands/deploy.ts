@@ -87,7 +87,7 @@ export function register(program: Command): void {
     .option("--binary <file>", "the file to copy (default: this program)")
     .option(
       "--ssh-option <option>",
-      "an option for ssh, such as Port=2222; may be given many times",
+      "an option for ssh, such as Port=2222; repeatable",
       repeated,
     )
     .option("--timeout <time>", `longest time for one machine (default: ${DEFAULT_TIMEOUT_SECONDS}s)`)

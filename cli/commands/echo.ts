@@ -88,7 +88,7 @@ export function register(program: Command): void {
     .option("--stamp [port]", "be a STAMP reflector on this UDP port (default: 862), and nothing else")
     .option("--stamp-key-file <file>", "with --stamp: authenticated mode, by the key in this file")
     .option("--stateless", "with --stamp: answers have their packets' numbers, and no sessions are kept")
-    .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", repeated)
+    .option("--plugin-dir <dir>", "look for plugins here first; repeatable", repeated)
     .option("-d, --debug", "print more on stderr")
     .addHelpText("after", HELP)
     .action(async (options: EchoOptions) => await echo(options));
@@ -105,6 +105,7 @@ async function echo(options: EchoOptions): Promise<void> {
     label: "ipbench echo",
     plugin: "echo",
     args: echoArguments(options),
+    named: { check_size: "check-size" },
     ready: describe(options),
     pluginDirs: options.pluginDir ?? [],
     debug: options.debug ?? false,
@@ -148,6 +149,7 @@ async function reflect(options: EchoOptions): Promise<void> {
     label: "ipbench echo",
     plugin: "stamp_reflector",
     args: args.join(","),
+    named: { key_file: "stamp-key-file", port: "stamp" },
     ready: `STAMP on UDP port ${port}${ip === undefined ? "" : ` at ${ip}`}${
       stampKeyFile === undefined ? "" : ", authenticated"
     }${stateless ? ", stateless" : ""}`,
@@ -178,7 +180,11 @@ function echoArguments(options: EchoOptions): string {
     if (problem !== null) wrong.push(`--${name}: ${problem}`);
     parts.push(`${name}=${options[name]}`);
   }
+  if (options.trains && options.udp === undefined && (options.tcp ?? options.raw) !== undefined) {
+    wrong.push("--trains: is for UDP; give --udp PORT as well");
+  }
   if (options.checkSize !== undefined) {
+    if (!options.check) wrong.push("--check-size: is for packets that are checked; give --check as well");
     if (!/^\d{1,6}$/.test(options.checkSize)) {
       wrong.push(`--check-size: "${options.checkSize}" is not a number of bytes`);
     }

@@ -15,7 +15,7 @@ import { writeWhole } from "../result_files.ts";
 const EXPORT_LIMIT = 10_000;
 
 interface Options {
-  format: "hlog" | "prometheus" | "junit";
+  format?: "hlog" | "prometheus" | "junit";
   output?: string;
   strict?: true;
   runLabel?: true;
@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .argument("<paths...>", "result documents, or folders of them")
     .addOption(
       new Option("-f, --format <format>", "hlog: HdrHistogram log; prometheus: textfile; junit: XML for CI")
-        .choices(["hlog", "prometheus", "junit"] as const).makeOptionMandatory(),
+        .choices(["hlog", "prometheus", "junit"] as const),
     )
     .option("-o, --output <file>", "write to a file instead of the standard output")
     .option("--strict", "junit: a SUSPECT run is a failure, too")
@@ -45,6 +45,9 @@ export function register(program: Command): void {
       "\nExit status: 0 written, 2 a named file is missing or is no result document, or\nwrong use.",
     )
     .action(async (paths: string[], options: Options) => {
+      if (options.format === undefined) {
+        throw new ExitError(EXIT.USAGE, "in which format? Give --format hlog, prometheus or junit");
+      }
       const read = await readAll(paths);
       const documents = read.filter((one): one is { file: string; document: ResultDocument } =>
         "document" in one

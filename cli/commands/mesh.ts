@@ -9,7 +9,7 @@ import { type Address, formatAddress, hostProblem, parseAddress, parsePort } fro
 import { tlsOf } from "../../config/command_line.ts";
 import { daemonsOf } from "../../config/daemons.ts";
 import { parseHostFiles, strayHosts, typedKeys } from "../../config/hosts/host_files.ts";
-import { DEFAULT_CLIENT_PORT } from "../../config/run_description.ts";
+import { DEFAULT_CLIENT_PORT, defaultRun } from "../../config/run_description.ts";
 import type { MeshHostDescription, MeshOptions } from "../../controller/mesh/run_mesh.ts";
 import type { MeshDocument } from "../../results/mesh/document.ts";
 import { csvRow } from "../../results/export/csv_file.ts";
@@ -17,6 +17,7 @@ import { EXIT, ExitError } from "../exit.ts";
 import { addHistoryOptions, Recorder, type RecorderOptions } from "../history/recorder.ts";
 import { isConfig } from "../daemons.ts";
 import { expandHosts } from "../input/host_words.ts";
+import { Problems, problemsOfRuns } from "../problems.ts";
 import { Output } from "../result_files.ts";
 import { reasonOf } from "../input/read_bytes.ts";
 import { checkKeys, keyOptions, readConfig } from "../run_options.ts";
@@ -26,6 +27,7 @@ import { MeshReporter } from "../terminal/mesh_reporter.ts";
 import { plainText } from "../terminal/text.ts";
 import { buildOf, runnerOf } from "../trial_runner.ts";
 import { completeKeys, type KeyOptions } from "../secret.ts";
+import { LastSteps } from "../unwritten.ts";
 
 interface Options extends KeyOptions, RecorderOptions {
   port?: string;
@@ -126,6 +128,7 @@ export function register(program: Command): void {
 
 async function mesh(words: readonly string[], options: Options): Promise<void> {
   const settings = await describe(words, options);
+  await checkArguments(settings);
   const { meshPage } = await import("../../results/mesh/page.ts");
   const { meshLines, meshRows, meshSentences } = await import("../../results/mesh/table.ts");
   await using json = await Output.open(options.json);
@@ -140,25 +143,27 @@ async function mesh(words: readonly string[], options: Options): Promise<void> {
   const recorder = await Recorder.open(options);
   const document = await measure(settings, options, json);
   const print = json?.isStdout === true || csv?.isStdout === true ? note : (line: string) => out(`${line}\n`);
-  if (options.quiet !== true) {
-    meshLines(document, widthOf(Deno.stdout)).forEach((line) => print(plainText(line)));
-  }
-  for (const sentence of meshSentences(document)) print(plainText(sentence));
-  await json?.write(textOf(document));
+  const steps = new LastSteps();
+  await steps.take(() => {
+    if (options.quiet !== true) {
+      meshLines(document, widthOf(Deno.stdout)).forEach((line) => print(plainText(line)));
+    }
+    for (const sentence of meshSentences(document)) print(plainText(sentence));
+  });
+  await steps.take(() => json?.write(textOf(document)));
   if (!document.interrupted) await recorder.addMesh(document);
-  await csv?.write(meshRows(document).map(csvRow).join(""));
-  await report?.write(meshPage(document, `Mesh of ${document.hosts.length} hosts`));
+  await steps.take(() => csv?.write(meshRows(document).map(csvRow).join("")));
+  await steps.take(() => report?.write(meshPage(document, `Mesh of ${document.hosts.length} hosts`)));
   if (document.interrupted) {
-    throw new ExitError(
+    return steps.end(
       EXIT.INTERRUPTED,
       options.json === undefined || json?.isStdout === true
         ? "interrupted"
         : `interrupted; what was measured is in ${options.json}; go on with --resume`,
     );
   }
-  if (document.pairs.some(({ delay, rate_bps }) => delay === null && rate_bps === null)) {
-    throw new ExitError(EXIT.FAILED);
-  }
+  const missing = document.pairs.some(({ delay, rate_bps }) => delay === null && rate_bps === null);
+  steps.end(missing ? EXIT.FAILED : EXIT.OK);
 }
 
 function textOf(document: MeshDocument): string {
@@ -289,6 +294,30 @@ async function describe(words: readonly string[], options: Options): Promise<Mes
     ipbench: buildOf(),
   };
   return { ...settings, before: options.resume === true ? await earlier(options.json!, settings) : null };
+}
+
+/**
+ * Asks the tests what is wrong with their arguments, before the first round.
+ *
+ * @throws {ConfigError} naming the option.
+ */
+async function checkArguments(
+  { hosts, delayTest, delayArgs, rateArgs, servicePort }: MeshOptions,
+): Promise<void> {
+  const problems = new Problems();
+  for (
+    const [where, test, args] of [["--delay-args", delayTest, delayArgs], [
+      "--rate-args",
+      "stream",
+      rateArgs,
+    ]] as const
+  ) {
+    if (args === null) continue;
+    const { host, port, address: target } = hosts[0]!;
+    const run = defaultRun(test, [{ host, port, target, targetPort: servicePort, args }]);
+    problems.add(...await problemsOfRuns(run, new Map([["clients[0].args", { text: args, where }]])));
+  }
+  problems.end();
 }
 
 /** What an earlier mesh of the same hosts has measured. */

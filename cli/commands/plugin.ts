@@ -8,6 +8,8 @@ import type { Command } from "commander";
 import { embedded } from "../../ffi/self/embedded.ts";
 import { parseAddress } from "../../config/address.ts";
 import { EXIT, ExitError } from "../exit.ts";
+import { reasonOf } from "../input/read_bytes.ts";
+import { writeWhole } from "../result_files.ts";
 import { note } from "../terminal/io.ts";
 import { checkPlugin } from "../plugin_check/plugin_check.ts";
 
@@ -71,11 +73,11 @@ async function writePlugin(name: string, side: "client" | "target"): Promise<voi
         cause: error,
       });
     }
-    throw error;
+    throw new ExitError(EXIT.FAILED, `cannot make the folder ${name}: ${reasonOf(error)}`, { cause: error });
   }
-  await Deno.writeTextFile(`${name}/plugin.h`, header);
-  await Deno.writeTextFile(`${name}/${name}.c`, rename(source, old, name));
-  await Deno.writeTextFile(`${name}/Makefile`, makefile(name));
+  await writeWhole(`${name}/plugin.h`, header);
+  await writeWhole(`${name}/${name}.c`, rename(source, old, name));
+  await writeWhole(`${name}/Makefile`, makefile(name));
   const run = side === "client" ? `--test ${name}` : `--target-test ${name}`;
   note(`wrote ${name}/: plugin.h, ${name}.c and Makefile. Next:`);
   note(`  make -C ${name} && ipbench plugin check ${name}/${name}.so`);

@@ -30,7 +30,7 @@ export function register(program: Command): void {
   program.command("plugins")
     .description("list the plugins that can be found, or the arguments of one")
     .argument("[name]", "show this plugin with its arguments")
-    .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", repeated)
+    .option("--plugin-dir <dir>", "look for plugins here first; repeatable", repeated)
     .option("-d, --debug", "print which files were examined, and why they are no plugins")
     .option("--json", "print JSON")
     .action(async (name: string | undefined, options: Options) => {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { parseAddress } from "../../config/address.ts";
+import { formatAddress, parseAddress } from "../../config/address.ts";
 import { tlsOf } from "../../config/command_line.ts";
 import { parseHostFiles, typedKeys } from "../../config/hosts/host_files.ts";
 import { DEFAULT_CLIENT_PORT } from "../../config/run_description.ts";
@@ -20,10 +20,12 @@ import { keyOptions } from "../run_options.ts";
 import { catchInterruption } from "../signals.ts";
 import { colourVerdict } from "../terminal/colours.ts";
 import { note, out, print } from "../terminal/io.ts";
+import { plainText } from "../terminal/text.ts";
 import { labelled } from "../terminal/live_screen.ts";
 import { QuickProgress } from "../terminal/quick_progress.ts";
 import { quickScreen } from "../terminal/quick_screen.ts";
 import { completeKeys, type KeyOptions } from "../secret.ts";
+import { LastSteps } from "../unwritten.ts";
 
 const HELP = `
 Needs no file and no options, takes at most 30 s and prints one screen: round
@@ -88,13 +90,15 @@ async function quick(host: string | undefined, options: Options): Promise<void> 
   const recorder = await Recorder.open(options);
   const document = await look(what);
   const screen = quickScreen(document);
-  if (json?.isStdout === true) screen.forEach(note);
-  else screen.forEach((line) => out(colourVerdict(Deno.stdout, line) + "\n"));
-  await json?.write(JSON.stringify(document) + "\n");
+  const steps = new LastSteps();
+  await steps.take(() => {
+    if (json?.isStdout === true) screen.forEach(note);
+    else screen.forEach((line) => out(colourVerdict(Deno.stdout, line) + "\n"));
+  });
+  await steps.take(() => json?.write(JSON.stringify(document) + "\n"));
   if (!document.interrupted) await recorder.addQuick(document);
-  if (report !== null) await writeReport(document, report);
-  const status = statusOf(document, options.strict ?? false);
-  if (status !== EXIT.OK) throw new ExitError(status);
+  if (report !== null) await steps.take(() => writeReport(document, report));
+  steps.end(statusOf(document, options.strict ?? false));
 }
 
 async function look(what: QuickOptions): Promise<QuickDocument> {
@@ -135,10 +139,18 @@ async function describe(host: string | undefined, options: Options): Promise<Qui
     problems.push(address);
     return { host: text, port };
   };
-  const at = host === undefined ? null : read(host, 0);
+  const hosts = host === undefined ? [] : await expandHosts([host], null);
+  if (hosts.length > 1) problems.push(`${plainText(host!)} names ${hosts.length} hosts, and one is measured`);
+  const at = hosts[0] === undefined ? null : read(hosts[0], 0);
   const testers = (await expandHosts(options.from ?? [], "--from")).map((text) =>
     read(text, DEFAULT_CLIENT_PORT)
   );
+  const twice = testers.find((one, n) =>
+    testers.slice(0, n).some((other) => other.host === one.host && other.port === one.port)
+  );
+  if (twice !== undefined) {
+    problems.push(`--from: ${formatAddress(twice)} a second time; a daemon runs one test at a time`);
+  }
   if (at === null && testers.length > 0) problems.push("--from: which HOST is to be measured from there?");
   const keys = completeKeys(options);
   const files = { secretFile: parseHostFiles(keys.secretFile), tlsCa: parseHostFiles(keys.tlsCa) };

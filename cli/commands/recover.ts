@@ -51,7 +51,7 @@ async function recover(name: string): Promise<void> {
   const found = await recoverDocument(path).catch((cause) => {
     const reason = cause instanceof Deno.errors.NotFound
       ? `neither ${path} nor ${path}.journal is there`
-      : reasonOf(cause);
+      : `${path}: ${reasonOf(cause)}`;
     throw new ExitError(EXIT.FAILED, `nothing to recover: ${reason}`, { cause });
   });
   if (found.complete) {

@@ -36,6 +36,9 @@ const FIGURES_HELP = `
 cycles a packet, and mean and p99 round trip, with a caption and where the
 numbers come from in each file. Paths may be LABEL=PATH, for the legend:
   ipbench report "seL4=sel4/" "Linux=linux/" --figures figures/
+
+Exit status: 0 drawn, 1 nothing could be drawn, or a file that was named could
+not be read (the rest is drawn), 2 wrong use.
 `;
 
 /** Adds the subcommand. */
@@ -63,6 +66,13 @@ export function register(program: Command): void {
 }
 
 async function report(paths: string[], options: Options): Promise<void> {
+  const printed = (["output", "csv", "markdown"] as const).filter((name) =>
+    options[name] === true || options[name] === "-"
+  );
+  if (printed.length > 1) {
+    const names = printed.map((name) => `--${name}`).join(" or ");
+    throw new ExitError(EXIT.USAGE, `the standard output takes one form: ${names}; give the others a file`);
+  }
   if (options.figures !== undefined) {
     const other = (["output", "svg", "csv", "markdown", "gnuplot"] as const).find((name) =>
       options[name] !== undefined
@@ -76,10 +86,8 @@ async function report(paths: string[], options: Options): Promise<void> {
   const model = await gather(paths, options.title);
   for (const { file, message } of model.errors) note(`ipbench: ${file}: ${message}`);
   if (model.points.length === 0) {
-    throw new ExitError(
-      EXIT.FAILED,
-      `no result document in ${paths.join(", ")}; see the ${model.errorCount} error(s) above`,
-    );
+    const seen = model.errorCount === 0 ? "" : `; see the ${model.errorCount} error(s) above`;
+    throw new ExitError(EXIT.FAILED, `no result document in ${paths.join(", ")}${seen}`);
   }
   const formats = await import("../../results/report/formats.ts");
   const elsewhere = [options.svg, options.gnuplot, options.csv, options.markdown].some((form) =>
@@ -97,6 +105,7 @@ async function report(paths: string[], options: Options): Promise<void> {
   if (options.gnuplot !== undefined) await writeFiles(options.gnuplot, formats.reportGnuplot(model));
   if (options.csv !== undefined) await deliver(options.csv, formats.reportCsv(model));
   if (options.markdown !== undefined) await deliver(options.markdown, formats.reportMarkdown(model));
+  if (model.errors.some(({ file }) => paths.includes(file))) throw new ExitError(EXIT.FAILED);
 }
 
 /**

@@ -114,7 +114,7 @@ export function register(program: Command): void {
     .option(
       "--attach <file>",
       "read a console (a target's serial line, a log that grows; - for the standard input) beside the run: its lines " +
-        "with their times stand in the document; may be given many times",
+        "with their times stand in the document; repeatable",
       repeated,
     )
     .option(
@@ -196,9 +196,12 @@ async function run(named: string | undefined, options: RunCommandOptions): Promi
     throw error;
   });
   // What was measured is reported first, whatever becomes of the files.
-  if (json?.isStdout === true || csv?.isStdout === true || events !== null) print(document.csv);
-  else out(document.csv);
-  const problems = [problem, await csv?.append(document).then(() => null, (error) => error) ?? null];
+  const elsewhere = json?.isStdout === true || csv?.isStdout === true || events !== null;
+  const problems = [
+    printed(document.csv, elsewhere ? print : out),
+    problem,
+    await csv?.append(document).then(() => null, (error) => error) ?? null,
+  ];
   reportOutcome(document, options, reported, problem === null);
   await recorder.add(document);
   await live?.close(document);
@@ -216,6 +219,17 @@ async function run(named: string | undefined, options: RunCommandOptions): Promi
     throw new ExitError(told ? status : EXIT.FAILED, sentences);
   }
   if (status !== EXIT.OK) throw new ExitError(status);
+}
+
+/** Prints the row. @returns why it could not be printed */
+function printed(row: string, show: (text: string) => void): ExitError | null {
+  try {
+    show(row);
+    return null;
+  } catch (error) {
+    if (error instanceof ExitError) return error;
+    throw error;
+  }
 }
 
 /** What watches a run. */

@@ -63,10 +63,10 @@ export function register(program: Command): void {
   const described = addHistoryOptions(addRunOptions(command))
     .addHelpText("after", HELP)
     .optionsGroup(GROUP)
-    .option("--goal <goal>", "what to look for; may be given many times (default: ndr)", repeated)
+    .option("--goal <goal>", "what to look for; repeatable (default: ndr)", repeated)
     .option(
       "--latency <limit>",
-      "and round trips faster than this, such as p99<200us; may be repeated",
+      "and round trips faster than this, such as p99<200us; repeatable",
       repeated,
     )
     .option("--max <load>", "largest load, such as 1G; has to be given")

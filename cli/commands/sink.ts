@@ -58,7 +58,7 @@ export function register(program: Command): void {
     .option("--max-tests <n>", "iperf3 tests at a time; further clients are told to come again (default: 8)")
     .option("--max-time <time>", "longest iperf3 test (default: 1h)")
     .option("--max-rate <rate>", "most that one iperf3 test may move (default: no limit)")
-    .option("--plugin-dir <dir>", "look for plugins here first; may be given many times", repeated)
+    .option("--plugin-dir <dir>", "look for plugins here first; repeatable", repeated)
     .option("-d, --debug", "print more on stderr")
     .addHelpText("after", HELP)
     .action(async (options: SinkOptions) => {
@@ -67,6 +67,7 @@ export function register(program: Command): void {
         label: "ipbench sink",
         plugin: "stream_target",
         args,
+        named: { iperf3_tests: "max-tests", iperf3_time: "max-time", iperf3_rate: "max-rate" },
         ready,
         pluginDirs: options.pluginDir ?? [],
         debug: options.debug ?? false,

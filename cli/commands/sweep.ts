@@ -13,7 +13,7 @@ import { groupRuns } from "../../results/document/reason_groups.ts";
 import { EXIT, ExitError } from "../exit.ts";
 import { plainText } from "../terminal/text.ts";
 import { note, out } from "../terminal/io.ts";
-import { Output } from "../result_files.ts";
+import { makeFolder, Output } from "../result_files.ts";
 import { reasonOf } from "../input/read_bytes.ts";
 import { addRunOptions } from "../run_options.ts";
 import { drawFigures } from "../paper/figures.ts";
@@ -24,7 +24,7 @@ import { DEFAULT_RETRY, settingsOf, type SweepCommandOptions } from "../sweep_se
 import { SweepGates } from "../sweep_gates.ts";
 import { SweepReporter } from "../terminal/sweep_reporter.ts";
 import { runnerOf } from "../trial_runner.ts";
-import { Unwritten } from "../unwritten.ts";
+import { LastSteps, Unwritten } from "../unwritten.ts";
 
 const GROUP = "What is swept:";
 
@@ -65,7 +65,7 @@ export function register(program: Command): void {
     .optionsGroup(GROUP)
     .option(
       "--over <name=values>",
-      "an argument of the test and its values; may be given many times",
+      "an argument of the test and its values; repeatable",
       repeated,
     )
     .option(
@@ -102,14 +102,16 @@ async function sweep(configPath: string | undefined, typed: SweepCommandOptions)
   const recorder = await Recorder.open(given);
   const gates = new SweepGates();
   const index = await runIn(folder, settings, given, { unwritten, recorder, gates });
-  out((await import("../../controller/sweep/summary.ts")).sweepCsv(index));
+  const { sweepCsv } = await import("../../controller/sweep/summary.ts");
+  const steps = new LastSteps();
+  await steps.take(() => out(sweepCsv(index)));
   if (given.preset !== undefined) {
     await unwritten.attempt(`${folder}/figures`, () => drawFigures([folder], `${folder}/figures`));
   }
   unwritten.end(() => {
     reportEnd(index, folder, given);
     gates.end();
-  });
+  }, steps.problem);
 }
 
 async function runIn(
@@ -173,13 +175,5 @@ function reportEnd(index: SweepIndex, folder: string, options: SweepCommandOptio
   if (invalid > 0) {
     const again = `ipbench sweep --resume --out ${folder}`;
     throw new ExitError(EXIT.FAILED, `${invalid} INVALID; measure them again with: ${again}`);
-  }
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    throw new ExitError(EXIT.USAGE, `cannot make the folder ${folder}: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -112,6 +112,9 @@ export async function readDeployFiles(
   const dropIns = `${units}/ipbenchd.service.d`;
   const unit = unitFile.replaceAll("/usr/local/bin/", `${wishes.bin.replace(/\/+$/, "")}/`);
   const { words, there } = split(wishes.options ?? "");
+  // A secret is made only where everything else can be read.
+  const tls = new Map<string, DeployFile[]>();
+  for (const host of hosts) tls.set(host, await tlsFiles(host, wishes, there, etc, dropIns));
   const secret = await secretFiles(wishes, there.secret, etc, dropIns);
   const stays = wishes.options === undefined && wishes.secretFile === undefined && wishes.secret;
   const shared: DeployFile[] = [
@@ -123,8 +126,7 @@ export async function readDeployFiles(
   ];
   const files = new Map<string, DeployFiles>();
   for (const host of hosts) {
-    const tls = await tlsFiles(host, wishes, there, etc, dropIns);
-    files.set(host, { always: [...shared, ...tls], unlessThere: stays ? secret : [] });
+    files.set(host, { always: [...shared, ...tls.get(host)!], unlessThere: stays ? secret : [] });
   }
   return files;
 }
@@ -139,7 +141,7 @@ async function secretFiles(
   const dropIn = (content: string) => text(dropIns, "ipbench-secret.conf", content);
   if (there !== undefined) return [dropIn(credentials({ secret: there }))];
   if (!wishes.secret) return [dropIn("# Written by ipbench deploy: --no-secret.\n")];
-  const content = secretFromFile(await readFile(chooseSecret(wishes)));
+  const content = await readSecret(chooseSecret(wishes));
   const place = { folder: `${etc}/ipbench`, name: "secret" };
   return [
     dropIn(credentials({ secret: `${place.folder}/${place.name}` })),
@@ -188,6 +190,16 @@ async function readPem(path: string, host: string): Promise<Uint8Array> {
   const content = await readFile(file);
   if (new TextDecoder().decode(content).includes("-----BEGIN ")) return content;
   throw new ExitError(EXIT.USAGE, `${plainText(file)} holds no certificate or key in PEM`);
+}
+
+async function readSecret(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const content = await readFile(path);
+  try {
+    return secretFromFile(content);
+  } catch (cause) {
+    const text = `cannot use the secret file ${plainText(path)}: ${reasonOf(cause)}`;
+    throw new ExitError(EXIT.USAGE, text, { cause });
+  }
 }
 
 async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {

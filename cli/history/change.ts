@@ -29,7 +29,11 @@ export async function importDocuments(
   }
   note(`ipbench: ${added} taken in, ${known} there already; ${history.path}`);
   if (failed > 0 || added + known === 0) {
-    throw new ExitError(EXIT.FAILED, `${failed} could not be read in ${paths.join(", ")}`);
+    const where = paths.join(", ");
+    throw new ExitError(
+      EXIT.FAILED,
+      failed > 0 ? `${failed} could not be read in ${where}` : `no result document in ${where}`,
+    );
   }
 }
 
@@ -71,8 +75,11 @@ export async function annotateRun(
 
 /** Takes old runs out. */
 export async function pruneRuns(
-  options: { history?: string; before: string; documents?: true },
+  options: { history?: string; before?: string; documents?: true },
 ): Promise<void> {
+  if (options.before === undefined) {
+    throw new ExitError(EXIT.USAGE, "which runs? Give --before DATE, such as --before 2026-01-31");
+  }
   const time = Date.parse(options.before);
   // What is no date of the calendar, or a word or number that the runtime takes for one, takes nothing out.
   const isDate = Number.isFinite(time) && /^\d{4}-\d\d-\d\d/.test(options.before) &&

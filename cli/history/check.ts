@@ -50,6 +50,12 @@ export async function checkChanges(options: Options): Promise<void> {
     : problems.attempt("--min", () => requireShare(options.min!));
   problems.end();
   using history = await readHistory(options.history);
+  if (options.test !== undefined && history.series({ test: options.test }).length === 0) {
+    throw new ExitError(
+      EXIT.FAILED,
+      `no series of a test ${options.test} in ${history.path}; "ipbench history series" lists them`,
+    );
+  }
   const metrics = options.metric?.flatMap((names) => names.split(","));
   const known = history.metrics();
   const unknown = metrics?.find((name) => !known.has(name));

@@ -126,7 +126,7 @@ function addExport(add: Add): void {
         "-f, --format <format>",
         "otava: CSV for Apache Otava, every run; bencher: Bencher Metric Format, the newest run; benchstat: Go's " +
           "benchmark text, every run; prometheus: textfile, the newest run",
-      ).choices(["otava", "bencher", "benchstat", "prometheus"]).makeOptionMandatory(),
+      ).choices(["otava", "bencher", "benchstat", "prometheus"]),
     )
     .option("--series <id...>", "these series (default: all)")
     .option("--test <name>", "of this test")
@@ -139,7 +139,7 @@ function addExport(add: Add): void {
 
 function addPrune(add: Add): void {
   add("prune", "take old runs out, and make the file smaller")
-    .requiredOption("--before <date>", "runs that began before it, such as 2026-01-31")
+    .option("--before <date>", "runs that began before it, such as 2026-01-31")
     .option("--documents", "only their documents; the figures stay in the series")
     .action(async (options) => await (await import("./change.ts")).pruneRuns(options));
 }

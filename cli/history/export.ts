@@ -15,15 +15,14 @@ import {
 import { exportResults } from "../../results/answers.ts";
 import { parseDocument } from "../../results/document/parse.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { reasonOf } from "../input/read_bytes.ts";
-import { writeWhole } from "../result_files.ts";
+import { makeFolder, writeWhole } from "../result_files.ts";
 import { note } from "../terminal/io.ts";
 import { readHistory } from "./open.ts";
 import { seriesOf } from "./show.ts";
 
 interface Options {
   history?: string;
-  format: "otava" | "bencher" | "benchstat" | "prometheus";
+  format?: "otava" | "bencher" | "benchstat" | "prometheus";
   series?: string[];
   test?: string;
   output?: string;
@@ -31,6 +30,13 @@ interface Options {
 
 /** Writes series in another program's format. */
 export async function exportSeries(options: Options): Promise<void> {
+  const { format } = options;
+  if (format === undefined) {
+    throw new ExitError(
+      EXIT.USAGE,
+      "in which format? Give --format otava, bencher, benchstat or prometheus",
+    );
+  }
   using history = await readHistory(options.history);
   const chosen = options.series === undefined
     ? history.series({ test: options.test })
@@ -38,11 +44,15 @@ export async function exportSeries(options: Options): Promise<void> {
   const all = chosen.map((series): SeriesWithRuns => ({ series, runs: history.runsOf(series.id) }))
     .filter(({ runs }) => runs.some(({ verdict }) => verdict !== "INVALID"));
   if (all.length === 0) throw new ExitError(EXIT.FAILED, `no series with a usable run in ${history.path}`);
-  if (options.format === "otava") return await exportOtava(history, all, options.output);
-  await writeWhole(options.output ?? "-", await textOf(history, all, options.format));
+  if (format === "otava") return await exportOtava(history, all, options.output);
+  await writeWhole(options.output ?? "-", await textOf(history, all, format));
 }
 
-async function textOf(history: History, all: SeriesWithRuns[], format: Exclude<Options["format"], "otava">) {
+async function textOf(
+  history: History,
+  all: SeriesWithRuns[],
+  format: "bencher" | "benchstat" | "prometheus",
+) {
   if (format === "bencher") return bencherJson(all);
   if (format === "benchstat") return benchstatText(all, history.metrics());
   const newest = new Set(
@@ -70,11 +80,7 @@ async function exportOtava(
     }
     return await writeWhole(output ?? "-", otavaCsv(all[0]!));
   }
-  try {
-    await Deno.mkdir(output, { recursive: true });
-  } catch (cause) {
-    throw new ExitError(EXIT.USAGE, `cannot make the folder ${output}: ${reasonOf(cause)}`, { cause });
-  }
+  await makeFolder(output);
   const files = all.map((each) => ({ ...each, file: `${output}/${each.series.id}.csv` }));
   for (const each of files) await writeWhole(each.file, otavaCsv(each));
   await writeWhole(`${output}/otava.yaml`, otavaConfig(files, history.metrics()));

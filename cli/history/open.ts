@@ -42,6 +42,11 @@ async function pathOf(given: string | undefined): Promise<string> {
   return path;
 }
 
+/** Finds out whether a history that is named can be read, where it is there already. @throws {ExitError} when it cannot be. */
+export async function usableHistory(path: string): Promise<void> {
+  if (await Deno.stat(path).then(({ size }) => size > 0, () => false)) opened(path, "read")[Symbol.dispose]();
+}
+
 function opened(path: string, mode: "read" | "write"): History {
   return failing(() => History.open(path, mode));
 }

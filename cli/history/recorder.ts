@@ -19,6 +19,7 @@ import { repeated } from "../repeated.ts";
 import { note } from "../terminal/io.ts";
 import { labelled } from "../terminal/live_screen.ts";
 import { reasonOf } from "../input/read_bytes.ts";
+import { endAtSignals } from "../signals.ts";
 import { commitOf } from "./working_folder.ts";
 
 /** Options of commands that measure, as typed. */
@@ -89,6 +90,7 @@ export class Recorder {
     const off = originalSpelling && (named === undefined || named === "");
     const path = off ? null : await historyPath(options.history);
     if (path === null) return new Recorder(null, {});
+    endAtSignals();
     try {
       await withHistory(path, () => {});
     } catch (error) {

@@ -7,6 +7,8 @@
 import { Buffer } from "node:buffer";
 import { MAX_CONFIG_BYTES } from "../../config/limits.ts";
 
+export { fileReason as reasonOf } from "../../base/errors.ts";
+
 /**
  * Reads a file that the user has written, or what comes through a pipe.
  *
@@ -32,13 +34,4 @@ async function readLimited(stream: ReadableStream<Uint8Array>): Promise<Uint8Arr
     if (size > MAX_CONFIG_BYTES) break;
   }
   return Buffer.concat(chunks);
-}
-
-/** Why a file could not be read or written, in words. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  if (error instanceof Error) return error.message.replace(/ \(os error \d+\).*$/, "");
-  return String(error);
 }

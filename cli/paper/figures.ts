@@ -4,10 +4,9 @@
  * @module
  */
 
-import { messageOf } from "../../base/errors.ts";
 import type { ReportFile } from "../../results/report/formats.ts";
 import { EXIT, ExitError } from "../exit.ts";
-import { writeWhole } from "../result_files.ts";
+import { makeFolder, writeWhole } from "../result_files.ts";
 import { note } from "../terminal/io.ts";
 
 /**
@@ -34,11 +33,7 @@ export async function drawFigures(paths: string[], folder: string): Promise<void
  * @throws {ExitError} when that fails.
  */
 export async function writeFiles(folder: string, files: ReportFile[]): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    throw new ExitError(EXIT.FAILED, `cannot make the folder ${folder}: ${messageOf(cause)}`, { cause });
-  }
+  await makeFolder(folder);
   for (const file of files) await writeWhole(`${folder}/${file.name}`, file.text);
   note(`ipbench: ${folder}: ${files.length} file(s)`);
 }

@@ -5,6 +5,7 @@
  */
 
 import { EXIT, ExitError } from "../exit.ts";
+import { reasonOf } from "../input/read_bytes.ts";
 import { note, out } from "../terminal/io.ts";
 import { type CheckOptions, Examination } from "./plugin_examination.ts";
 import { fileProblem } from "./plugin_file_kind.ts";
@@ -19,7 +20,7 @@ import { findingsOf, prepareSanitizer } from "./sanitizer.ts";
  */
 export async function checkPlugin(file: string, options: CheckOptions): Promise<void> {
   const path = await Deno.realPath(file).catch((cause) => {
-    throw new ExitError(EXIT.USAGE, `${file} cannot be read: ${cause.message}`, { cause });
+    throw new ExitError(EXIT.USAGE, `${file} cannot be read: ${reasonOf(cause)}`, { cause });
   });
   const problem = await fileProblem(path);
   if (problem !== null) {

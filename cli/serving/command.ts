@@ -12,6 +12,7 @@ import { feedPlace, FeedReceiver } from "../../serve/live_feed.ts";
 import { LiveRuns } from "../../serve/live_runs.ts";
 import { addPageOptions, listenAddress, type PageOptions, startPages } from "./page_server.ts";
 import { HistoryResults } from "../../serve/history_results.ts";
+import { usableHistory } from "../history/open.ts";
 import { historyPath } from "../history/recorder.ts";
 import { repeated } from "../repeated.ts";
 import { FolderResults } from "./served_results.ts";
@@ -60,7 +61,7 @@ export function register(program: Command): void {
       "the history (default: $IPBENCH_HISTORY, ~/.local/share/ipbench/history.sqlite)",
     );
   addPageOptions(command)
-    .option("--name <name>", "a name by which browsers call this machine; may be given many times", repeated)
+    .option("--name <name>", "a name by which browsers call this machine; repeatable", repeated)
     .addHelpText("after", HELP)
     .action(async (paths: string[], options: ServeOptions) => await serve(paths, options));
 }
@@ -74,6 +75,7 @@ async function serve(paths: string[], options: ServeOptions): Promise<void> {
   }
   const runs = new LiveRuns();
   const path = await historyPath(options.history);
+  if (options.history !== undefined && path !== null) await usableHistory(path);
   const history = path === null ? null : new HistoryResults(path);
   const results = [
     ...history === null ? [] : [history],

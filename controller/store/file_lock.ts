@@ -67,19 +67,36 @@ export class FileLock implements AsyncDisposable {
         throw new FileLockedError(path, holder);
       }
       if (await isStill(file, lockPath)) {
-        await file.truncate();
-        await file.write(new TextEncoder().encode(`process ${Deno.pid} on ${Deno.hostname()}\n`));
-        return new FileLock(lockPath, file, null);
+        const lock = new FileLock(lockPath, file, null);
+        try {
+          await file.truncate();
+          await file.write(new TextEncoder().encode(`process ${Deno.pid} on ${Deno.hostname()}\n`));
+        } catch (error) {
+          await lock[Symbol.asyncDispose](); // A disk that is full is not to keep it.
+          throw error;
+        }
+        globalThis.addEventListener("unload", lock.#leave);
+        return lock;
       }
       file.close(); // Its holder has just removed it.
     }
     throw new Error(`${lockPath} was taken and removed ${ATTEMPTS} times`);
   }
 
+  /** A program that ends in the midst of its work leaves no file either. */
+  readonly #leave = (): void => {
+    try {
+      Deno.removeSync(this.#lockPath);
+    } catch {
+      // It is gone, and what else is there locks nothing.
+    }
+  };
+
   /** Lets go of the lock. */
   async [Symbol.asyncDispose](): Promise<void> {
     const file = this.#file;
     this.#file = null;
+    globalThis.removeEventListener("unload", this.#leave);
     if (file === null) return;
     // First the file: whoever opens it from now on finds another one, or none.
     await Deno.remove(this.#lockPath).catch(() => {});

@@ -54,7 +54,7 @@ function parseJson(source: string): unknown {
       : ended
       ? `the text ends in the middle (truncated after ${source.length} characters?)`
       : "the text is not JSON";
-    throw new DocumentError(`${what}: ${message}`, { cause });
+    throw new DocumentError(source.trim() === "" ? what : `${what}: ${message}`, { cause });
   }
 }
 

@@ -63,3 +63,32 @@ Deno.test("a reader that has read enough ends a command quietly, as it ends othe
     assert.deepEqual([stdout.length, stderr], [1, ""]);
   }
 });
+
+Deno.test("where the standard output takes nothing, verdict, rows, history and pages are kept all the same", async () => {
+  await using daemon = await TestDaemon.start();
+  const tester = `127.0.0.1:${daemon.port}`;
+  await inFolder(async (folder) => {
+    const [csv, history] = [`${folder}/rows.csv`, `${folder}/history.sqlite`];
+    const { code, stderr } = await shell('"$@" >/dev/full', [
+      ...["run", "--client", tester, "--test", "dummy", "--test-args", "seconds=0.1,text=row"],
+      ...["--csv", csv, "--history", history],
+    ]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^ipbench: VALID$/m);
+    assert.match(stderr, /cannot write the result to standard output: No space left/);
+    assert.match(await Deno.readTextFile(csv), /row/);
+    const kept = await shell('"$@"', ["history", "list", "--history", history]);
+    assert.match(kept.stdout, /VALID +dummy/);
+
+    // Nobody answers there: what a mesh of them leaves is written, and which host it was is told.
+    const mesh = await shell('"$@" >/dev/full', [
+      ...["mesh", "127.0.0.1:1", "127.0.0.2:1", "--no-rate", "--history", "off"],
+      ...["--csv", `${folder}/mesh.csv`, "--report", `${folder}/mesh.html`],
+    ]);
+    assert.equal(mesh.code, 1, mesh.stderr);
+    assert.match(mesh.stderr, /cannot write the result to standard output: No space left/);
+    for (const name of ["mesh.csv", "mesh.html"]) {
+      assert.ok((await Deno.stat(`${folder}/${name}`)).size > 0, name);
+    }
+  });
+});

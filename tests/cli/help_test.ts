@@ -82,6 +82,15 @@ Deno.test("no line of a help is wider than a terminal of 80 columns", async () =
   }
 });
 
+Deno.test("each command's help says in a sentence what it does", async () => {
+  for (const words of [...OWN.map((name) => [name]), ["plugin"], ["plugin", "new"], ["history", "check"]]) {
+    const { stdout } = await runProgram("ipbench", [...words, "--help"]);
+    const [, what] = stdout.split("\n\n");
+    assert.match(what!, /^[A-Z][^]*\.$/, words.join(" "));
+    assert.doesNotMatch(stdout, /default: "|choices: "/, words.join(" "));
+  }
+});
+
 Deno.test("without arguments the help goes to stderr and the status is 2", async () => {
   const { code, stdout, stderr } = await runProgram("ipbench", []);
   assert.deepEqual([code, stdout], [2, ""]);
@@ -99,4 +108,37 @@ Deno.test("--version of both programs is one line on stdout", async () => {
       ),
     );
   }
+});
+
+Deno.test("each option of a command is in a page of docs, too", async () => {
+  const pages = [...Deno.readDirSync("docs")].filter(({ name }) => name.endsWith(".md")).map(({ name }) =>
+    `docs/${name}`
+  );
+  const texts = await Promise.all(["README.md", ...pages].map((page) => Deno.readTextFile(page)));
+  const known = new Set(texts.join("\n").match(/(?<![\w-])--[a-z][a-z0-9-]*/g));
+  const commands = [
+    ...OWN,
+    "sweep",
+    "search",
+    "rfc2544",
+    "mesh",
+    "report",
+    "compare",
+    "csv",
+    "export",
+    "sink",
+  ];
+  const histories = ["list", "series", "check", "annotate", "export", "prune"].map((
+    name,
+  ) => ["history", name]);
+  const missing: string[] = [];
+  for (const words of [...commands.map((name) => [name]), ...histories, null]) {
+    const { stdout } = words === null
+      ? await runProgram("ipbenchd", ["--help"])
+      : await runProgram("ipbench", [...words, "--help"]);
+    for (const [, option] of stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)) {
+      if (!known.has(option!)) missing.push(`${words?.join(" ") ?? "ipbenchd"} ${option}`);
+    }
+  }
+  assert.deepEqual(missing, []);
 });

@@ -6,7 +6,15 @@ import { dummyConfig } from "../fixtures/dummy_run.ts";
 import { TemporaryFolder } from "../fixtures/folders.ts";
 import { xmlOf } from "../fixtures/run_config.ts";
 import { RunningRun } from "../fixtures/running_run.ts";
-import { runProgram, soundVerdict, TestDaemon } from "../util/mod.ts";
+import {
+  hasNamespaces,
+  kill,
+  programCommand,
+  runProgram,
+  soundVerdict,
+  TestDaemon,
+  until,
+} from "../util/mod.ts";
 
 function namesIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
@@ -135,4 +143,63 @@ Deno.test("of many that want a file at the same time one at a time has it, and n
   assert.equal(turns, 1000);
   assert.equal(most, 1);
   assert.deepEqual(namesIn(folder.path), []);
+});
+
+Deno.test("a run that is ended before it begins leaves no lock", async () => {
+  using folder = TemporaryFolder.make();
+  const { path } = folder;
+  const config = folder.write("run.xml", xmlOf(dummyConfig([{ host: "127.0.0.1", port: 1 }], "seconds=0.1")));
+  const made = await new Deno.Command("mkfifo", { args: [`${path}/rows`] }).output();
+  assert.ok(made.success);
+  const { path: program, args } = programCommand("ipbench");
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    // It waits for a reader of its rows, with the lock of its document.
+    const child = new Deno.Command(program, {
+      args: [...args, "run", config, "--json", `${path}/a.json`, "--csv", `${path}/rows`, "--history", "off"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await until(
+      "it has the lock",
+      10_000,
+      () => Deno.stat(`${path}/a.json.lock`).then(({ size }) => size > 0, () => false),
+    );
+    kill(child.pid, signal);
+    const { code, signal: by } = await child.status;
+    assert.deepEqual([code, by], [130, null], signal);
+    assert.deepEqual(namesIn(path), ["rows", "run.xml"], signal);
+  }
+});
+
+Deno.test({
+  name: "a disk that is full keeps no lock",
+  ignore: !hasNamespaces(),
+  async fn() {
+    using folder = TemporaryFolder.make();
+    const config = folder.write(
+      "run.xml",
+      xmlOf(dummyConfig([{ host: "127.0.0.1", port: 1 }], "seconds=0.1")),
+    );
+    await Deno.mkdir(`${folder.path}/disk`);
+    const { path, args } = programCommand("ipbench");
+    const { code, stdout, stderr } = await new Deno.Command("unshare", {
+      args: [
+        ...["-m", "--propagation", "private", "bash", "-c"],
+        `mount -t tmpfs -o size=64k tmpfs "$1" && cd "$1" && { dd if=/dev/zero of=filler bs=1k count=100 2>/dev/null; shift
+         "$@"; s=$?; ls -a; "$1" plugin new mine --client; echo "$?"; exit $s; }`,
+        ...["bash", `${folder.path}/disk`, path, ...args],
+        ...["run", config, "--json", `${folder.path}/disk/a.json`, "--history", "off"],
+      ],
+      stdin: "null",
+    }).output();
+    const text = new TextDecoder();
+    assert.equal(code, 2, text.decode(stderr));
+    assert.equal(
+      text.decode(stderr).replaceAll(`${folder.path}/disk/`, ""),
+      "ipbench: cannot write a.json.lock: No space left on device\n" +
+        "ipbench: cannot write mine/plugin.h: No space left on device\n",
+    );
+    assert.deepEqual(text.decode(stdout).split("\n"), [".", "..", "filler", "1", ""]);
+  },
 });

@@ -230,7 +230,7 @@ Deno.test("plugin check: what is no shared object for this machine is told in on
       ],
       ["/dev/zero", 2, /\/dev\/zero is no regular file: name a shared object/],
       [`${folder}/pipe`, 2, /pipe is no regular file/],
-      [`${folder}/absent.so`, 2, /absent\.so cannot be read: No such file/],
+      [`${folder}/absent.so`, 2, /absent\.so cannot be read: there is no such file/],
       [`${folder}/empty.so`, 1, /empty\.so is empty: was it built\?$/],
       [`${folder}/text.so`, 1, /text\.so is no shared object: it begins with "hell", not with ELF's mark$/],
       [`${folder}/arm.so`, 1, /arm\.so is built for AArch64 \(64 bits\), and this ipbench is for x86_64/],
