@@ -3,8 +3,8 @@
 # the others, which measure, one after another; under ThreadSanitizer with addresses that are not random, as it may not find
 # room for its own else. RUNNER: a command that starts those of another machine, such as "qemu-aarch64-static".
 # Prints a line for each, "ok NAME (VARIANT) passed=N failed=M skipped=S seconds=T", the output of those that failed, why
-# some were skipped, and a total for each variant. Of those that failed the first eight are run once more, alone, and then count
-# as they end this time: what a crowded machine did to a test does not last. Exit status 1 when anything failed.  SPDX-License-Identifier: MIT
+# some were skipped, and a total for each variant. The first eight of those that failed, or ran beside others and skipped a test, are
+# run once more, alone, and then count as they end this time: what a crowded machine did to a test does not last. Exit status 1 when anything failed.  SPDX-License-Identifier: MIT
 JOBS=${JOBS:-4}
 
 one() {
@@ -51,7 +51,10 @@ for test in "$@"; do
 done
 xargs -r -P "$JOBS" -n 1 sh "$0" <"$side"
 xargs -r -n 1 sh "$0" <"$alone"
-cat "$DIR"/*.counts | awk '$3 > 0 { print $5 }' | head -n 8 >"$DIR/again"
+{
+	cat "$DIR"/*.counts | awk '$3 > 0 { print $5 }'
+	cat "$DIR"/*.counts | awk '$3 == 0 && $4 > 0 { print $5 }' | grep -Fxf "$side"
+} | head -n 8 >"$DIR/again"
 sed 's|.*/|once more, alone: |' "$DIR/again"
 xargs -r -n 1 sh "$0" <"$DIR/again"
 cat "$DIR"/*.counts | awk -v count="$count" '
