@@ -21,6 +21,7 @@
 #define BURNER_THRESHOLD_MIN_NS 300       /* … but not below this … */
 #define BURNER_THRESHOLD_MAX_NS 2000      /* … nor above this */
 #define BURNER_READY_MS 200               /* how long to wait for the loops to be seen running */
+#define BURNER_END_MS 1000                /* how long to wait for them to be gone */
 
 /* What one burner counts; a cache line pair of its own in shared memory. */
 struct burner_slot {
@@ -57,7 +58,7 @@ int burner_parse_cpus(const char *text, int *cpus, struct ipb_error *err);
 /* Calibrates and starts one burner for each CPU. 0, or -1 and a sentence. To be called on a thread that lives as long
  * as the burners are to live: they die with it. */
 int burners_start(struct burners *b, const char *cpus, struct ipb_error *err);
-/* Ends them; harmless when there are none. */
+/* Ends them, and waits for that for a second at most; harmless when there are none. */
 void burners_end(struct burners *b);
 
 /* Takes a reading; async-signal-safe, no allocation. */

@@ -148,7 +148,10 @@ static void a_fixed_port_connects_twice_in_a_row(void **state)
 {
 	struct ipb_sock_options plain = { .dscp = -1 };
 	struct ipb_error err = { 0 };
-	int listener = ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, &plain, &err), free_port = ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, &plain, &err);
+	int listener = ipb_sock_listen("127.0.0.1", 0, SOCK_STREAM, &plain, &err), free_port = -1;
+	/* Below those that the kernel gives to connections of other tests. */
+	for (int port = 20000 + getpid() % 10000; free_port < 0 && port < 32000; port++)
+		free_port = ipb_sock_listen("127.0.0.1", (uint16_t)port, SOCK_STREAM, &plain, &err);
 	struct ipb_sock_options fixed = { .dscp = -1, .bind_port = ipb_sock_port(free_port) };
 
 	(void)state;
