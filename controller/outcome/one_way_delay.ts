@@ -28,8 +28,8 @@ export type OneWayDelay =
  * @param raw what the plugin recorded
  * @param offsetNs by how much the receiver's stamps are ahead of the sender's
  * @param errorNs how far from the truth that may be, at any instant of the measurement
- * @returns the delays, each true within that error and 0.2 %; or a sentence why there are none: the error is larger than
- *   the median, or a delay is less than nothing by more than it
+ * @returns the delays, each true within that error, 0.05 % of its distance from the base (the middle of a bucket) and 0.1 % of
+ *   itself; or a sentence why there are none: the error is larger than the median, or a delay is less than nothing by more than it
  * @throws {HistogramError} when a histogram cannot be read
  */
 export function oneWayDelay(raw: RawOneWay, offsetNs: bigint, errorNs: bigint): OneWayDelay {
